@@ -11,6 +11,7 @@ from langchain_core.output_parsers import JsonOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser
 from langchain_core.outputs import Generation
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from kimi_api import KimiInputError
@@ -37,7 +38,7 @@ def structured_output(
         raise KimiInputError("schema", None, f"method {method!r} needs one", "pass a pydantic class or a JSON schema")
     if kwargs.get("tools"):
         kwargs["tools"] = tools_to_wire(kwargs["tools"])
-    if schema is not None:
+    if schema is not None and _traceable(schema):
         kwargs["ls_structured_output_format"] = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
     name, original = ("", None) if schema is None else named_schema(schema)
     cls = schema if isinstance(schema, type) and is_basemodel_subclass(schema) else None
@@ -60,6 +61,20 @@ def structured_output(
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     failed = RunnablePassthrough.assign(parsed=lambda _: None)
     return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+
+
+def _traceable(schema: Any) -> bool:
+    """Whether core can put `schema` into traces: it does so in every call, and lets its converter's TypeError through.
+
+    That is raised for NotRequired in a TypedDict and for a property called "$ref".
+    """
+    try:
+        convert_to_json_schema(schema)
+    except TypeError:
+        return False
+    except ValueError:  # core takes care of this one
+        return True
+    return True
 
 
 class _FromText(JsonOutputParser):

@@ -8,7 +8,8 @@ from typing import Any
 
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
+from typing_extensions import is_typeddict
 
 from kimi_api import KimiInputError
 
@@ -35,16 +36,23 @@ def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
     elif isinstance(tool, BaseTool) and tool.name.startswith("$"):  # the platform's own
         wire = {"type": "builtin_function", "function": {"name": tool.name}}
     else:
+        own = _own_schema(tool.tool_call_schema if isinstance(tool, BaseTool) else tool)
         try:
             wire = convert_to_openai_tool(tool)
-        except ValueError as error:
-            raise KimiInputError(
-                "tools",
-                tool,
-                "a tool is a function, a pydantic class, a TypedDict, a BaseTool or a dict with a name and parameters",
-                f"give it one of these forms ({str(error).splitlines()[0]})",
-            ) from error
-        own = _own_schema(tool.tool_call_schema if isinstance(tool, BaseTool) else tool)
+        except (ValueError, TypeError) as error:
+            own = own or _typed_dict_schema(tool)
+            if own is None:
+                raise KimiInputError(
+                    "tools",
+                    tool,
+                    "a tool is a function, a pydantic class, a TypedDict, a BaseTool or a dict with a name and "
+                    "parameters",
+                    f"give it one of these forms ({str(error).splitlines()[0]})",
+                ) from error
+            # A property called "$ref", or NotRequired in a TypedDict: good schemas that core's converter fails on.
+            name = tool.name if isinstance(tool, BaseTool) else word(getattr(tool, "__name__", ""))
+            told = tool.description if isinstance(tool, BaseTool) else own.pop("description", "")
+            wire = {"type": "function", "function": {"name": name, "description": told, "parameters": own}}
         if own is not None and "$defs" in own:
             wire["function"]["parameters"] = own
     if strict is not None and wire["type"] == "function":
@@ -83,7 +91,10 @@ def named_schema(schema: Any) -> tuple[str, dict[str, Any]]:
         return word(schema.__name__), own
     try:
         function = convert_to_openai_function(schema)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
+        body = _typed_dict_schema(schema)
+        if body is not None:
+            return word(schema.__name__), body
         raise KimiInputError(
             "schema", schema, "it is a pydantic class, a TypedDict or a JSON schema", "pass one of these"
         ) from error
@@ -106,3 +117,8 @@ def _own_schema(source: Any) -> dict[str, Any] | None:
     if isinstance(source, type) and issubclass(source, BaseModel):
         return source.model_json_schema()
     return None
+
+
+def _typed_dict_schema(source: Any) -> dict[str, Any] | None:
+    """The schema of a TypedDict as pydantic gives it, for one with NotRequired, which core's converter cannot read."""
+    return TypeAdapter(source).json_schema() if is_typeddict(source) else None

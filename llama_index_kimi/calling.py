@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
-from llama_index.core.tools.types import BaseTool
+from llama_index.core.tools.types import BaseTool, ToolMetadata
 from pydantic_core import from_json
 
 from kimi_api import _verbatim
@@ -17,6 +17,8 @@ from kimi_api.tools import WireTool
 from llama_index_kimi.from_reply import finish_reason
 from llama_index_kimi.to_wire import wire_message
 
+# What core copies from a schema's root, and what describes the function elsewhere.
+_COPIED = {"type", "properties", "required", "$defs", "definitions", "title", "description"}
 _made: WeakKeyDictionary[BaseTool, tuple[tuple[Any, ...], WireTool]] = WeakKeyDictionary()
 
 
@@ -42,12 +44,27 @@ def _wire_tool(tool: BaseTool) -> WireTool:
     try:
         known = _made.get(tool)
     except TypeError:  # a tool class that compares by value is not hashable
-        return metadata.to_openai_tool(skip_length_check=True)
+        return _defined(metadata)
     if known is not None and known[0] == signature:
         return known[1]
+    made = _defined(metadata)
+    _made[tool] = (signature, made)
+    return made
+
+
+def _defined(metadata: ToolMetadata) -> WireTool:
+    """Core's definition of a tool, with the whole schema where core keeps only a part.
+
+    Core copies `type`, `properties`, `required` and the definitions from the root. A recursive model has a `$ref`
+    there, a `RootModel` an array or a union, and a closed one `additionalProperties`: without these the platform
+    answers 'tools.function.parameters.type is required and must be "object"', or the model may add what is refused.
+    """
     # The length that core would check is OpenAI's; Kimi documents none.
     made = metadata.to_openai_tool(skip_length_check=True)
-    _made[tool] = (signature, made)
+    if metadata.fn_schema is not None:
+        own = metadata.fn_schema.model_json_schema()
+        if own.keys() - _COPIED or own.get("type") != "object":
+            made["function"]["parameters"] = own
     return made
 
 

@@ -5,28 +5,22 @@ import dataclasses
 import datetime
 import decimal
 import enum
-import importlib.util
 import json
 import os
 import pickle
 import subprocess
 import sys
 import uuid
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Generic, Literal, NotRequired, Optional, TypeVar
 
+import mfjs_checker as checker
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter
 from typing_extensions import TypedDict
 
 from kimi_api.errors import KimiInputError
 from kimi_api.mfjs import NormalizedCache, changes, normalize_schema, normalize_tool, unwrap
-
-_spec = importlib.util.spec_from_file_location("mfjs_checker", Path(__file__).with_name("mfjs_checker.py"))
-checker = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(checker)
-
 
 T = TypeVar("T")
 
