@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from kimi_emulator.brain.choices import with_names_of
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.fill import LIKELY, Filler
-from kimi_emulator.brain.text import rarity, stem, words
+from kimi_emulator.brain.text import clauses, rarity, stem, words
 from kimi_emulator.brain.values import CURRENCIES, Source
 from kimi_emulator.script import ToolCall
 from kimi_emulator.tokens import compact
@@ -44,10 +45,11 @@ class Tool:
         function = tool.get("function") or {}
         parameters = function.get("parameters")
         builtin = tool.get("type") == "builtin_function"
+        description = str(function.get("description") or "")
         return cls(
             str(function.get("name") or ""),
-            str(function.get("description") or ""),
-            _SEARCH if builtin else parameters if isinstance(parameters, dict) else {},
+            description,
+            _SEARCH if builtin else with_names_of(description, parameters) if isinstance(parameters, dict) else {},
             builtin,
         )
 
@@ -78,9 +80,6 @@ class Tool:
         return {word: weight * (0.3 if word in _VERBS else 1.0) for word, weight in found.items()}
 
 
-_CLAUSE = re.compile(
-    r"(?:,|;|[.?!])?\s+(?:and then|then|and also|and|also|after that|afterwards)\s+|[;?!]\s+|\.\s+(?=[A-Z])"
-)
 # Everyday words for what a tool's name calls otherwise.
 _MEANS = {
     "add": "plus sum + total",
@@ -188,10 +187,10 @@ class Planner:
 
     def _clause(self, tool: Tool) -> str:
         """The part of the question that asks for this tool."""
-        clauses = [clause for clause in _CLAUSE.split(self.talk.question) if clause.strip()]
-        fits = [sum(tool.weights.get(word, 0) for word in _meant(clause)) for clause in clauses]
+        pieces = clauses(self.talk.question)
+        fits = [sum(tool.weights.get(word, 0) for word in _meant(piece)) for piece in pieces]
         best = max(fits, default=0)
-        return clauses[fits.index(best)] if best > 0 else self.talk.question
+        return pieces[fits.index(best)] if best > 0 else self.talk.question
 
     def _filled(self, tool: Tool, *, alone: bool = True) -> tuple[dict[str, Any], int]:
         results = [done.result for done in self.talk.done]

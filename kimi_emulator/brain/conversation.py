@@ -19,7 +19,16 @@ _REFINE = re.compile(r"original query is as follows:\s*(.+?)\n", re.IGNORECASE)
 _LEAD = re.compile(
     r"^\s*(?:answer|helpful answer|refined answer|assistant|standalone question)\s*:?\s*$", re.IGNORECASE
 )
-_STANDALONE = re.compile(r"standalone (?:question|message)\s*:?\s*$", re.IGNORECASE)
+_TAGGED = re.compile(
+    r"^<[^>\n]{0,40}\b(?:question|query|follow ?up)\b[^>\n]{0,40}>\s*\n+(?!follow ?up input:)(.+?)\s*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_QUOTED = re.compile(r"\b(?:question|query)\s*:\s*(['\"])(.+)\1\s*$", re.IGNORECASE | re.MULTILINE)
+_DEMAND = re.compile(
+    r"^[^.\n]*\b(?:answer|respond|reply)\b[^.\n]*\bcall(?:ing)?\b[^.\n]*\b(?:tool|function)s?\b(?:\s+`?(\w+)`?)?",
+    re.IGNORECASE,
+)
+_STANDALONE = re.compile(r"standalone (?:question|message)\s*[:>]?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,14 @@ class Conversation:
 
     def __init__(self, messages: Sequence[Mapping[str, Any]]) -> None:
         self.messages = messages[:-1] if messages and messages[-1].get("partial") else messages
+        self.demanded: str | None = None
+        """The tool that the last message tells to call, "" for any; None when it is about something else."""
+        last = self.messages[-1] if len(self.messages) > 1 else {}
+        said = text_of(last.get("content")) if last.get("role") == "user" else ""
+        demand = _DEMAND.match(said) if len(said) < 200 else None
+        if demand:
+            # What the call is to be about, the messages before say.
+            self.messages, self.demanded = self.messages[:-1], demand.group(1) or ""
 
     @cached_property
     def _last_user(self) -> int:
@@ -54,6 +71,11 @@ class Conversation:
         refine = _REFINE.search(text)
         if refine:
             return refine.group(1).strip(), text[refine.end() :]
+        marked = [(match.start(), match.group(1)) for match in _TAGGED.finditer(text)]
+        marked += [(match.start(), match.group(2)) for match in _QUOTED.finditer(text)]
+        if marked:
+            start, question = max(marked)
+            return question, text[:start]
         labelled = list(_ASKS.finditer(text))
         if labelled and len(text) > len(labelled[-1].group(0)) + 20:
             last = labelled[-1]

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kimi_emulator.brain import documents, jsontext
+from kimi_emulator.brain import documents, jsontext, protocols, samples
 from kimi_emulator.brain.calls import Planner, sayable
 from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.brain.text import clauses
 from kimi_emulator.chat import BrainContext
 from kimi_emulator.script import Reply
 
@@ -25,12 +26,21 @@ class DefaultBrain:
         choice = request.get("tool_choice")
         if context.tools and choice != "none" and context.prefix is None:
             planner = Planner(context.tools, talk, search=not talk.documents)
-            if choice in (None, "auto"):
-                calls = planner.calls()
-            else:
+            if choice not in (None, "auto"):
                 calls = planner.forced(choice["function"]["name"] if isinstance(choice, dict) else None)
+            elif talk.demanded is not None:
+                names = {tool.name for tool in planner.tools}
+                calls = planner.forced(talk.demanded if talk.demanded in names else None)
+            else:
+                calls = planner.calls()
             if calls:
                 return Reply(tool_calls=calls)
+        plain = context.prefix is None and "json" not in str((request.get("response_format") or {}).get("type"))
+        spoken = protocols.read(talk.messages) if plain else None
+        if spoken is not None:
+            talk = Conversation(spoken.messages)
+            calls = Planner(spoken.tools, talk, search=False).calls() if spoken.tools else []
+            return Reply(content=spoken.said(calls, "" if calls else self._said(talk)))
         return Reply(content=self._content(request, context, talk))
 
     def _content(self, request: Mapping[str, Any], context: BrainContext, talk: Conversation) -> str:
@@ -45,7 +55,10 @@ class DefaultBrain:
             )
         prefix = context.prefix
         if prefix is None:
-            return self._said(talk) if wanted is None else json.dumps(wanted, ensure_ascii=False)
+            if wanted is not None:
+                return json.dumps(wanted, ensure_ascii=False)
+            said = self._said(talk)
+            return (None if talk.done else samples.answer(talk, said)) or said
         if wanted is not None and not prefix.strip():
             return json.dumps(wanted, ensure_ascii=False)
         if wanted is not None or prefix.rstrip().rsplit("\n", 1)[-1].lstrip("`jsonJSON \n").startswith(("{", "[")):
@@ -68,7 +81,7 @@ class DefaultBrain:
             return self._from_results(talk)
         if talk.asks_rephrasing:
             return talk.question
-        found = documents.best(talk.question, talk.documents)
+        found = samples.refined(talk) or self._each_part(talk) or documents.best(talk.question, talk.documents)
         if found is None:
             found = documents.best(talk.question, [*talk.system, *talk.earlier])
         if found is not None:
@@ -77,6 +90,14 @@ class DefaultBrain:
             return f"I find nothing about that in the given texts: {_short(talk.question)}"
         asked = _short(talk.question or talk.request)
         return f"This is the local Kimi emulator, which answers by rules and not by a model. You wrote: {asked}"
+
+    def _each_part(self, talk: Conversation) -> str | None:
+        """The answers to the parts of a question, or None when it has one part or a part finds nothing."""
+        asked = clauses(talk.question) if talk.documents else []
+        found = [documents.best(part, talk.documents, most=1) for part in asked]
+        if len(found) < 2 or None in found or len(set(found)) < 2:
+            return None
+        return " ".join(dict.fromkeys(text for text in found if text))
 
     def _from_results(self, talk: Conversation) -> str:
         said: list[str] = []

@@ -26,6 +26,8 @@ class Passage:
     before: frozenset[str] = frozenset()
     distance: int = 0
     """Passages since the heading: what stands right below it is more likely about it."""
+    names: bool = False
+    """Whether it only names what follows: the head of a table."""
 
 
 def passages(text: str) -> list[Passage]:
@@ -35,25 +37,44 @@ def passages(text: str) -> list[Passage]:
     distance = 0
     table: frozenset[str] | None = None
     last: frozenset[str] = frozenset()
-    for line in text.splitlines():
+    lines = _unwrapped(text)
+    for number, line in enumerate(lines):
         if _RULE_LINE.match(line):
             if not line.strip():
                 table, last = None, frozenset()
             continue
-        is_row = "|" in line
+        is_row = _is_row(line)
         if not is_row:
             table = None
         if _HEADING.match(line) or (len(line) < 60 and line.rstrip().endswith(":")):
             heading, last, distance = frozenset(words(line)), frozenset(), -1
-        for sentence in sentences(line):
+        head = is_row and table is None and number + 1 < len(lines) and _is_row(lines[number + 1])
+        for sentence in [line.strip()] if is_row else sentences(line):
             own = frozenset(words(sentence))
             before = (table or frozenset()) if is_row else last
-            found.append(Passage(sentence, own, heading - own, before - own, distance))
+            found.append(Passage(sentence, own, heading - own, before - own, distance, head))
             distance += 1
             last = own
         if is_row and table is None:
             table = frozenset(words(line))
     return found
+
+
+def _is_row(line: str) -> bool:
+    """Whether a line is a row of a table, in pipes or as comma-separated values."""
+    return "|" in line or (line.count(",") >= 2 and not re.search(r",\s", line.strip()))
+
+
+def _unwrapped(text: str) -> list[str]:
+    """The lines of a text; a sentence that was broken at the margin is one again."""
+    lines: list[str] = []
+    for piece in text.splitlines():
+        before = lines[-1] if lines else ""
+        if len(before) > 60 and (before[-1].islower() or before[-1] in ",;") and piece[:1].islower():
+            lines[-1] += f" {piece}"
+        else:
+            lines.append(piece)
+    return lines
 
 
 def _thinned(text: str, stems: Iterable[str]) -> str:
@@ -74,6 +95,8 @@ def best(question: str, texts: Sequence[str], *, most: int = 2) -> str | None:
     if not asked or not pieces:
         return None
     weight = rarity([piece.own for piece in pieces])
+    # A number in a question says which of several alike is meant.
+    weight = {word: each * (1.5 if word.isdigit() else 1.0) for word, each in weight.items()}
     unknown = max(weight.values())
     # Words that stand nowhere in the texts count less: they may be mere phrasing ("how long").
     whole = sum(weight.get(word, 0.7 * unknown) for word in asked)
@@ -83,8 +106,10 @@ def best(question: str, texts: Sequence[str], *, most: int = 2) -> str | None:
         above = sum(weight[word] for word in asked & piece.heading)
         before = sum(weight[word] for word in asked & piece.before if word in weight)
         if hit or above:
-            # Long passages match by chance, a passage of nothing but question words (a heading) says nothing.
-            news = 1.0 if piece.own - asked else 0.3
+            # Long passages match by chance; one of nothing but question words (a heading), the head of a table and
+            # another question say nothing.
+            silent = piece.names or not piece.own - asked or piece.text.rstrip().endswith(("?", "？"))
+            news = 0.3 if silent else 1.0
             score = hit + 0.6 * above / (1 + 0.1 * piece.distance) + (0.45 * before if hit else 0)
             scored.append((score * news / (1 + len(piece.own) / 200), place))
     if not scored:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kimi_emulator.brain import choices
 from kimi_emulator.brain.documents import best
 from kimi_emulator.brain.naming import DIRECTIONS, in_range, loose, parts, prepositions, same, scalar, way
 from kimi_emulator.brain.values import CURRENCIES, Source, iso_date
@@ -18,7 +19,7 @@ NAMED, SURE, LIKELY, MADE_UP = 3, 2, 1, 0
 _DEPTH = 8
 _PLACE = re.compile(r"city|location|place|country|region|address|destination|origin|station|airport|town")
 _FREE_TEXT = re.compile(
-    r"query|question|search|text|prompt|input|topic|keyword|message|body|content|subject|q$|sentence|string"
+    r"query|question|search|text|prompt|input|topic|keyword|message|body|content|subject|q$|sentence|string|reason"
 )
 _IDENTIFIER = re.compile(
     r"(?:^|_|\b)(?:id|ids|code|sku|key|reference|ref|ticket|order|serial|symbol|ticker|uuid|number|no)$"
@@ -33,6 +34,9 @@ class Filler:
         self.root = root
         self.question = question or self.sources[0].text
         self._names: set[str] = set()
+        listed = next((found for source in self.sources if (found := choices.numbered(source.text))), [])
+        self.choices = choices.ranked(self.question, listed)
+        """Items of a numbered list in the texts that fit the question, best first."""
 
     def object(self, schema: Mapping[str, Any], depth: int = 0) -> tuple[dict[str, Any], int]:
         """An object for the schema: required members always, others where the text has them for sure.
@@ -43,6 +47,11 @@ class Filler:
         required = schema.get("required") or ()
         properties = schema.get("properties") or {}
         self._names |= {name.lower() for name in properties}
+        counter = choices.counts_items(schema) if self.choices else None
+        if counter is not None:
+            said = choices.about(self.choices[0], schema, counter)
+            if set(required) <= set(said):
+                return said, SURE
         values: dict[str, Any] = {}
         weakest = SURE
         # Members that can be told apart by their kind choose first; free text takes what is left.
@@ -135,6 +144,12 @@ class Filler:
 
     def _enum(self, name: str, schema: Mapping[str, Any]) -> tuple[Any, int]:
         members = schema["enum"]
+        described = schema.get("enumDescriptions")
+        if isinstance(described, dict):
+            listed = [
+                choices.Choice(place, f"{member} {described.get(member)}") for place, member in enumerate(members)
+            ]
+            return members[choices.ranked(self.question, listed)[0].number], SURE
         for source in self.sources:
             labelled = scalar(source.entry(name)) or source.labelled(name)
             for member in members:
@@ -218,7 +233,10 @@ class Filler:
                 found += [] if number is None else [number]
             strength = LIKELY if found else MADE_UP
         elif kind == "object" or "properties" in items:
-            found = self._rows(items)
+            counter = choices.counts_items(items) if self.choices else None
+            if counter is not None:
+                found = [choices.about(choice, items, counter) for choice in self.choices]
+            found = found or choices.assigned(self.question, items) or self._rows(items)
             strength = SURE if found else MADE_UP
             if not found:
                 value, inner = self.object(items, depth)

@@ -61,3 +61,13 @@ def rarity(documents: Sequence[Iterable[str]]) -> dict[str, float]:
     """How much a word tells: high for words in few of the documents."""
     counts = Counter(word for document in documents for word in set(document))
     return {word: math.log(1 + len(documents) / count) for word, count in counts.items()}
+
+
+_CLAUSE = re.compile(
+    r"(?:,|;|[.?!])?\s+(?:and then|then|and also|and|also|after that|afterwards)\s+|[;?!]\s+|\.\s+(?=[A-Z])"
+)
+
+
+def clauses(text: str) -> list[str]:
+    """The parts of a request that may be requests of their own."""
+    return [clause for clause in _CLAUSE.split(text) if clause.strip()]

@@ -157,6 +157,8 @@ def test_rephrasing_prompt_gives_the_follow_up_question():
         "Follow Up Input: Where is the gate?\n\nStandalone question:"
     )
     assert ask(prompt).content == "Where is the gate?"
+    tagged = "Rewrite it.\n\n<Chat History>\nuser: hi\n\n<Follow Up Message>\nWhere is it?\n\n<Standalone question>\n"
+    assert ask(tagged).content == "Where is it?"
 
 
 # -- tools --------------------------------------------------------------------------------------------------------
@@ -443,13 +445,21 @@ def test_small_requests_take_milliseconds():
 
 
 @pytest.mark.parametrize(
-    "text", ["{" * 20_000, "1," * 20_000, "a " * 50_000, "(((1+" * 9_000, '"' * 20_000, "A" * 60_000]
+    "text",
+    [
+        *("{" * 20_000, "1," * 20_000, "a " * 50_000, "(((1+" * 9_000, '"' * 20_000, "A" * 60_000),
+        *("JSON example format: " * 3_000, "JSON {a: [" * 3_000, "answer with a call " * 3_000, "<question " * 5_000),
+        *("(1) a\n" * 5_000, "cite number " * 5_000, "Action Input: Tool Name: x\n" * 2_000, "<execute>def f(" * 3_000),
+        *("question: '" * 5_000, "a\nTitle:" * 3_000, "Source 1: Document 1: " * 3_000, "x: {'a': " * 5_000),
+    ],
 )
 def test_no_text_makes_it_slow(text: str):
-    begin = time.perf_counter()
+    begin = time.process_time()
     ask(f"Search for {text}", [fn("search", "Search for things", query=S, date=S, expression=S, limit=INT, order_id=S)])
     structured(text, PERSON)
-    assert time.perf_counter() - begin < 3
+    ask(text)
+    ask(text, [fn("hand_over", text, to_desk=S)])
+    assert time.process_time() - begin < 3
 
 
 def test_no_word_of_a_question_is_in_the_source():
@@ -460,3 +470,205 @@ def test_no_word_of_a_question_is_in_the_source():
 
     source = "\n".join(p.read_text() for p in Path(kimi_emulator.brain.__path__[0]).glob("*.py"))
     assert not re.search(r"\b(?:Paris|London|Tokyo|weather|warranty|Berlin)\b", source)
+
+
+# -- formats that a prompt asks for in words ------------------------------------------------------------------------
+
+
+def made_up_topics(seed: int) -> tuple[random.Random, list[str]]:
+    rng = random.Random(seed)
+    return rng, [made_up(rng) for _ in range(4)]
+
+
+def listed(topics: list[str]) -> str:
+    return "\n\n".join(f"({n}) Everything on {topic} and its trade" for n, topic in enumerate(topics, 1))
+
+
+PICK = "Return the choice that is most relevant to the question: 'Who sells {topic}?'\n"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_choice_follows_the_sample_of_json_in_the_prompt(seed: int):
+    rng, topics = made_up_topics(seed)
+    wanted = rng.randrange(4)
+    prompt = f"Some choices:\n---\n{listed(topics)}\n---\n" + PICK.format(topic=topics[wanted])
+    said = ask(
+        prompt + '\nOutput ONLY JSON. Here is an example:\n[\n  {\n    choice: 1,\n    why: "<why>"\n  },\n  ...\n]'
+    )
+    (chosen,) = json.loads(said.content or "")
+    assert chosen["choice"] == wanted + 1
+    assert topics[wanted] in chosen["why"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_choice_follows_a_forced_tool(seed: int):
+    rng, topics = made_up_topics(seed)
+    wanted = rng.randrange(4)
+    pick = fn("Pick", "A pick.", index=INT, reason=S)
+    picks = fn("Picks", "Several.", picks={"type": "array", "items": pick["function"]["parameters"]})
+    prompt = f"Some choices:\n---\n{listed(topics)}\n---\n" + PICK.format(topic=topics[wanted])
+    ((_, one),) = calls(ask(prompt, [pick], tool_choice="required"))
+    ((_, several),) = calls(ask(prompt, [picks], tool_choice="required"))
+    assert one["index"] == wanted + 1
+    assert [each["index"] for each in several["picks"]] == [wanted + 1]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_documents_are_rated_in_lines_like_the_sample(seed: int):
+    rng, topics = made_up_topics(seed)
+    wanted = rng.randrange(4)
+    documents = "\n\n".join(f"Document {n}:\nAbout {topic}, in detail." for n, topic in enumerate(topics, 1))
+    prompt = (
+        "Rate them.\nExample format:\n\nDocument 1:\n<text>\n\nDocument 2:\n<text>\n\nQuestion: <question>\nAnswer:\n"
+        f"Doc: 2, Relevance: 7\nDoc: 1, Relevance: 3\n\nNow you:\n\n{documents}\n\n"
+        f"Question: What is {topics[wanted]}?\nAnswer:\n"
+    )
+    assert ask(prompt).content == f"Doc: {wanted + 1}, Relevance: 10"
+
+
+def test_a_quoted_form_is_filled():
+    _, topics = made_up_topics(1)
+    prompt = (
+        f"{listed(topics)}\n---\n" + PICK.format(topic=topics[2]) + "Use the form 'ANSWER: <number>' and say why.\n"
+    )
+    assert ask(prompt).content == "ANSWER: 3"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_question_is_split_among_described_names_as_the_sample_shows(seed: int):
+    rng, topics = made_up_topics(seed)
+    first, second = rng.sample(range(4), 2)
+    tools = {f"store_{n}": f"Facts about {topic}" for n, topic in enumerate(topics)}
+    prompt = (
+        'Give sub-questions in json markdown.\n# Example 1\n<Tools>\n```json\n{"north": "Northern trade", '
+        '"south": "Southern trade"}\n```\n\n<User Question>\nCompare them\n\n<Output>\n```json\n'
+        '{"items": [{"part": "How is the north?", "store": "north"}, {"part": "How is the south?", "store": "south"}]}'
+        f"\n```\n\n# Example 2\n<Tools>\n```json\n{json.dumps(tools)}\n```\n\n<User Question>\n"
+        f"How big is {topics[first]}, and who owns {topics[second]}?\n\n<Output>\n"
+    )
+    assert json.loads(ask(prompt).content or "") == {
+        "items": [
+            {"part": f"How big is {topics[first]}?", "store": f"store_{first}"},
+            {"part": f"Who owns {topics[second]}?", "store": f"store_{second}"},
+        ]
+    }
+
+
+@pytest.mark.parametrize("doubled", [False, True])
+def test_a_schema_in_the_prompt_is_followed(doubled: bool):
+    schema = json.dumps(PERSON)
+    if doubled:  # templates may leave their escapes in
+        schema = schema.replace("{", "{{").replace("}", "}}")
+    text = f"Ada Lee is 27 years old, a guest.\n\nHere's a JSON schema to follow:\n{schema}\n\nOutput a JSON object."
+    found = json.loads(ask(text).content or "")
+    assert (found["name"], found["age"], found["role"]) == ("Ada Lee", 27, "guest")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_sources_are_cited_by_their_numbers(seed: int):
+    rng, topics = made_up_topics(seed)
+    wanted = rng.randrange(4)
+    sources = "\n\n".join(f"Source {n}:\nThe price of {topic} is {n}00.\n" for n, topic in enumerate(topics, 1))
+    prompt = (
+        "Answer from the sources and cite them by their numbers. For example:\nSource 1:\nGrass is green.\n"
+        f"Query: What is grass?\nAnswer: Green [1].\nNow you:\n------\n{sources}\n------\n"
+        f"Query: What is the price of {topics[wanted]}?\nAnswer: "
+    )
+    assert ask(prompt).content == f"The price of {topics[wanted]} is {wanted + 1}00. [{wanted + 1}]"
+
+
+def test_titles_keywords_and_summaries():
+    text, _ = handbook(random.Random(1))
+    head = text.splitlines()[0].lstrip("# ")
+    assert ask(f"Context: {text}. Give a title that sums it up. Title: ").content == head
+    words = (ask(f"{text}. Give 3 unique keywords for this text. Keywords: ").content or "").split(", ")
+    assert len(words) == 3
+    assert all(word in text for word in words)
+    summary = ask(f"Here is the section:\n{text}\n\nSummarize its key topics. \n\nSummary: ").content or ""
+    assert 20 < len(summary) < len(text)
+    assert "Summarize" not in summary
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_an_answer_is_refined_only_by_better_text(better: bool):
+    text, questions = handbook(random.Random(2))
+    question, fact = next(iter(questions.items()))
+    context = text if better else "The moon is far away, and it is cold there all year round, they say."
+    old = "Nobody knows that." if better else f"The chief engineer is {fact}."
+    prompt = f"Rewrite or repeat.\nNew Context: {context}\nQuery: {question}\nOriginal Answer: {old}\nNew Answer: "
+    assert fact in (ask(prompt).content or "")
+
+
+def test_two_questions_in_one_get_two_answers():
+    text, questions = handbook(random.Random(4))
+    (first, one), (_, two), *_ = questions.items()
+    said = ask([{"role": "system", "content": text}, {"role": "user", "content": f"{first[:-1]}, and how many months "
+                "does the warranty last?"}]).content or ""  # fmt: skip
+    assert one in said
+    assert two in said
+
+
+def test_rows_of_comma_separated_values_and_broken_lines():
+    rng = random.Random(5)
+    name, other = made_up(rng), made_up(rng)
+    rows = f"part,price,stock\n{other},7.25,4\n{name},19.75,6\n"
+    said = ask([{"role": "system", "content": rows}, {"role": "user", "content": f"price of {name}?"}])
+    assert "19.75" in (said.content or "")
+    broken = f"On ordinary days the people of the valley go up by the {name} lift, which\nleaves at 16:35 and is full."
+    question = f"When does the {name} lift leave?"
+    said = ask([{"role": "system", "content": broken}, {"role": "user", "content": question}])
+    assert name in (said.content or "")
+    assert "16:35" in (said.content or "")
+
+
+@pytest.mark.parametrize("name", ["the tool ping", "one of the tools"])
+def test_a_demand_in_words_is_obeyed(name: str):
+    """Clients ask so where a model cannot be forced."""
+    demand = {"role": "user", "content": f"Answer with a call of {name}, not with text."}
+    tools = [fn("pong", "Return ping"), fn("ping", "Return pong")] if "ping" in name else [fn("ping", "Return pong")]
+    assert calls(ask([{"role": "user", "content": "Hello!"}, demand], tools)) == [("ping", {})]
+    weather = ask([{"role": "user", "content": "weather in Oslo?"}, demand], [WEATHER])
+    assert calls(weather) == [("get_weather", {"city": "Oslo"})]
+
+
+def test_names_listed_in_a_description_limit_a_parameter():
+    about = "Hand off to another desk.\n\nAvailable desks:\n{'billing': 'Knows invoices', 'travel': 'Knows trains'}"
+    hand = fn("handoff", about, to_desk=S, reason=S)
+    ((_, made),) = calls(ask("Please hand off: I need trains to Oslo", [hand]))
+    assert made["to_desk"] == "travel"
+
+
+# -- tools declared in words ----------------------------------------------------------------------------------------
+
+
+def test_action_lines_are_written_and_their_observations_read():
+    schema = json.dumps(WEATHER["function"]["parameters"])
+    system = (
+        "Use tools:\n> Tool Name: get_weather\nTool Description: Get the current weather in a city\n"
+        f"Tool Args: {schema}\n\nFormat:\nThought: ...\nAction: tool name\nAction Input: the input as JSON"
+    )
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": "What is the weather in Oslo?"}]
+    said = ask(messages).content or ""
+    assert re.fullmatch(r'Thought: .*\nAction: get_weather\nAction Input: \{"city":"Oslo"\}', said)
+    messages += [{"role": "assistant", "content": said}, {"role": "user", "content": "Observation: sleet, 1 degree"}]
+    assert re.fullmatch(r"Thought: .*\nAnswer: .*sleet, 1 degree", ask(messages).content or "")
+
+
+def test_code_is_written_between_tags_and_its_result_read():
+    system = (
+        "Write code as\n<execute>\nprint(area(2))\n</execute>\nYou can use these functions:\n"
+        'def get_weather(city: str) -> str:\n  """\nGet the current weather in a city\n  """\n\n  ...\n\n\n'
+        'def add(a: \'int\', b: \'int\') -> int:\n  """\nAdd two numbers.\n  """\n\n  ...\n\n'
+        "Reminder: code goes between <execute>...</execute> tags."
+    )
+    messages = [
+        {"role": "system", "content": system},
+        {"role": "user", "content": "What is the weather in Oslo, and what is 3 plus 4?"},
+    ]
+    said = ask(messages).content or ""
+    assert said == "<execute>\nprint(get_weather(city='Oslo'))\nprint(add(a=3, b=4))\n</execute>"
+    result = {"role": "user", "content": "Result of executing the code:\n\nsleet\n7\n"}
+    final = ask([*messages, {"role": "assistant", "content": said}, result]).content or ""
+    assert "<execute>" not in final
+    assert "sleet" in final
+    assert "7" in final

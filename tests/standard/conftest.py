@@ -15,28 +15,14 @@ import pytest
 from langchain_tests.integration_tests import chat_models
 from vcr import VCR
 
-from kimi_emulator import BrainContext, Emulator, Reply
-from kimi_emulator.brain import DefaultBrain
+from kimi_emulator import Emulator
 from langchain_kimi import ChatKimi
-
-
-class _ObedientBrain(DefaultBrain):
-    """Does as it is told in words, as a model would: calls some tool when the last message says to.
-
-    K2.6 (with several tools) and K2.7-code cannot be forced, so `ChatKimi` asks once more in words. The rule-made brain
-    calls tools that fit a question, and none fits the suite's "Hello!".
-    """
-
-    def answer(self, request: Mapping[str, Any], context: BrainContext) -> Reply:
-        if str(request["messages"][-1].get("content")).startswith("Answer with a call of one of the"):
-            request = {**request, "tool_choice": "required"}
-        return super().answer(request, context)
 
 
 @pytest.fixture(scope="session")
 def _session_emulator() -> Iterator[Emulator]:
     # A fixed day, because models are retired: the suite is about the adapter, and shall pass next year too.
-    with Emulator(today=date(2026, 11, 22), brain=_ObedientBrain()) as emulator:
+    with Emulator(today=date(2026, 11, 22)) as emulator:
         yield emulator
 
 

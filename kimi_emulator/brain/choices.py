@@ -1,0 +1,135 @@
+"""Numbered lists in a request, and which of their items a question is about.
+
+Frameworks let a model choose among data sources, rank documents and cite sources by numbers:
+`(1) minutes of meetings`, `Document 3:`, `Source 2:`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kimi_emulator.brain.naming import parts
+from kimi_emulator.brain.text import clauses, rarity, words
+
+_HEAD = re.compile(
+    r"^[ \t]*(?:\((\d{1,3})\)[ \t]+|(?:document|source|passage|option|choice|candidate)[ \t]+(\d{1,3})[ \t]*:[ \t]*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_END = re.compile(r"^\s*(?:-{3,}\s*$|(?:question|query)\s*:)", re.IGNORECASE | re.MULTILINE)
+_NUMBERS_ITEMS = {"choice", "index", "number", "document", "doc", "source", "option", "selection"}
+_RATES_ITEMS = {"relevance", "score", "rank", "rating", "confidence"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An item of a numbered list, and how well it fits the question from 1 to 10 (0: not at all)."""
+
+    number: int
+    text: str
+    relevance: int = 0
+
+
+def numbered(text: str) -> list[Choice]:
+    """The last numbered list of a text: lists before it are examples. [] when there is none."""
+    heads = list(_HEAD.finditer(text))
+    starts = [place for place, head in enumerate(heads) if int(head.group(1) or head.group(2)) == 1]
+    if not starts:
+        return []
+    found: list[Choice] = []
+    run = heads[starts[-1] :]
+    for place, head in enumerate(run):
+        number = int(head.group(1) or head.group(2))
+        if number != place + 1:
+            break
+        rest = text[head.end() : run[place + 1].start() if place + 1 < len(run) else len(text)]
+        ended = _END.search(rest) if place + 1 == len(run) else None
+        found.append(Choice(number, (rest[: ended.start()] if ended else rest).strip()))
+    return found
+
+
+def ranked(question: str, choices: Sequence[Choice]) -> list[Choice]:
+    """The items that fit a question, best first; of items that fit equally badly, the first one."""
+    asked = set(words(question))
+    own = [set(words(choice.text)) for choice in choices]
+    weight = rarity(own)
+    scores = [sum(weight[word] for word in asked & each) for each in own]
+    top = max(scores, default=0.0)
+    if not top:
+        return [Choice(choice.number, choice.text, 1) for choice in choices[:1]]
+    fitting = sorted(
+        ((score, choice) for score, choice in zip(scores, choices, strict=True) if score >= 0.6 * top),
+        key=lambda pair: (-pair[0], pair[1].number),
+    )
+    return [Choice(choice.number, choice.text, max(1, round(10 * score / top))) for score, choice in fitting]
+
+
+def counts_items(schema: Mapping[str, Any]) -> str | None:
+    """The whole-number member of an object schema that names an item of a list, or None."""
+    properties = schema.get("properties")
+    for name, member in properties.items() if isinstance(properties, dict) else ():
+        if isinstance(member, dict) and member.get("type") == "integer" and parts(name) & _NUMBERS_ITEMS:
+            return str(name)
+    return None
+
+
+def about(choice: Choice, schema: Mapping[str, Any], counter: str) -> dict[str, Any]:
+    """What can be said of an item in the members of an object schema."""
+    said: dict[str, Any] = {counter: choice.number}
+    for name, member in schema["properties"].items():
+        kind = member.get("type") if isinstance(member, dict) else None
+        if name == counter:
+            continue
+        if kind in ("integer", "number") and parts(name) & _RATES_ITEMS:
+            said[name] = choice.relevance
+        elif kind == "string":
+            text = " ".join(choice.text.split())
+            said[name] = f"It says: {text if len(text) <= 120 else text[:120] + ' ...'}"
+    return said
+
+
+def with_names_of(description: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Parameters of a function, one of them limited to the names that its description lists with what each is for.
+
+    `Available agents: {'billing': 'Knows invoices'}` limits a parameter called `to_agent` or `agents`.
+    """
+    listed = re.search(r"([^\n:]{1,80}):\s*(\{[^{}]{1,5000}\})", description)
+    properties = parameters.get("properties")
+    if not listed or not isinstance(properties, dict):
+        return parameters
+    try:
+        names = ast.literal_eval(listed.group(2))
+    except (ValueError, SyntaxError, RecursionError):
+        return parameters
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names):
+        return parameters
+    announced = set(words(listed.group(1)))
+    for name, schema in properties.items():
+        if schema.get("type") == "string" and "enum" not in schema and set(words(name.replace("_", " "))) & announced:
+            limited = {**schema, "enum": list(names), "enumDescriptions": names}
+            return {**parameters, "properties": {**properties, name: limited}}
+    return parameters
+
+
+def assigned(question: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Parts of the question, each with the one of several described names that it is for.
+
+    For schemas of a free text and a name: `{"sub_question": ..., "tool_name": ...}`. [] for other schemas.
+    """
+    properties: Mapping[str, Any] = schema.get("properties") or {}
+    named = [key for key, member in properties.items() if isinstance(member, dict) and "enumDescriptions" in member]
+    free = [key for key, member in properties.items() if member == {"type": "string"}]
+    if len(named) != 1 or len(free) != 1 or len(properties) != 2:
+        return []
+    described = properties[named[0]]["enumDescriptions"]
+    listed = [Choice(place, f"{name} {text}") for place, (name, text) in enumerate(described.items())]
+    ends = question.rstrip()[-1:] if question.rstrip()[-1:] in "?？" else ""
+    rows = []
+    for part in clauses(question):
+        asked = part.strip().rstrip("?？ ") + ends
+        names = list(described)
+        rows.append({free[0]: asked[:1].upper() + asked[1:], named[0]: names[ranked(asked, listed)[0].number]})
+    return rows
