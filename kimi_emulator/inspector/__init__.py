@@ -1,0 +1,6 @@
+"""A page on the emulator's own address that shows what clients send and get, while it happens."""
+
+from kimi_emulator.inspector.pages import routes
+from kimi_emulator.inspector.traffic import Exchange, Traffic, watching
+
+__all__ = ["Exchange", "Traffic", "routes", "watching"]

@@ -1,0 +1,236 @@
+"""An exchange as the page shows it: the answer put together, tokens, money, timing, rules, and a curl command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from kimi_emulator.account import price
+from kimi_emulator.inspector.traffic import Exchange
+from kimi_emulator.rules import RULES
+
+if TYPE_CHECKING:
+    from kimi_emulator.state import ReceivedRequest, State
+
+_POINTS = 400  # of a stream's timing
+_SENT_BY_ITSELF = {"host", "content-length", "accept-encoding", "connection", "authorization", "content-type"}
+_THOUGHTS = ("reasoning_content", "reasoning")
+
+
+def masked(header: str) -> str:
+    """A bearer header with its key as ``sk-...last4``."""
+    scheme, _, key = header.rpartition(" ")
+    shown = f"sk-...{key[-4:]}" if len(key) > 8 else "sk-..."
+    return f"{scheme} {shown}".strip()
+
+
+def summary(exchange: Exchange, state: State) -> dict[str, Any]:
+    """The line of the list."""
+    received = _received(exchange, state)
+    body = _object(received)
+    reply = read_answer(exchange)
+    return {
+        "id": exchange.id,
+        "at": exchange.at,
+        "method": exchange.method,
+        "path": exchange.path,
+        "status": exchange.status,
+        "model": body.get("model"),
+        "streamed": bool(body.get("stream")),
+        "done": exchange.ended is not None,
+        "whole": exchange.whole,
+        "seconds": None if exchange.ended is None else exchange.ended - exchange.began,
+        "tokens": tokens_of(reply.get("usage")),
+        "rules": [{"id": rule["id"], "refused": rule["refused"]} for rule in _rules(exchange, state)],
+        "text": _searchable(body, received, reply),
+    }
+
+
+def detail(exchange: Exchange, state: State, base_url: str) -> dict[str, Any]:
+    """All of it."""
+    received = _received(exchange, state)
+    reply = read_answer(exchange)
+    usage = reply.get("usage")
+    model = str(reply.get("model") or _object(received).get("model") or "")
+    shown = dict(received.headers) if received is not None else {}
+    if "authorization" in shown:
+        shown["authorization"] = masked(shown["authorization"])
+    return {
+        **summary(exchange, state),
+        "request": {
+            "headers": shown,
+            "json": received.json if received is not None else None,
+            "form": received.form if received is not None else None,
+            "query": received.query if received is not None else {},
+        },
+        "reply": reply,
+        "answer_headers": exchange.headers,
+        "raw": exchange.answer().decode("utf-8", "replace"),
+        "size": exchange.size,
+        "cut": exchange.size - exchange.kept,
+        "cost": price(model, usage) if isinstance(usage, Mapping) and model else None,
+        "timing": timing(exchange),
+        "rules": _rules(exchange, state),
+        "curl": curl(received, base_url) if received is not None else "",
+    }
+
+
+def timing(exchange: Exchange) -> dict[str, Any]:
+    """Milliseconds after the request came: the first byte, the end, and each piece (some of them, if many)."""
+    offsets = [round((moment - exchange.began) * 1000, 3) for moment in exchange.times]
+    step = max(1, -(-len(offsets) // _POINTS))
+    return {
+        "pieces": len(offsets),
+        "first": offsets[0] if offsets else None,
+        "last": offsets[-1] if offsets else None,
+        "longest_gap": max((b - a for a, b in pairwise(offsets)), default=0.0),
+        "points": offsets[::step],
+    }
+
+
+def tokens_of(usage: Any) -> dict[str, int] | None:
+    """Tokens by where they come from: read from the cache, other input, thinking, the rest of the output."""
+    if not isinstance(usage, Mapping):
+        return None
+
+    def count(value: Any) -> int:
+        return int(value) if isinstance(value, int | float) else 0
+
+    details = usage.get("completion_tokens_details")
+    thinking = count(details.get("reasoning_tokens")) if isinstance(details, Mapping) else 0
+    cached, output = count(usage.get("cached_tokens")), count(usage.get("completion_tokens"))
+    return {
+        "cached": cached,
+        "input": max(count(usage.get("prompt_tokens")) - cached, 0),
+        "thinking": min(thinking, output),
+        "answer": max(output - thinking, 0),
+    }
+
+
+def curl(received: ReceivedRequest, base_url: str) -> str:
+    """The request as a command for a shell; the key is left to the environment."""
+    url = f"{base_url}{received.path.removeprefix('/v1')}"
+    if received.query:
+        url += "?" + "&".join(f"{name}={value}" for name, value in received.query.items())
+    words = ["curl", shlex.quote(url), '-H "Authorization: Bearer $MOONSHOT_API_KEY"']
+    if received.method not in ("GET", "POST"):
+        words.insert(1, f"-X {received.method}")
+    own = {n: v for n, v in received.headers.items() if n not in _SENT_BY_ITSELF and not n.startswith("x-stainless")}
+    words += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in own.items() if name != "user-agent"]
+    if received.form is not None:
+        fields = {"purpose": received.form.get("purpose", ""), "file": f"@{received.form.get('filename', '')}"}
+        words += [f"-F {shlex.quote(f'{name}={value}')}" for name, value in fields.items()]
+    elif received.json is not None:
+        words.append("-H 'Content-Type: application/json'")
+        words.append(f"-d {shlex.quote(json.dumps(received.json, ensure_ascii=False))}")
+    elif received.method == "POST":
+        words.insert(1, "-X POST")
+    return " \\\n  ".join(words)
+
+
+def read_answer(exchange: Exchange) -> dict[str, Any]:
+    """The answer put together from its bytes, as far as they can be read: a fault may have left them in any state."""
+    kind, data = exchange.headers.get("content-type", ""), exchange.answer()
+    if "event-stream" in kind:
+        return _joined(_events(data))
+    try:
+        body = json.loads(data) if data else {}
+    except ValueError:
+        return {}
+    if not isinstance(body, dict):
+        return {}
+    if "choices" not in body:
+        return {"error": body["error"]} if "error" in body else {"json": body}
+    choice = (body["choices"] or [{}])[0]
+    return {
+        "model": body.get("model"),
+        "message": choice.get("message") or {},
+        "finish_reason": choice.get("finish_reason"),
+        "usage": body.get("usage"),
+    }
+
+
+def _events(data: bytes) -> Iterable[dict[str, Any]]:
+    for line in data.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"):
+        if line.startswith("data:") and line[5:].strip() != "[DONE]":
+            try:
+                event = json.loads(line[5:])
+            except ValueError:  # cut or glued by a fault; the raw bytes show how
+                continue
+            if isinstance(event, dict):
+                yield event
+
+
+def _joined(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": ""}
+    found: dict[str, Any] = {"message": message}
+    calls: dict[int, dict[str, Any]] = {}
+    for event in events:
+        if "error" in event:
+            found["error"] = event["error"]
+        found["model"] = event.get("model", found.get("model"))
+        for choice in event.get("choices") or ():
+            delta = choice.get("delta") or {}
+            for name in ("content", *_THOUGHTS):
+                if delta.get(name):
+                    message[name] = message.get(name, "") + delta[name]
+            for call in delta.get("tool_calls") or ():
+                _add_call(calls, call)
+            found["finish_reason"] = choice.get("finish_reason") or found.get("finish_reason")
+            found["usage"] = choice.get("usage") or found.get("usage")
+        found["usage"] = event.get("usage") or found.get("usage")
+    if calls:
+        message["tool_calls"] = list(calls.values())
+    return found
+
+
+def _add_call(calls: dict[int, dict[str, Any]], piece: Mapping[str, Any]) -> None:
+    index = piece.get("index")
+    call = calls.setdefault(
+        index if isinstance(index, int) else len(calls), {"function": {"name": "", "arguments": ""}}
+    )
+    for name in ("id", "type"):
+        if piece.get(name):
+            call[name] = piece[name]
+    function = piece.get("function") or {}
+    for name in ("name", "arguments"):
+        call["function"][name] += function.get(name) or ""
+
+
+def _received(exchange: Exchange, state: State) -> ReceivedRequest | None:
+    place = exchange.place
+    return state.requests[place] if place is not None and place < len(state.requests) else None
+
+
+def _object(received: ReceivedRequest | None) -> Mapping[str, Any]:
+    return received.json if received is not None and isinstance(received.json, dict) else {}
+
+
+def _rules(exchange: Exchange, state: State) -> list[dict[str, Any]]:
+    """The rules that refused or reported the request, each with what it said and the sentence that explains it."""
+    if exchange.place is None:
+        return []
+    with state.lock:
+        found = [(note, True) for note in state.refusals] + [(note, False) for note in state.report]
+    return [
+        {
+            "id": note.rule,
+            "refused": refused,
+            "message": note.message,
+            "sentence": RULES[note.rule].description.replace("``", "`") if note.rule in RULES else "",
+        }
+        for note, refused in found
+        if note.request == exchange.place
+    ]
+
+
+def _searchable(body: Mapping[str, Any], received: ReceivedRequest | None, reply: Mapping[str, Any]) -> str:
+    """What the search field looks through: texts of the messages and the answer, names of tools and files."""
+    parts = [json.dumps(body.get(name), ensure_ascii=False) for name in ("messages", "tools") if body.get(name)]
+    if received is not None and received.form:
+        parts.append(str(received.form.get("filename", "")))
+    parts.append(json.dumps(reply, ensure_ascii=False, default=str))
+    return " ".join(parts)[:200_000].lower()
