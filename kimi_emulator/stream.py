@@ -15,6 +15,7 @@ from typing import Any
 from kimi_emulator.chat import Answer
 from kimi_emulator.tokens import compact
 
+_HERE = "\0delta\0"  # stands for the delta; NUL can be in no id or model name
 _WORD = re.compile(r"\s*\S+|\s+\Z")
 
 
@@ -47,32 +48,51 @@ def deltas(answer: Answer, size: int | None) -> Iterator[Mapping[str, Any]]:
             yield {"tool_calls": [{"index": call["index"], "function": {"arguments": piece}}]}
 
 
-def chunks(answer: Answer, size: int | None, *, include_usage: bool) -> Iterator[dict[str, Any]]:
-    """The chunk objects of a stream."""
-    fingerprint = f"fpv0_{secrets.token_hex(4)}"
-    head = {
-        "id": answer.id,
-        "object": "chat.completion.chunk",
-        "created": answer.created,
-        "model": answer.model,
-    }
+class _Frame:
+    """What all chunks of one stream have in common."""
 
-    def chunk(delta: Mapping[str, Any], finish: str | None = None) -> dict[str, Any]:
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._fingerprint = f"fpv0_{secrets.token_hex(4)}"
+        self.head = {
+            "id": answer.id,
+            "object": "chat.completion.chunk",
+            "created": answer.created,
+            "model": answer.model,
+        }
+
+    def chunk(self, delta: Any, finish: str | None = None) -> dict[str, Any]:
         choice: dict[str, Any] = {"index": 0, "delta": delta, "finish_reason": finish}
         if finish is not None:
-            choice["usage"] = answer.usage
-        return {**head, "choices": [choice], "system_fingerprint": fingerprint}
+            choice["usage"] = self._answer.usage
+        return {**self.head, "choices": [choice], "system_fingerprint": self._fingerprint}
 
-    yield chunk({"role": "assistant", "content": ""})
+    def ending(self, *, include_usage: bool) -> Iterator[dict[str, Any]]:
+        yield self.chunk({}, self._answer.finish_reason)
+        if include_usage:
+            yield {**self.head, "choices": [], "usage": self._answer.usage}
+
+
+def chunks(answer: Answer, size: int | None, *, include_usage: bool) -> Iterator[dict[str, Any]]:
+    """The chunk objects of a stream."""
+    frame = _Frame(answer)
+    yield frame.chunk({"role": "assistant", "content": ""})
     for delta in deltas(answer, size):
-        yield chunk(delta)
-    yield chunk({}, answer.finish_reason)
-    if include_usage:
-        yield {**head, "choices": [], "usage": answer.usage}
+        yield frame.chunk(delta)
+    yield from frame.ending(include_usage=include_usage)
 
 
 def events(answer: Answer, size: int | None, *, include_usage: bool) -> Iterator[bytes]:
-    """The stream as bytes, one event each."""
-    for chunk in chunks(answer, size, include_usage=include_usage):
-        yield f"data: {compact(chunk)}\n\n".encode("utf-8", "surrogatepass")
+    """The stream as bytes, one event each: the same as the ``chunks``, whose common part is written once."""
+    frame = _Frame(answer)
+    before, _, after = compact(frame.chunk(_HERE)).partition(compact(_HERE))
+    yield _event(frame.chunk({"role": "assistant", "content": ""}))
+    for delta in deltas(answer, size):
+        yield f"data: {before}{compact(delta)}{after}\n\n".encode("utf-8", "surrogatepass")
+    for chunk in frame.ending(include_usage=include_usage):
+        yield _event(chunk)
     yield b"data: [DONE]\n\n"
+
+
+def _event(chunk: Any) -> bytes:
+    return f"data: {compact(chunk)}\n\n".encode("utf-8", "surrogatepass")

@@ -42,9 +42,8 @@ def cut(text: str, tokens: int) -> str:
     return text[:low]
 
 
-def compact(value: Any) -> str:
-    """JSON without spaces; keys keep their order."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""JSON without spaces; keys keep their order. (``json.dumps`` with options makes an encoder for each call.)"""
 
 
 def content_parts(content: Any) -> list[dict[str, Any]]:
