@@ -1,0 +1,188 @@
+"""`KimiBatch`: chats go in, the responses of `chat` come back, or what it would have raised."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, TextBlock, ThinkingBlock
+from llama_index.core.llms.mock import MockLLM
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel
+
+from kimi_api import KimiBatchError, KimiInputError, KimiOverloadedError, KimiReplyError
+from kimi_emulator import Emulator, Failure, Reply, ToolCall
+from llama_index_kimi import Kimi, KimiBatch
+
+Make = Callable[..., Kimi]
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+    people: int
+
+
+def look(place: str) -> str:
+    """Look at a place."""
+    return place
+
+
+@pytest.fixture
+def llm(make: Make) -> Kimi:
+    return make(model="kimi-k2.6")
+
+
+@pytest.fixture(params=["sync", "async"])
+def run(request: pytest.FixtureRequest) -> Callable[..., dict[str, Any]]:
+    """Submit, wait and read, in one of two ways."""
+
+    def ran(batch: KimiBatch, inputs: Any, **how: Any) -> dict[str, Any]:
+        if request.param == "sync":
+            return batch.submit(inputs).wait(poll=0.005).results(**how)
+
+        async def twin() -> dict[str, Any]:
+            await batch.asubmit(inputs)
+            await batch.await_done(poll=0.005)
+            return await batch.aresults(**how)
+
+        return asyncio.run(twin())
+
+    return ran
+
+
+def bodies(kimi: Emulator) -> list[dict[str, Any]]:
+    """The request bodies of the input files on the platform."""
+    files = [file.path.read_text("utf-8") for file in kimi.files.values() if file.filename.startswith("kimi-batch-")]
+    return [json.loads(line)["body"] for text in files for line in text.split("\n") if line]
+
+
+def test_responses_are_those_of_a_live_chat(kimi: Emulator, llm: Kimi, run: Any) -> None:
+    reply = Reply(content="Sixteen.", reasoning="4 times 4")
+    kimi.script(reply, reply)
+    live = llm.chat([ChatMessage("What is 4 times 4?")])
+    answer = run(KimiBatch(llm), {"sum": "What is 4 times 4?"})["sum"]
+    assert isinstance(answer, ChatResponse)
+    thinking, text = answer.message.blocks
+    assert isinstance(thinking, ThinkingBlock)
+    assert isinstance(text, TextBlock)
+    assert (thinking.content, text.text) == ("4 times 4", "Sixteen.")
+    assert answer.message == live.message
+    total = answer.additional_kwargs["total_tokens"]
+    assert total == live.additional_kwargs["total_tokens"] > 0
+    assert isinstance(answer.raw, dict)
+    assert answer.raw["usage"]["total_tokens"] == total
+    assert bodies(kimi) == [kimi.chats[0]]
+    assert kimi.report == []
+
+
+def test_a_list_gets_ids_and_keeps_its_order(kimi: Emulator, llm: Kimi, run: Any) -> None:
+    kimi.script(*(Reply(content=str(number)) for number in range(3)))
+    chats = ["zero", ChatMessage("one"), [ChatMessage("Count.", role="system"), ChatMessage("two")]]
+    answers = run(KimiBatch(llm), chats)
+    assert list(answers) == ["request-1", "request-2", "request-3"]
+    assert [answer.message.content for answer in answers.values()] == ["0", "1", "2"]
+    assert [len(body["messages"]) for body in bodies(kimi)] == [1, 1, 2]
+
+
+def test_tools_go_out_and_their_calls_come_back(kimi: Emulator, llm: Kimi, run: Any) -> None:
+    kimi.script(Reply(tool_calls=[ToolCall("look", {"place": "Turku"})], reasoning="where"), Reply(content="Nice."))
+    tool = FunctionTool.from_defaults(look)
+    first = run(KimiBatch(llm, tools=[tool], max_tokens=900), {"a": "Look at Turku"})["a"]
+    [selection] = llm.get_tool_calls_from_response(first)
+    assert (selection.tool_name, selection.tool_kwargs) == ("look", {"place": "Turku"})
+    told = ChatMessage("a town", role="tool", additional_kwargs={"tool_call_id": selection.tool_id})
+    history = [ChatMessage("Look at Turku"), first.message, told]
+    assert run(KimiBatch(llm, tools=[tool]), {"a": history})["a"].message.content == "Nice."
+    assert bodies(kimi)[0]["max_completion_tokens"] == 900
+    assert bodies(kimi)[-1]["messages"][1]["reasoning_content"] == "where"
+    assert [each["function"]["name"] for each in bodies(kimi)[-1]["tools"]] == ["look"]
+    assert kimi.report == []
+
+
+def test_structured_models_give_objects_and_readable_errors(kimi: Emulator, llm: Kimi, run: Any) -> None:
+    kimi.script(
+        Reply(content='{"name": "Turku", "people": 206000}'),
+        Reply(content='{"name":"Turku","people":"many"}'),
+        Reply(content='{"name":"Tur', finish_reason="length"),
+    )
+    batch = KimiBatch(llm.as_structured_llm(City))
+    good, misfit, cut = run(batch, ["Turku?", "Turku?", "Turku?"]).values()
+    assert good.raw == City(name="Turku", people=206000)
+    assert good.message.content == '{"name":"Turku","people":206000}'
+    assert good.additional_kwargs["total_tokens"] > 0
+    assert isinstance(misfit, KimiReplyError)
+    assert "the answer is no City" in str(misfit)
+    assert isinstance(cut, KimiReplyError)
+    assert "Raise max_tokens" in str(cut)
+    assert bodies(kimi)[0]["response_format"]["json_schema"]["name"] == "City"
+    assert kimi.report == []
+
+
+def test_a_partial_message_is_joined_when_asked(kimi: Emulator, make: Make, run: Any) -> None:
+    kimi.script(Reply(content=" time there was"))
+    llm = make(model="kimi-k2.6", join_prefix=True)
+    begun = ChatMessage("Once upon a", role="assistant", additional_kwargs={"partial": True})
+    batch = KimiBatch(llm)
+    assert run(batch, {"a": [ChatMessage("Begin."), begun]})["a"].message.content == "Once upon a time there was"
+    resumed = KimiBatch.from_id(llm, *batch.ids)
+    assert resumed.results()["a"].message.content == "Once upon a time there was"
+
+
+def test_errors_stand_beside_answers(kimi: Emulator, llm: Kimi, run: Any) -> None:
+    busy = Failure(429, "engine_overloaded_error", "The engine is currently overloaded, please try again later")
+    kimi.script(Reply(content="fine"), busy)
+    answers = run(KimiBatch(llm), {"a": "one", "b": "two"})
+    assert answers["a"].message.content == "fine"
+    assert type(answers["b"]) is KimiOverloadedError
+
+
+def test_what_an_expired_batch_got_done_is_not_lost(kimi: Emulator, llm: Kimi, run: Any) -> None:
+    kimi.fail("batches.expired")
+    answers = run(KimiBatch(llm), {"a": "one", "b": "two"})
+    assert "one" in answers["a"].message.content
+    assert isinstance(answers["b"], KimiBatchError)
+    assert answers["b"].custom_id == "b"
+
+
+def test_another_object_goes_on_by_the_ids(kimi: Emulator, llm: Kimi, run: Any) -> None:
+    kimi.script(*(Reply(content=f'{{"name":"{n}","people":{n}}}') for n in range(5)))
+    structured = llm.as_structured_llm(City)
+    started = KimiBatch(structured, max_requests=2, metadata={"job": "7"}).submit([f"city {n}" for n in range(5)])
+    assert len(started.ids) == 3
+    resumed = KimiBatch.from_id(structured, *started.ids)
+    assert [state.metadata for state in resumed.status()] == [{"job": "7"}] * 3
+    answers = resumed.wait(poll=0.005).results(delete_after=True)
+    assert [answer.raw.people for answer in answers.values()] == [0, 1, 2, 3, 4]
+    assert kimi.files == {}
+
+
+async def test_cancelling() -> None:
+    with Emulator(batch_seconds=3600) as kimi:
+        llm = Kimi("kimi-k2.6", base_url=kimi.base_url, api_key=kimi.api_key)
+        batch = KimiBatch(llm)
+        await batch.asubmit(["a", "b"])
+        assert (await batch.astatus())[0].status == "in_progress"
+        await batch.acancel()
+        await batch.await_done(poll=0.005)
+        answers = await batch.aresults()
+    assert [type(answer) for answer in answers.values()] == [KimiBatchError] * 2
+    assert "was cancelled before it was answered" in str(answers["request-1"])
+
+
+def test_misuse_is_told_before_anything_is_sent(kimi: Emulator, llm: Kimi, make: Make) -> None:
+    with pytest.raises(KimiInputError, match=r"batches are not offered for it.*kimi-k2.6"):
+        KimiBatch(make(model="kimi-k3")).submit(["a"])
+    with pytest.raises(KimiInputError, match="it is a Kimi"):
+        KimiBatch(MockLLM())  # type: ignore[arg-type]
+    with pytest.raises(KimiInputError, match="max_tokens"):
+        KimiBatch(llm, max_token=5).submit(["a"])
+    with pytest.raises(KimiInputError, match="put a single one into a list"):
+        KimiBatch(llm).submit("one")
+    with pytest.raises(KimiInputError, match="call submit, or resume with from_id"):
+        KimiBatch(llm).results()
+    assert kimi.requests == []
