@@ -1,32 +1,44 @@
-"""The account: its balance, and the models it may use, with a catalogue refreshed from the server's own list."""
+"""The account: its balance, its models (with a catalogue refreshed from the server's list), what calls cost, and whose.
+
+`cost` and its parts stand in `kimi_api.costs`.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from kimi_api._steps import Send, Steps, adrive, drive
 from kimi_api.catalog import DEFAULT_MODEL, MODELS, ModelSpec, install
+from kimi_api.costs import Cost, cost
 from kimi_api.credentials import CHINA, INTERNATIONAL
-from kimi_api.errors import KimiReplyError
+from kimi_api.errors import KimiInputError, KimiReplyError
 
 if TYPE_CHECKING:
     from kimi_api.client import Answer, KimiClient
 
 __all__ = [
     "Balance",
+    "Cost",
     "ModelInfo",
     "abalance",
     "amodels",
     "arefresh",
     "balance",
+    "cost",
     "models",
     "parse_balance",
     "parse_model",
     "refresh",
     "refreshed",
+    "safety_identifier",
 ]
+
+_SHORTEST_SALT = 16
 
 _CURRENCIES: Mapping[str, str] = {INTERNATIONAL: "USD", CHINA: "CNY"}
 _THINKING: Mapping[str, Literal["always", "switchable", "none"]] = {
@@ -128,6 +140,41 @@ def refreshed(listed: Iterable[ModelInfo], base: Mapping[str, ModelSpec] = MODEL
     for info in listed:
         specs[info.id] = _merged(info, specs.get(info.id) or _likeness(info, base))
     return specs
+
+
+def safety_identifier(user_id: str | int, *, salt: str | bytes) -> str:
+    """A stable, hashed name of one of your users, for `safety_identifier`: 64 hexadecimal digits.
+
+    The platform uses it to tell your users apart when one of them breaks its rules, and asks for a hash so that nothing
+    personal is sent (https://platform.kimi.ai/docs/api/chat). It is HMAC-SHA256 with `salt` as the key: without the
+    salt nobody can find the user by trying out e-mail addresses, which a bare hash would allow. The same user and salt
+    give the same text in every process and release.
+
+    Args:
+        user_id: your own id of the user: a number, a name, an address. Blanks around it and the way its accents are
+            encoded make no difference; upper and lower case do.
+        salt: a secret of your application, at least 16 bytes, kept for good: with another one, every user is new.
+
+    Raises:
+        KimiInputError: no user, or a salt that is too short. Shows neither.
+    """
+    text = unicodedata.normalize("NFC", str(user_id)).strip() if isinstance(user_id, str | int) else ""
+    if not text or isinstance(user_id, bool):
+        raise KimiInputError(
+            "user_id",
+            f"a {type(user_id).__name__}",
+            "it is your own id of a user, and not empty",
+            "pass text or a number",
+        )
+    key = salt.encode() if isinstance(salt, str) else salt
+    if not isinstance(key, bytes) or len(key) < _SHORTEST_SALT:
+        raise KimiInputError(
+            "salt",
+            f"{len(key)} bytes" if isinstance(key, bytes) else f"a {type(salt).__name__}",
+            f"it is a secret of at least {_SHORTEST_SALT} bytes, or ids could be guessed from their hashes",
+            "make one with python -c 'import secrets; print(secrets.token_hex(32))', and keep it as a secret",
+        )
+    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def _merged(info: ModelInfo, spec: ModelSpec) -> ModelSpec:

@@ -1,0 +1,76 @@
+"""The program: its options, and its commands from the modules beside this one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kimi_api.cli import _account, _batches, _emulator, _files, _text
+from kimi_api.cli._session import Session, chosen_key, chosen_url, reported
+
+app = typer.Typer(
+    name="kimi-tools",
+    help="The Kimi Open Platform (Moonshot AI) from a shell: account, files, tokens, schemas, batches.\n\n"
+    "Options of the connection stand before the command, as in: kimi-tools --region cn balance --json. "
+    "Without them MOONSHOT_API_KEY (or KIMI_API_KEY) and MOONSHOT_BASE_URL (or MOONSHOT_API_BASE) count.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Region(StrEnum):
+    """The platform's two hosts, each with its own accounts and keys."""
+
+    AI = "ai"
+    CN = "cn"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"kimi-tools {version('kimi-integrations')}")
+        raise typer.Exit
+
+
+@app.callback()
+@reported
+def root(
+    context: typer.Context,
+    region: Annotated[Region | None, typer.Option(help="ai: api.moonshot.ai, cn: api.moonshot.cn.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Another address, including /v1.")] = None,
+    api_key: Annotated[
+        str | None, typer.Option(help="The key. Others on this machine can see it; prefer MOONSHOT_API_KEY or a file.")
+    ] = None,
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="A file with the key in its only line; - reads standard input.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds without a byte before giving up.")] = None,
+    max_retries: Annotated[int, typer.Option(help="How often a request that failed in passing is sent again.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep what was asked for; nothing is connected to yet."""
+    context.obj = Session(
+        api_key=chosen_key(api_key, api_key_file),
+        base_url=chosen_url(region, base_url),
+        timeout=timeout,
+        max_retries=max_retries,
+        json=as_json,
+    )
+
+
+app.command("models")(_account.models)
+app.command("balance")(_account.balance)
+app.command("cost")(_account.cost)
+app.command("extract")(_files.extract)
+app.command("tokens")(_text.tokens)
+app.command("schema")(_text.schema)
+app.add_typer(_files.app, name="files")
+app.add_typer(_batches.app, name="batch")
+app.command("emulator", context_settings=_emulator.PASSED_ON, add_help_option=False)(_emulator.emulator)
