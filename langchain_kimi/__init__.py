@@ -12,14 +12,19 @@ from langchain_kimi.messages import dynamic_tools_message, partial_message
 from langchain_kimi.registry import register
 
 if TYPE_CHECKING:
+    from langchain_kimi.batches import KimiBatch
     from langchain_kimi.document_loaders import KimiFileLoader
     from langchain_kimi.document_parsers import KimiBlobParser
     from langchain_kimi.llms import KimiLLM
+    from langchain_kimi.middleware import KimiDynamicToolsMiddleware as KimiDynamicToolsMiddleware
     from langchain_kimi.tools import KimiFormulaToolkit, KimiWebSearch
+    from langchain_kimi.usage import KimiCostCallbackHandler, get_kimi_cost_callback
 
 __all__ = [
     "ChatKimi",
+    "KimiBatch",
     "KimiBlobParser",
+    "KimiCostCallbackHandler",
     "KimiFileLoader",
     "KimiFormulaToolkit",
     "KimiLLM",
@@ -27,17 +32,23 @@ __all__ = [
     "KimiWarning",
     "KimiWebSearch",
     "dynamic_tools_message",
+    "get_kimi_cost_callback",
     "partial_message",
     "register",
 ]
 
+# The middleware is not in `__all__`: it needs `langchain` (the extra "agents"), which `import *` must not load.
 # Loaded when named: a chat model alone should not pay for them (core's base class of LLMs alone takes 50 ms, for yaml).
 _LAZY = {
+    "KimiBatch": "batches",
     "KimiBlobParser": "document_parsers",
+    "KimiCostCallbackHandler": "usage",
+    "KimiDynamicToolsMiddleware": "middleware",
     "KimiFileLoader": "document_loaders",
     "KimiFormulaToolkit": "tools",
     "KimiLLM": "llms",
     "KimiWebSearch": "tools",
+    "get_kimi_cost_callback": "usage",
 }
 
 # The first constructions of a class fill caches of `typing`, `abc`, pydantic and the interpreter (0.5 ms against 0.04).

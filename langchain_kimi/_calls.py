@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
-from kimi_api import KimiInputError
 from kimi_api.options import ALIASES as OPTION_ALIASES
-from kimi_api.options import merged, unknown_name
+from kimi_api.options import by_field
 from kimi_api.request import ChatRequest
 from langchain_kimi._tools import response_format, tools_to_wire
 
@@ -67,21 +66,10 @@ def constructor_arguments(given: Mapping[str, Any], fields: Collection[str]) -> 
     """What the user gave to a constructor, under the names of `fields`.
 
     Raises:
-        KimiInputError: a name that is neither a field nor an alias, with the nearest that is; a field given twice.
+        KimiInputError: a name that is neither a field nor an alias, with the nearest that is; a field
+            given twice with different values.
     """
-    renamed: dict[str, Any] = {}
-    for name, value in given.items():
-        field = name if name in fields else ALIASES.get(name, name)
-        if field not in fields:
-            raise unknown_name(name, (*fields, *ALIASES))
-        if field == "extra_body":
-            value = merged(renamed.get(field, {}), value or {})
-        elif field in renamed and renamed[field] != value:
-            raise KimiInputError(
-                name, value, f"it is another name of {field}, which is given too", "pass one of the two"
-            )
-        renamed[field] = value
-    return renamed
+    return by_field(given, fields, ALIASES, merging="extra_body")
 
 
 def add_counts(total: dict[str, Any], counts: Mapping[str, Any]) -> None:

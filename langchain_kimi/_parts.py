@@ -14,7 +14,10 @@ from kimi_api import KimiInputError
 
 Part = dict[str, Any]
 
-_UPLOAD = "upload the bytes (a data URL, or the file API and ms://<file id>)"
+_UPLOAD = (
+    "pass the bytes (a data URL), upload them (kimi_api.media.upload_media gives ms://<file id>), or set "
+    "fetch_media=True for public http(s) addresses"
+)
 
 
 def content_to_wire(content: str | Sequence[Any], *, any_url: bool = False) -> str | list[Part]:

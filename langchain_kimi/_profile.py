@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from langchain_core.language_models import ModelProfile
 
-from kimi_api import ModelSpec
+from kimi_api import MODELS, ModelSpec
 
 
 def model_profile(spec: ModelSpec) -> ModelProfile:
@@ -46,3 +48,18 @@ def model_profile(spec: ModelSpec) -> ModelProfile:
         if value not in (None, []) and name in ModelProfile.__annotations__:
             profile[name] = value
     return profile
+
+
+def of_this_model(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Constructor arguments without the profile of another model of the catalogue.
+
+    `configurable_fields(model=...)` builds the model anew from the fields it had, and the profile that was looked up
+    for the old id is one of them. A profile that the user wrote is kept, whatever its name.
+    """
+    profile = arguments.get("profile")
+    named = profile.get("name") if profile else None
+    if named is None or named == arguments.get("model") or named not in MODELS:
+        return arguments
+    if profile != model_profile(MODELS[named]):
+        return arguments
+    return {name: value for name, value in arguments.items() if name != "profile"}

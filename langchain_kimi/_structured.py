@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Callable, Iterator
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.output_parsers import JsonOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser
-from langchain_core.outputs import Generation
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.runnables import (
+    Runnable,
+    RunnableConfig,
+    RunnableLambda,
+    RunnableMap,
+    RunnablePassthrough,
+    RunnableSerializable,
+)
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
@@ -58,9 +66,10 @@ def structured_output(
         parser = _FromText(original=original, cls=cls)
     if not include_raw:
         return bound | parser
-    parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+    raw = itemgetter("raw")
+    return RunnableMap(raw=bound) | RunnablePassthrough.assign(
+        parsed=raw | _OrNone(parser=parser), parsing_error=raw | RunnableLambda(_error_of(parser))
+    )
 
 
 def _traceable(schema: Any) -> bool:
@@ -77,6 +86,56 @@ def _traceable(schema: Any) -> bool:
     return True
 
 
+class _OrNone(RunnableSerializable[Any, Any]):
+    """A parser that gives None where it would raise: `include_raw` keeps the error beside the answer.
+
+    Not core's `with_fallbacks`, as in other vendors' classes: in a stream it steps in before the first piece only, so
+    that an answer that turns out to be unusable at its end would raise after all.
+    """
+
+    parser: Any
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        try:
+            return self.parser.invoke(input, config, **kwargs)
+        except Exception:  # of a validator, say; `_error_of` meets it again
+            return None
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        try:
+            return await self.parser.ainvoke(input, config, **kwargs)
+        except Exception:
+            return None
+
+    def transform(self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
+        try:
+            yield from self.parser.transform(input, config, **kwargs)
+        except KimiStructuredOutputError:  # others may be the model's own, which must not be lost
+            yield None
+
+    async def atransform(
+        self, input: AsyncIterator[Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        try:
+            async for piece in self.parser.atransform(input, config, **kwargs):
+                yield piece
+        except KimiStructuredOutputError:
+            yield None
+
+
+def _error_of(parser: Any) -> Callable[[AIMessage], Exception | None]:
+    """What `parser` says against a whole answer."""
+
+    def parsing_error(message: AIMessage) -> Exception | None:
+        try:
+            parser.parse_result([ChatGeneration(message=message)])
+        except Exception as error:
+            return error
+        return None
+
+    return parsing_error
+
+
 class _FromText(JsonOutputParser):
     """Objects that come as the answer's text. Looks at how the answer ended before anything is parsed."""
 
@@ -88,6 +147,7 @@ class _FromText(JsonOutputParser):
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         message, ended = _ending(result)
         text = result[0].text
+        partial = partial and ended is None  # core's parsers are silent about a stream that brought nothing usable
         if ended is not None:
             if not text.strip():
                 called = ", ".join(call["name"] for call in message.tool_calls)
@@ -102,7 +162,7 @@ class _FromText(JsonOutputParser):
             value = super().parse_result(result, partial=partial)
         except ValueError as error:
             raise _misfit(error, text, message) from error
-        return _made(value, self, text, message, partial=partial and ended is None)
+        return _made(value, self, text, message, partial=partial)
 
 
 class _FromCall(JsonOutputKeyToolsParser):
@@ -114,6 +174,7 @@ class _FromCall(JsonOutputKeyToolsParser):
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         message, ended = _ending(result)
         text = result[0].text
+        partial = partial and ended is None
         if ended == "length":
             pieces = message.tool_call_chunks if isinstance(message, AIMessageChunk) else []
             if not message.tool_calls or not all(_is_json(piece["args"] or "{}") for piece in pieces):
@@ -124,7 +185,7 @@ class _FromCall(JsonOutputKeyToolsParser):
             raise _misfit(error, text, message) from error
         if value is None and ended is not None:
             raise _misfit("the call's arguments are not a JSON object", text, message)
-        return _made(value, self, text, message, partial=partial and ended is None)
+        return _made(value, self, text, message, partial=partial)
 
 
 def _made(value: Any, parser: _FromText | _FromCall, text: str, message: AIMessage, *, partial: bool) -> Any:

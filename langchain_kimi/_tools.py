@@ -36,7 +36,7 @@ def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
     elif isinstance(tool, BaseTool) and tool.name.startswith("$"):  # the platform's own
         wire = {"type": "builtin_function", "function": {"name": tool.name}}
     else:
-        own = _own_schema(tool.tool_call_schema if isinstance(tool, BaseTool) else tool)
+        own = _own_schema(tool)
         try:
             wire = convert_to_openai_tool(tool)
         except (ValueError, TypeError) as error:
@@ -53,7 +53,7 @@ def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
             name = tool.name if isinstance(tool, BaseTool) else word(getattr(tool, "__name__", ""))
             told = tool.description if isinstance(tool, BaseTool) else own.pop("description", "")
             wire = {"type": "function", "function": {"name": name, "description": told, "parameters": own}}
-        if own is not None and "$defs" in own:
+        if own is not None and ("$defs" in own or "definitions" in own):
             wire["function"]["parameters"] = own
     if strict is not None and wire["type"] == "function":
         # Not through convert_to_openai_tool(strict=...): that also rewrites `required` to OpenAI's taste.
@@ -110,10 +110,15 @@ def word(name: object) -> str:
 
 
 def _own_schema(source: Any) -> dict[str, Any] | None:
-    """The schema of a pydantic class as pydantic gives it.
+    """The schema of a pydantic class as pydantic gives it, or of a tool that has only the schema (an MCP server's).
 
     LangChain's converter writes references out, and a recursive one as "anything".
     """
+    if isinstance(source, BaseTool):
+        given = source.args_schema
+        source = dict(given) if isinstance(given, Mapping) else source.tool_call_schema
+        if isinstance(source, dict):
+            return source
     if isinstance(source, type) and issubclass(source, BaseModel):
         return source.model_json_schema()
     return None

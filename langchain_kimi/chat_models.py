@@ -13,9 +13,10 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from kimi_api import ChatOptions, KimiClient, KimiInputError, build_request, chat, get_model_spec
+from kimi_api import ChatOptions, KimiInputError, build_request, chat, get_model_spec
+from kimi_api._media_rules import INLINE_BYTES
 from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.credentials import KEY_VARIABLES, resolve_base_url
 from kimi_api.messages import Repair
@@ -30,15 +31,15 @@ from langchain_kimi._calls import (
     sort_arguments,
     unstreamed,
 )
+from langchain_kimi._connection import Connected
 from langchain_kimi._messages import PROVIDER, to_wire
-from langchain_kimi._profile import model_profile
+from langchain_kimi._profile import model_profile, of_this_model
 from langchain_kimi._results import chat_result, reply_to_chunks
 from langchain_kimi._streaming import Chunks
 from langchain_kimi._structured import Method, structured_output
 from langchain_kimi._tokens import TokenCounting, with_tokenizer
 from langchain_kimi._tools import response_format as to_response_format
 from langchain_kimi._tools import tools_to_wire
-from langchain_kimi.errors import error_types
 
 if TYPE_CHECKING:
     from typing import Self
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 _VERSION = version("kimi-integrations")
 
 
-class ChatKimi(TokenCounting, BaseChatModel):
+class ChatKimi(TokenCounting, Connected):
     """Kimi (Moonshot AI) chat models.
 
     ```python
@@ -134,6 +135,12 @@ class ChatKimi(TokenCounting, BaseChatModel):
     repair: Repair = "safe"
     """What may be mended in a history: "safe" what loses nothing, "cancel" also answers open tool calls, "none"."""
 
+    fetch_media: bool = False
+    """Fetch images and videos at http(s) addresses before sending (the platform does not). Public addresses only."""
+
+    inline_media_bytes: int = INLINE_BYTES
+    """Images and videos larger than this are uploaded, once for each content and account, and sent as `ms://<id>`."""
+
     default_headers: dict[str, str] | None = Field(default=None, repr=False)
     """Headers of every request."""
 
@@ -156,13 +163,12 @@ class ChatKimi(TokenCounting, BaseChatModel):
     # A validation error of pydantic prints the input, and the input holds the key.
     model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
 
-    _connection: tuple[tuple[Any, ...], KimiClient] | None = PrivateAttr(default=None)
-
     if not TYPE_CHECKING:  # type checkers see the fields
 
         def __init__(self, **data: Any) -> None:
             """Rename aliases, refuse unknown names, look at the key: here, where pydantic does not wrap errors."""
-            super().__init__(**with_tokenizer(constructor_arguments(data, type(self).model_fields)))
+            arguments = constructor_arguments(data, type(self).model_fields)
+            super().__init__(**with_tokenizer(of_this_model(arguments)))
             _ = self.client
 
     @model_validator(mode="after")
@@ -229,35 +235,6 @@ class ChatKimi(TokenCounting, BaseChatModel):
 
     # ---------------------------------------------------------------- the platform
 
-    @property
-    def client(self) -> KimiClient:
-        """The connection under this model, for files, balance and the like. Made anew when a field it uses changes."""
-        settings = (
-            self.api_key,
-            self.base_url,
-            self.timeout,
-            self.max_retries,
-            dict(self.default_headers or {}),
-            self.http_client,
-            self.async_http_client,
-        )
-        known = self._connection
-        if known is None or known[0] != settings:
-            known = self._connection = (
-                settings,
-                KimiClient(
-                    api_key=self.api_key,
-                    base_url=self.base_url,
-                    timeout=self.timeout,
-                    max_retries=self.max_retries,
-                    default_headers=self.default_headers,
-                    http_client=self.http_client,
-                    async_http_client=self.async_http_client,
-                    error_types=error_types,
-                ),
-            )
-        return known[1]
-
     def _request(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, arguments: Mapping[str, Any], *, stream: bool
     ) -> tuple[ChatRequest, dict[str, Any], str]:
@@ -268,7 +245,7 @@ class ChatKimi(TokenCounting, BaseChatModel):
         speech = options.speech
         wire = to_wire(
             messages,
-            any_url=not speech.platform_rules or options.unsupported == "send",
+            any_url=not speech.platform_rules or options.unsupported == "send" or options.fetch_media,
             reasoning_field=speech.reasoning_field,
         )
         request = build_request(options, wire, stream=stream)
@@ -416,25 +393,6 @@ class ChatKimi(TokenCounting, BaseChatModel):
             KimiToolChoiceError: at call time, "function_calling" and the tool was not called.
         """
         return structured_output(self, schema, include_raw=include_raw, method=method, strict=strict, **kwargs)
-
-    # ---------------------------------------------------------------- copies
-
-    def __getstate__(self) -> dict[Any, Any]:
-        """Everything but HTTP clients, which hold sockets. A key that was passed in travels, one from outside not."""
-        state = dict(super().__getstate__())
-        state["__dict__"] = {**state["__dict__"], "http_client": None, "async_http_client": None}
-        state["__pydantic_private__"] = {**(state["__pydantic_private__"] or {}), "_connection": None}
-        return state
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """A copy that shares HTTP clients given by hand."""
-        memo = {} if memo is None else memo
-        for shared in (self.http_client, self.async_http_client):
-            if shared is not None:
-                memo[id(shared)] = shared
-        copied = super().__deepcopy__(memo)
-        copied._connection = None
-        return copied
 
 
 _OPTION_FIELDS = tuple(field.name for field in dataclasses.fields(ChatOptions) if field.name in ChatKimi.model_fields)

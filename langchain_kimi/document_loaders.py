@@ -44,6 +44,8 @@ class KimiFileLoader(BaseLoader):
             `lazy_load` reads so many ahead, and with 1 sends a file when its document is asked for.
         show_progress: show a bar (by tqdm). The files are then counted first.
         delete_after: delete the platform's copy of each file (an account holds 1,000).
+        cache: where texts are kept by the content of their files, e.g. `FileCache.on_disk()`; None keeps them in
+            memory, for this loader.
         client: a connection to use, e.g. `ChatKimi().client`, instead of one made from the next three.
         api_key, base_url, timeout: as for `ChatKimi`.
 
@@ -64,6 +66,7 @@ class KimiFileLoader(BaseLoader):
         max_concurrency: int = 4,
         show_progress: bool = False,
         delete_after: bool = True,
+        cache: files.FileCache | None = None,
         client: KimiClient | None = None,
         api_key: str | SecretStr | Callable[[], str] | None = None,
         base_url: str | None = None,
@@ -79,6 +82,7 @@ class KimiFileLoader(BaseLoader):
         self.max_concurrency = max_concurrency
         self.show_progress = show_progress
         self.delete_after = delete_after
+        self.cache = files.FileCache() if cache is None else cache
         self.client = client or KimiClient(api_key=api_key, base_url=base_url, timeout=timeout, error_types=error_types)
 
     def paths(self) -> Iterator[Path]:
@@ -139,13 +143,13 @@ class KimiFileLoader(BaseLoader):
 
     def _extracted(self, path: Path) -> tuple[Path, files.ExtractedFile | KimiError]:
         try:
-            return path, files.extract(self.client, path, delete_after=self.delete_after)
+            return path, files.extract(self.client, path, delete_after=self.delete_after, cache=self.cache)
         except KimiError as error:
             return path, error
 
     async def _aextracted(self, path: Path) -> tuple[Path, files.ExtractedFile | KimiError]:
         try:
-            return path, await files.aextract(self.client, path, delete_after=self.delete_after)
+            return path, await files.aextract(self.client, path, delete_after=self.delete_after, cache=self.cache)
         except KimiError as error:
             return path, error
 

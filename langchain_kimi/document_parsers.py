@@ -52,6 +52,7 @@ class KimiBlobParser(BaseBlobParser):
 
     Args:
         delete_after: delete the platform's copy afterwards (an account holds 1,000 files).
+        cache: where texts are kept by content, e.g. `FileCache.on_disk()`; None keeps them in memory, for this parser.
         client: a connection to use, e.g. `ChatKimi().client`, instead of one made from the next three.
         api_key, base_url, timeout: as for `ChatKimi`.
 
@@ -67,12 +68,14 @@ class KimiBlobParser(BaseBlobParser):
         self,
         *,
         delete_after: bool = True,
+        cache: files.FileCache | None = None,
         client: KimiClient | None = None,
         api_key: str | SecretStr | Callable[[], str] | None = None,
         base_url: str | None = None,
         timeout: float | None = None,
     ) -> None:
         self.delete_after = delete_after
+        self.cache = files.FileCache() if cache is None else cache
         self.client = client or KimiClient(api_key=api_key, base_url=base_url, timeout=timeout, error_types=error_types)
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
@@ -88,7 +91,7 @@ class KimiBlobParser(BaseBlobParser):
         else:
             raise KimiInputError("blob", blob.source, "it has neither data nor a path", "make it with Blob.from_path")
         try:
-            extracted = files.extract(self.client, data, name=name, delete_after=self.delete_after)
+            extracted = files.extract(self.client, data, name=name, delete_after=self.delete_after, cache=self.cache)
         except KimiError as error:
             if not isinstance(error, (KimiInputError, KimiFileError)):
                 error.add_note(f"while parsing {blob.source or name}")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, Generation, GenerationChunk, LLMResult
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import ConfigurableFieldSpec, Runnable, RunnableConfig, RunnableSerializable
+from langchain_core.runnables.configurable import RunnableConfigurableFields
+from langchain_core.runnables.utils import AnyConfigurableField, get_unique_config_specs
 from pydantic import model_validator
 
 from kimi_api import KimiInputError
 from kimi_api._many import aordered_map, ordered_map
+from kimi_api.options import unknown_name
 from langchain_kimi._calls import add_counts
 from langchain_kimi.chat_models import ChatKimi
 
@@ -95,6 +98,22 @@ class KimiLLM(BaseLLM):
     def is_lc_serializable(cls) -> bool:
         """Whether `langchain_core.load.dumps` keeps enough to build it again. It never keeps the key."""
         return True
+
+    def configurable_fields(self, **kwargs: AnyConfigurableField) -> RunnableSerializable[LanguageModelInput, str]:
+        """Fields that a run may set. Those of `ChatKimi` too (`temperature`, `model`, ...): they are `llm.chat`'s.
+
+        Raises:
+            KimiInputError: a name that is neither this class's nor `ChatKimi`'s.
+        """
+        own, chats = type(self).model_fields, ChatKimi.model_fields
+        for name in kwargs:
+            if name not in own and name not in chats:
+                raise unknown_name(name, (*own, *chats), "configurable field")
+        return ConfigurableKimiLLM(
+            default=self,
+            fields={name: spec for name, spec in kwargs.items() if name in own},
+            chat_fields={name: spec for name, spec in kwargs.items() if name not in own},
+        )
 
     # ---------------------------------------------------------------- answers
 
@@ -199,6 +218,35 @@ class KimiLLM(BaseLLM):
     ) -> list[str]:
         """The asynchronous twin of `batch`."""
         return await Runnable.abatch(self, inputs, config, return_exceptions=return_exceptions, **kwargs)
+
+
+class ConfigurableKimiLLM(RunnableConfigurableFields):
+    """What `KimiLLM.configurable_fields` makes: core's own for our fields, and a second one for those of `llm.chat`."""
+
+    chat_fields: dict[str, AnyConfigurableField]
+
+    @property
+    def config_specs(self) -> list[ConfigurableFieldSpec]:
+        """What a run may set."""
+        llm = cast("KimiLLM", self.default)
+        return get_unique_config_specs([*super().config_specs, *self._of_chat(llm).config_specs])
+
+    def configurable_fields(self, **kwargs: AnyConfigurableField) -> RunnableSerializable[LanguageModelInput, str]:
+        """More of them."""
+        return cast("KimiLLM", self.default).configurable_fields(**{**self.fields, **self.chat_fields, **kwargs})
+
+    def _prepare(self, config: RunnableConfig | None = None) -> tuple[Runnable[Any, Any], RunnableConfig]:
+        """Core's way for a subclass to say what a configuration makes of the default; it has no public one."""
+        made, config = super()._prepare(config)
+        llm = cast("KimiLLM", made)
+        chat, config = self._of_chat(llm).prepare(config)
+        if chat is llm.chat:
+            return llm, config
+        own = {name: value for name, value in llm.__dict__.items() if name in type(llm).model_fields}
+        return type(llm)(**{**own, "chat": chat}), config
+
+    def _of_chat(self, llm: KimiLLM) -> RunnableConfigurableFields[Any, Any]:
+        return RunnableConfigurableFields(default=llm.chat, fields=self.chat_fields)
 
 
 def _info(generation: ChatGeneration) -> dict[str, Any] | None:

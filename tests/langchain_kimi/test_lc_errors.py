@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -155,6 +157,25 @@ def test_every_error_of_kimi_api_has_its_twin() -> None:
     for ours, twin in twins.items():
         assert issubclass(twin, ours)
         assert issubclass(twin, core.ModelError)
+
+
+def test_every_error_crosses_processes(kimi: Emulator) -> None:
+    request = transport().Request("POST", kimi.base_url)
+    made: list[Any] = []
+    for name in errors.__all__:
+        cls: Any = getattr(errors, name)
+        if issubclass(cls, errors.KimiStructuredOutputError):
+            made.append(cls("no object", llm_output="text", request_id="r1"))
+        elif issubclass(cls, openai.APITimeoutError):
+            made.append(cls(request))
+        elif issubclass(cls, openai.APIConnectionError):
+            made.append(cls(message="gone", request=request))
+        else:
+            body = {"message": "no", "type": "some_error"}
+            made.append(cls("no", response=transport().Response(400, request=request), body=body))
+    script = "import pickle, sys; print([f'{type(e).__name__}: {e}' for e in pickle.load(sys.stdin.buffer)])"
+    done = subprocess.run([sys.executable, "-c", script], input=pickle.dumps(made), capture_output=True, check=True)
+    assert done.stdout.decode().strip() == str([f"{type(error).__name__}: {error}" for error in made])
 
 
 def test_errors_are_exported_by_name() -> None:

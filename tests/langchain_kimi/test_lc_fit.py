@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler, get_usage_metadata_callback
+from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import ConfigurableField
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from kimi_api import MODELS
-from kimi_emulator import Emulator, Reply, ToolCall
+from kimi_emulator import Emulator, Failure, Reply, ToolCall
 from kimi_emulator.models import available
 from langchain_kimi import ChatKimi
 
@@ -155,6 +157,69 @@ def test_a_rotating_key_does_not_spoil_the_cache(kimi: Emulator, make: Make) -> 
     assert len(kimi.chats) == 1
 
 
+@pytest.fixture
+def everywhere() -> Iterator[InMemoryCache]:
+    """A cache for all models of the process."""
+    cache = InMemoryCache()
+    set_llm_cache(cache)
+    yield cache
+    set_llm_cache(None)
+
+
+@pytest.mark.parametrize("how", ["invoke", "ainvoke"])
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.usefixtures("everywhere")
+async def test_the_cache_of_the_process_keeps_what_was_streamed(
+    kimi: Emulator, make: Make, how: str, streaming: bool
+) -> None:
+    kimi.script(Reply(reasoning="Let me think.", content="An answer."))
+    llm = make(streaming=streaming)
+    first, again = await ask(llm, how), await ask(llm, how)
+    assert [chat.get("stream", False) for chat in kimi.chats] == [streaming]
+    for message in (first, again):
+        assert message.text == "An answer."
+        assert message.additional_kwargs["reasoning_content"] == "Let me think."
+        assert [block["type"] for block in message.content_blocks] == ["reasoning", "text"]
+        assert message.response_metadata["finish_reason"] == "stop"
+    counted = dict(again.usage_metadata or {})
+    counted.pop("total_cost", None)  # core adds it to what came from a cache: 0
+    assert counted == first.usage_metadata
+
+
+class _CountingLimiter(BaseRateLimiter):
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def acquire(self, *, blocking: bool = True) -> bool:
+        self.asked.append("sync")
+        return True
+
+    async def aacquire(self, *, blocking: bool = True) -> bool:
+        self.asked.append("async")
+        return True
+
+
+@WAYS
+async def test_a_rate_limiter_is_asked_once_per_call_in_the_calls_own_way(kimi: Emulator, make: Make, how: str) -> None:
+    limiter = _CountingLimiter()
+    await ask(make(rate_limiter=limiter), how)
+    kind = "async" if how.startswith("a") else "sync"
+    assert limiter.asked == [kind]
+    # A retry of ours, and a demand put into words, belong to the same call.
+    kimi.script(Failure(429, "engine_overloaded_error", "busy"), Reply(content="ok"))
+    await ask(make(rate_limiter=limiter), how)
+    assert limiter.asked == [kind] * 2
+
+
+@pytest.mark.parametrize("how", ["invoke", "ainvoke"])
+async def test_an_answer_from_the_cache_asks_no_rate_limiter(make: Make, how: str) -> None:
+    limiter = _CountingLimiter()
+    llm = make(rate_limiter=limiter, cache=InMemoryCache())
+    await ask(llm, how)
+    await ask(llm, how)
+    assert len(limiter.asked) == 1
+
+
 # ------------------------------------------------------------------------------------------------- settings at run time
 
 
@@ -167,6 +232,16 @@ def test_several_fields_are_configurable_and_prefixed(kimi: Emulator, make: Make
     chain.invoke("Hello", {"configurable": {"model": "kimi-k2.6"}})
     assert kimi.chats[-1]["model"] == "kimi-k2.6"
     assert "reasoning_effort" not in kimi.chats[-1]
+
+
+def test_a_model_chosen_at_run_time_has_its_own_profile(make: Make) -> None:
+    chain: Any = make().configurable_fields(model=ConfigurableField(id="model"))
+    chosen, _ = chain.prepare({"configurable": {"model": "kimi-k2.6"}})
+    assert chosen.profile == make(model="kimi-k2.6").profile
+    assert chain.prepare({})[0].profile == make().profile
+    own = {**make().profile, "max_input_tokens": 5_000}
+    chain = make(profile=own).configurable_fields(model=ConfigurableField(id="model"))
+    assert chain.prepare({"configurable": {"model": "kimi-k2.6"}})[0].profile == own
 
 
 @WAYS

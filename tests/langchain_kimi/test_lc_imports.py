@@ -20,6 +20,7 @@ from langchain_kimi import *
 langchain_kimi.ChatKimi(api_key="sk-test").bind_tools([]).invoke
 new = {name.split(".")[0] for name in set(sys.modules) - before}
 heavy = {"openai", "httpx", "httpx2", "kimi_emulator", "llama_index_kimi", "llama_index", "langchain_openai"}
+heavy |= {"langchain", "langgraph"}
 print(sorted(new & heavy))
 """
 

@@ -13,6 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps, loads
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import PromptTemplate
+from langchain_core.runnables import ConfigurableField, ConfigurableFieldSingleOption
 
 from kimi_api import KimiInputError, KimiWarning
 from kimi_emulator import Emulator, Failure, Reply
@@ -220,3 +221,64 @@ def test_dumps_pickles_and_copies_work_and_keep_no_key(kimi: Emulator, make_llm:
 def test_rules_of_the_model_apply(make_llm: Callable[..., KimiLLM]) -> None:
     with pytest.warns(KimiWarning, match="temperature"):
         make_llm(temperature=0.2).invoke("Hello")
+
+
+# ------------------------------------------------------------------------------------------- settings at run time
+
+
+async def test_fields_of_the_chat_model_are_configurable(kimi: Emulator, make_llm: Callable[..., KimiLLM]) -> None:
+    llm: Any = make_llm(max_tokens=20_000).configurable_fields(
+        max_tokens=ConfigurableField(id="budget"),
+        model=ConfigurableField(id="model"),
+        temperature=ConfigurableField(id="heat"),
+    )
+    await in_every_way(llm, "Hello")
+    assert [(chat["model"], chat["max_completion_tokens"]) for chat in kimi.chats] == [("kimi-k3", 20_000)] * 6
+    kimi.reset()
+    given: Any = {"configurable": {"budget": 17_000, "model": "kimi-k2.6"}}
+    await in_every_way(llm, "Hello", config=given)
+    assert [(chat["model"], chat["max_completion_tokens"]) for chat in kimi.chats] == [("kimi-k2.6", 17_000)] * 6
+    with pytest.warns(KimiWarning, match="temperature=1"):
+        llm.with_config(given).with_config(configurable={"heat": 0.3}).invoke("Hello")
+    assert (llm.default.chat.model, llm.default.chat.max_tokens) == ("kimi-k3", 20_000)
+
+
+def test_the_temperature_reaches_hosts_that_take_one(kimi: Emulator, make_llm: Callable[..., KimiLLM]) -> None:
+    llm = make_llm(unsupported="send").configurable_fields(temperature=ConfigurableField(id="heat"))
+    # What the platform itself answers shows that the value went out.
+    with pytest.raises(Exception, match="only 1 is allowed"):
+        llm.invoke("Hello", {"configurable": {"heat": 0.3}})
+    assert kimi.chats[-1]["temperature"] == 0.3
+
+
+def test_options_own_fields_and_more_fields_are_configurable(kimi: Emulator, make_llm: Callable[..., KimiLLM]) -> None:
+    options: Any = {"long": 20_000, "short": 5_000}
+    first: Any = make_llm(api_key=kimi.api_key).configurable_fields(
+        max_tokens=ConfigurableFieldSingleOption(id="length", options=options, default="short"),
+        tags=ConfigurableField(id="tags"),
+    )
+    llm = first.configurable_fields(prompt_cache_key=ConfigurableField(id="session", description="Whose it is."))
+    assert {spec.id for spec in llm.config_specs} == {"length", "tags", "session"}
+    seen = _Seen()
+    chain = PromptTemplate.from_template("{text}") | llm | StrOutputParser()
+    chain.invoke({"text": "Hello"}, {"configurable": {"tags": ["a"], "session": "s1"}, "callbacks": [seen]})
+    chain.invoke({"text": "Hello"}, {"configurable": {"length": "long"}})
+    assert [chat["max_completion_tokens"] for chat in kimi.chats] == [5_000, 20_000]
+    assert [chat.get("prompt_cache_key") for chat in kimi.chats] == ["s1", None]
+
+
+def test_a_wrong_configurable_field_is_named_with_the_nearest(make_llm: Callable[..., KimiLLM]) -> None:
+    with pytest.raises(KimiInputError, match="did you mean 'temperature'"):
+        make_llm().configurable_fields(temprature=ConfigurableField(id="heat"))
+
+
+async def test_alternatives_take_their_turn(kimi: Emulator, make_llm: Callable[..., KimiLLM]) -> None:
+    quick = make_llm(model="kimi-k2.6", thinking="disabled").configurable_fields(
+        max_tokens=ConfigurableField(id="budget")
+    )
+    llm: Any = make_llm().configurable_alternatives(ConfigurableField(id="llm"), default_key="big", quick=quick)
+    await in_every_way(llm, "Hello")
+    assert {chat["model"] for chat in kimi.chats} == {"kimi-k3"}
+    kimi.reset()
+    await in_every_way(llm, "Hello", config={"configurable": {"llm": "quick", "budget": 9_000}})
+    assert {(chat["model"], chat["max_completion_tokens"]) for chat in kimi.chats} == {("kimi-k2.6", 9_000)}

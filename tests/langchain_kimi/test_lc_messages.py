@@ -140,6 +140,22 @@ def test_hosts_that_fetch_addresses_get_them() -> None:
     assert message["content"] == [{"type": "image_url", "image_url": {"url": url}}]
 
 
+@pytest.mark.parametrize(
+    ("block", "part"),
+    [
+        ({"type": "image", "file_id": "f1"}, {"type": "image_url", "image_url": {"url": "ms://f1"}}),
+        ({"type": "video", "file_id": "ms://v1"}, {"type": "video_url", "video_url": {"url": "ms://v1"}}),
+        (
+            {"type": "image_url", "image_url": {"url": "ms://f1"}},
+            {"type": "image_url", "image_url": {"url": "ms://f1"}},
+        ),
+    ],
+)
+def test_tool_results_may_refer_to_uploaded_files(block: Any, part: Any) -> None:
+    (wire,) = to_wire([ToolMessage([{"type": "text", "text": "Here."}, block], tool_call_id="c")])
+    assert wire == {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "Here."}, part]}
+
+
 def test_tool_results_may_hold_images() -> None:
     content: Any = [{"type": "text", "text": "see"}, {"type": "image", "base64": "AAAA", "mime_type": "image/png"}]
     (message,) = to_wire([ToolMessage(content, tool_call_id="c")])

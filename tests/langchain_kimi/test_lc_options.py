@@ -69,7 +69,7 @@ def test_aliases(kimi: Emulator) -> None:
 
 
 def test_a_field_is_given_once() -> None:
-    with pytest.raises(KimiInputError, match="another name of model"):
+    with pytest.raises(KimiInputError, match="model and model_name are one field"):
         ChatKimi(api_key="sk-test", model="kimi-k3", model_name="kimi-k2.6")
     llm = ChatKimi(api_key="sk-test", extra_body={"a": {"b": 1}}, model_kwargs={"a": {"c": 2}})
     assert llm.extra_body == {"a": {"b": 1, "c": 2}}
@@ -117,6 +117,23 @@ def test_refused_values_are_left_out_with_a_warning(kimi: Emulator, make: Callab
     with pytest.warns(KimiWarning, match="takes only temperature=1"):
         make(temperature=0.2).invoke("hello")
     assert "temperature" not in sent(kimi)
+
+
+def test_refused_values_raise_before_sending_where_nothing_may_be_left_out(
+    kimi: Emulator, make: Callable[..., ChatKimi]
+) -> None:
+    strict = make(unsupported="error")
+    for model, name, value in (
+        ("kimi-k3", "temperature", 0.3),
+        ("kimi-k3", "thinking", "disabled"),
+        ("kimi-k2.6", "reasoning_effort", "low"),
+        ("kimi-k2.7-code", "top_p", 0.5),
+    ):
+        with pytest.raises(KimiInputError) as caught:
+            strict.invoke("?", model=model, **{name: value})
+        assert (caught.value.what, caught.value.value) == (name, value)
+    assert kimi.requests == []
+    strict.invoke("?", temperature=1)  # the one value that the model has anyway
 
 
 def test_other_hosts_get_what_the_user_set(kimi: Emulator, make: Callable[..., ChatKimi]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumpd, dumps, loads
+from langchain_core.runnables import RunnableBinding
 from pydantic import SecretStr
 
 from kimi_api import KimiKeyError
@@ -126,6 +127,32 @@ def test_dumps_and_loads(kimi: Emulator, make: Callable[..., ChatKimi], monkeypa
         secrets_from_env=False,
     )
     assert mapped.api_key.get_secret_value() == "sk-other"
+
+
+def test_a_model_loaded_without_secrets_takes_its_key_from_the_environment(
+    kimi: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`loads` hands None for a secret it does not look up, which must not count as a key."""
+    monkeypatch.setenv("MOONSHOT_API_KEY", kimi.api_key)
+    for llm in (ChatKimi(base_url=kimi.base_url), ChatKimi(base_url=kimi.base_url, api_key=kimi.api_key)):
+        text = dumps(llm)
+        assert kimi.api_key not in text
+        back = loads(text, allowed_objects=[ChatKimi], valid_namespaces=["langchain_kimi"], secrets_from_env=False)
+        assert back.api_key is None
+        assert back.invoke("hello").text
+    monkeypatch.delenv("MOONSHOT_API_KEY")
+    with pytest.raises(KimiKeyError, match="MOONSHOT_API_KEY"):
+        loads(text, allowed_objects=[ChatKimi], valid_namespaces=["langchain_kimi"], secrets_from_env=False)
+
+
+def test_a_chain_with_bound_tools_is_dumped_and_loaded(kimi: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOONSHOT_API_KEY", kimi.api_key)
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+    text = dumps(ChatKimi(base_url=kimi.base_url).bind_tools([tool]))
+    allowed: Any = [ChatKimi, RunnableBinding]
+    back = loads(text, allowed_objects=allowed, valid_namespaces=["langchain_kimi"], secrets_from_env=False)
+    back.invoke("hello")
+    assert kimi.chats[-1]["tools"] == [tool]
 
 
 def test_a_dump_leaves_http_clients_out(make: Callable[..., ChatKimi]) -> None:

@@ -71,7 +71,22 @@ def astreamed(llm: Any, prompt: Any = "How are you?") -> AIMessage:
     return asyncio.run(collect())
 
 
-PATHS = [invoked, streamed, invoked_through_a_stream, through_v3_events, ainvoked, astreamed]
+def through_async_v3_events(llm: Any, prompt: Any = "How are you?") -> AIMessage:
+    async def collect() -> AIMessage:
+        return await (await llm.astream_events(prompt, version="v3")).output
+
+    return asyncio.run(collect())
+
+
+PATHS = [
+    invoked,
+    streamed,
+    invoked_through_a_stream,
+    through_v3_events,
+    ainvoked,
+    astreamed,
+    through_async_v3_events,
+]
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 
 
@@ -93,7 +108,9 @@ def test_answer_is_the_same_on_every_path(
     assert metadata["request_id"]
     kinds = [(b["type"], b.get("reasoning") or b.get("text")) for b in message.content_blocks]
     assert kinds == [("reasoning", "Let me see."), ("text", "Fine, thanks.")]
-    assert isinstance(message.content, list) == (output_version == "v1" or path is through_v3_events)
+    assert isinstance(message.content, list) == (
+        output_version == "v1" or path in (through_v3_events, through_async_v3_events)
+    )
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -1,0 +1,54 @@
+"""The client of a `ChatKimi`, and what becomes of it when the model is changed, copied or pickled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from pydantic import PrivateAttr
+
+from kimi_api import KimiClient
+from langchain_kimi.errors import error_types
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_SETTINGS = ("api_key", "base_url", "timeout", "max_retries", "default_headers", "http_client", "async_http_client")
+"""Fields of a model that its client is made of."""
+
+
+class Connected(BaseChatModel):
+    """The part of `ChatKimi` that holds the client, which is made when it is needed and belongs to one instance."""
+
+    if TYPE_CHECKING:  # the fields of `ChatKimi` that are used here
+        http_client: Any
+        async_http_client: Any
+
+    _connection: tuple[dict[str, Any], KimiClient] | None = PrivateAttr(default=None)
+
+    @property
+    def client(self) -> KimiClient:
+        """The connection under this model, for files, balance and the like. Made anew when a field it uses changes."""
+        settings: dict[str, Any] = {name: getattr(self, name) for name in _SETTINGS}
+        settings["default_headers"] = dict(settings["default_headers"] or {})  # may be changed in place
+        known = self._connection
+        if known is None or known[0] != settings:
+            known = self._connection = settings, KimiClient(**settings, error_types=error_types)
+        return known[1]
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Everything but HTTP clients, which hold sockets. A key that was passed in travels, one from outside not."""
+        state = dict(super().__getstate__())
+        state["__dict__"] = {**state["__dict__"], "http_client": None, "async_http_client": None}
+        state["__pydantic_private__"] = {**(state["__pydantic_private__"] or {}), "_connection": None}
+        return state
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy that shares HTTP clients given by hand."""
+        memo = {} if memo is None else memo
+        for shared in (self.http_client, self.async_http_client):
+            if shared is not None:
+                memo[id(shared)] = shared
+        copied = super().__deepcopy__(memo)
+        copied._connection = None
+        return copied

@@ -1,0 +1,295 @@
+"""`KimiDynamicToolsMiddleware`: tools that an agent of `langchain` loads while it works, by K3's dynamic tools.
+
+Needs the extra `agents`. Importing `langchain_kimi` does not import this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired
+
+from langchain_core.messages import AnyMessage, BaseMessage, SystemMessage, ToolMessage
+from langchain_core.runnables import RunnableBinding
+from langchain_core.tools import BaseTool, InjectedToolCallId, StructuredTool
+from langchain_core.tools import tool as as_tool
+
+from kimi_api import KimiInputError, get_model_spec
+from kimi_api._warn import warn_once
+from kimi_api.tools import check_tools
+from langchain_kimi._catalogue import Catalogue, Search
+from langchain_kimi._tools import tools_to_wire
+from langchain_kimi.chat_models import ChatKimi
+from langchain_kimi.messages import dynamic_tools_message
+
+try:
+    from langchain.agents.middleware.types import (
+        AgentMiddleware,
+        AgentState,
+        ModelRequest,
+        ModelResponse,
+        PrivateStateAttr,
+    )
+    from langgraph.types import Command
+except ImportError as error:
+    raise ImportError(
+        "KimiDynamicToolsMiddleware is for create_agent of the package langchain, 1.0 or newer: "
+        "pip install 'kimi-integrations[agents]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from langchain.agents.middleware.types import ToolCallRequest
+
+Select = Callable[[Mapping[str, Any]], Iterable[str] | Awaitable[Iterable[str]]]
+"""The agent's state -> names of tools that are wanted from now on. May be a coroutine function in async runs."""
+
+
+def _joined(old: list[str], new: list[str]) -> list[str]:
+    """Names in the order they came, each once. Parallel calls each bring their own."""
+    return list(dict.fromkeys([*old, *new]))
+
+
+class KimiDynamicToolsState(AgentState[Any]):
+    """What the middleware keeps in the agent's state, and so in its checkpoints; not part of input and output."""
+
+    kimi_wanted_tools: NotRequired[Annotated[list[str], PrivateStateAttr, _joined]]
+    """Names that the model or the program asked for."""
+    kimi_loaded_tools: NotRequired[Annotated[list[str], PrivateStateAttr, _joined]]
+    """Names that a message of the thread has brought, trimmed away since or not."""
+
+
+class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
+    """Tools that the agent loads when it needs them, without breaking the prefix cache. K3 family.
+
+    ```python
+    from langchain.agents import create_agent
+    from langchain_kimi import ChatKimi, KimiDynamicToolsMiddleware
+
+    agent = create_agent(
+        ChatKimi(),
+        tools=[always_at_hand],
+        middleware=[KimiDynamicToolsMiddleware([one, of, two, hundred])],
+    )
+    ```
+
+    The request's own `tools` never change: the agent's tools and `load_tools`, by which the model asks for others by
+    name or by what they do. What it asks for comes as one message behind the last tool result
+    (`langchain_kimi.dynamic_tools_message`), stays at that place in the thread, and can be called from there on. So all
+    that was sent before is sent again byte for byte, and the platform's prefix cache holds.
+
+    * **Parallel calls**: the message stands behind the results of all of them, and brings the tools of all.
+    * **Checkpoints**: message and names are part of the thread's state, so a thread taken up again knows its tools.
+    * **Trimmed or summarised threads**: when a message that brought tools is not sent any more, its tools are declared
+      again in front of what is left, at the same place each time. A middleware that trims the request itself (in
+      `wrap_model_call`) stands before this one in the list.
+    * **A tool that is not loaded** is not run, though the model may guess its name: the model is told to load it.
+    * **Other models**, K2.x or another vendor's (also as a fallback in the middle of a thread), take no tools in
+      messages: what is loaded goes into the request's `tools` instead, which costs the cache at each loading. One
+      warning per model says so; `unsupported="error"` makes it an error.
+
+    Args:
+        tools: the catalogue: functions and `BaseTool`s, as for `create_agent`, but not passed to it as well.
+        select: names to load whatever the model asks for, from the agent's state, asked before each call of the model
+            (`select=lambda state: ["refund"] if state["customer"] else []`). A tool once loaded stays.
+        loader: the name of the tool by which the model loads others; None leaves loading to `select` alone.
+        search: how tools are found for a query: `(query, catalogue) -> names`, best first; None compares words.
+        unsupported: "warn" or "error", for models that take no tools in messages.
+
+    Raises:
+        KimiInputError: a tool that cannot be run; a name twice (in the catalogue, or in it and among the agent's
+            tools); a name that `select` gave and nobody knows. Always before a request is sent.
+
+    https://platform.kimi.ai/docs/guide/use-dynamic-tool-loading
+    """
+
+    state_schema = KimiDynamicToolsState
+
+    def __init__(
+        self,
+        tools: Sequence[BaseTool | Callable[..., Any]],
+        *,
+        select: Select | None = None,
+        loader: str | None = "load_tools",
+        search: Search | None = None,
+        unsupported: str = "warn",
+    ) -> None:
+        super().__init__()
+        if unsupported not in ("warn", "error"):
+            raise KimiInputError("unsupported", unsupported, "it is 'warn' or 'error'", "leave it out for 'warn'")
+        if loader is None and select is None:
+            raise KimiInputError(
+                "loader", None, "without a loading tool and without select nothing is ever loaded", "pass select=..."
+            )
+        self._catalogue = Catalogue([_runnable(tool) for tool in tools], search)
+        self._select = select
+        self._loader = _loading_tool(loader, self._catalogue) if loader else None
+        self._unsupported = unsupported
+        own = [*self._catalogue.tools, *([self._loader] if self._loader else [])]
+        check_tools(tools_to_wire(own), where="tools of KimiDynamicToolsMiddleware")
+        # The agent's ToolNode runs them; `wrap_model_call` keeps those of the catalogue out of the request.
+        self.tools: Sequence[BaseTool] = own
+
+    # ---------------------------------------------------------------- loading: behind the last tool result
+
+    def before_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
+        """Append the message that brings what was asked for since the last call."""
+        chosen: Any = self._select(state) if self._select else ()
+        if isinstance(chosen, Awaitable):
+            close = getattr(chosen, "close", None)
+            if close:
+                close()  # it will not be awaited, and would warn of it
+            raise KimiInputError(
+                "select", "a coroutine function", "this agent runs synchronously", "use ainvoke or astream"
+            )
+        return self._loading(state, chosen)
+
+    async def abefore_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
+        """The asynchronous twin of `before_model`."""
+        chosen: Any = self._select(state) if self._select else ()
+        return self._loading(state, await chosen if isinstance(chosen, Awaitable) else chosen)
+
+    def _loading(self, state: Mapping[str, Any], chosen: Iterable[str]) -> dict[str, Any] | None:
+        chosen = list(chosen)
+        for name in chosen:
+            if name not in self._catalogue:
+                raise self._catalogue.unknown("select", name)
+        known = {*state.get("kimi_loaded_tools", ()), *declared(state["messages"])}
+        wanted = _joined(state.get("kimi_wanted_tools", []), chosen)
+        fresh = [name for name in wanted if name not in known and name in self._catalogue]
+        if not fresh:
+            return None
+        return {"messages": [dynamic_tools_message(self._catalogue.named(fresh))], "kimi_loaded_tools": fresh}
+
+    # ---------------------------------------------------------------- the request
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
+        """Keep the catalogue out of the request's `tools`, and see that every loaded tool is declared once."""
+        return handler(self._prepared(request))
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any]:
+        """The asynchronous twin of `wrap_model_call`."""
+        return await handler(self._prepared(request))
+
+    def _prepared(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        standing: list[BaseTool | dict[str, Any]] = []
+        for tool in request.tools:
+            name = tool.name if isinstance(tool, BaseTool) else (tool.get("function") or tool).get("name")
+            ours = self._catalogue.get(name)
+            if ours is None:
+                standing.append(tool)
+            elif tool is not ours:
+                raise KimiInputError(
+                    "tools",
+                    name,
+                    "it is in the catalogue of KimiDynamicToolsMiddleware and among the agent's own tools",
+                    "pass it to one of the two, or rename one",
+                )
+        messages: list[AnyMessage] = list(request.messages)
+        loaded = _loaded(request.state, messages)
+        model = _model_id(request)
+        if model is not None and get_model_spec(model).dynamic_tools:
+            there = declared(messages)
+            gone = [name for name in loaded if name not in there and name in self._catalogue]
+            if gone:
+                messages.insert(0, dynamic_tools_message(self._catalogue.named(gone)))
+            return request.override(tools=standing, messages=messages)
+        messages = [message for message in messages if not _brings_tools(message)]
+        if loaded:
+            self._cannot(model or type(request.model).__name__)
+        return request.override(
+            tools=[*standing, *self._catalogue.named(n for n in loaded if n in self._catalogue)], messages=messages
+        )
+
+    def _cannot(self, model: str) -> None:
+        text = f"{model} takes no tools in messages (the K3 family does)"
+        if self._unsupported == "error":
+            raise KimiInputError("model", model, text, "use a K3 model, or unsupported='warn'")
+        warn_once(
+            ("dynamic tools", model),
+            f"{text}: loaded tools go into the request's own tools, which breaks the prefix cache at each loading",
+        )
+
+    # ---------------------------------------------------------------- the calls
+
+    def wrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
+    ) -> ToolMessage | Command[Any]:
+        """Run the call, unless it is of a tool that the model has not seen."""
+        return self._refused(request) or handler(request)
+
+    async def awrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
+    ) -> ToolMessage | Command[Any]:
+        """The asynchronous twin of `wrap_tool_call`."""
+        return self._refused(request) or await handler(request)
+
+    def _refused(self, request: ToolCallRequest) -> ToolMessage | None:
+        call = request.tool_call
+        name = call["name"]
+        if name not in self._catalogue or name in _loaded(request.state, request.state["messages"]):
+            return None
+        advice = f"call {self._loader.name} first" if self._loader else "it cannot be called now"
+        return ToolMessage(
+            f"{name} is not loaded, so its parameters are not known: {advice}.",
+            tool_call_id=call["id"],
+            name=name,
+            status="error",
+        )
+
+
+def declared(messages: Iterable[BaseMessage]) -> set[str]:
+    """Names of the tools that messages bring."""
+    found: set[str] = set()
+    for message in messages:
+        if _brings_tools(message):
+            for tool in message.additional_kwargs["tools"]:
+                found.add(str((tool.get("function") or {}).get("name")))
+    return found
+
+
+def _brings_tools(message: BaseMessage) -> bool:
+    return isinstance(message, SystemMessage) and bool(message.additional_kwargs.get("tools"))
+
+
+def _loaded(state: Mapping[str, Any], messages: Iterable[BaseMessage]) -> list[str]:
+    """Names of loaded tools: those the state knows, in the order of loading, then those a message alone tells of."""
+    return _joined(state.get("kimi_loaded_tools", []), sorted(declared(messages)))
+
+
+def _model_id(request: ModelRequest[Any]) -> str | None:
+    """The Kimi model that this call asks for; None for another vendor's."""
+    model: Any = request.model
+    named = request.model_settings.get("model")
+    while isinstance(model, RunnableBinding):
+        named = named or model.kwargs.get("model")
+        model = model.bound
+    return (named or model.model) if isinstance(model, ChatKimi) else None
+
+
+def _runnable(tool: Any) -> BaseTool:
+    if isinstance(tool, BaseTool):
+        return tool
+    if callable(tool) and not isinstance(tool, type):
+        return as_tool(tool)
+    raise KimiInputError(
+        "tools of KimiDynamicToolsMiddleware",
+        tool,
+        "the agent runs them, so each is a function or a BaseTool",
+        "make one by langchain_core.tools.tool; a definition without code belongs to bind_tools",
+    )
+
+
+def _loading_tool(name: str, catalogue: Catalogue) -> BaseTool:
+    """The tool by which the model asks for others. Its definition is part of the cached prefix, so it never changes."""
+
+    def load_tools(
+        tool_call_id: Annotated[str, InjectedToolCallId], names: list[str] | None = None, query: str | None = None
+    ) -> Command[Any]:
+        found, text = catalogue.asked(names or [], query or "")
+        result = ToolMessage(text, tool_call_id=tool_call_id, name=name, status="success" if found else "error")
+        return Command(update={"messages": [result], "kimi_wanted_tools": found})
+
+    return StructuredTool.from_function(load_tools, name=name, description=catalogue.description)
