@@ -8,27 +8,37 @@ from typing import TYPE_CHECKING, Any
 from llama_index_kimi.llm import Kimi
 
 if TYPE_CHECKING:
+    from llama_index_kimi.batches import KimiBatch
     from llama_index_kimi.memory import KimiChatMemoryBuffer, KimiMemory
     from llama_index_kimi.reader import KimiFileReader
     from llama_index_kimi.tools import KimiFormulaToolSpec, KimiWebSearchToolSpec
+    from llama_index_kimi.usage import KimiCostCallbackHandler, KimiCostEventHandler, get_kimi_costs
 
 __all__ = [
     "Kimi",
+    "KimiBatch",
     "KimiChatMemoryBuffer",
+    "KimiCostCallbackHandler",
+    "KimiCostEventHandler",
     "KimiFileReader",
     "KimiFormulaToolSpec",
     "KimiMemory",
     "KimiWebSearchToolSpec",
+    "get_kimi_costs",
 ]
 
 
 # Loaded when named: most programs use the model or the reader.
 _LAZY = {
+    "KimiBatch": "batches",
     "KimiChatMemoryBuffer": "memory",
+    "KimiCostCallbackHandler": "usage",
+    "KimiCostEventHandler": "usage",
     "KimiFileReader": "reader",
     "KimiFormulaToolSpec": "tools",
     "KimiMemory": "memory",
     "KimiWebSearchToolSpec": "tools",
+    "get_kimi_costs": "usage",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -20,6 +21,9 @@ from llama_index_kimi.to_wire import wire_message
 # What core copies from a schema's root, and what describes the function elsewhere.
 _COPIED = {"type", "properties", "required", "$defs", "definitions", "title", "description"}
 _made: WeakKeyDictionary[BaseTool, tuple[tuple[Any, ...], WireTool]] = WeakKeyDictionary()
+_own_names: dict[str, str] = {}
+"""Wire names of tools -> their own. Core replaces what OpenAI does not take in a name (MCP servers like dots in them),
+and its agents look a called tool up by its own name."""
 
 
 def wire_tools(tools: Sequence[BaseTool | Mapping[str, Any]]) -> list[WireTool]:
@@ -46,9 +50,15 @@ def _wire_tool(tool: BaseTool) -> WireTool:
     except TypeError:  # a tool class that compares by value is not hashable
         return _defined(metadata)
     if known is not None and known[0] == signature:
-        return known[1]
-    made = _defined(metadata)
-    _made[tool] = (signature, made)
+        made = known[1]
+    else:
+        made = _defined(metadata)
+        _made[tool] = (signature, made)
+    wire_name = made["function"]["name"]
+    if wire_name != metadata.name:
+        _own_names[wire_name] = metadata.get_name()
+    elif _own_names:
+        _own_names.pop(wire_name, None)
     return made
 
 
@@ -61,6 +71,7 @@ def _defined(metadata: ToolMetadata) -> WireTool:
     """
     # The length that core would check is OpenAI's; Kimi documents none.
     made = metadata.to_openai_tool(skip_length_check=True)
+    made["function"]["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", made["function"]["name"])  # old cores do not
     if metadata.fn_schema is not None:
         own = metadata.fn_schema.model_json_schema()
         if own.keys() - _COPIED or own.get("type") != "object":
@@ -95,7 +106,9 @@ def tool_selections(response: ChatResponse) -> list[ToolSelection]:
         ]
     return [
         ToolSelection(
-            tool_id=block.tool_call_id or "", tool_name=block.tool_name, tool_kwargs=_arguments(block, reason)
+            tool_id=block.tool_call_id or "",
+            tool_name=_own_names.get(block.tool_name, block.tool_name),
+            tool_kwargs=_arguments(block, reason),
         )
         for block in blocks
     ]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import pickle
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, cast
 
 from llama_index.core.base.llms.generic_utils import (
     achat_to_completion_decorator,
     astream_chat_to_completion_decorator,
     chat_to_completion_decorator,
-    messages_to_prompt,
     stream_chat_to_completion_decorator,
 )
 from llama_index.core.base.llms.types import (
@@ -25,15 +22,14 @@ from llama_index.core.base.llms.types import (
     CompletionResponseGen,
     LLMMetadata,
 )
-from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
-from llama_index.core.llms.llm import ToolSelection, default_completion_to_prompt
+from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from kimi_api import chat
+from kimi_api._media_rules import INLINE_BYTES
 from kimi_api.catalog import DEFAULT_MODEL, get_model_spec
-from kimi_api.client import KimiClient
 from kimi_api.credentials import resolve_base_url
 from kimi_api.options import ChatOptions
 from kimi_api.reply import Reply, ReplyBuilder
@@ -45,14 +41,6 @@ from llama_index_kimi.streaming import Accumulator
 from llama_index_kimi.structured import StructuredPrediction
 from llama_index_kimi.to_wire import to_wire
 from llama_index_kimi.tokens import TokenCounting, tokenizer_setting
-
-logger = logging.getLogger(__name__)
-
-_CONNECTION = frozenset(
-    ["api_key", "base_url", "timeout", "max_retries", "default_headers", "http_client", "async_http_client"]
-)
-_SHARED = ("http_client", "async_http_client", "callback_manager", "rate_limiter")
-"""Fields that a copy shares with its original: they hold connections, locks, or what others listen to."""
 
 
 class Kimi(TokenCounting, StructuredPrediction):
@@ -114,6 +102,12 @@ class Kimi(TokenCounting, StructuredPrediction):
     repair: Literal["safe", "cancel", "none"] = Field(
         default="safe", description="'cancel' also answers tool calls that an interrupted run left open."
     )
+    fetch_media: bool = Field(
+        default=False, description="Fetch images and videos at public http(s) addresses (the platform does not)."
+    )
+    inline_media_bytes: int = Field(
+        default=INLINE_BYTES, description="Images and videos larger than this are uploaded, once for each content."
+    )
     join_prefix: bool = Field(
         default=False, description="Partial Mode: give back the prefix and its continuation as one text."
     )
@@ -130,8 +124,6 @@ class Kimi(TokenCounting, StructuredPrediction):
         repr=False,
         description="A KimiTokenizer, a tiktoken.model's path, or a function from text to a list; None: estimates.",
     )
-
-    _client: KimiClient | None = PrivateAttr(default=None)
 
     def __init__(self, model: str | None = None, **settings: Any) -> None:
         if model is not None:
@@ -170,6 +162,7 @@ class Kimi(TokenCounting, StructuredPrediction):
             "thinking": self.thinking,
             "reasoning_effort": self.reasoning_effort,
             "max_tokens": self.max_tokens,
+            "cache_ttl": self.cache_ttl,
         }
 
     # ------------------------------------------------------------------------------------ chat
@@ -275,7 +268,12 @@ class Kimi(TokenCounting, StructuredPrediction):
         elif "tools" in changes:
             changes["tools"] = ()
         options = self._options(changes)
-        wire = to_wire(messages, reasoning_field=options.speech.reasoning_field)
+        speech = options.speech
+        wire = to_wire(
+            messages,
+            reasoning_field=speech.reasoning_field,
+            any_url=not speech.platform_rules or options.unsupported == "send" or options.fetch_media,
+        )
         return build_request(options, wire, stream=stream), call, join
 
     def _options(self, changes: Mapping[str, Any]) -> ChatOptions:
@@ -285,18 +283,6 @@ class Kimi(TokenCounting, StructuredPrediction):
         if changes.get("additional_kwargs"):
             changes = {**as_options(changes["additional_kwargs"]), **changes}
         return options.updated({name: value for name, value in changes.items() if name != "additional_kwargs"})
-
-    def _connect(self) -> KimiClient:
-        """The client for the present connection settings."""
-        client = self._client
-        if client is None:
-            client = self._client = KimiClient(**{name: getattr(self, name) for name in _CONNECTION})
-        return client
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name in _CONNECTION:
-            self._client = None
 
     # ------------------------------------------------------------------------------------ tools
 
@@ -352,68 +338,8 @@ class Kimi(TokenCounting, StructuredPrediction):
             raise ValueError(f"Expected at least one tool call, but {self.model} answered with text: {response}")
         return selections
 
-    # ------------------------------------------------------------------------------------ copies
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a pickle carries: the fields, but for connections and what cannot be pickled anyway.
-
-        The key is part of it only if it was passed in: worker processes need it. One from the environment is read
-        there again.
-        """
-        kept = dict(self.__dict__)
-        for name in _LEFT_BEHIND:
-            if kept.get(name) is not None and (name in _CLIENTS or not _pickles(kept[name])):
-                kept[name] = None
-        return {
-            "__dict__": kept,
-            "__pydantic_extra__": None,
-            "__pydantic_fields_set__": set(self.model_fields_set),
-            "__pydantic_private__": {"_client": None},
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        # Not through __init__, as core does: a worker without a key is to fail with its first request, not here.
-        BaseModel.__setstate__(self, state)
-        self.callback_manager = self.callback_manager or CallbackManager([])
-        self.messages_to_prompt = self.messages_to_prompt or messages_to_prompt
-        self.completion_to_prompt = self.completion_to_prompt or default_completion_to_prompt
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Pydantic's copy; `update` may also name connection settings."""
-        copied = super().model_copy(update=update, deep=deep)
-        copied._client = None
-        return copied
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        memo = {} if memo is None else memo
-        for name in _SHARED:
-            value = getattr(self, name, None)
-            if value is not None:
-                memo[id(value)] = value
-        memo[id(self._client)] = None
-        return super().__deepcopy__(memo)
-
 
 _OPTION_FIELDS = tuple(sorted(OPTIONS & Kimi.model_fields.keys()))
-_CLIENTS = ("http_client", "async_http_client")
-_LEFT_BEHIND = (
-    *_CLIENTS,
-    "callback_manager",
-    "rate_limiter",
-    "messages_to_prompt",
-    "completion_to_prompt",
-    "output_parser",
-)
-"""Fields that a pickle replaces by their defaults: connections always, the others when they cannot be pickled."""
-
-
-def _pickles(value: object) -> bool:
-    try:
-        pickle.dumps(value)
-    except Exception as error:
-        logger.debug("not part of the pickle: %r (%s)", type(value), error)
-        return False
-    return True
 
 
 def _joined(reply: Reply, request: ChatRequest, join: bool) -> Reply:

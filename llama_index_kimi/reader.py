@@ -12,14 +12,14 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Self
 from weakref import WeakKeyDictionary
 
-from llama_index.core.readers.base import BasePydanticReader
+from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import Document
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from kimi_api._many import aordered_map, ordered_map, progress
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiInputError, KimiKeyError
-from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, aextract, extract
+from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache, aextract, extract
 from llama_index_kimi.settings import constructor_settings
 
 logger = logging.getLogger(__name__)
@@ -91,6 +91,12 @@ class KimiFileReader(BasePydanticReader):
         default=True, description="False: a file that fails is logged and left out, and the others are read."
     )
     delete_after: bool = Field(default=True, description="Delete the platform's copy after reading.")
+    cache: FileCache = Field(
+        default_factory=FileCache,
+        exclude=True,
+        repr=False,
+        description="Where texts are kept by content: in memory, or e.g. FileCache.on_disk().",
+    )
     # As on Kimi: headers may hold credentials, clients cannot be written down.
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
@@ -110,7 +116,7 @@ class KimiFileReader(BasePydanticReader):
         """The name this class is stored under."""
         return "KimiFileReader"
 
-    def file_extractor(self, suffixes: Iterable[str] = SUPPORTED_SUFFIXES) -> dict[str, KimiFileReader]:
+    def file_extractor(self, suffixes: Iterable[str] = SUPPORTED_SUFFIXES) -> dict[str, BaseReader]:
         """`{suffix: self}` for `SimpleDirectoryReader(file_extractor=...)`."""
         return dict.fromkeys(suffixes, self)
 
@@ -174,20 +180,19 @@ class KimiFileReader(BasePydanticReader):
 
     def _read(self, job: _Job) -> Document | None:
         with self._slots, self._forgiving(job), job.open() as source:
-            extracted = extract(
-                self._connect(), source, name=job.name, delete_after=self.delete_after, timeout=self.parse_timeout
-            )
+            extracted = extract(self._connect(), source, name=job.name, **self._how())
             return _document(job, extracted)
         return None
 
     async def _aread(self, job: _Job) -> Document | None:
         async with self._async_slots():
             with self._forgiving(job), job.open() as source:
-                extracted = await aextract(
-                    self._connect(), source, name=job.name, delete_after=self.delete_after, timeout=self.parse_timeout
-                )
+                extracted = await aextract(self._connect(), source, name=job.name, **self._how())
                 return _document(job, extracted)
         return None
+
+    def _how(self) -> dict[str, Any]:
+        return {"delete_after": self.delete_after, "timeout": self.parse_timeout, "cache": self.cache}
 
     @contextmanager
     def _forgiving(self, job: _Job) -> Iterator[None]:

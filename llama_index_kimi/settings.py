@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
-from kimi_api.errors import KimiInputError
-from kimi_api.options import ALIASES, PASSED_ON, ChatOptions, merged, unknown_name
+from kimi_api.options import ALIASES, PASSED_ON, ChatOptions, by_field, merged
 
 OPTIONS = frozenset(field.name for field in fields(ChatOptions))
 
@@ -31,17 +30,7 @@ def constructor_settings(given: Mapping[str, Any], known: Collection[str]) -> di
     Raises:
         KimiInputError: a name that is neither a field nor an alias, with the nearest one; or two names for one field.
     """
-    settings: dict[str, Any] = {}
-    for name, value in given.items():
-        canonical = _FIELD_ALIASES.get(name, name)
-        if canonical not in known:
-            raise unknown_name(name, (*known, *_FIELD_ALIASES))
-        if canonical in settings:
-            if canonical != "additional_kwargs":
-                raise KimiInputError(name, value, f"{canonical} was given twice, once as an alias", "pass one of them")
-            value = merged(settings[canonical], value)
-        settings[canonical] = value
-    return settings
+    return by_field(given, known, _FIELD_ALIASES, merging="additional_kwargs")
 
 
 def as_options(extra: Mapping[str, Any]) -> dict[str, Any]:

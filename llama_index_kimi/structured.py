@@ -2,7 +2,8 @@
 
 Core's default route forces a tool, which every Kimi model but the K3 family refuses while it thinks
 ("tool_choice 'required' is incompatible with thinking enabled"). The platform constrains the answer itself to a schema
-instead: https://platform.kimi.ai/docs/guide/use-structured-output. Other modes (`pydantic_program_mode`) go core's way.
+instead: https://platform.kimi.ai/docs/guide/use-structured-output. Other modes (`pydantic_program_mode`) go core's way:
+FUNCTION, and OPENAI which here is the same, through a tool; LLM through the prompt alone.
 """
 
 from __future__ import annotations
@@ -11,29 +12,41 @@ import json
 import re
 from collections.abc import AsyncGenerator, Generator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.base.llms.generic_utils import (
+    astream_chat_to_completion_decorator,
+    stream_chat_to_completion_decorator,
+)
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+)
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictEndEvent,
     LLMStructuredPredictInProgressEvent,
     LLMStructuredPredictStartEvent,
 )
+from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.program.utils import create_flexible_model
-from llama_index.core.prompts import BasePromptTemplate
+from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from kimi_api.errors import KimiReplyError
+from kimi_api.errors import KimiInputError, KimiReplyError
+from llama_index_kimi.connection import Connected
 from llama_index_kimi.from_reply import finish_reason
 
 dispatcher = get_dispatcher(__name__)
 
 
-class StructuredPrediction(FunctionCallingLLM):
+class StructuredPrediction(Connected):
     """The part of `Kimi` that answers with pydantic objects."""
 
     def structured_predict(
@@ -53,10 +66,13 @@ class StructuredPrediction(FunctionCallingLLM):
 
         Raises:
             KimiReplyError: the answer was cut off, empty, or does not fit `output_cls`; says what to do.
+            KimiToolChoiceError: a tool was to be called (mode FUNCTION), and was not.
+            KimiInputError: a mode that only works inside the model's own process.
             KimiAPIError: the platform or the network said no.
         """
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            return super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)  # type: ignore[arg-type]
+            llm, filled = self._for_core(prompt, prompt_args)
+            return FunctionCallingLLM.structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
         dispatcher.event(_started(output_cls, prompt, prompt_args))
         response = self.chat(self._filled(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs))
         result = read_answer(output_cls, response)
@@ -72,7 +88,8 @@ class StructuredPrediction(FunctionCallingLLM):
     ) -> Any:
         """The asynchronous twin of `structured_predict`."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)  # type: ignore[arg-type]
+            llm, filled = self._for_core(prompt, prompt_args)
+            return await FunctionCallingLLM.astructured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
         dispatcher.event(_started(output_cls, prompt, prompt_args))
         response = await self.achat(self._filled(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs))
         result = read_answer(output_cls, response)
@@ -91,7 +108,9 @@ class StructuredPrediction(FunctionCallingLLM):
         An object that does not fit `output_cls` yet has its fields all optional.
         """
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            yield from super().stream_structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)  # type: ignore[arg-type]
+            llm, filled = self._for_core(prompt, prompt_args)
+            asked = llm._demanding(llm_kwargs)
+            yield from FunctionCallingLLM.stream_structured_predict(llm, output_cls, filled, asked)  # type: ignore[arg-type]
             return
         dispatcher.event(_started(output_cls, prompt, prompt_args))
         response: ChatResponse | None = None
@@ -113,7 +132,9 @@ class StructuredPrediction(FunctionCallingLLM):
     ) -> AsyncGenerator[Any, None]:
         """The asynchronous twin of `stream_structured_predict`: `async for x in await llm.astream_structured...`."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            return await super().astream_structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)  # type: ignore[arg-type]
+            llm, filled = self._for_core(prompt, prompt_args)
+            asked = llm._demanding(llm_kwargs)
+            return await FunctionCallingLLM.astream_structured_predict(llm, output_cls, filled, asked)  # type: ignore[arg-type]
 
         async def objects() -> AsyncGenerator[Any, None]:
             dispatcher.event(_started(output_cls, prompt, prompt_args))
@@ -130,12 +151,58 @@ class StructuredPrediction(FunctionCallingLLM):
 
         return objects()
 
+    def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredLLM:
+        """A model over this one whose every answer is an `output_cls`, in `raw`, and its JSON as the text."""
+        return StructuredKimi(llm=self, output_cls=output_cls, **kwargs)
+
     def _filled(self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any]) -> list[ChatMessage]:
         """The messages of `prompt`, the system prompt in front (core forgets it on its asynchronous route)."""
         messages = prompt.format_messages(llm=self, **prompt_args)
         if self.system_prompt:
             return [ChatMessage(role="system", content=self.system_prompt), *messages]
         return messages
+
+    def _for_core(self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any]) -> tuple[Self, ChatPromptTemplate]:
+        """A model and a prompt for core's own programs: filled, and the system prompt in it instead of in the model.
+
+        One of those programs forgets the system prompt (`FunctionCallingProgram.acall`), another leaves its output
+        parser in the template it is given (`LLMTextCompletionProgram`).
+        """
+        mode = self.pydantic_program_mode
+        if mode in (PydanticProgramMode.GUIDANCE, PydanticProgramMode.LM_FORMAT_ENFORCER):
+            raise KimiInputError(
+                "pydantic_program_mode",
+                mode.value,
+                "it steers a model that runs in this process, and Kimi is reached over HTTP",
+                "leave it at 'default', where the platform itself keeps the answer to the schema",
+            )
+        if mode == PydanticProgramMode.OPENAI:  # core's own program for it is an extra package for OpenAI's class
+            mode = PydanticProgramMode.FUNCTION
+        bare = self.model_copy(update={"system_prompt": None, "pydantic_program_mode": mode})
+        bare._client = self._connect()
+        template = prompt.model_copy(update={"output_parser": None})
+        return bare, ChatPromptTemplate(self._filled(template, prompt_args))
+
+    def _demanding(self, llm_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
+        """`llm_kwargs` for a streamed program: core demands the tool of a whole answer only."""
+        by_tool = self.pydantic_program_mode == PydanticProgramMode.FUNCTION
+        return {**({"tool_choice": "required"} if by_tool else {}), **(llm_kwargs or {})}
+
+
+class StructuredKimi(StructuredLLM):
+    """Core's structured model, with the two methods that core leaves out."""
+
+    @llm_completion_callback()
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+        """`complete`, streamed: objects as far as they have come."""
+        return stream_chat_to_completion_decorator(self.stream_chat)(prompt, **kwargs)
+
+    @llm_completion_callback()
+    async def astream_complete(  # type: ignore[override] - core's own annotation is of the synchronous generator
+        self, prompt: str, formatted: bool = False, **kwargs: Any
+    ) -> CompletionResponseAsyncGen:
+        """The asynchronous twin of `stream_complete`."""
+        return await astream_chat_to_completion_decorator(self.astream_chat)(prompt, **kwargs)
 
 
 def call_arguments(output_cls: type[BaseModel], llm_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:

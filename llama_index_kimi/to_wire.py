@@ -49,20 +49,37 @@ _ROLES: Mapping[MessageRole, str] = {
 }
 
 
-def to_wire(messages: Iterable[ChatMessage], *, reasoning_field: str = "reasoning_content") -> list[WireMessage]:
+def to_wire(
+    messages: Iterable[ChatMessage], *, reasoning_field: str = "reasoning_content", any_url: bool = False
+) -> list[WireMessage]:
     """`messages` in the platform's form.
+
+    A result behind an assistant turn that called nothing goes out as the user's: core's `CodeActAgent` keeps only the
+    text of a turn in which it called `handoff`, and the result that it keeps would be refused ("tool_call_id is not
+    found"). With the results of its code it does the same itself.
 
     Args:
         messages: read, never changed.
         reasoning_field: the name that thinking goes back under when its block notes no other.
+        any_url: let web addresses of images and videos through.
 
     Raises:
         KimiInputError: a block that no Kimi model takes; says what to do instead.
     """
-    return [wire_message(message, reasoning_field) for message in messages]
+    wire: list[WireMessage] = []
+    before: WireMessage = {}
+    for message in messages:
+        now = wire_message(message, reasoning_field, any_url=any_url)
+        if now["role"] == "tool" and before.get("role") == "assistant" and not before.get("tool_calls"):
+            now = {"role": "user", "content": now["content"]}
+        wire.append(now)
+        before = now
+    return wire
 
 
-def wire_message(message: ChatMessage, reasoning_field: str = "reasoning_content") -> WireMessage:
+def wire_message(
+    message: ChatMessage, reasoning_field: str = "reasoning_content", *, any_url: bool = False
+) -> WireMessage:
     """One message in the platform's form.
 
     Of `additional_kwargs` these are understood: `name`; for a tool result `tool_call_id`; for an assistant turn
@@ -74,7 +91,7 @@ def wire_message(message: ChatMessage, reasoning_field: str = "reasoning_content
     if role == "assistant":
         wire = _assistant(message, reasoning_field)
     else:
-        parts = list(_parts(message.blocks, role))
+        parts = list(_parts(message.blocks, role, any_url))
         wire = {"role": role, "content": _content(parts)}
         if role == "tool":
             wire["tool_call_id"] = extra.get("tool_call_id")
@@ -130,23 +147,23 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
     return wire
 
 
-def _parts(blocks: Sequence[Any], role: str) -> Iterator[ContentPart]:
+def _parts(blocks: Sequence[Any], role: str, any_url: bool = False) -> Iterator[ContentPart]:
     """Content parts of `blocks`, nested ones unfolded."""
     for block in blocks:
         if isinstance(block, TextBlock):
             yield {"type": "text", "text": block.text}
         elif isinstance(block, ImageBlock):
-            yield image_part(block)
+            yield image_part(block, any_url=any_url)
         elif isinstance(block, VideoBlock):
-            yield video_part(block)
+            yield video_part(block, any_url=any_url)
         elif isinstance(block, CachePoint):
             logger.debug("a CachePoint is left out: Kimi caches prefixes by itself (see prompt_cache_key, cache_ttl)")
         elif isinstance(block, ThinkingBlock):
             logger.debug("a ThinkingBlock in a %s message is left out: only assistant turns think", role)
         elif isinstance(block, CitableBlock):
-            yield from _parts(block.content, role)
+            yield from _parts(block.content, role, any_url)
         elif isinstance(block, CitationBlock):
-            yield from _parts([block.cited_content], role)
+            yield from _parts([block.cited_content], role, any_url)
         else:
             raise _not_taken(block, role)
 

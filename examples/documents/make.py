@@ -1,4 +1,4 @@
-"""Writes the three documents of the demo: a PDF of three pages, a DOCX with a table, and a Markdown file.
+"""Writes the ten documents of the examples: PDF, DOCX, XLSX, PPTX, HTML, CSV, YAML, Markdown and plain text.
 
 They are about an observatory that does not exist, so no model knows the answers beforehand. Run
 `python -m examples.documents.make` after changing the text.
@@ -79,6 +79,69 @@ The generator starts by itself 8 seconds after a power cut. If it does not, pull
 """
 
 
+ROTA = [
+    ("Week", "Observer", "Dome keeper"),
+    ("47", "Ms Duarte", "Mr Lund"),
+    ("48", "Dr Chaudhry", "Ms Aho"),
+    ("49", "Mr Berg", "Mr Lund"),
+]
+
+SLIDES = [
+    (
+        "Fire drill for new staff",
+        ["The siren sounds for 40 seconds.", "Meet at the flagpole, never at the cable sledge."],
+    ),
+    ("Extinguishers", ["Use carbon dioxide on electronics; the foam extinguisher is for the workshop only."]),
+]
+
+PARTS = """part,price in euros,in stock,supplier
+shutter belt,148.50,3,Nygard Drives
+dome wheel,62.00,11,Nygard Drives
+finder eyepiece,39.90,2,Optika Umea
+"""
+
+VISITORS = """<!doctype html>
+<html><head><title>Visitors</title><style>p { margin: 1em }</style></head><body>
+<h1>Visiting the observatory</h1>
+<p>A public evening costs 9 euros; children under twelve come in free of charge.</p>
+<p>Groups of more than 15 people are asked to book two weeks ahead at the valley office.</p>
+<p>Dogs stay outside, because hair on the mirror is worse than dust.</p>
+</body></html>
+"""
+
+CHRONICLE = """Chronicle of the Lindholm Observatory
+
+1958: The geodesist Hedvig Lindholm walked the ridge for three summers and chose the site.
+1962: First light on the second of March.
+1987: A lightning stroke burned the control desk; the night book of that year is lost.
+2004: The comet Aalto-Berg was found on a plate that had been taken by mistake.
+"""
+
+STATION = """# Settings of the weather station
+station: north mast
+height_metres: 12
+anemometer:
+  reading: every 5 seconds
+  heated: below 3 degrees
+rain_sensor:
+  trips_at: 0.2 millimetres
+barometer:
+  calibrated: 17 June 2026
+"""
+
+KITCHEN = """# Kitchen rules
+
+## Night meal
+
+The night meal is served at half past midnight. Mr Lund bakes rye bread on Mondays.
+
+## Coffee
+
+Coffee costs 40 cents a cup; the tin stands beside the sink. The machine is descaled with citric acid every second
+week.
+"""
+
+
 def make_pdf(path: Path) -> None:
     """A PDF with one page for each chapter of `HANDBOOK`."""
     from fpdf import FPDF
@@ -112,11 +175,51 @@ def make_docx(path: Path) -> None:
     document.save(str(path))
 
 
+def make_xlsx(path: Path) -> None:
+    """A workbook with `ROTA` on its only sheet."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "Night rota"
+    for row in ROTA:
+        sheet.append(row)
+    book.save(path)
+
+
+def make_pptx(path: Path) -> None:
+    """A presentation with one slide for each entry of `SLIDES`."""
+    import pptx
+
+    presentation = pptx.Presentation()
+    for title, lines in SLIDES:
+        slide = presentation.slides.add_slide(presentation.slide_layouts[1])
+        for place, text in zip(slide.placeholders, (title, "\n".join(lines)), strict=True):
+            place.text_frame.text = text  # type: ignore[attr-defined]
+    presentation.save(str(path))
+
+
+PLAIN = {
+    "winter-notes.md": NOTES,
+    "parts.csv": PARTS,
+    "visitors.html": VISITORS,
+    "chronicle.txt": CHRONICLE,
+    "weather-station.yaml": STATION,
+    "kitchen.md": KITCHEN,
+}
+FILES = sorted(FOLDER / name for name in ("handbook.pdf", "minutes.docx", "rota.xlsx", "fire-drill.pptx", *PLAIN))
+"""The documents, by name."""
+
+
 def main() -> None:
-    """Write all three beside this file."""
+    """Write all of them beside this file."""
     make_pdf(FOLDER / "handbook.pdf")
     make_docx(FOLDER / "minutes.docx")
-    (FOLDER / "winter-notes.md").write_text(NOTES, encoding="utf-8")
+    make_xlsx(FOLDER / "rota.xlsx")
+    make_pptx(FOLDER / "fire-drill.pptx")
+    for name, text in PLAIN.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

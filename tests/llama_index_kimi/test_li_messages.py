@@ -17,6 +17,7 @@ from llama_index.core.base.llms.types import (
     CacheControl,
     CachePoint,
     CitableBlock,
+    CitationBlock,
     ImageBlock,
     TextBlock,
     ThinkingBlock,
@@ -109,6 +110,21 @@ def test_cache_points_are_left_out_with_a_debug_line(caplog: pytest.LogCaptureFi
 def test_citable_passages_are_unfolded() -> None:
     block = CitableBlock(title="t", source="s", content=[TextBlock(text="passage"), ImageBlock(image=PNG)])
     assert [part["type"] for part in wire_message(ChatMessage(blocks=[block]))["content"]] == ["text", "image_url"]
+
+
+def test_citations_give_what_they_cite() -> None:
+    block = CitationBlock(cited_content=TextBlock(text="passage"), source="s", title="t", additional_location_info={})
+    assert wire_message(ChatMessage(blocks=[TextBlock(text="See:"), block]))["content"] == "See:\npassage"
+
+
+def test_a_result_behind_a_turn_without_calls_is_the_users() -> None:
+    """What core's CodeActAgent keeps of a handoff; a result that lost its turn otherwise is not touched."""
+    orphan = ChatMessage(role="tool", content="Now it is you.", additional_kwargs={"tool_call_id": "handoff_0"})
+    wire = to_wire([ChatMessage("x"), assistant(TextBlock(text="")), orphan])
+    assert wire[-1] == {"role": "user", "content": "Now it is you."}
+    assert to_wire([ChatMessage("x"), orphan])[-1]["role"] == "tool"
+    turn = assistant(ToolCallBlock(tool_call_id="handoff_0", tool_name="handoff", tool_kwargs={}))
+    assert [message["role"] for message in to_wire([turn, orphan])] == ["assistant", "tool"]
 
 
 # ------------------------------------------------------------------------------------------------- media

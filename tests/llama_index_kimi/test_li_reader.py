@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 from llama_index.core import SimpleDirectoryReader
-from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.ingestion import DocstoreStrategy, IngestionPipeline
 from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.storage.docstore import SimpleDocumentStore
 
 from kimi_api.errors import KimiAPIError, KimiInputError, KimiKeyError
+from kimi_api.files import FileCache
 from kimi_emulator import Emulator
 from llama_index_kimi import KimiFileReader
 
@@ -183,6 +185,35 @@ def test_ids_and_hashes_are_the_same_on_every_run(reader: KimiFileReader, docs: 
     assert [d.hash for d in first] == [d.hash for d in again]
     assert len({d.id_ for d in first}) == len(first)
     assert [n.hash for n in pipeline.run(documents=first)] == [n.hash for n in pipeline.run(documents=again)]
+
+
+@pytest.mark.parametrize("where", ["one reader", "a cache on disk"])
+def test_a_second_run_of_an_ingestion_pipeline_uploads_nothing(
+    kimi: Emulator, make_reader: Callable[..., KimiFileReader], docs: Path, tmp_path: Path, where: str
+) -> None:
+    """The docstore drops what it knows by its hash, and the reader does not read the same bytes twice."""
+    docstore = SimpleDocumentStore()
+    pipeline = IngestionPipeline(
+        transformations=[SentenceSplitter(chunk_size=64, chunk_overlap=0)],
+        docstore=docstore,
+        docstore_strategy=DocstoreStrategy.DUPLICATES_ONLY,
+    )
+
+    def run(reader: KimiFileReader) -> int:
+        return len(pipeline.run(documents=reader.load_data(docs)))
+
+    def readers() -> KimiFileReader:
+        return make_reader(cache=FileCache.on_disk(tmp_path / "cache"))
+
+    first = make_reader() if where == "one reader" else readers()
+    assert run(first) == 7
+    assert sum(request.method == "POST" for request in kimi.requests) == 7
+    kimi.requests.clear()
+    assert run(first if where == "one reader" else readers()) == 0
+    assert kimi.requests == []
+    (docs / "3.txt").write_text("Another text.")
+    assert run(first if where == "one reader" else readers()) == 1
+    assert sum(request.method == "POST" for request in kimi.requests) == 1
 
 
 async def test_works_inside_simple_directory_reader(reader: KimiFileReader, docs: Path) -> None:

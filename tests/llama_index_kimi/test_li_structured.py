@@ -117,13 +117,16 @@ def test_streamed_objects_grow_and_show_unfinished_strings(kimi: Emulator, llm: 
 
 
 async def test_as_structured_llm_works_in_every_way_core_offers(kimi: Emulator, llm: Kimi) -> None:
-    kimi.script(*[Reply(content=TEXT)] * 5)
+    kimi.script(*[Reply(content=TEXT)] * 8)
     structured = llm.as_structured_llm(Album)
     messages = [ChatMessage("An album about {braces}")]
-    answers = [structured.chat(messages), await structured.achat(messages), structured.complete("x")]
+    answers: list[Any] = [structured.chat(messages), await structured.achat(messages)]
+    answers += [structured.complete("x"), await structured.acomplete("x")]
+    answers += [list(structured.stream_complete("x"))[-1]]
+    answers += [[r async for r in await structured.astream_complete("x")][-1]]
     answers += [list(structured.stream_chat(messages))[-1]]
     answers += [[r async for r in await structured.astream_chat(messages)][-1]]
-    assert [answer.raw for answer in answers] == [Album.model_validate(ALBUM)] * 5
+    assert [answer.raw for answer in answers] == [Album.model_validate(ALBUM)] * 8
     assert kimi.chats[0]["messages"] == [{"role": "user", "content": "An album about {braces}"}]
 
 

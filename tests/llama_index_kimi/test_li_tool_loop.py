@@ -11,14 +11,14 @@ from llama_index.core import __version__ as core_version
 from llama_index.core.agent.workflow import AgentStream, AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ImageBlock, TextBlock
 from llama_index.core.llms import ChatMessage
-from llama_index.core.memory import Memory
+from llama_index.core.memory import ChatMemoryBuffer, Memory
 from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import Context, JsonSerializer
 
 from kimi_api._warn import KimiWarning
 from kimi_api.errors import KimiToolChoiceError
 from kimi_emulator import Emulator, Reply, ToolCall
-from llama_index_kimi import Kimi
+from llama_index_kimi import Kimi, KimiChatMemoryBuffer
 from llama_index_kimi.to_wire import wire_message
 
 # On old cores FunctionAgent asks for parallel calls only when it streams.
@@ -173,6 +173,17 @@ async def test_tool_loop_goes_on_after_memory_was_written_as_json(
     stored = [ChatMessage.model_validate_json(m.model_dump_json()) for m in await memory.aget_all()]
     llm.chat([*stored, ChatMessage("And tomorrow?")])
     assert turns(kimi.chats[-1]["messages"]) == turns(kimi.replies[:3])
+
+
+@pytest.mark.parametrize("cls", [ChatMemoryBuffer, KimiChatMemoryBuffer])
+async def test_tool_loop_goes_on_from_a_buffer(kimi: Emulator, llm: Kimi, cls: type[ChatMemoryBuffer]) -> None:
+    kimi.script(*two_rounds(), Reply(content="You are welcome.", reasoning="Polite."))
+    buffer = cls.from_defaults(llm=llm)
+    agent = FunctionAgent(tools=[weather, clock], llm=llm)
+    await agent.run("How is the weather?", memory=buffer)
+    await agent.run("Thanks!", memory=buffer)
+    assert turns(kimi.chats[-1]["messages"]) == turns(kimi.replies[:3])
+    assert buffer.token_limit > 700_000  # three quarters of the window, from the catalogue
 
 
 async def test_tool_loop_goes_on_after_a_workflow_context_was_written_as_json(kimi: Emulator, llm: Kimi) -> None:

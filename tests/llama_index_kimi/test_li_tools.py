@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from llama_index.core.agent.workflow import FunctionAgent, ToolCallResult
 from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.llms import ChatMessage, ChatResponse
 from llama_index.core.llms.llm import ToolSelection
@@ -96,6 +97,21 @@ def test_a_long_description_and_raw_definitions_pass() -> None:
     made = wire_tools([long, raw])
     assert len(made[0]["function"]["description"]) == 3000
     assert made[1] == raw
+
+
+async def test_a_tool_whose_name_cannot_go_over_the_wire_is_called_by_its_own(kimi: Emulator, llm: Kimi) -> None:
+    """Core sends another name, and its agents would then say that there is no tool of that name."""
+    dotted = FunctionTool.from_defaults(search, name="archive.search")
+    kimi.script(Reply(reasoning="r", tool_calls=[ToolCall("archive_search", {"query": "x"})]), Reply(content="Found."))
+    handler = FunctionAgent(tools=[dotted], llm=llm).run("Search")
+    results = [event async for event in handler.stream_events() if isinstance(event, ToolCallResult)]
+    assert str(await handler) == "Found."
+    assert [(event.tool_name, str(event.tool_output)) for event in results] == [("archive.search", search("x"))]
+    assert kimi.chats[1]["messages"][1]["tool_calls"][0]["function"]["name"] == "archive_search"
+    plain = FunctionTool.from_defaults(search, name="archive_search")
+    kimi.script(Reply(tool_calls=[ToolCall("archive_search", {"query": "x"})]))
+    (call,) = llm.get_tool_calls_from_response(llm.chat_with_tools([plain], "Search"))
+    assert call.tool_name == "archive_search"
 
 
 # ------------------------------------------------------------------------------------------------- choices per model

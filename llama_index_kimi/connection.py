@@ -1,0 +1,98 @@
+"""The client of a `Kimi`, and what becomes of it when the model is changed, copied or pickled."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Mapping
+from typing import Any, Self
+
+from llama_index.core.base.llms.generic_utils import messages_to_prompt
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import default_completion_to_prompt
+from pydantic import BaseModel, PrivateAttr
+
+from kimi_api.client import KimiClient
+
+logger = logging.getLogger(__name__)
+
+_CONNECTION = frozenset(
+    ["api_key", "base_url", "timeout", "max_retries", "default_headers", "http_client", "async_http_client"]
+)
+_CLIENTS = ("http_client", "async_http_client")
+_SHARED = (*_CLIENTS, "callback_manager", "rate_limiter")
+"""Fields that a copy shares with its original: they hold connections, locks, or what others listen to."""
+_LEFT_BEHIND = (*_SHARED, "messages_to_prompt", "completion_to_prompt", "output_parser")
+"""Fields that a pickle replaces by their defaults: connections always, the others when they cannot be pickled."""
+
+
+class Connected(FunctionCallingLLM):
+    """The part of `Kimi` that holds the client. Clients are made when needed and belong to one instance."""
+
+    _client: KimiClient | None = PrivateAttr(default=None)
+
+    @property
+    def client(self) -> KimiClient:
+        """The connection under this model, for files, balance and the like. Made anew when a field it uses changes."""
+        return self._connect()
+
+    def _connect(self) -> KimiClient:
+        """The client for the present connection settings."""
+        client = self._client
+        if client is None:
+            client = self._client = KimiClient(**{name: getattr(self, name) for name in _CONNECTION})
+        return client
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _CONNECTION:
+            self._client = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle carries: the fields, but for connections and what cannot be pickled anyway.
+
+        The key is part of it only if it was passed in: worker processes need it. One from the environment is read
+        there again.
+        """
+        kept = dict(self.__dict__)
+        for name in _LEFT_BEHIND:
+            if kept.get(name) is not None and (name in _CLIENTS or not _pickles(kept[name])):
+                kept[name] = None
+        return {
+            "__dict__": kept,
+            "__pydantic_extra__": None,
+            "__pydantic_fields_set__": set(self.model_fields_set),
+            "__pydantic_private__": {"_client": None},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Not through __init__, as core does: a worker without a key is to fail with its first request, not here.
+        BaseModel.__setstate__(self, state)
+        self.callback_manager = self.callback_manager or CallbackManager([])
+        self.messages_to_prompt = self.messages_to_prompt or messages_to_prompt
+        self.completion_to_prompt = self.completion_to_prompt or default_completion_to_prompt
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Pydantic's copy; `update` may also name connection settings."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied._client = None
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        memo = {} if memo is None else memo
+        for name in _SHARED:
+            value = getattr(self, name, None)
+            if value is not None:
+                memo[id(value)] = value
+        memo[id(self._client)] = None
+        return super().__deepcopy__(memo)
+
+
+def _pickles(value: object) -> bool:
+    try:
+        pickle.dumps(value)
+    except Exception as error:
+        logger.debug("not part of the pickle: %r (%s)", type(value), error)
+        return False
+    return True

@@ -1,0 +1,223 @@
+"""Mirrors llama-index-core/tests/program: test_function_program.py, test_llm_program.py, test_utils.py and
+test_streaming_utils.py, through every `PydanticProgramMode`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+import pytest
+from llama_index.core.llms import ChatMessage
+from llama_index.core.output_parsers import PydanticOutputParser
+from llama_index.core.program import FunctionCallingProgram, LLMTextCompletionProgram
+from llama_index.core.program.utils import get_program_for_llm, process_streaming_objects
+from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
+from llama_index.core.types import PydanticProgramMode
+from pydantic import BaseModel, Field
+from scripted_kimi import NEW_CORE, ScriptedKimi
+
+from kimi_api import errors
+from kimi_emulator import Reply, ToolCall
+
+
+class Song(BaseModel):
+    """A song."""
+
+    title: str
+
+
+class Album(BaseModel):
+    title: str
+    artist: str
+    songs: list[Song]
+
+
+ALBUM = {"title": "hello", "artist": "world", "songs": [{"title": "song1"}, {"title": "song2"}]}
+OTHER = {"title": "hello2", "artist": "world2", "songs": [{"title": "song3"}]}
+PROMPT = "This is a test album with {topic}"
+CALL = Reply(reasoning="An album.", tool_calls=[ToolCall("Album", ALBUM)])
+# A forced tool and thinking exclude each other on K2.x, of which a warning tells.
+forced = pytest.mark.filterwarnings("ignore::kimi_api._warn.KimiWarning")
+
+
+def program(llm: Any, **settings: Any) -> Any:
+    return FunctionCallingProgram.from_defaults(output_cls=Album, prompt_template_str=PROMPT, llm=llm, **settings)
+
+
+@forced
+def test_function_program(scripted: ScriptedKimi, model: str) -> None:
+    assert program(scripted([CALL], model=model))(topic="songs") == Album.model_validate(ALBUM)
+
+
+@forced
+def test_function_program_multiple(scripted: ScriptedKimi, model: str) -> None:
+    both = Reply(tool_calls=[ToolCall("Album", ALBUM), ToolCall("Album", OTHER)])
+    albums = program(scripted([both], model=model), allow_parallel_tool_calls=True)(topic="songs")
+    assert albums == [Album.model_validate(ALBUM), Album.model_validate(OTHER)]
+
+
+@forced
+async def test_async_function_program(scripted: ScriptedKimi, model: str) -> None:
+    assert await program(scripted([CALL], model=model)).acall(topic="songs") == Album.model_validate(ALBUM)
+
+
+@pytest.mark.skipif(not NEW_CORE, reason="programs of this core take no tool_choice")
+@pytest.mark.parametrize("choice", ["auto", "required", "Album", {"type": "function", "function": {"name": "Album"}}])
+async def test_function_program_forwards_tool_choice(scripted: ScriptedKimi, choice: Any) -> None:
+    """Also test_async_function_program_forwards_tool_choice."""
+    llm = scripted([CALL])
+    made = program(llm, tool_choice=choice)
+    assert made(topic="songs") == await made.acall(topic="songs") == Album.model_validate(ALBUM)
+    assert [chat["tool_choice"] for chat in scripted.chats(llm)] == ["auto" if choice == "auto" else "required"] * 2
+
+
+class SingleFieldListModel(BaseModel):
+    names: list[str] = Field(default_factory=list, description="List of names")
+
+
+@pytest.mark.skipif(not NEW_CORE, reason="this core takes the default")
+def test_single_field_list_with_default(scripted: ScriptedKimi) -> None:
+    llm = scripted([Reply(tool_calls=[ToolCall("SingleFieldListModel", {"names": ["a", "b"]})])])
+    made = FunctionCallingProgram.from_defaults(output_cls=SingleFieldListModel, prompt_template_str="x", llm=llm)
+    assert made() == SingleFieldListModel(names=["a", "b"])
+
+
+@forced
+async def test_function_program_raises_on_no_tool_calls(scripted: ScriptedKimi, model: str) -> None:
+    """Also its asynchronous twin. Where only `auto` could be sent, the call is asked for once more in words."""
+    llm = scripted(["I can help with that!"], model=model)
+    for _ in range(2):
+        with pytest.raises((ValueError, errors.KimiToolChoiceError)):
+            program(llm)(topic="songs")
+        with pytest.raises((ValueError, errors.KimiToolChoiceError)):
+            await program(llm).acall(topic="songs")
+
+
+@pytest.mark.skipif(not NEW_CORE, reason="this core returns the error as text")
+def test_function_program_raises_on_tool_error(scripted: ScriptedKimi) -> None:
+    llm = scripted([Reply(tool_calls=[ToolCall("Album", {"title": 1})])])
+    with pytest.raises(ValueError):
+        program(llm)(topic="songs")
+
+
+# ------------------------------------------------------------------------------------------------- text programs
+
+
+async def test_llm_program(scripted: ScriptedKimi, model: str) -> None:
+    llm = scripted([f"Here it is:\n```json\n{json.dumps(ALBUM)}\n```"], model=model)
+    template = PromptTemplate(PROMPT)
+    made = LLMTextCompletionProgram.from_defaults(output_parser=PydanticOutputParser(Album), prompt=template, llm=llm)
+    assert made(topic="songs") == await made.acall(topic="songs") == Album.model_validate(ALBUM)
+    assert "response_format" not in scripted.chats(llm)[0]
+
+
+def test_llm_program_with_messages_and_chat(scripted: ScriptedKimi) -> None:
+    """Also test_llm_program_with_messages."""
+    llm = scripted([json.dumps(ALBUM)])
+    made = LLMTextCompletionProgram.from_defaults(
+        output_parser=PydanticOutputParser(Album), prompt=ChatPromptTemplate([ChatMessage("Test")]), llm=llm
+    )
+    assert made() == Album.model_validate(ALBUM)
+    (sent,) = scripted.chats(llm)[0]["messages"]
+    assert sent["role"] == "user"
+    assert sent["content"].startswith("Test")
+
+
+# ------------------------------------------------------------------------------------------------- every mode
+
+HOWS = ("plain", "async", "streamed", "async streamed")
+MODES = (PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION, PydanticProgramMode.OPENAI, PydanticProgramMode.LLM)
+
+
+async def predict(llm: Any, how: str) -> Any:
+    template = PromptTemplate(PROMPT)
+    try:
+        if how == "plain":
+            return llm.structured_predict(Album, template, topic="songs")
+        if how == "async":
+            return await llm.astructured_predict(Album, template, topic="songs")
+        if how == "streamed":
+            return list(llm.stream_structured_predict(Album, template, topic="songs"))[-1]
+        stream = await llm.astream_structured_predict(Album, template, topic="songs")
+        return [each async for each in stream][-1]
+    finally:
+        assert template.output_parser is None  # core leaves its own in a template that it is given
+
+
+@forced
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("mode", MODES)
+async def test_every_program_mode_gives_the_object_and_sends_the_system_prompt(
+    scripted: ScriptedKimi, model: str, mode: PydanticProgramMode, how: str
+) -> None:
+    by_tool = mode in (PydanticProgramMode.FUNCTION, PydanticProgramMode.OPENAI)
+    if mode == PydanticProgramMode.LLM and "streamed" in how and "stream_call" not in vars(LLMTextCompletionProgram):
+        pytest.skip("text programs of this core do not stream")
+    answer = CALL if by_tool else Reply(content=json.dumps(ALBUM))
+    llm = scripted([answer], model=model, pydantic_program_mode=mode, system_prompt="Be brief.")
+    assert await predict(llm, how) == Album.model_validate(ALBUM)
+    (sent,) = scripted.chats(llm)
+    assert ("tools" in sent, "response_format" in sent) == (by_tool, mode == PydanticProgramMode.DEFAULT)
+    assert by_tool or "tool_choice" not in sent
+    assert [m["role"] for m in sent["messages"]] == ["system", "user"]
+    assert sent["messages"][0]["content"].startswith("Be brief.")
+    assert "This is a test album with songs" in sent["messages"][1]["content"]
+
+
+@pytest.mark.parametrize("mode", [PydanticProgramMode.GUIDANCE, PydanticProgramMode.LM_FORMAT_ENFORCER])
+@pytest.mark.parametrize("how", HOWS)
+async def test_modes_that_steer_a_model_in_this_process_are_refused(
+    scripted: ScriptedKimi, mode: PydanticProgramMode, how: str
+) -> None:
+    llm = scripted(["x"], pydantic_program_mode=mode)
+    with pytest.raises(errors.KimiInputError, match="leave it at 'default'"):
+        await predict(llm, how)
+    assert scripted.chats(llm) == []
+
+
+# ------------------------------------------------------------------------------------------------- streamed objects
+
+
+class Person(BaseModel):
+    name: str
+    age: int | None = None
+
+
+async def test_process_streaming_objects(scripted: ScriptedKimi) -> None:
+    """Core's own reader of growing tool calls gets what it looks for in each of our responses."""
+    text = json.dumps({"name": "Jane", "age": 28})
+    call = {"index": 0, "id": "p", "type": "function", "function": {"name": "Person", "arguments": ""}}
+    pieces = [{"tool_calls": [call]}]
+    pieces += [{"tool_calls": [{"index": 0, "function": {"arguments": letter}}]} for letter in text]
+    reply = Reply(tool_calls=[ToolCall("Person", text)], pieces=pieces)
+    llm = scripted([reply])
+    tool = {"type": "function", "function": {"name": "Person", "parameters": Person.model_json_schema()}}
+    seen: list[Any] = []
+    async for response in await llm.astream_chat([ChatMessage("x")], tools=[tool]):
+        if response.message.additional_kwargs.get("tool_calls"):
+            seen.append(process_streaming_objects(response, Person, cur_objects=seen[-1:] or None, llm=llm))
+    assert seen[-1] == Person(name="Jane", age=28)
+    assert "Ja" in [each.name for each in seen]  # an unfinished string, as far as it has come
+
+
+def test_process_streaming_content_incremental_progressive_list_building(scripted: ScriptedKimi) -> None:
+    """The objects of our own stream: never fewer than before, each only as wrong as it is unfinished."""
+    text = json.dumps(ALBUM)
+    llm = scripted([Reply(content=text, pieces=[{"content": letter} for letter in text])])
+    counts = [len(each.songs or []) for each in llm.stream_structured_predict(Album, PromptTemplate("x"))]
+    assert counts == sorted(counts)
+    assert counts[-1] == 2
+
+
+def test_process_streaming_content_incremental_malformed_json(scripted: ScriptedKimi) -> None:
+    llm = scripted(['{"title": "a", songs: nonsense'])
+    with pytest.raises(errors.KimiReplyError, match="is no Album"):
+        list(llm.stream_structured_predict(Album, PromptTemplate("x")))
+
+
+@forced
+@pytest.mark.parametrize("how", ["plain", "async"])
+def test_get_program_for_llm(scripted: ScriptedKimi, how: Literal["plain", "async"]) -> None:
+    """Core's own choice of a program for this model is the one with tools."""
+    llm = scripted([CALL])
+    assert isinstance(get_program_for_llm(Album, PromptTemplate(PROMPT), llm), FunctionCallingProgram)
