@@ -3,9 +3,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SEED   ?= 1
 TESTS  := -n 2 --dist loadfile -q
 
-.PHONY: help demo test test-slow lint format record bench matrix docs clean
+.PHONY: help demo test test-slow lint format record cassettes bench bench-emulator schemas rules rules-mutation conformance matrix docs clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -39,8 +40,26 @@ format: $(READY)  ## let ruff mend what it can
 record: $(READY)  ## make the cassettes anew: from the emulator, or with MOONSHOT_API_KEY from the platform
 	KIMI_RECORD=1 $(BIN)/python -m pytest -q tests/cassettes
 
+cassettes: $(READY)  ## list them by origin, age and test
+	@$(BIN)/python -m scripts.cassettes
+
 bench: $(READY)  ## CPU per streamed chunk and per call, beside the SDK in the same run
 	$(BIN)/python -m benchmarks.run
+
+bench-emulator: $(READY)  ## the emulator's own CPU per streamed chunk, and 1,000 open streams
+	$(BIN)/python -m benchmarks.emulator
+
+schemas: $(READY)  ## what becomes of 1,500 schemas of all kinds, as JSON
+	$(BIN)/python -m scripts.mfjs_report
+
+rules: $(READY)  ## the emulator's rules by section, each with the tests that speak for it
+	@$(BIN)/python -m scripts.rules_table
+
+rules-mutation: $(READY)  ## spoil each rule of the emulator in turn: a test must fail then
+	$(BIN)/python -m scripts.rules_mutation
+
+conformance: $(READY)  ## the emulator against the published OpenAPI document, where it is at hand (SEED=1)
+	$(BIN)/python -m scripts.conformance --seed $(SEED)
 
 matrix: $(READY)  ## the fast tier on the lowest and the newest openai, langchain-core and llama-index-core
 	$(BIN)/python scripts/matrix.py

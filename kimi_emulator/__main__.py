@@ -21,13 +21,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("kimi_emulator", description="A local emulator of the Kimi API; not Moonshot's.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free port (default: 8080)")
-    parser.add_argument("--api-key", default="sk-test-emulator", help="the key to let in")
+    parser.add_argument("--api-key", help="the key to let in (default: an obvious test key)")
     parser.add_argument("--chunk-size", type=int, help="characters per streamed piece (default: words)")
     parser.add_argument("--today", type=date.fromisoformat, help="the day to emulate, YYYY-MM-DD (default: today)")
     parser.add_argument("--pending-polls", type=int, default=0, help="polls before a new file is parsed (default: 0)")
     parser.add_argument("--tier", type=int, choices=range(len(TIERS)), help="rate limits of this tier (default: none)")
     parser.add_argument("--balance", type=float, help="USD on the account (default: without end)")
     parser.add_argument("--dialect", choices=DIALECTS, default="platform", help="how another host of the models speaks")
+    parser.add_argument("--region", choices=["ai", "cn"], help="the region whose key is let in (default: neither)")
+    parser.add_argument("--retired", action="store_true", help="let models answer that have been switched off")
+    parser.add_argument(
+        "--mfjs",
+        choices=["live", "strict", "ultra"],
+        default="live",
+        help="refuse the schemas that the platform was seen to refuse, or all that the published dialect forbids",
+    )
+    parser.add_argument(
+        "--k3-requires-reasoning", action="store_true", help="refuse K3 tool calls that come back without thinking"
+    )
+    parser.add_argument(
+        "--k3-named-choice", choices=["refuse", "ignore"], default="refuse", help="a named tool_choice sent to K3"
+    )
+    parser.add_argument("--batch-seconds", type=float, default=0.0, help="how long a batch is in progress (default: 0)")
+    parser.add_argument("--vocabulary", help="a tiktoken.model of Moonshot's open weights, to count tokens exactly")
+    parser.add_argument("--no-inspector", dest="inspector", action="store_false", help="no page that shows the traffic")
     options = parser.parse_args(arguments)
     emulator = Emulator(
         host=options.host,
@@ -38,12 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pending_polls=options.pending_polls,
         tier=options.tier,
         balance=options.balance,
+        batch_seconds=options.batch_seconds,
         dialect=options.dialect,
+        region=options.region,
+        retired=options.retired,
+        mfjs=options.mfjs,
+        k3_requires_reasoning=options.k3_requires_reasoning,
+        k3_named_choice=options.k3_named_choice,
+        inspector=options.inspector,
+        vocabulary=options.vocabulary,
     )
     with contextlib.suppress(KeyboardInterrupt), emulator:
         _say("Kimi emulator: a local stand-in for tests. This is not Moonshot's service; answers are made by rules.")
         _say(f"base_url: {emulator.base_url}")
         _say(f"api_key:  {emulator.api_key}")
+        if options.inspector:
+            _say(f"watch:    {emulator.inspector_url}")
         emulator.wait()
     return 0
 

@@ -77,13 +77,7 @@ class Account:
             ApiError: 429, in the recorded words.
         """
         with self._lock:
-            if self.balance is not None and self.balance <= 0:
-                raise ApiError(
-                    429,
-                    "exceeded_current_quota_error",
-                    f"Your account {ORGANIZATION} <{KEY_ID}> is suspended due to insufficient balance, "
-                    "please recharge your account or check your plan and billing details",
-                )
+            self.check_balance()
             now, day, limits = self.clock.now(), self.clock.day(), self.limits
             while self._minute and self._minute[0][0] <= now - _MINUTE:
                 self._minute.popleft()
@@ -106,21 +100,27 @@ class Account:
             self._minute.append((now, tokens))
             self._day_tokens += tokens
 
+    def check_balance(self) -> None:
+        """Raise the recorded 429 when the money is gone."""
+        if self.balance is not None and self.balance <= 0:
+            raise ApiError(
+                429,
+                "exceeded_current_quota_error",
+                f"Your account {ORGANIZATION} <{KEY_ID}> is suspended due to insufficient balance, "
+                "please recharge your account or check your plan and billing details",
+            )
+
     def release(self) -> None:
         """A request has ended."""
         with self._lock:
             self._running -= 1
 
-    def charge(self, model: str, usage: Mapping[str, Any]) -> None:
-        """Take the price of an answer off the balance."""
+    def charge(self, model: str, usage: Mapping[str, Any], share: float = 1.0) -> None:
+        """Take the price of an answer, or a share of it, off the balance."""
         if self.balance is None:
             return
-        cached, uncached, output = _PRICES.get(model, _PRICES["kimi-k2.6"])
-        read = usage.get("cached_tokens", 0)
-        written = usage.get("prompt_tokens", 0) - read
-        cost = read * cached + written * uncached + usage.get("completion_tokens", 0) * output
         with self._lock:
-            self.balance -= cost / 1_000_000
+            self.balance -= price(model, usage) * share
 
     def statement(self) -> dict[str, float]:
         """The ``data`` of ``GET /v1/users/me/balance``: what may be spent, and of which kind it is."""
@@ -128,6 +128,14 @@ class Account:
             return {"available_balance": 49.58894, "voucher_balance": 46.58893, "cash_balance": 3.00001}
         left = round(self.balance, 5)
         return {"available_balance": left, "voucher_balance": 0.0, "cash_balance": left}
+
+
+def price(model: str, usage: Mapping[str, Any]) -> float:
+    """What an answer costs, in USD."""
+    cached, uncached, output = _PRICES.get(model, _PRICES["kimi-k2.6"])
+    read = usage.get("cached_tokens") or 0
+    written = (usage.get("prompt_tokens") or 0) - read
+    return (read * cached + written * uncached + (usage.get("completion_tokens") or 0) * output) / 1_000_000
 
 
 def _limited(what: str, *, wait: bool = True) -> ApiError:

@@ -33,19 +33,22 @@ class PrefixCache:
     def use(self, model: Model, body: Mapping[str, Any], prompt_tokens: int) -> int:
         """Cached tokens of this prompt, which is remembered for the next one."""
         # A changed effort breaks the prefix; tool_choice and response_format do not, they come after it.
-        head = f"{model.id}\n{body.get('reasoning_effort')}\n{tokens.compact(body.get('tools') or [])}"
-        text = "\n\n".join([head, *(tokens.rendered(m) for m in body["messages"])])
-        digest, counted, cached, matching = hashlib.blake2b(digest_size=16), model.hidden_tokens, 0, True
+        tools = tokens.compact(body.get("tools") or [])
+        pieces = [f"{model.id}\n{body.get('reasoning_effort')}\n{tools}"]
+        sizes = [model.hidden_tokens + (model.tool_tokens + tokens.count(tools) if body.get("tools") else 0)]
+        for message in body["messages"]:
+            pieces.append(tokens.rendered(message))
+            sizes.append(tokens.message_tokens(message))
+        text, digest, same, matching = "\n\n".join(pieces), hashlib.blake2b(digest_size=16), 0, True
         for start in range(0, len(text), _SLICE):
             piece = text[start : start + _SLICE]
             digest.update(piece.encode("utf-8", "surrogatepass"))
             if len(piece) < _SLICE:
                 break
-            counted += tokens.count(piece)
             point = digest.digest()
             matching = matching and point in self._points
             if matching:
-                cached = counted
+                same = start + _SLICE
             else:
                 self._points.add(point)
         digest.update(tokens.compact(body.get("response_format")).encode())
@@ -53,4 +56,16 @@ class PrefixCache:
         if whole in self._whole:
             return prompt_tokens
         self._whole.add(whole)
-        return min(cached, prompt_tokens) // STEP * STEP
+        return min(_tokens_of(same, pieces, sizes), prompt_tokens) // STEP * STEP
+
+
+def _tokens_of(characters: int, pieces: list[str], sizes: list[int]) -> int:
+    """Prompt tokens in so many characters of the pieces: of each whole one its size, of the last one its share."""
+    counted = 0
+    for piece, size in zip(pieces, sizes, strict=True):
+        length = len(piece) + 2  # the blank line behind it
+        if characters < length:
+            return counted + size * characters // length
+        characters -= length
+        counted += size
+    return counted

@@ -13,6 +13,9 @@ from typing import Any
 
 from kimi_emulator.chat import Answer
 
+_SEVERITIES = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual", "violence")}
+_JAILBREAK = {"filtered": False, "detected": False}
+_END_OF_TURN = 163586  # the token that ended a recorded answer
 _DELTA = ("role", "content", "reasoning_content", "tool_calls")
 
 
@@ -26,6 +29,10 @@ class Dialect:
     * ``empty_first_event``: the stream begins with a chunk without choices (Azure).
     * ``function_ids``: call ids are ``functions.<name>:<idx>``, counted over the whole conversation (vLLM, SGLang).
     * ``usage_at_end``: usage only in a last chunk of its own, never in the choice (vLLM, Bedrock).
+    * ``filter_results``: choices hold the results of the host's own filters, null ``logprobs`` and the token that
+      ended them; there is no fingerprint (Azure).
+    * ``flat_usage``: reasoning tokens stand beside the others, and the details of the prompt are null (Azure).
+    * ``gateway_members``: plain answers tell the provider, the cost and the thinking a second time (OpenRouter).
     * ``think_tags``: thinking stands in the content, between ``<think>`` and ``</think>`` (NVIDIA, Bedrock).
     """
 
@@ -35,6 +42,9 @@ class Dialect:
     function_ids: bool = False
     usage_at_end: bool = False
     think_tags: bool = False
+    filter_results: bool = False
+    flat_usage: bool = False
+    gateway_members: bool = False
 
     # -- requests ---------------------------------------------------------------------------------------------
 
@@ -69,7 +79,9 @@ class Dialect:
     def body(self, body: dict[str, Any]) -> dict[str, Any]:
         """The body of a plain answer."""
         [choice] = body["choices"]
-        return body | {"choices": [choice | {"message": self._renamed(choice["message"])}]}
+        body = body | {"choices": [self._marked(choice | {"message": self._renamed(choice["message"])})]}
+        body = body | {"usage": self._usage(body["usage"])} if "usage" in body else body
+        return _through_gateway(body) if self.gateway_members else body
 
     def chunks(self, chunks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """The chunks of a stream."""
@@ -78,7 +90,8 @@ class Dialect:
         if self.empty_first_event:
             # Recorded from Azure: the results of its own filters come first.
             nothing = {"id": "", "object": "", "created": 0, "model": ""}
-            yield {**nothing, "choices": [], "prompt_filter_results": []}
+            prompt = {"prompt_index": 0, "content_filter_results": {**_SEVERITIES, "jailbreak": _JAILBREAK}}
+            yield {**nothing, "choices": [], "prompt_filter_results": [prompt]}
         for chunk in chunks:
             if not chunk["choices"]:
                 if not self.usage_at_end:
@@ -88,9 +101,30 @@ class Dialect:
             if self.usage_at_end:
                 choice.pop("usage", None)
             choice["delta"] = self._renamed(self._filled(choice["delta"]))
-            yield chunk | {"choices": [choice]} | ({"usage": None} if self.null_deltas else {})
+            yield (
+                self._headed(chunk)
+                | {"choices": [self._marked(choice)]}
+                | ({"usage": None} if self.null_deltas else {})
+            )
         if self.usage_at_end:
-            yield {**head, "choices": [], "usage": usage}
+            yield {**self._headed(head), "choices": [], "usage": self._usage(usage)}
+
+    def _headed(self, chunk: dict[str, Any]) -> dict[str, Any]:
+        hidden = {"system_fingerprint"} if self.filter_results else set[str]()
+        return {name: value for name, value in chunk.items() if name not in hidden}
+
+    def _marked(self, choice: dict[str, Any]) -> dict[str, Any]:
+        if not self.filter_results:
+            return choice
+        stop = None if choice.get("finish_reason") is None else _END_OF_TURN
+        return choice | {"content_filter_results": {}, "logprobs": None, "matched_stop": stop}
+
+    def _usage(self, usage: Any) -> Any:
+        if not self.flat_usage or not isinstance(usage, dict):
+            return usage
+        counts = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+        thinking = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens", 0)
+        return counts | {"prompt_tokens_details": None, "reasoning_tokens": thinking}
 
     def _filled(self, delta: Mapping[str, Any]) -> Mapping[str, Any]:
         if not self.null_deltas:
@@ -105,8 +139,37 @@ class Dialect:
 
 
 def _with_nulls(piece: Mapping[str, Any]) -> dict[str, Any]:
-    """A later piece of a call as Azure sends it: with a null id, type and name."""
-    return {"id": None, "type": None, **piece, "function": {"name": None, **piece["function"]}}
+    """A later piece of a call as Azure sends it: with a null id and name, but the type once more."""
+    return {"id": None, "type": "function", **piece, "function": {"name": None, **piece["function"]}}
+
+
+def _through_gateway(body: dict[str, Any]) -> dict[str, Any]:
+    """A plain answer as OpenRouter gives it: with its own members everywhere, and the thinking once more in parts."""
+    [choice] = body["choices"]
+    message, finish = choice["message"], choice["finish_reason"]
+    if message.get("reasoning"):
+        part = {"type": "reasoning.text", "text": message["reasoning"], "format": "unknown", "index": 0}
+        message = message | {"reasoning_details": [part]}
+    made = choice | {"message": message | {"refusal": None}, "logprobs": None, "native_finish_reason": finish}
+    usage = body.get("usage")
+    if isinstance(usage, dict):
+        cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
+        thinking = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens", 0)
+        # USD per token of kimi-k2.5 in the recording: 0.60 and 3.00 per million.
+        asked, answered = usage.get("prompt_tokens", 0) * 0.6e-6, usage.get("completion_tokens", 0) * 3e-6
+        usage = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")} | {
+            "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": thinking, "audio_tokens": 0},
+            "cost": asked + answered,
+            "is_byok": False,
+            "cost_details": {
+                "upstream_inference_cost": asked + answered,
+                "upstream_inference_prompt_cost": asked,
+                "upstream_inference_completions_cost": answered,
+            },
+        }
+    told = {"provider": "Moonshot AI", "system_fingerprint": "fpv0_00000000"}
+    return body | told | {"choices": [made]} | ({"usage": usage} if "usage" in body else {})
 
 
 PLATFORM = Dialect()
@@ -114,8 +177,15 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "platform": PLATFORM,
         "vllm": Dialect(reasoning_field="reasoning", function_ids=True, usage_at_end=True),
-        "azure": Dialect(null_deltas=True, empty_first_event=True, function_ids=True, usage_at_end=True),
-        "openrouter": Dialect(reasoning_field="reasoning", usage_at_end=True),
+        "azure": Dialect(
+            null_deltas=True,
+            empty_first_event=True,
+            function_ids=True,
+            usage_at_end=True,
+            filter_results=True,
+            flat_usage=True,
+        ),
+        "openrouter": Dialect(reasoning_field="reasoning", usage_at_end=True, gateway_members=True),
         "nvidia": Dialect(think_tags=True, usage_at_end=True),
     }
 )

@@ -84,6 +84,11 @@ class FileStore:
     def __len__(self) -> int:
         return len(self._files)
 
+    @property
+    def total_bytes(self) -> int:
+        """The size of all files together."""
+        return sum(file.bytes for file in self)
+
     def __iter__(self) -> Iterator[StoredFile]:
         with self._lock:
             return iter(list(self._files.values()))

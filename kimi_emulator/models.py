@@ -149,6 +149,6 @@ MODELS: Mapping[str, Model] = MappingProxyType(
 )
 
 
-def available(today: date) -> list[Model]:
-    """The models that answer on this day."""
-    return [m for m in MODELS.values() if m.released <= today and (m.ends is None or today < m.ends)]
+def available(today: date, *, retired: bool = False) -> list[Model]:
+    """The models that answer on this day; with ``retired`` also those that once did."""
+    return [m for m in MODELS.values() if m.released <= today and (retired or m.ends is None or today < m.ends)]

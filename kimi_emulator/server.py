@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from datetime import date
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -15,15 +17,18 @@ import uvicorn
 
 from kimi_emulator.account import TIERS, RateLimits
 from kimi_emulator.app import build_app
+from kimi_emulator.batches import Batch
 from kimi_emulator.brain import DefaultBrain
 from kimi_emulator.chat import Brain
 from kimi_emulator.clock import Clock
 from kimi_emulator.dialects import Dialect, dialect_named
 from kimi_emulator.faults import Fault
 from kimi_emulator.files import StoredFile
+from kimi_emulator.rules.batches import MODELS as BATCH_MODELS
 from kimi_emulator.script import Failure, Reply
 from kimi_emulator.state import Limits, ReceivedRequest, Report, Settings, State
 from kimi_emulator.transport import connection_class
+from kimi_emulator.vocabulary import Vocabulary
 
 CHAT_PATH = "/v1/chat/completions"
 
@@ -46,6 +51,17 @@ class Emulator:
     * ``tier``: 0 to 5 sets that tier's rate limits, a ``RateLimits`` its own; None has no limits.
     * ``balance``: USD on the account, used up by answers; None never runs out.
     * ``region``: "ai" or "cn" takes that region's key and refuses the other's.
+    * ``retired``: let models answer that have been switched off; they answer 404 otherwise.
+    * ``models``: the ids this account may see, all others answer 404; None sees all.
+    * ``mfjs``: which schemas are refused: "live" those that the platform was seen to refuse, "strict" all that
+      Moonshot's published checker refuses at that level, "ultra" also every keyword that the written dialect lacks.
+    * ``k3_named_choice``: K3 answers a named ``tool_choice`` with 400 ("refuse") or overlooks it ("ignore"); it was
+      reported both ways.
+    * ``batch_seconds``: how long a batch is in progress, by ``clock``; with 0 it moves on whenever it is asked for.
+    * ``batch_models``: the ids that a batch may name; sources differ on K2.7-code.
+    * ``inspector``: serve the page at ``/`` that shows the traffic.
+    * ``vocabulary``: the path of a ``tiktoken.model`` of Moonshot's open weights, to count texts exactly (extra
+      ``tokenizer``); None estimates.
     * ``dialect``: how another host of the models speaks, by its name in ``DIALECTS`` or as a ``Dialect``.
     """
 
@@ -65,11 +81,26 @@ class Emulator:
         balance: float | None = None,
         region: Literal["ai", "cn"] | None = None,
         dialect: Dialect | str = "platform",
+        retired: bool = False,
+        models: Iterable[str] | None = None,
+        mfjs: Literal["live", "strict", "ultra"] = "live",
+        k3_named_choice: Literal["refuse", "ignore"] = "refuse",
+        batch_seconds: float = 0.0,
+        batch_models: Iterable[str] = BATCH_MODELS,
+        inspector: bool = True,
+        vocabulary: str | os.PathLike[str] | None = None,
     ) -> None:
         if chunk_size is not None and chunk_size < 1:
             raise ValueError("chunk_size must be at least 1")
         if isinstance(tier, int) and not 0 <= tier < len(TIERS):
             raise ValueError(f"tier is a number from 0 to {len(TIERS) - 1}")
+        for name, value, known in (
+            ("mfjs", mfjs, ("live", "strict", "ultra")),
+            ("k3_named_choice", k3_named_choice, ("refuse", "ignore")),
+            ("region", region, (None, "ai", "cn")),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}")
         settings = Settings(
             api_key or ("sk-test-emulator" if region is None else f"sk-test-emulator-{region}"),
             today,
@@ -80,6 +111,14 @@ class Emulator:
             TIERS[tier] if isinstance(tier, int) else tier or RateLimits(),
             balance,
             dialect_named(dialect),
+            retired,
+            None if models is None else frozenset(models),
+            mfjs,
+            k3_named_choice,
+            batch_seconds,
+            frozenset(batch_models),
+            inspector,
+            None if vocabulary is None else Vocabulary(vocabulary),
         )
         self._state = State(settings)
         self._brain: Brain = brain or DefaultBrain()
@@ -94,12 +133,16 @@ class Emulator:
         """Listen and serve from a thread of its own; returns when requests are answered."""
         if self._server is not None:
             raise RuntimeError("the emulator is running already")
+        self._listen(self._address)
+        return self
+
+    def _listen(self, address: tuple[str, int]) -> None:
         # asyncio switches Nagle's delay off only for sockets that say they are TCP, which create_server's do not:
         # without this each answer on a kept-alive connection takes 40 ms.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(self._address)
+            listener.bind(address)
             listener.listen(512)
         except OSError:
             listener.close()
@@ -130,15 +173,31 @@ class Emulator:
                 self._server = self._thread = None
                 raise RuntimeError("the emulator did not start")
             time.sleep(0.001)
-        return self
 
     def stop(self) -> None:
         """Stop serving, also with connections still open, and delete uploaded files. Harmless when not running."""
+        self._close()
+        self._state.files.clear()
+
+    def _close(self) -> None:
         if self._server is not None and self._thread is not None:
             self._server.should_exit = self._server.force_exit = True
             self._thread.join(10)
         self._server = self._thread = None
-        self._state.files.clear()
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Refuse connections for as long as a ``with`` block lasts, and cut those that are open.
+
+        Nothing is forgotten, and the address stays the same: a client that tries again afterwards finds its answer.
+        """
+        if self._port is None or self._server is None:
+            raise RuntimeError("the emulator is not running")
+        self._close()
+        try:
+            yield
+        finally:
+            self._listen((self._address[0], self._port))
 
     def wait(self) -> None:
         """Block until the server ends."""
@@ -161,6 +220,11 @@ class Emulator:
         if self._port is None:
             raise RuntimeError("the emulator has not been started")
         return f"http://{self._address[0]}:{self._port}/v1"
+
+    @property
+    def inspector_url(self) -> str:
+        """The page that shows live traffic, for a browser on this machine."""
+        return self.base_url.removesuffix("v1")
 
     @property
     def api_key(self) -> str:
@@ -198,6 +262,11 @@ class Emulator:
     def files(self) -> dict[str, StoredFile]:
         """Stored files by id."""
         return self._state.files.by_id()
+
+    @property
+    def batches(self) -> dict[str, Batch]:
+        """Batches by id, the newest first."""
+        return self._state.batches.by_id()
 
     @property
     def pending(self) -> list[Reply | Failure]:

@@ -7,17 +7,21 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from kimi_emulator.account import Account, RateLimits
+from kimi_emulator.batches import Batches
 from kimi_emulator.cache import PrefixCache
 from kimi_emulator.clock import Clock
 from kimi_emulator.dialects import PLATFORM, Dialect
 from kimi_emulator.faults import FaultQueue
 from kimi_emulator.files import FileStore
+from kimi_emulator.inspector.traffic import Traffic
 from kimi_emulator.memory import ReasoningMemory
+from kimi_emulator.rules.batches import MODELS as BATCH_MODELS
 from kimi_emulator.script import Failure, Reply
 from kimi_emulator.search import Searches
+from kimi_emulator.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Limits:
     body_bytes: int = 100 * 1024 * 1024
     file_bytes: int = 100 * 1024 * 1024
     files: int = 1000
+    total_bytes: int = 10 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,14 @@ class Settings:
     rates: RateLimits = field(default_factory=RateLimits)
     balance: float | None = None
     dialect: Dialect = PLATFORM
+    retired: bool = False
+    models: frozenset[str] | None = None
+    mfjs: Literal["live", "strict", "ultra"] = "live"
+    k3_named_choice: Literal["refuse", "ignore"] = "refuse"
+    batch_seconds: float = 0.0
+    batch_models: frozenset[str] = BATCH_MODELS
+    inspector: bool = True
+    vocabulary: Vocabulary | None = None
 
     def day(self) -> date:
         """The day that decides which models exist."""
@@ -90,12 +103,14 @@ class State:
         self.report: list[Report] = []
         self.refusals: list[Report] = []
         self.files = FileStore()
+        self.batches = Batches()
         self.cache = PrefixCache()
         self.memory = ReasoningMemory()
         self.clock = Clock()
         self.faults = FaultQueue()
         self.account = Account(settings.rates, settings.balance, self.clock)
         self.searches = Searches()
+        self.traffic = Traffic()
         self._script: deque[Reply | Failure] = deque()
 
     def script(self, *items: Reply | Failure) -> None:
@@ -151,4 +166,6 @@ class State:
             self.cache.clear()
             self.memory.clear()
             self.searches.clear()
+            self.batches.clear()
+            self.traffic.clear()
             self.files.clear()

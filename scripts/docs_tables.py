@@ -54,6 +54,7 @@ def faults_table() -> str:
     """Every fault of the emulator, in the order of the registry."""
     lines = ["| fault | what happens | seen | befalls |", "|---|---|---|---|"]
     kinds = {"plain": "plain", "stream": "stream", "upload": "upload", "models": "`/models`"}
+    kinds |= {"batch": "batch", "fiber": "fiber"}
     for fault in FAULTS.values():
         befalls = ", ".join(text for kind, text in kinds.items() if kind in fault.on)
         needs = {"any": "", "thinking": " (with thinking)", "calls": " (with tool calls)"}[fault.shows]

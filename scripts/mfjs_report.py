@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
     if wanted.out:
         wanted.out.write_text(json.dumps(found, indent=1, default=str) + "\n", encoding="utf-8")
         del found["lines"]
-    print(json.dumps(found, indent=1, default=str))  # noqa: T201
+    print(json.dumps(found, indent=1, default=str))
     unexpected = [line for line in found["refused"] if not line["expected"]]
     return int(bool(found["with_problems"] or found["with_lost_instances"] or unexpected))
 

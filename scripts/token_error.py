@@ -47,21 +47,21 @@ def pieces(paths: Iterable[Path]) -> Iterator[str]:
 def main(vocabulary: str) -> None:
     """Print a line per kind: pieces, mean error with its sign, mean size of the error, size that 95 % stay within."""
     tokenizer = KimiTokenizer.from_file(vocabulary)
-    print(f"{'':32}{'pieces':>7}{'bias':>8}{'error':>8}{'95 %':>8}{'chars/4':>9}")  # noqa: T201
+    print(f"{'':32}{'pieces':>7}{'bias':>8}{'error':>8}{'95 %':>8}{'chars/4':>9}")
     for kind, texts in samples().items():
         exact = [tokenizer.count(text) for text in texts]
         errors = [estimate_text(text) / count - 1 for text, count in zip(texts, exact, strict=True)]
         naive = mean(abs(len(text) / 4 / count - 1) for text, count in zip(texts, exact, strict=True))
         sizes = sorted(map(abs, errors))
         most = quantiles(sizes, n=20)[-1] if len(sizes) > 20 else sizes[-1]
-        print(f"{kind:32}{len(texts):7}{mean(errors):+8.0%}{mean(sizes):8.0%}{most:8.0%}{naive:9.0%}")  # noqa: T201
+        print(f"{kind:32}{len(texts):7}{mean(errors):+8.0%}{mean(sizes):8.0%}{most:8.0%}{naive:9.0%}")
     text = (ROOT / "README.md").read_text("utf-8") * 20
     for name, count in (("estimate_text", estimate_text), ("KimiTokenizer", tokenizer.encode)):
         start = time.process_time()
         for _ in range(3):
             count(text)
         per = (time.process_time() - start) / 3 / len(text) * 1e6
-        print(f"{name}: {per:.2f} us of CPU per character of README.md")  # noqa: T201
+        print(f"{name}: {per:.2f} us of CPU per character of README.md")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from kimi_emulator.faults import answers as _answers  # noqa: F401
 from kimi_emulator.faults import replies as _replies  # noqa: F401
 from kimi_emulator.faults import calls as _calls  # noqa: F401
 from kimi_emulator.faults import files as _files  # noqa: F401
+from kimi_emulator.faults import batches as _batches  # noqa: F401
 # isort: on
 
 __all__ = ["FAULTS", "Fault", "FaultQueue", "fault_named"]

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from kimi_emulator.script import Failure
 
 if TYPE_CHECKING:
+    from kimi_emulator.batches import Batch
     from kimi_emulator.chat import Answer
     from kimi_emulator.files import StoredFile
 
-Kind = Literal["plain", "stream", "upload", "models"]
-"""What a request is to the faults: a chat answered whole or streamed, a new file, the list of models."""
+Kind = Literal["plain", "stream", "upload", "models", "batch", "fiber"]
+"""What a request is to the faults: a chat answered whole or streamed, a new file, the list of models, a new batch, an
+official tool that is run."""
 Shows = Literal["any", "thinking", "calls"]
 
 PLAIN: frozenset[Kind] = frozenset({"plain"})
@@ -21,6 +23,8 @@ STREAM: frozenset[Kind] = frozenset({"stream"})
 CHAT: frozenset[Kind] = frozenset({"plain", "stream"})
 UPLOAD: frozenset[Kind] = frozenset({"upload"})
 MODELS: frozenset[Kind] = frozenset({"models"})
+BATCH: frozenset[Kind] = frozenset({"batch"})
+FIBER: frozenset[Kind] = frozenset({"fiber"})
 
 Ending = Literal["whole", "close", "reset", "stall", "doomed"]
 
@@ -53,6 +57,8 @@ class Fault:
     * ``answer``: the finished answer -> another one, so that plain and streamed answers show the same.
     * ``chunks``: the chunk objects of a stream -> others.
     * ``file``: changes a file as it is stored.
+    * ``batch``: changes a batch as it is made.
+    * ``fiber``: the body of a run of an official tool -> another one.
     * ``connection``: the connection is reset before the request is read.
     * ``silence``: seconds by the emulator's clock before anything is said.
     """
@@ -67,6 +73,8 @@ class Fault:
     answer: Callable[[Answer], Answer] | None = None
     chunks: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] | None = None
     file: Callable[[StoredFile], None] | None = None
+    batch: Callable[[Batch], None] | None = None
+    fiber: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     connection: bool = False
     silence: float = 0.0
 

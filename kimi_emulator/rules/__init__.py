@@ -3,7 +3,7 @@
 The order of the imports below is the order of the checks.
 """
 
-from kimi_emulator.rules.registry import RULES, Rule, enforce
+from kimi_emulator.rules.registry import RULES, Rule, altered, enforce
 
 # isort: off
 from kimi_emulator.rules import http as _http  # noqa: F401
@@ -20,6 +20,7 @@ from kimi_emulator.rules import tolerated as _tolerated  # noqa: F401
 from kimi_emulator.rules import files as _files  # noqa: F401
 from kimi_emulator.rules import search as _search  # noqa: F401
 from kimi_emulator.rules import formulas as _formulas  # noqa: F401
+from kimi_emulator.rules import batches as _batches  # noqa: F401
 # isort: on
 
-__all__ = ["RULES", "Rule", "enforce"]
+__all__ = ["RULES", "Rule", "altered", "enforce"]

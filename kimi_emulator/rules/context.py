@@ -80,6 +80,11 @@ class ChatCheck:
             raise LookupError("the model.* rules come first")
         return self.known_model
 
+    @property
+    def ignores_named_choice(self) -> bool:
+        """Whether a named ``tool_choice`` does nothing here: sources disagree about K3."""
+        return self.model.family == "k3" and self.state.settings.k3_named_choice == "ignore"
+
     @cached_property
     def thinks(self) -> bool:
         """Whether the answer will be thought about."""
@@ -125,7 +130,10 @@ class ChatCheck:
     def read(self) -> dict[str, Any]:
         """The body as the model reads it: with the texts of searches where the client sends only their ids or seals."""
         read = self.state.searches.read(self.messages)
-        return self.body if read is self.messages else {**self.body, "messages": read}
+        body = self.body if read is self.messages else {**self.body, "messages": read}
+        if self.ignores_named_choice and isinstance(body.get("tool_choice"), dict):
+            return {**body, "tool_choice": "auto"}
+        return body
 
     def searched(self) -> list[Result]:
         """The tool messages that answer calls of ``$web_search``, with these calls."""

@@ -51,6 +51,14 @@ def too_many(check: UploadCheck) -> str | None:
     return "Too many uploaded files" if len(check.state.files) >= check.state.settings.limits.files else None
 
 
+@rule("file.too_much", subject="upload", source="upload page: 10 GB per account; wording ours")
+def too_much(check: UploadCheck) -> str | None:
+    """The account has room for so many bytes more."""
+    if check.state.files.total_bytes + (check.size or 0) > check.state.settings.limits.total_bytes:
+        return "The total size of uploaded files exceeds 10GB, please delete previous uploaded files"
+    return None
+
+
 @rule("file.unknown", subject="file", status=404, type=NOT_FOUND, source="wording ours")
 def unknown(check: FileCheck) -> str | None:
     """The file exists."""

@@ -35,7 +35,7 @@ def call_shape(check: ChatCheck) -> str | None:
     return None
 
 
-@rule("tools.unanswered_call", source="users' reports of the live text")
+@rule("tools.unanswered_call", source="users' reports of the live text", section="4.2")
 def unanswered(check: ChatCheck) -> str | None:
     """Every call is answered by a tool message before anything else is said."""
     for position, _, calls in check.assistant_calls():
@@ -49,7 +49,11 @@ def unanswered(check: ChatCheck) -> str | None:
     return None
 
 
-@rule("tools.unknown_call_id", source="users' reports: `tool_call_id  is not found` with the id between the spaces")
+@rule(
+    "tools.unknown_call_id",
+    source="users' reports: `tool_call_id  is not found` with the id between the spaces",
+    section="4.2",
+)
 def unknown_call(check: ChatCheck) -> str | None:
     """A tool message answers a call of the assistant message before it."""
     open_ids: set[str] = set()
@@ -60,6 +64,17 @@ def unknown_call(check: ChatCheck) -> str | None:
             open_ids = set()
         elif str(message.get("tool_call_id") or "") not in open_ids:
             return f"tool_call_id {message.get('tool_call_id') or ''} is not found"
+    return None
+
+
+@rule("tools.extra_result", refuses=False, source="official tools page: one result for each call", section="4.2")
+def extra_result(check: ChatCheck) -> str | None:
+    """Each call is answered once."""
+    for position, _, calls in check.assistant_calls():
+        answered, wanted = _answers(check, position), [call["id"] for call in calls]
+        extra = [id for id in dict.fromkeys(answered) if answered.count(id) > wanted.count(id) > 0]
+        if extra:
+            return f"the calls of message {position} have more than one result each: {', '.join(extra)}"
     return None
 
 
@@ -99,4 +114,20 @@ def dropped(check: ChatCheck) -> str | None:
     for position, message, given in check.state.memory.given(check.messages):
         if message.get("tool_calls") and message.get("reasoning_content") is None and any(given):
             return f"message {position} came back without the reasoning_content given with it"
+    return None
+
+
+@rule(
+    "partial.reasoning",
+    refuses=False,
+    source="partial mode page: a thinking model needs the thinking of the answer that is continued",
+)
+def partial_reasoning(check: ChatCheck) -> str | None:
+    """A cut-off answer that is continued brings the thinking that was given with it."""
+    last = len(check.messages) - 1
+    if not check.thinks or not check.messages[last].get("partial"):
+        return None
+    for position, message, given in check.state.memory.given(check.messages):
+        if position == last and message.get("reasoning_content") is None and any(given):
+            return "the partial message came without the reasoning_content of the answer that it continues"
     return None

@@ -6,15 +6,30 @@ from kimi_emulator.errors import NOT_FOUND
 from kimi_emulator.rules.context import HttpCheck
 from kimi_emulator.rules.registry import rule
 
-ENDPOINTS = (
-    ("POST", "/v1/chat/completions"),
-    ("GET", "/v1/models"),
-    ("GET", "/v1/files"),
-    ("POST", "/v1/files"),
-    ("POST", "/v1/tokenizers/estimate-token-count"),
-    ("GET", "/v1/users/me/balance"),
-)
-FORMULA_CALLS = (("GET", "tools"), ("POST", "fibers"))
+ENDPOINTS = {
+    "/v1/chat/completions": ("POST",),
+    "/v1/models": ("GET",),
+    "/v1/files": ("GET", "POST"),
+    "/v1/tokenizers/estimate-token-count": ("POST",),
+    "/v1/users/me/balance": ("GET",),
+    "/v1/batches": ("GET", "POST"),
+}
+_FILE_CALLS = {"": ("GET", "DELETE"), "content": ("GET",)}
+_BATCH_CALLS = {"": ("GET",), "cancel": ("POST",)}
+_FORMULA_CALLS = {"tools": ("GET",), "fibers": ("POST",)}
+
+
+def methods_of(path: str) -> tuple[str, ...]:
+    """The methods that an address takes; none where there is no such address."""
+    path = path.rstrip("/")
+    for prefix, calls in (("/v1/files/", _FILE_CALLS), ("/v1/batches/", _BATCH_CALLS)):
+        head, _, tail = path.removeprefix(prefix).partition("/")
+        if path.startswith(prefix) and head:
+            return calls.get(tail, ())
+    uri, _, tail = path.removeprefix("/v1/formulas/").rpartition("/")
+    if path.startswith("/v1/formulas/") and uri:
+        return _FORMULA_CALLS.get(tail, ())
+    return ENDPOINTS.get(path, ())
 
 
 @rule(
@@ -32,25 +47,34 @@ def bearer(check: HttpCheck) -> str | None:
     return "Invalid Authentication"
 
 
+@rule(
+    "endpoint.legacy_completions",
+    subject="http",
+    status=403,
+    type="permission_denied_error",
+    source="users' report of the live answer to `complete()`",
+    section="6.6",
+)
+def legacy_completions(check: HttpCheck) -> str | None:
+    """There are no completions without messages, as old frameworks ask for them."""
+    return "no open api access" if check.path.rstrip("/") == "/v1/completions" else None
+
+
 @rule("endpoint.unknown", subject="http", status=404, type=NOT_FOUND, source="wording ours")
 def endpoint(check: HttpCheck) -> str | None:
     """Only the endpoints of the platform that are emulated exist."""
-    path = check.path.rstrip("/")
-    if (check.method, path) in ENDPOINTS:
-        return None
-    head, _, tail = path.removeprefix("/v1/files/").partition("/")
-    if path.startswith("/v1/files/") and head:
-        if not tail and check.method in ("GET", "DELETE"):
-            return None
-        if tail == "content" and check.method == "GET":
-            return None
-    uri, _, tail = path.removeprefix("/v1/formulas/").rpartition("/")
-    if path.startswith("/v1/formulas/") and uri and (check.method, tail) in FORMULA_CALLS:
-        return None
-    return f"Not found the endpoint {check.method} {check.path}"
+    return None if methods_of(check.path) else f"Not found the endpoint {check.method} {check.path}"
 
 
-@rule("body.size", subject="http", status=413, source="troubleshooting page: bodies are at most 100 MB")
+@rule("endpoint.method", subject="http", status=405, source="wording ours; `Allow` as HTTP asks for it")
+def method(check: HttpCheck) -> str | None:
+    """An endpoint takes the methods that are documented for it."""
+    if check.method in methods_of(check.path):
+        return None
+    return f"Invalid request: {check.path} does not take the method {check.method}"
+
+
+@rule("body.size", subject="http", status=413, source="troubleshooting page: bodies are at most 100 MB", section="3.2")
 def size(check: HttpCheck) -> str | None:
     """A request body has at most 100 MB (uploads are judged by their file)."""
     if check.path.rstrip("/") != "/v1/files" and check.length > check.state.settings.limits.body_bytes:

@@ -40,6 +40,16 @@ def url(check: ChatCheck) -> str | None:
     return None
 
 
+@rule("media.model", source="models page: which models see; wording ours", section="2.3")
+def model_sees(check: ChatCheck) -> str | None:
+    """The model takes images, or videos: text models take neither."""
+    sees = {"image": check.model.images, "video": check.model.videos}
+    for kind, _ in _media(check):
+        if not sees[kind]:
+            return f"Invalid request: {kind} input is not supported by model {check.model.id}"
+    return None
+
+
 def _sniffed(header: str, data: str) -> str:
     """The type the server would see: by content first, as a Go program does, then by name."""
     declared = header.removeprefix("data:").partition(";")[0].lower()

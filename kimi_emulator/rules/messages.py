@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from kimi_emulator.rules.context import ChatCheck, go_type
@@ -92,12 +93,59 @@ def empty_text_part(check: ChatCheck) -> str | None:
     return None
 
 
-@rule("message.user_content", source="documents: a user turn carries content; wording after the assistant's")
+@rule("message.user_content", source="documents: such a turn carries content; wording after the assistant's")
 def user_content(check: ChatCheck) -> str | None:
-    """A user message says something; so does a system message that declares no tools."""
+    """A user message has content; so have a tool message and a system message that declares no tools."""
     for position, message in enumerate(check.messages):
-        if message.get("role") == "user" and message.get("content") is None:
-            return f"Invalid request: the message at position {position} with role 'user' must not be empty"
+        role, content = message.get("role"), message.get("content")
+        if role == "assistant" or (role == "system" and "tools" in message):
+            continue
+        if content is None or content == []:
+            return f"Invalid request: the message at position {position} with role '{role}' must not be empty"
+    return None
+
+
+@rule("message.member_type", source="chat page; wording after the server's texts for other fields")
+def member_type(check: ChatCheck) -> str | None:
+    """``name`` and ``reasoning_content`` are texts, ``partial`` is a boolean."""
+    for message in check.messages:
+        for name, kind, word in (
+            ("name", str, "string"),
+            ("reasoning_content", str, "string"),
+            ("partial", bool, "bool"),
+        ):
+            value = message.get(name, kind())
+            if not isinstance(value, kind) and (value is not None or name != "reasoning_content"):
+                return (
+                    f"Invalid request: the messages.{name} field in the request (expected type {word}) is illegal, "
+                    f"and {go_type(value)} is not acceptable"
+                )
+    return None
+
+
+MEMBERS = frozenset({"role", "content", "name", "partial", "tool_calls", "tool_call_id", "reasoning_content", "tools"})
+
+
+@rule("message.unknown_member", refuses=False, source="chat page names the members; unknown fields are ignored live")
+def unknown_member(check: ChatCheck) -> str | None:
+    """A message has no members but those that the chat page knows: a misspelt one would do nothing."""
+    unknown = sorted({name for message in check.messages for name in message} - MEMBERS)
+    return f"unknown members of messages: {', '.join(unknown)}" if unknown else None
+
+
+@rule("message.serialised_parts", refuses=False, source="vision page: the parts are an array, not its text")
+def serialised_parts(check: ChatCheck) -> str | None:
+    """Content parts come as an array: as the text of one the model would read the JSON, and see no picture."""
+    for position, message in enumerate(check.messages):
+        content = message.get("content")
+        if not isinstance(content, str) or not content.lstrip().startswith("["):
+            continue
+        try:
+            parts = json.loads(content)
+        except (ValueError, RecursionError):
+            continue
+        if any(isinstance(part, dict) and part.get("type") in ("image_url", "video_url") for part in parts):
+            return f"the content of message {position} is an array of parts written as a text"
     return None
 
 
@@ -130,11 +178,11 @@ def partial_last(check: ChatCheck) -> str | None:
     return "Invalid request: partial is only supported on the last message"
 
 
-@rule("partial.json_object", source="chat page warns against it; refused here so that clients notice; wording ours")
+@rule("partial.json_object", refuses=False, source="chat page: a warning not to, no refusal was published")
 def partial_json_object(check: ChatCheck) -> str | None:
-    """Partial mode and ``json_object`` exclude each other."""
+    """Partial mode and ``json_object`` are not used together."""
     response_format = check.body.get("response_format")
     json_mode = isinstance(response_format, dict) and response_format.get("type") == "json_object"
     if json_mode and _partial_positions(check):
-        return "Invalid request: partial mode cannot be used with response_format json_object"
+        return "partial mode was used with response_format json_object"
     return None

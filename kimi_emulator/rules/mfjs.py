@@ -1,59 +1,21 @@
-"""The part of Moonshot Flavored JSON Schema that was seen refused on the platform.
+"""Rules on the schemas of a request: Moonshot Flavored JSON Schema.
 
-Moonshot's own validator knows many more rules; these are the ones whose 400 was published: an object at the root,
-no ``type`` beside ``anyOf``, no array-form ``items``, no booleans where a schema belongs. Keywords it does not
-know (``format``, ``oneOf``, ``$schema``, ...) pass, and nothing below them is looked at.
+What the platform was seen to refuse is refused always. The rest of what Moonshot's published checker refuses is
+asked for by ``Emulator(mfjs="strict")``, and what the written dialect lacks by ``mfjs="ultra"``: how much of it the
+platform enforces differs from report to report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
+from kimi_emulator import mfjs
 from kimi_emulator.rules.context import ChatCheck
 from kimi_emulator.rules.registry import rule
 
 _TOOLS = "tools.function.parameters"
 _FORMAT = "response_format.json_schema"
-
-
-def _nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every schema object the validator looks at, with its dotted path ("" for the root)."""
-    stack = [(path, schema)]
-    while stack:
-        here, node = stack.pop()
-        yield here, node
-        dot = f"{here}." if here else ""
-        for key in ("properties", "$defs"):
-            children = node.get(key)
-            if isinstance(children, dict):
-                stack += [(f"{dot}{key}.{name}", child) for name, child in children.items() if isinstance(child, dict)]
-        for key in ("items", "additionalProperties"):
-            if isinstance(node.get(key), dict):
-                stack.append((f"{dot}{key}", node[key]))
-        branches = node.get("anyOf")
-        if isinstance(branches, list):  # the live text does not number the branches
-            stack += [(f"{dot}anyOf", branch) for branch in branches if isinstance(branch, dict)]
-
-
-def _node_problems(path: str, node: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Faults of one node: rule id, path, message."""
-    dot = f"{path}." if path else ""
-    if "anyOf" in node and "type" in node:
-        text = "when using anyOf, type should be defined in anyOf items instead of the parent schema"
-        yield "mfjs.anyof_type", path, text
-    if "items" in node and isinstance(node["items"], list):
-        yield "mfjs.items_array", f"{dot}items", "items must be an object"
-    if "items" in node and not isinstance(node["items"], list | dict):
-        yield "mfjs.boolean_schema", f"{dot}items", "items must be an object"
-    properties = node.get("properties")
-    if isinstance(properties, dict):
-        for name, child in properties.items():
-            if not isinstance(child, dict):
-                yield "mfjs.boolean_schema", f"{dot}properties", f"property schema for '{name}' must be an object"
-    branches = node.get("anyOf")
-    if isinstance(branches, list) and not all(isinstance(branch, dict) for branch in branches):
-        yield "mfjs.boolean_schema", f"{dot}anyOf", "schema in anyOf must be an object"
 
 
 def _details(place: str, path: str, message: str) -> str:
@@ -83,9 +45,8 @@ def problems(check: ChatCheck) -> dict[str, str]:
         if place == _FORMAT and schema.get("type") != "object" and ("type" in schema or not _refers(schema)):
             found.setdefault("mfjs.root_object", _details(place, "", 'type is required and must be "object"'))
         if strict:  # strict false only asks for some valid JSON
-            for path, node in _nodes(schema):
-                for rule_id, at, message in _node_problems(path, node):
-                    found.setdefault(rule_id, _details(place, at, message))
+            for topic, path, message in mfjs.problems(schema, check.state.settings.mfjs):
+                found.setdefault(f"mfjs.{topic}", _details(place, path, message))
     return found
 
 
@@ -93,25 +54,55 @@ def _refers(schema: dict[str, Any]) -> bool:
     return "$ref" in schema or "anyOf" in schema
 
 
-@rule("mfjs.root_object", source="users' live report for tools; the response_format twin: wording ours")
-def root_object(check: ChatCheck) -> str | None:
-    """The root of a schema says ``"type": "object"``; a tool without parameters fails here too."""
-    return check.schema_problems.get("mfjs.root_object")
+def _declare(topic: str, description: str, source: str) -> None:
+    def look(check: ChatCheck) -> str | None:
+        return check.schema_problems.get(f"mfjs.{topic}")
+
+    look.__doc__ = description
+    named: Callable[[ChatCheck], str | None] = look
+    rule(f"mfjs.{topic}", source=source)(named)
 
 
-@rule("mfjs.anyof_type", source="live text, the most frequent of them")
-def anyof_type(check: ChatCheck) -> str | None:
-    """No ``type`` stands beside ``anyOf``: it belongs into the branches."""
-    return check.schema_problems.get("mfjs.anyof_type")
+_declare(
+    "root_object",
+    'The root of a schema says ``"type": "object"``; a tool without parameters fails here too.',
+    "users' live report for tools; the response_format twin: wording ours",
+)
+_declare(
+    "anyof_type",
+    "No ``type`` stands beside ``anyOf``: it belongs into the branches.",
+    "live text, the most frequent of them",
+)
+_declare("items_array", "``items`` is one schema, not a list of them (``prefixItems`` passes).", "recorded 400")
+_declare(
+    "boolean_schema",
+    "A subschema is an object, never true, false or a bare word.",
+    "live text for a property given as true",
+)
+_declare("ref_type", "No ``type`` stands beside ``$ref``: it belongs into the target.", "live text")
+_declare("ref_target", "References lead to ``#/$defs/`` or to the root.", "live text")
+_declare("enum_type", "An ``enum`` has a ``type`` beside it.", "live text; Moonshot's own clients add the type")
 
-
-@rule("mfjs.items_array", source="recorded 400")
-def items_array(check: ChatCheck) -> str | None:
-    """``items`` is one schema, not a list of them (``prefixItems`` passes)."""
-    return check.schema_problems.get("mfjs.items_array")
-
-
-@rule("mfjs.boolean_schema", source="live text for a property given as true")
-def boolean_schema(check: ChatCheck) -> str | None:
-    """A subschema is an object, never true, false or a bare word."""
-    return check.schema_problems.get("mfjs.boolean_schema")
+_CHECKER = "text of Moonshot's published checker at level strict"
+_declare("type", "Only with ``mfjs`` strict: a type is one of the seven; several of them stand alone.", _CHECKER)
+_declare("enum", "Only with ``mfjs`` strict: the values of an ``enum`` fit its type.", _CHECKER)
+_declare("any_of", "Only with ``mfjs`` strict: no keyword stands both beside ``anyOf`` and in a branch.", _CHECKER)
+_declare("ref", "Only with ``mfjs`` strict: a reference has a target, and no keyword in common with it.", _CHECKER)
+_declare("defs", "Only with ``mfjs`` strict: ``$defs`` holds schemas, without ``/`` in any name.", _CHECKER)
+_declare(
+    "object",
+    "Only with ``mfjs`` strict: ``required`` names properties that exist, and no property is called like a keyword.",
+    _CHECKER,
+)
+_declare("annotation", "Only with ``mfjs`` strict: ``description``, ``pattern`` and ``$id`` are texts.", _CHECKER)
+_declare(
+    "limits",
+    "Only with ``mfjs`` strict: 30 levels, 120,000 bytes, 3,000 properties, 500 branches, 1,000 values.",
+    _CHECKER,
+)
+_declare("recursion", "Only with ``mfjs`` strict: recursion can end.", _CHECKER)
+_declare(
+    "keyword",
+    "Only with ``mfjs`` ultra: every keyword is one of the written dialect, where it may stand.",
+    "text of Moonshot's published checker at level ultra",
+)

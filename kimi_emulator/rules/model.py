@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from kimi_emulator.errors import NOT_FOUND
-from kimi_emulator.rules.context import ChatCheck
+from kimi_emulator.rules.context import ChatCheck, go_type
 from kimi_emulator.rules.registry import rule
 
 
 def _not_found(check: ChatCheck) -> str:
     return f"Not found the model {check.body.get('model') or ''} or Permission denied"
+
+
+@rule(
+    "model.type",
+    source="chat page: a required string; wording after the server's texts for other fields",
+    section="3.1",
+)
+def model_type(check: ChatCheck) -> str | None:
+    """``model`` is there, and a text."""
+    model = check.body.get("model")
+    if isinstance(model, str):
+        return None
+    return (
+        "Invalid request: the model field in the request (expected type string) is illegal, "
+        f"and {go_type(model)} is not acceptable"
+    )
 
 
 @rule("model.unknown", status=404, type=NOT_FOUND, source="recorded 404")
@@ -23,5 +39,19 @@ def unknown(check: ChatCheck) -> str | None:
 @rule("model.retired", status=404, type=NOT_FOUND, source="users' 404s after each end date; same text as unknown ids")
 def retired(check: ChatCheck) -> str | None:
     """The model has not reached its end date."""
-    ends = check.model.ends
-    return _not_found(check) if ends is not None and ends <= check.state.settings.day() else None
+    ends, settings = check.model.ends, check.state.settings
+    gone = ends is not None and ends <= settings.day() and not settings.retired
+    return _not_found(check) if gone else None
+
+
+@rule(
+    "model.not_visible",
+    status=404,
+    type=NOT_FOUND,
+    source="users' 404s on accounts that see fewer models",
+    section="2.8",
+)
+def not_visible(check: ChatCheck) -> str | None:
+    """The account may see the model: newer accounts see fewer of them."""
+    seen = check.state.settings.models
+    return _not_found(check) if seen is not None and check.model.id not in seen else None

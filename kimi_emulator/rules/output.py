@@ -85,6 +85,18 @@ def format_schema_type(check: ChatCheck) -> str | None:
     )
 
 
+@rule("response_format.strict_type", source="chat page; wording after the server's texts for other fields")
+def format_strict(check: ChatCheck) -> str | None:
+    """``json_schema.strict`` is a boolean."""
+    strict = (_json_schema(check) or {}).get("strict")
+    if strict is None or isinstance(strict, bool):
+        return None
+    return (
+        "Invalid request: the `response_format.json_schema.strict` field in the request (expected type bool) is "
+        f"illegal, and {go_type(strict)} is not acceptable"
+    )
+
+
 def _stops(check: ChatCheck) -> list[Any]:
     stop = check.body.get("stop")
     if stop is None:
@@ -147,3 +159,38 @@ def cache_options(check: ChatCheck) -> str | None:
     ):
         return None
     return "Invalid request: prompt_cache_options must have mode implicit and ttl 5m or 1h"
+
+
+@rule("prediction.shape", source="chat page: type content, and a text or text parts; wording ours")
+def prediction(check: ChatCheck) -> str | None:
+    """``prediction`` is ``{"type": "content", "content": ...}`` with a text or an array of text parts."""
+    sent = check.body.get("prediction")
+    if sent is None:
+        return None
+    content = sent.get("content") if isinstance(sent, dict) and sent.get("type") == "content" else None
+    if isinstance(content, str):
+        return None
+    if isinstance(content, list) and all(
+        isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str) for part in content
+    ):
+        return None
+    return "Invalid request: prediction must have type content and a content of text"
+
+
+@rule("cache.key", source="chat page: a string or null; wording after the server's text for thinking")
+def cache_key(check: ChatCheck) -> str | None:
+    """``prompt_cache_key`` is a text."""
+    return _text_field(check, "prompt_cache_key")
+
+
+@rule("safety_identifier.type", source="chat page: a string; wording after the server's text for thinking")
+def safety_identifier(check: ChatCheck) -> str | None:
+    """``safety_identifier`` is a text."""
+    return _text_field(check, "safety_identifier")
+
+
+def _text_field(check: ChatCheck, name: str) -> str | None:
+    value = check.body.get(name)
+    if value is None or isinstance(value, str):
+        return None
+    return f"the {name} field in the request (expected type string) is illegal, and {go_type(value)} is not acceptable"

@@ -6,14 +6,50 @@ The function's docstring is the rule's description. It returns the message to re
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kimi_emulator.errors import INVALID_REQUEST, ApiError
 
-Subject = Literal["http", "chat", "upload", "file", "formula"]
+Subject = Literal["http", "chat", "upload", "file", "formula", "batch", "batch_call", "batch_file", "batch_list"]
 Check = Callable[[Any], str | None]
+
+_SECTIONS = {
+    "auth": "1.3",
+    "endpoint": "1.2",
+    "model": "2.2",
+    "sampling": "2.4",
+    "effort": "2.5",
+    "thinking": "2.6",
+    "body": "3.1",
+    "cache": "3.1",
+    "max_tokens": "3.1",
+    "messages": "3.1",
+    "prediction": "3.1",
+    "safety_identifier": "3.1",
+    "stop": "3.1",
+    "stream": "3.1",
+    "message": "3.2",
+    "media": "3.2",
+    "partial": "3.3",
+    "response_format": "3.4",
+    "reasoning": "3.7",
+    "context": "3.8",
+    "tools": "4.1",
+    "history": "4.2",
+    "tool_choice": "2.3",
+    "mfjs": "4.3",
+    "fiber": "4.4",
+    "formula": "4.4",
+    "search": "4.4",
+    "dynamic_tools": "4.5",
+    "file": "5",
+    "batch": "6.5",
+    "batches": "6.5",
+}
+"""Where the facts behind a group of rules stand: the group is the id up to its dot."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +64,8 @@ class Rule:
     status: int = 400
     type: str = INVALID_REQUEST
     refuses: bool = True
+    section: str = ""
+    """The section of the API fact sheet (kimi-api.md) that the rule follows, such as "3.2"."""
 
     def error(self, message: str) -> ApiError:
         """The answer to a request that breaks this rule."""
@@ -46,16 +84,36 @@ def rule(
     status: int = 400,
     type: str = INVALID_REQUEST,
     refuses: bool = True,
+    section: str | None = None,
 ) -> Callable[[Check], Check]:
-    """Declare a rule. ``source`` says where its text comes from; "wording ours" marks a text nobody published."""
+    """Declare a rule.
+
+    ``source`` says where its text comes from; "wording ours" marks a text nobody published. ``section`` is where its
+    fact stands; None takes the section of the rule's group, the part of the id before the dot.
+    """
 
     def declare(check: Check) -> Check:
         if id in RULES:
             raise ValueError(f"rule {id} is declared twice")
-        RULES[id] = Rule(id, inspect.getdoc(check) or "", source, subject, check, status, type, refuses)
+        found = _SECTIONS.get(id.partition(".")[0], "") if section is None else section
+        RULES[id] = Rule(id, inspect.getdoc(check) or "", source, subject, check, status, type, refuses, found)
         return check
 
     return declare
+
+
+@contextmanager
+def altered(id: str, **members: Any) -> Iterator[None]:
+    """Change a rule for a while, in every emulator of this process, to see whether a test notices.
+
+    ``altered("auth.bearer", check=lambda _: None)`` switches one off.
+    """
+    kept = RULES[id]
+    RULES[id] = replace(kept, **members)
+    try:
+        yield
+    finally:
+        RULES[id] = kept
 
 
 def enforce(subject: Subject, target: Any, only: Iterable[str] = ()) -> list[tuple[Rule, str]]:

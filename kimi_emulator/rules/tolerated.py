@@ -32,7 +32,12 @@ KNOWN_FIELDS = frozenset(
 )
 
 
-@rule("tolerated.thinking_on_k3", refuses=False, source="K3 quickstart says not to; live it was accepted and ignored")
+@rule(
+    "tolerated.thinking_on_k3",
+    refuses=False,
+    source="K3 quickstart says not to; live it was accepted and ignored",
+    section="2.6",
+)
 def thinking_on_k3(check: ChatCheck) -> str | None:
     """``thinking`` is not sent to K3 models."""
     if check.model.family == "k3" and check.body.get("thinking") is not None:
@@ -40,7 +45,32 @@ def thinking_on_k3(check: ChatCheck) -> str | None:
     return None
 
 
-@rule("tolerated.sampling", refuses=False, source="documents: leave the fixed fields out; the exact value passes live")
+@rule("tolerated.thinking_on_v1", refuses=False, source="models page: these models cannot think", section="2.3")
+def thinking_on_v1(check: ChatCheck) -> str | None:
+    """``thinking`` is not sent to models that cannot think."""
+    if check.model.thinking == "none" and check.body.get("thinking") is not None:
+        return f"thinking was sent to {check.model.id}, which cannot think"
+    return None
+
+
+@rule(
+    "tolerated.thinking_member",
+    refuses=False,
+    source="chat page: no other members; Moonshot's own client sends one to another product",
+    section="2.6",
+)
+def thinking_member(check: ChatCheck) -> str | None:
+    """``thinking`` has no members but type and keep."""
+    more = sorted(set(check.body.get("thinking") or ()) - {"type", "keep"})
+    return f"unknown members of thinking: {', '.join(more)}" if more else None
+
+
+@rule(
+    "tolerated.sampling",
+    refuses=False,
+    source="documents: leave the fixed fields out; the exact value passes live",
+    section="2.4",
+)
 def sampling(check: ChatCheck) -> str | None:
     """No sampling field is sent to a model that fixes it, not even with the fixed value."""
     sent = [
@@ -49,7 +79,12 @@ def sampling(check: ChatCheck) -> str | None:
     return f"fixed sampling fields were sent: {', '.join(sent)}" if sent else None
 
 
-@rule("tolerated.effort_on_k2", refuses=False, source="models page: not supported on K2.x; live it was ignored")
+@rule(
+    "tolerated.effort_on_k2",
+    refuses=False,
+    source="models page: not supported on K2.x; live it was ignored",
+    section="2.5",
+)
 def effort_on_k2(check: ChatCheck) -> str | None:
     """``reasoning_effort`` is for models that have efforts."""
     if not check.model.efforts and check.body.get("reasoning_effort") is not None:
@@ -57,7 +92,7 @@ def effort_on_k2(check: ChatCheck) -> str | None:
     return None
 
 
-@rule("tolerated.effort_word", refuses=False, source="live probes on kimi-k3: unknown words are ignored")
+@rule("tolerated.effort_word", refuses=False, source="live probes on kimi-k3: unknown words are ignored", section="2.5")
 def effort_word(check: ChatCheck) -> str | None:
     """The effort is one of the model's words."""
     effort = check.body.get("reasoning_effort")
@@ -66,8 +101,37 @@ def effort_word(check: ChatCheck) -> str | None:
     return None
 
 
-@rule("tolerated.unknown_field", refuses=False, source="live probes on kimi-k3: unknown fields are ignored")
+@rule(
+    "tolerated.unknown_field", refuses=False, source="live probes on kimi-k3: unknown fields are ignored", section="2.4"
+)
 def unknown_field(check: ChatCheck) -> str | None:
     """Every top-level field is one the chat page knows: a misspelt one would do nothing."""
     unknown = sorted(set(check.body) - KNOWN_FIELDS)
     return f"unknown fields: {', '.join(unknown)}" if unknown else None
+
+
+@rule(
+    "tolerated.named_choice",
+    refuses=False,
+    source="Moonshot's verifier: K3 silently ignores it; the models page: not supported",
+    section="2.3",
+)
+def named_choice(check: ChatCheck) -> str | None:
+    """A named ``tool_choice`` is not sent to K3 (with ``k3_named_choice="ignore"``; it is refused otherwise)."""
+    if check.ignores_named_choice and isinstance(check.body.get("tool_choice"), dict):
+        return f"a named tool_choice was sent to {check.model.id}, which overlooks it"
+    return None
+
+
+@rule(
+    "tolerated.builtin_name",
+    refuses=False,
+    source="web search page knows $web_search only; what others do is not published",
+    section="4.1",
+)
+def builtin_name(check: ChatCheck) -> str | None:
+    """The only tool of the platform's own is ``$web_search``."""
+    for entry in check.tools:
+        if entry.builtin and entry.name != "$web_search":
+            return f"there is no builtin_function {entry.name!r}, only $web_search"
+    return None

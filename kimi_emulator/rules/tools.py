@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kimi_emulator.rules.context import ChatCheck
+from kimi_emulator.rules.context import ChatCheck, go_type
 from kimi_emulator.rules.registry import rule
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}\Z")
@@ -14,9 +14,10 @@ _BUILTIN_NAME = re.compile(r"\$[A-Za-z][A-Za-z0-9_-]{0,127}\Z")
 @rule("tools.shape", source="wording ours")
 def shape(check: ChatCheck) -> str | None:
     """``tools`` is an array of objects, in the request and in messages."""
-    places = [check.body.get("tools"), *(message.get("tools") for message in check.messages)]
+    own = check.body.get("tools")
+    places = [[] if own is None else own, *(message["tools"] for message in check.messages if "tools" in message)]
     for tools in places:
-        if tools is not None and (not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools)):
+        if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
             return "Invalid request: tools must be an array of objects"
     return None
 
@@ -40,6 +41,20 @@ def function_name(check: ChatCheck) -> str | None:
                 "Invalid request: function name is invalid, must start with a letter and can contain letters, "
                 "numbers, underscores, and dashes"
             )
+    return None
+
+
+@rule("tools.member_type", source="tool use page; wording after the server's texts for other fields")
+def member_type(check: ChatCheck) -> str | None:
+    """A function's ``description`` is a text and its ``strict`` a boolean."""
+    for entry in check.tools:
+        for name, kind, word in (("description", str, "string"), ("strict", bool, "bool")):
+            value = entry.function.get(name)
+            if value is not None and not isinstance(value, kind):
+                return (
+                    f"Invalid request: the tools.function.{name} field in the request (expected type {word}) is "
+                    f"illegal, and {go_type(value)} is not acceptable"
+                )
     return None
 
 
@@ -79,7 +94,7 @@ def dynamic_content(check: ChatCheck) -> str | None:
     return None
 
 
-@rule("tool_choice.value", source="Moonshot's verifier expects 400; wording ours")
+@rule("tool_choice.value", source="Moonshot's verifier expects 400; wording ours", section="3.1")
 def choice_value(check: ChatCheck) -> str | None:
     """``tool_choice`` is auto, none, required or a named function."""
     choice = check.body.get("tool_choice")
@@ -99,7 +114,7 @@ def required_without_tools(check: ChatCheck) -> str | None:
     return None
 
 
-@rule("tool_choice.required_thinking", source="recorded 400 on K2.6 and K2.7-code; K3 takes it")
+@rule("tool_choice.required_thinking", source="recorded 400 on K2.6 and K2.7-code; K3 takes it", section="2.4")
 def required_thinking(check: ChatCheck) -> str | None:
     """A thinking K2.x model cannot be forced to call a tool."""
     if check.body.get("tool_choice") == "required" and check.thinks and not check.model.forced_tools:
@@ -107,10 +122,10 @@ def required_thinking(check: ChatCheck) -> str | None:
     return None
 
 
-@rule("tool_choice.specified_thinking", source="live probes on K3 and K2.x")
+@rule("tool_choice.specified_thinking", source="live probes on K3 and K2.x", section="2.4")
 def specified_thinking(check: ChatCheck) -> str | None:
-    """A thinking model, K3 included, cannot be made to call a named function."""
-    if isinstance(check.body.get("tool_choice"), dict) and check.thinks:
+    """A thinking model cannot be made to call a named function (K3 too, unless the emulator is told to ignore it)."""
+    if isinstance(check.body.get("tool_choice"), dict) and check.thinks and not check.ignores_named_choice:
         return "tool_choice 'specified' is incompatible with thinking enabled"
     return None
 

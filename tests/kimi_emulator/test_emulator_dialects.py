@@ -116,7 +116,7 @@ def test_null_values_and_an_empty_first_event() -> None:
     pieces = [piece for delta in deltas(events) for piece in delta["tool_calls"] or ()]
     assert [piece["id"] for piece in pieces] == ["functions.look:0", None, "functions.look:1", None]
     assert [piece["function"]["name"] for piece in pieces] == ["look", None, "look", None]
-    assert [piece["type"] for piece in pieces] == ["function", None, "function", None]
+    assert [piece["type"] for piece in pieces] == ["function"] * 4
 
 
 @pytest.mark.parametrize("include_usage", [False, True])

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from batch_examples import line, make
 
 from kimi_emulator import FAULTS, Emulator, Fault, Reply, ToolCall
 from kimi_emulator.faults import fault_named
@@ -87,7 +88,7 @@ def test_every_fault_says_what_it_is_and_where_it_was_seen() -> None:
         assert fault.seen
         assert fault.on
         does = [fault.failure, fault.wire, fault.answer, fault.chunks, fault.file, fault.connection, fault.silence]
-        assert any(does)
+        assert any([*does, fault.batch, fault.fiber])
 
 
 def test_ids_are_unique_and_unknown_ones_are_named() -> None:
@@ -121,6 +122,19 @@ def test_every_fault_changes_something_that_is_seen(kimi: Emulator, client: http
                 client.get(f"/files/{file_id}")
                 content = client.get(f"/files/{file_id}/content")
                 answer = httpx.Response(content.status_code, content=content.content.replace(file_id.encode(), b""))
+            elif kind == "batch":
+                kimi.script(REPLY)
+                made = make(client, [line("a"), line("b")]).json()
+                states = [client.get(f"/batches/{made['id']}").json() for _ in range(4)]
+                told = [states[-1]["status"], states[-1]["request_counts"]]
+                for file_id in filter(None, (states[-1]["output_file_id"], states[-1]["error_file_id"])):
+                    content = client.get(f"/files/{file_id}/content").text
+                    told.append([json.loads(text)["error"] for text in content.splitlines()])
+                answer = httpx.Response(200, json=told)
+            elif kind == "fiber":
+                fiber = {"name": "base64_encode", "arguments": '{"text":"hi"}'}
+                ran = client.post("/formulas/moonshot/base64:latest/fibers", json=fiber).json()
+                answer = httpx.Response(200, json=[ran["status"], ran["context"]])
             else:
                 answer = client.post("/chat/completions", json=body(stream=kind == "stream", tools=shows))
             if fault.id == "connect.reset_on_reuse":
@@ -491,3 +505,20 @@ def test_a_slow_list_of_models(kimi: Emulator, client: httpx.Client) -> None:
     with pytest.raises(httpx.ReadTimeout):
         client.get("/models", timeout=0.1)
     assert client.get("/models").status_code == 200
+
+
+def test_connections_are_refused_for_a_while() -> None:
+    with Emulator() as kimi:
+        headers = {"Authorization": f"Bearer {kimi.api_key}"}
+        with httpx.Client(base_url=kimi.base_url, headers=headers, timeout=5) as client:
+            stored = client.post("/files", files={"file": ("a.txt", b"x")}, data={"purpose": "file-extract"}).json()
+            with kimi.refusing():
+                for _ in range(2):  # the connection that was open is cut, and no other is taken
+                    with pytest.raises(httpx.TransportError):
+                        client.get("/models")
+                with pytest.raises(httpx.ConnectError):
+                    httpx.get(f"{kimi.base_url}/models", headers=headers)
+            assert client.get(f"/files/{stored['id']}").json()["id"] == stored["id"]
+        assert [request.path for request in kimi.requests] == ["/v1/files", f"/v1/files/{stored['id']}"]
+    with pytest.raises(RuntimeError, match="not running"), kimi.refusing():
+        pass

@@ -201,11 +201,14 @@ def test_arguments_that_are_not_json_fail_in_the_fiber(client: httpx.Client, arg
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "fibers"), ("POST", "tools"), ("DELETE", "tools"), ("GET", "other")]
+    ("method", "path", "status"),
+    [("GET", "fibers", 405), ("POST", "tools", 405), ("DELETE", "tools", 405), ("GET", "other", 404)],
 )
-def test_other_calls_on_formulas_do_not_exist(client: httpx.Client, kimi: Emulator, method: str, path: str):
-    assert client.request(method, f"/formulas/moonshot/date:latest/{path}", json={}).status_code == 404
-    assert [refusal.rule for refusal in kimi.refusals] == ["endpoint.unknown"]
+def test_other_calls_on_formulas_do_not_exist(
+    client: httpx.Client, kimi: Emulator, method: str, path: str, status: int
+):
+    assert client.request(method, f"/formulas/moonshot/date:latest/{path}", json={}).status_code == status
+    assert [refusal.rule for refusal in kimi.refusals] == ["endpoint.unknown" if status == 404 else "endpoint.method"]
 
 
 def test_formulas_need_the_key(kimi: Emulator):

@@ -194,11 +194,12 @@ def test_errors_cost_nothing() -> None:
         assert kimi.balance == 1.0
 
 
-def test_the_program_takes_a_tier_a_balance_and_a_dialect(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_takes_what_the_emulator_takes(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert {"--tier", "--balance", "--dialect"} <= set(capsys.readouterr().out.split())
-    for wrong in (["--tier", "6"], ["--dialect", "other"], ["--balance", "much"]):
+    switches = {"--region", "--retired", "--mfjs", "--k3-requires-reasoning", "--k3-named-choice"}
+    assert {"--tier", "--balance", "--dialect"} | switches <= set(capsys.readouterr().out.split())
+    for wrong in (["--tier", "6"], ["--dialect", "other"], ["--balance", "much"], ["--mfjs", "loose"]):
         with pytest.raises(SystemExit):
             main(wrong)
         assert "invalid" in capsys.readouterr().err
@@ -216,3 +217,24 @@ def test_keys_of_the_two_regions_refuse_each_other() -> None:
                 "type": "invalid_authentication_error",
             }
     assert Emulator(region="cn", api_key="sk-mine").api_key == "sk-mine"
+
+
+def test_the_program_hands_its_switches_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, Any]] = []
+
+    class Recorder(Emulator):
+        def __init__(self, **settings: Any) -> None:
+            made.append(settings)
+            super().__init__(**settings)
+
+        def wait(self) -> None:
+            """Return at once."""
+
+    monkeypatch.setattr("kimi_emulator.__main__.Emulator", Recorder)
+    flags = ["--region", "cn", "--retired", "--mfjs", "strict", "--k3-requires-reasoning"]
+    assert main(["--port", "0", *flags, "--k3-named-choice", "ignore"]) == 0
+    [settings] = made
+    expected = {"region": "cn", "retired": True, "mfjs": "strict", "k3_requires_reasoning": True}
+    assert expected.items() <= settings.items()
+    assert settings["k3_named_choice"] == "ignore"
+    assert settings["api_key"] is None, "the region brings its own key"
