@@ -7,16 +7,20 @@ then is waited for (threads) or cancelled (tasks), and what has not begun is lef
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+STOPPED: ContextVar[threading.Event | None] = ContextVar("STOPPED", default=None)
+"""In a thread of `ordered_map`: set when its result is not wanted any more, so that nobody waits for a long pause."""
 
 
 def ordered_map(work: Callable[[T], R], items: Iterable[T], at_once: int) -> Generator[R, None, None]:
@@ -33,16 +37,24 @@ def ordered_map(work: Callable[[T], R], items: Iterable[T], at_once: int) -> Gen
         return
     left = iter(items)
     waiting: deque[Future[R]] = deque()
+    stopped = threading.Event()
+
+    def submit(item: T) -> None:
+        context = copy_context()
+        context.run(STOPPED.set, stopped)
+        waiting.append(pool.submit(context.run, work, item))
+
     with ThreadPoolExecutor(at_once, "kimi") as pool:
         try:
             for item in islice(left, at_once):
-                waiting.append(pool.submit(copy_context().run, work, item))
+                submit(item)
             while waiting:
                 result = waiting.popleft().result()
                 for item in islice(left, 1):
-                    waiting.append(pool.submit(copy_context().run, work, item))
+                    submit(item)
                 yield result
         finally:
+            stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -70,18 +82,20 @@ async def aordered_map(work: Callable[[T], Awaitable[R]], items: Iterable[T], at
 
 
 @contextmanager
-def progress(total: int, description: str, *, shown: bool = True) -> Iterator[Callable[[], object]]:
-    """A progress bar over `total` files; gives the function that advances it by one.
+def progress(
+    total: int, description: str, *, shown: bool = True, unit: str = "file"
+) -> Iterator[Callable[..., object]]:
+    """A progress bar over `total` files (or what `unit` says); gives the function that advances it, by one or by `n`.
 
     Raises:
         ImportError: `shown`, and tqdm is missing (openai brings it, so somebody took it out).
     """
     if not shown:
-        yield lambda: None
+        yield lambda n=1: None
         return
     try:
         from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError("a progress bar needs tqdm: pip install tqdm, or leave show_progress off") from error
-    with tqdm(total=total, desc=description, unit="file") as bar:
+    with tqdm(total=total, desc=description, unit=unit) as bar:
         yield bar.update

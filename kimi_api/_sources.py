@@ -39,9 +39,9 @@ class SourceFile:
                 digest.update(block)
         return digest.hexdigest()
 
-    def upload(self, purpose: str) -> Upload:
-        """The multipart upload of it."""
-        return Upload(self.name, self.open, {"purpose": purpose})
+    def upload(self, purpose: str, name: str | None = None) -> Upload:
+        """The multipart upload of it, under another name if one is given."""
+        return Upload(name or self.name, self.open, {"purpose": purpose})
 
 
 def open_source(source: FileSource, name: str | None = None) -> SourceFile:

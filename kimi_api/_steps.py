@@ -1,19 +1,21 @@
 """Procedures of several requests, written once for sync and async.
 
-A procedure is a generator that yields what to do next (`Send`, `Pause`) and receives the result; `drive` and `adrive`
-do it. An exception, Ctrl-C and cancellation included, is thrown into the procedure where it waits, so its `finally`
-can still send a request.
+A procedure is a generator that yields what to do next (`Send`, `Pause`, `Call`) and receives the result; `drive` and
+`adrive` do it. An exception, Ctrl-C and cancellation included, is thrown into the procedure where it waits, so its
+`finally` can still send a request.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from kimi_api.client import Answer, KimiClient, Upload
+from kimi_api._many import STOPPED
+from kimi_api.client import KimiClient, Upload
 
 T = TypeVar("T")
 
@@ -30,6 +32,7 @@ class Send:
     body: Mapping[str, Any] | None = None
     upload: Upload | None = None
     text: bool = False
+    max_retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,24 @@ class Pause:
     seconds: float
 
 
-Steps = Generator[Send | Pause, Any, T]
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Anything else: `blocking` is called, or `awaited` and its result awaited. Its result is theirs."""
+
+    blocking: Callable[[], Any]
+    awaited: Callable[[], Awaitable[Any]]
+
+    @classmethod
+    def in_thread(cls, function: Callable[[], Any]) -> Call:
+        """Work that would hold up an event loop, such as reading a large file."""
+        return cls(function, lambda: asyncio.to_thread(function))
+
+
+class Stopped(BaseException):
+    """The procedure is not wanted any more: whoever ran it in a thread was interrupted. Like Ctrl-C, not an error."""
+
+
+Steps = Generator[Send | Pause | Call, Any, T]
 
 
 def drive(client: KimiClient, steps: Steps[T]) -> T:
@@ -51,6 +71,11 @@ def drive(client: KimiClient, steps: Steps[T]) -> T:
             step = steps.send(result) if failure is None else steps.throw(failure)
         except StopIteration as end:
             return end.value
+        except BaseException as error:
+            if inspect.getgeneratorstate(steps) == inspect.GEN_CLOSED:
+                raise  # its own end; anything else is Ctrl-C that came between two steps
+            failure = error
+            continue
         result, failure = None, None
         try:
             result = _do(client, step)
@@ -103,15 +128,27 @@ async def _uploaded(client: KimiClient, step: Send) -> tuple[Any, asyncio.Cancel
         raise
 
 
-def _do(client: KimiClient, step: Send | Pause) -> Answer | None:
+def _do(client: KimiClient, step: Send | Pause | Call) -> Any:
     if isinstance(step, Pause):
-        time.sleep(step.seconds)
+        stopped = STOPPED.get()
+        if stopped is None:
+            time.sleep(step.seconds)
+        elif stopped.wait(step.seconds):
+            raise Stopped
         return None
-    return client.request(step.method, step.path, body=step.body, upload=step.upload, text=step.text)
+    if isinstance(step, Call):
+        return step.blocking()
+    return client.request(
+        step.method, step.path, body=step.body, upload=step.upload, text=step.text, max_retries=step.max_retries
+    )
 
 
-async def _ado(client: KimiClient, step: Send | Pause) -> Answer | None:
+async def _ado(client: KimiClient, step: Send | Pause | Call) -> Any:
     if isinstance(step, Pause):
         await asyncio.sleep(step.seconds)
         return None
-    return await client.arequest(step.method, step.path, body=step.body, upload=step.upload, text=step.text)
+    if isinstance(step, Call):
+        return await step.awaited()
+    return await client.arequest(
+        step.method, step.path, body=step.body, upload=step.upload, text=step.text, max_retries=step.max_retries
+    )

@@ -7,28 +7,50 @@ extraction itself is free. Uploads are streamed from disk.
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Literal
 
 from kimi_api import errors
+from kimi_api._room import MAX_FILES, MAX_TOTAL_BYTES, FileUsage, aprune, prune, usage
 from kimi_api._sources import MAX_BYTES, FileSource, SourceFile, open_source
 from kimi_api._steps import Pause, Send, Steps, adrive, drive
+from kimi_api._uploads import (
+    LEFTOVER_AGE,
+    Account,
+    FileObject,
+    adopted,
+    deleted,
+    digested,
+    listed,
+    parse_file,
+    released,
+    uploaded,
+)
+from kimi_api.cache import FileCache
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiFileError
+from kimi_api.ledger import Ledger, LedgerEntry
 
 __all__ = [
+    "LEFTOVER_AGE",
     "MAX_BYTES",
+    "MAX_FILES",
+    "MAX_TOTAL_BYTES",
     "SUPPORTED_SUFFIXES",
     "ExtractedFile",
+    "FileCache",
     "FileObject",
     "FileSource",
+    "FileUsage",
+    "Ledger",
     "acontent",
     "adelete",
     "aextract",
     "alist_files",
+    "aprune",
     "aretrieve",
     "aupload",
     "await_ready",
@@ -37,8 +59,10 @@ __all__ = [
     "extract",
     "list_files",
     "open_source",
+    "prune",
     "retrieve",
     "upload",
+    "usage",
     "wait_ready",
 ]
 
@@ -60,31 +84,15 @@ READY = frozenset({"ok", "ready"})  # "ready" in the specification, "ok" seen li
 FAILED = frozenset({"error", "failed"})
 WAIT_SECONDS = 600.0
 _FIRST_POLL, _LONGEST_POLL = 0.25, 5.0
-
-_log = logging.getLogger("kimi_api.files")
-
-
-@dataclass(frozen=True, slots=True)
-class FileObject:
-    """A file as the platform lists it. `bytes` is its size, `created_at` Unix seconds."""
-
-    id: str
-    filename: str = ""
-    bytes: int = 0
-    created_at: int = 0
-    purpose: str = ""
-    status: str = ""
-    status_details: str = ""
-
-    @property
-    def url(self) -> str:
-        """How a message refers to an uploaded image or video."""
-        return f"ms://{self.id}"
+_GONE = "the platform's copy is gone"
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractedFile:
-    """The text of a file. `size` in bytes and `sha256` are of the file as it was sent."""
+    """The text of a file. `size` in bytes and `sha256` are of the file as it was sent.
+
+    `cached`: the text came from a cache, and nothing was sent.
+    """
 
     text: str
     name: str
@@ -92,6 +100,7 @@ class ExtractedFile:
     title: str
     size: int
     sha256: str
+    cached: bool = field(default=False, compare=False)
 
 
 # ------------------------------------------------------------------------------------------------- one call each way
@@ -104,8 +113,10 @@ def extract(
     name: str | None = None,
     delete_after: bool = True,
     timeout: float = WAIT_SECONDS,
+    cache: FileCache | None = None,
+    ledger: Ledger | None = None,
 ) -> ExtractedFile:
-    """The text of a document, image or source file.
+    """The text of a document, image or source file. Many files at a time: `kimi_api.bulk.extract_many`.
 
     Args:
         client: how to reach the platform.
@@ -113,13 +124,15 @@ def extract(
         name: the file name to send; needed for bytes.
         delete_after: remove the platform's copy afterwards, also after an error or Ctrl-C.
         timeout: seconds to wait for the platform to parse it.
+        cache: where texts are kept by the content of their files; None always sends the file.
+        ledger: where uploads are noted; None is the user's on this machine (see `kimi_api.ledger`).
 
     Raises:
         KimiInputError: the file cannot be sent as it is; nothing was.
-        KimiFileError: the platform could not parse it, or not in time.
+        KimiFileError: the platform could not parse it, or not in time; or the account is full.
         KimiAPIError: the platform or the network said no.
     """
-    return drive(client, _extract(open_source(source, name), delete_after, timeout))
+    return drive(client, extracting(client, open_source(source, name), delete_after, timeout, cache, ledger))
 
 
 async def aextract(
@@ -129,19 +142,41 @@ async def aextract(
     name: str | None = None,
     delete_after: bool = True,
     timeout: float = WAIT_SECONDS,  # noqa: ASYNC109 - how long the platform may parse, see `extract`
+    cache: FileCache | None = None,
+    ledger: Ledger | None = None,
 ) -> ExtractedFile:
     """The asynchronous twin of `extract`."""
-    return await adrive(client, _extract(open_source(source, name), delete_after, timeout))
+    return await adrive(client, extracting(client, open_source(source, name), delete_after, timeout, cache, ledger))
 
 
-def upload(client: KimiClient, source: FileSource, purpose: Purpose, *, name: str | None = None) -> FileObject:
-    """Upload a file and return its record; for "file-extract" it may still be parsing (`wait_ready`)."""
-    return drive(client, _upload(open_source(source, name), purpose))
+def upload(
+    client: KimiClient,
+    source: FileSource,
+    purpose: Purpose,
+    *,
+    name: str | None = None,
+    ledger: Ledger | None = None,
+) -> FileObject:
+    """Upload a file to stay and return its record; for "file-extract" it may still be parsing (`wait_ready`).
+
+    Raises:
+        KimiInputError: the file cannot be sent as it is; nothing was.
+        KimiFileError: the account is full, and nothing of ours was left behind in it.
+        KimiAPIError: the platform or the network said no.
+    """
+    return drive(client, _upload(open_source(source, name), purpose, Account.of(client, ledger)))
 
 
-async def aupload(client: KimiClient, source: FileSource, purpose: Purpose, *, name: str | None = None) -> FileObject:
+async def aupload(
+    client: KimiClient,
+    source: FileSource,
+    purpose: Purpose,
+    *,
+    name: str | None = None,
+    ledger: Ledger | None = None,
+) -> FileObject:
     """The asynchronous twin of `upload`."""
-    return await adrive(client, _upload(open_source(source, name), purpose))
+    return await adrive(client, _upload(open_source(source, name), purpose, Account.of(client, ledger)))
 
 
 def wait_ready(client: KimiClient, file: FileObject, *, timeout: float = WAIT_SECONDS) -> FileObject:
@@ -181,33 +216,76 @@ async def acontent(client: KimiClient, file_id: str) -> str:
 
 def list_files(client: KimiClient) -> list[FileObject]:
     """Every file of the account."""
-    return drive(client, _list())
+    return drive(client, listed())
 
 
 async def alist_files(client: KimiClient) -> list[FileObject]:
     """The asynchronous twin of `list_files`."""
-    return await adrive(client, _list())
+    return await adrive(client, listed())
 
 
-def delete(client: KimiClient, file_id: str) -> bool:
+def delete(client: KimiClient, file_id: str, *, ledger: Ledger | None = None) -> bool:
     """Remove a file; whether the platform says it is gone."""
-    return drive(client, _delete(file_id))
+    return drive(client, _delete(file_id, Account.of(client, ledger)))
 
 
-async def adelete(client: KimiClient, file_id: str) -> bool:
+async def adelete(client: KimiClient, file_id: str, *, ledger: Ledger | None = None) -> bool:
     """The asynchronous twin of `delete`."""
-    return await adrive(client, _delete(file_id))
+    return await adrive(client, _delete(file_id, Account.of(client, ledger)))
 
 
 # ------------------------------------------------------------------------------------------------- procedures
 
 
-def _extract(file: SourceFile, delete_after: bool, timeout: float) -> Steps[ExtractedFile]:
-    digest = file.sha256()
-    uploaded = yield from _upload(file, "file-extract")
+def extracting(
+    client: KimiClient,
+    file: SourceFile,
+    delete_after: bool,
+    timeout: float,
+    cache: FileCache | None,
+    ledger: Ledger | None,
+    *,
+    tagged: bool = False,
+) -> Steps[ExtractedFile]:
+    """The procedure of `extract`; `tagged` as in `kimi_api._uploads.uploaded`."""
+    digest = yield from digested(file)
+    suffix = PurePath(file.name).suffix.lower()
+    # Hosts may read the same file differently, and so may one host under another extension.
+    name = f"{client.base_url} {suffix} {digest}"
+    known = cache.get(name) if cache is not None else None
+    if known is not None:
+        return _extracted(known, file, digest, cached=True)
+    account = Account.of(client, ledger)
+    entry = adopted(account, digest, suffix) if delete_after else None
+    if entry is not None:  # a process that is gone has sent this content, but not read the text
+        remote = FileObject(entry.file_id, entry.name)
+        try:
+            found = yield from _text_of(remote, entry, file, account, delete_after, timeout, cache, name)
+            return _extracted(found, file, digest)
+        except (KimiFileError, errors.KimiNotFoundError) as error:
+            if isinstance(error, KimiFileError) and not is_gone(error):
+                raise
+    remote, entry = yield from uploaded(
+        file, "file-extract", account, sha256=digest, keep=not delete_after, tagged=tagged
+    )
+    found = yield from _text_of(remote, entry, file, account, delete_after, timeout, cache, name)
+    return _extracted(found, file, digest)
+
+
+def _text_of(
+    remote: FileObject,
+    entry: LedgerEntry,
+    file: SourceFile,
+    account: Account,
+    delete_after: bool,
+    timeout: float,
+    cache: FileCache | None,
+    name: str,
+) -> Steps[dict[str, Any]]:
+    """What the platform made of a file. Cached before its copy is deleted: a crash then costs no second upload."""
     try:
         deadline = time.monotonic() + timeout
-        ready = yield from _wait(uploaded, file.label, deadline)
+        ready = yield from _wait(remote, file.label, deadline)
         try:
             text = yield from _content_when_there(ready, file.label, deadline)
         except KimiError as error:
@@ -216,27 +294,37 @@ def _extract(file: SourceFile, delete_after: bool, timeout: float) -> Steps[Extr
                 raise KimiFileError(
                     file.label,
                     "the platform could not extract its text; check that the file opens and is what its name says",
-                    file_id=uploaded.id,
+                    file_id=remote.id,
                     status=ready.status,
                 ) from error
             raise
+        found = parse_content(text)
+        if cache is not None:
+            cache.put(name, found)
+        return found
     finally:
-        if delete_after:
-            yield from _delete_quietly(uploaded.id)
-    extracted = parse_content(text)
+        try:
+            if delete_after and (yield from deleted(remote.id)):
+                account.ledger.forget(entry)
+        finally:
+            released(entry)
+
+
+def _extracted(found: Mapping[str, Any], file: SourceFile, digest: str, *, cached: bool = False) -> ExtractedFile:
     return ExtractedFile(
-        text=extracted["content"],
+        text=found["content"],
         name=file.name,
-        file_type=extracted.get("file_type") or "",
-        title=extracted.get("title") or "",
+        file_type=found.get("file_type") or "",
+        title=found.get("title") or "",
         size=file.size,
         sha256=digest,
+        cached=cached,
     )
 
 
-def _upload(file: SourceFile, purpose: str) -> Steps[FileObject]:
-    answer = yield Send("POST", "/files", upload=file.upload(purpose))
-    return parse_file(answer.body)
+def _upload(file: SourceFile, purpose: str, account: Account) -> Steps[FileObject]:
+    made, _ = yield from uploaded(file, purpose, account, keep=True)
+    return made
 
 
 def _wait(file: FileObject, label: str, deadline: float) -> Steps[FileObject]:
@@ -271,7 +359,7 @@ def _retrieve_again(file: FileObject, label: str) -> Steps[FileObject]:
     except errors.KimiNotFoundError as error:
         raise KimiFileError(
             label,
-            "the platform's copy is gone: somebody deleted it meanwhile. Send it again",
+            f"{_GONE}: somebody deleted it meanwhile. Send it again",
             file_id=file.id,
             status=file.status,
         ) from error
@@ -301,40 +389,18 @@ def _content(file_id: str) -> Steps[str]:
     return answer.body
 
 
-def _list() -> Steps[list[FileObject]]:
-    answer = yield Send("GET", "/files")
-    return [parse_file(entry) for entry in answer.body.get("data") or []]
-
-
-def _delete(file_id: str) -> Steps[bool]:
+def _delete(file_id: str, account: Account) -> Steps[bool]:
     answer = yield Send("DELETE", f"/files/{file_id}")
+    account.ledger.forget_file(account.scope, file_id)
     return bool(answer.body.get("deleted"))
-
-
-def _delete_quietly(file_id: str) -> Steps[None]:
-    """Remove our copy; a failure must not hide the text, nor the error that is on its way."""
-    try:
-        yield from _delete(file_id)
-    except errors.KimiNotFoundError:
-        _log.debug("the remote copy %s is gone already", file_id)
-    except KimiError as error:
-        _log.warning("the remote copy %s could not be deleted and still counts against the quota: %s", file_id, error)
 
 
 # ------------------------------------------------------------------------------------------------- pure parts
 
 
-def parse_file(body: Mapping[str, Any]) -> FileObject:
-    """A FileObject from its JSON; missing and unknown members are no error."""
-    return FileObject(
-        id=str(body.get("id") or ""),
-        filename=str(body.get("filename") or ""),
-        bytes=int(body.get("bytes") or 0),
-        created_at=int(body.get("created_at") or 0),
-        purpose=str(body.get("purpose") or ""),
-        status=str(body.get("status") or ""),
-        status_details=str(body.get("status_details") or ""),
-    )
+def is_gone(error: KimiFileError) -> bool:
+    """Whether a file failed only because somebody deleted the platform's copy, so that it may be sent again."""
+    return _GONE in error.reason
 
 
 def parse_content(text: str) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -91,13 +93,22 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line(f"langchain-tests: {ran} ran, {len(reports) - ran} skipped ({skipped or 'none'})")
 
 
+@pytest.fixture(scope="session")
+def _private_places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tests keep what would go into the developer's own state and cache directories."""
+    return tmp_path_factory.mktemp("private")
+
+
 @pytest.fixture(autouse=True)
-def _clean_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the developer's own environment reaches a test."""
+def _clean_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _private_places: Path) -> None:
+    """Nothing of the developer's own environment reaches a test, nor a test's notes the developer or another test."""
     if not _is_live(request.node):
         for name in list(os.environ):
             if name.upper().startswith(_SETTINGS):
                 monkeypatch.delenv(name)
+    own = _private_places / uuid.uuid4().hex  # made by whoever writes there, which few do
+    monkeypatch.setenv("KIMI_STATE_DIR", str(own / "state"))
+    monkeypatch.setenv("KIMI_CACHE_DIR", str(own / "cache"))
 
 
 @pytest.fixture(autouse=True)

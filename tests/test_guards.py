@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 import pytest_socket
@@ -26,4 +27,6 @@ def test_loopback_is_open() -> None:
 
 
 def test_no_setting_of_the_developers_own_environment_is_seen() -> None:
-    assert not [name for name in os.environ if name.startswith(("MOONSHOT_", "KIMI_", "OPENAI_"))]
+    seen = {name for name in os.environ if name.startswith(("MOONSHOT_", "KIMI_", "OPENAI_"))}
+    assert seen == {"KIMI_STATE_DIR", "KIMI_CACHE_DIR"}  # the tests' own places, in place of the developer's
+    assert not Path(os.environ["KIMI_STATE_DIR"]).exists()

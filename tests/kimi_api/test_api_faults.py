@@ -220,8 +220,9 @@ def client_for(fault: Fault, patient: KimiClient, hasty: KimiClient) -> KimiClie
 
 
 def test_every_fault_has_an_outcome() -> None:
-    others = {fault.id for fault in FAULTS.values() if not fault.on & {"plain", "stream"}}
-    assert {*OUTCOMES, *FILE_OUTCOMES, "models.slow"} == set(FAULTS)
+    here = [fault for fault in FAULTS.values() if not fault.on & {"batch", "fiber"}]  # those have their own tests
+    others = {fault.id for fault in here if not fault.on & {"plain", "stream"}}
+    assert {*OUTCOMES, *FILE_OUTCOMES, "models.slow"} == {fault.id for fault in here}
     assert {*FILE_OUTCOMES, "models.slow"} == others
 
 

@@ -147,6 +147,16 @@ def test_a_failed_function_says_why(ways: Ways, client: KimiClient) -> None:
     assert copied.__dict__ == error.__dict__
 
 
+def test_a_run_that_the_platform_fails_is_an_error_with_its_reason(
+    ways: Ways, kimi: Emulator, client: KimiClient
+) -> None:
+    kimi.fail("fibers.failed")
+    with pytest.raises(KimiFormulaError, match="the tool could not be run, please try again later") as caught:
+        run(ways, client, "date", "date", "{}")
+    assert caught.value.status == "failed"
+    assert run(ways, client, "date", "date", "{}").result
+
+
 @pytest.mark.parametrize("arguments", [{"days": 1}, None, b"{}"])
 def test_arguments_that_are_no_text(ways: Ways, kimi: Emulator, client: KimiClient, arguments: Any) -> None:
     with pytest.raises(KimiInputError, match=r"arguments: .*json\.dumps"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from typing import Any
 
@@ -188,6 +189,44 @@ def test_a_tool_loaded_by_a_message_can_be_forced() -> None:
     assert request.body["tool_choice"] == "required"
     assert request.choice.demand == "sub"
     assert request.body["tools"] == TWO
+
+
+@pytest.mark.parametrize(
+    ("messages", "where"),
+    [
+        ([*ASK, dynamic_tools_message([tool("add")])], "messages[1].tools[0].function.name"),
+        (
+            [dynamic_tools_message([tool("sub")]), *ASK, dynamic_tools_message([tool("mul"), tool("sub")])],
+            "messages[2].tools[1].function.name",
+        ),
+    ],
+    ids=["in the request too", "in two messages"],
+)
+def test_a_name_stands_once_in_the_whole_request(messages: list[Any], where: str) -> None:
+    with pytest.raises(KimiInputError, match="used once") as caught:
+        build("auto", TWO[:1], messages)
+    assert caught.value.what == where
+
+
+def test_tools_in_a_message_are_brought_into_moonshots_dialect_the_same_way_each_time() -> None:
+    parameters = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {"when": {"type": "string", "format": "date"}, "n": {"type": "integer", "exclusiveMinimum": 0}},
+    }
+    loading = dynamic_tools_message([{"type": "function", "function": {"name": "book", "parameters": parameters}}])
+    first, again = (build("auto", TWO, [*ASK, loading]).body["messages"][1] for _ in range(2))
+    assert "$schema" not in first["tools"][0]["function"]["parameters"]
+    assert json.dumps(first) == json.dumps(again)
+    assert "$schema" in loading["tools"][0]["function"]["parameters"]  # the caller's own is left alone
+    (declared,) = build("auto", [loading["tools"][0]]).body["tools"]
+    assert first["tools"] == [declared]
+
+
+def test_text_beside_tools_in_a_message_is_refused_before_sending() -> None:
+    with pytest.raises(KimiInputError, match="has no content") as caught:
+        build("auto", TWO, [*ASK, {**dynamic_tools_message([tool("sub")]), "content": "New tools."}])
+    assert caught.value.what == "messages[1].content"
 
 
 def test_a_choice_of_the_k2_line_while_not_thinking_needs_no_notice() -> None:

@@ -1,0 +1,283 @@
+"""Which images and videos may go out, and how: inside the request or as `ms://<file id>`. Pure.
+
+https://platform.kimi.ai/docs/guide/use-kimi-vision-model
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, Self
+from urllib.parse import unquote_to_bytes
+
+from kimi_api.errors import KimiInputError
+
+Kind = Literal["image", "video"]
+
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "image/heic", "image/heif")
+VIDEO_TYPES = (
+    *("video/mp4", "video/mpeg", "video/quicktime", "video/x-msvideo", "video/x-flv", "video/webm", "video/x-ms-wmv"),
+    "video/3gpp",
+)
+INLINE_BYTES = 4 * 1024 * 1024
+"""What is larger than this is uploaded once instead of being sent with every turn of a conversation."""
+MAX_BODY_BYTES = 100 * 1024 * 1024
+"""A request has at most 100 MB: "Request exceeds the maximum size" (413)."""
+
+_TYPES: Mapping[str, tuple[str, ...]] = {"image": IMAGE_TYPES, "video": VIDEO_TYPES}
+# The documents' own words for some containers, and what others call them.
+_SAME = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-ms-bmp": "image/bmp",
+    "video/mpg": "video/mpeg",
+    "video/mov": "video/quicktime",
+    "video/avi": "video/x-msvideo",
+    "video/wmv": "video/x-ms-wmv",
+    "video/flv": "video/x-flv",
+    "video/x-m4v": "video/mp4",
+}
+_SUFFIXES = {
+    "image/jpeg": ".jpg",
+    "video/quicktime": ".mov",
+    "video/x-msvideo": ".avi",
+    "video/x-flv": ".flv",
+    "video/x-ms-wmv": ".wmv",
+    "video/3gpp": ".3gp",
+}
+HEAD = 4096
+"""How many bytes tell the type."""
+_HEAD_CHARACTERS = HEAD // 3 * 4
+_TEXT = 32  # bytes that must be text before it is believed to be nothing else
+_NEAR = MAX_BODY_BYTES // 4
+
+
+class LocalMedia(str):
+    """The address of a file on this machine, as only our own conversion makes it from what the program passed.
+
+    A plain "file://..." text, which a tool or a model may have written, is never read.
+    """
+
+    path: str
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Self:
+        """The address of `path`."""
+        made = cls(f"file://{os.path.abspath(path)}")
+        made.path = os.fspath(path)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPolicy:
+    """What to do with the media of one request.
+
+    Attributes:
+        inline_bytes: the largest that stays inside.
+        fetch: whether http(s) addresses are fetched.
+        platform: whether the host has the platform's rules and its file storage.
+    """
+
+    inline_bytes: int = INLINE_BYTES
+    fetch: bool = False
+    platform: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPart:
+    """Where a part stands in `messages`, what it is and its address."""
+
+    message: int
+    part: int
+    kind: Kind
+    url: str
+
+
+def has_media(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether any message carries an image or a video."""
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, list) and any(part.get("type") in ("image_url", "video_url") for part in content):
+            return True
+    return False
+
+
+def media_parts(messages: Sequence[Mapping[str, Any]]) -> Iterator[MediaPart]:
+    """Every image and video of `messages`, in order."""
+    for position, message in enumerate(messages):
+        content = message.get("content")
+        if not isinstance(content, list):
+            continue
+        for place, part in enumerate(content):
+            name = part.get("type")
+            if name in ("image_url", "video_url"):
+                given = part.get(name)
+                url = given.get("url") if isinstance(given, Mapping) else given
+                if isinstance(url, str):
+                    yield MediaPart(position, place, "image" if name == "image_url" else "video", url)
+
+
+def with_urls(messages: Sequence[Mapping[str, Any]], urls: Mapping[tuple[int, int], str]) -> list[dict[str, Any]]:
+    """`messages` with other addresses in the parts at (message, part); the rest is shared, not copied."""
+    made = [dict(message) for message in messages]
+    copied: set[int] = set()
+    for (position, place), url in urls.items():
+        message = made[position]
+        if position not in copied:
+            message["content"] = list(message["content"])
+            copied.add(position)
+        part = message["content"][place]
+        name = part["type"]
+        given = part[name]
+        message["content"][place] = {**part, name: {**given, "url": url} if isinstance(given, Mapping) else url}
+    return made
+
+
+def to_upload(sizes: Sequence[int], inline_bytes: int, rest: int = 0, limit: int = MAX_BODY_BYTES) -> set[int]:
+    """Which media to upload: those larger than `inline_bytes`, then the largest first until the body fits.
+
+    Args:
+        sizes: bytes of each; what stays inside takes a third more, as base64.
+        inline_bytes: see `MediaPolicy`.
+        rest: bytes of the body without them.
+        limit: what a body may have.
+    """
+    chosen = {place for place, size in enumerate(sizes) if size > inline_bytes}
+    total = rest + sum(encoded_size(size) for place, size in enumerate(sizes) if place not in chosen)
+    for place in sorted(range(len(sizes)), key=lambda place: -sizes[place]):
+        if total <= limit:
+            break
+        if place not in chosen:
+            chosen.add(place)
+            total -= encoded_size(sizes[place])
+    return chosen
+
+
+def encoded_size(size: int) -> int:
+    """Characters that so many bytes take as base64 in a data URL."""
+    return (size + 2) // 3 * 4 + 40
+
+
+def near_limit(sizes: Sequence[int]) -> bool:
+    """Whether the media are so many that the rest of the body is worth measuring."""
+    return sum(map(encoded_size, sizes)) > _NEAR
+
+
+def split_data_url(url: str) -> tuple[str, str, bool] | None:
+    """The declared type, the data as text, and whether that is base64; None for any other address."""
+    if url[:5].lower() != "data:":
+        return None
+    header, comma, data = url[5:].partition(",")
+    if not comma:
+        return None
+    words = header.split(";")
+    return words[0].strip().lower(), data, any(word.strip().lower() == "base64" for word in words[1:])
+
+
+def decoded_size(data: str, is_base64: bool) -> int:
+    """Bytes in the data of a data URL."""
+    return len(data) * 3 // 4 - data[-2:].count("=") if is_base64 else len(data)
+
+
+def decoded(data: str, is_base64: bool, what: str) -> bytes:
+    """The bytes in the data of a data URL. Raises `KimiInputError`: it is not base64."""
+    if not is_base64:
+        return unquote_to_bytes(data)
+    try:
+        return base64.b64decode(data + "=" * (-len(data) % 4))
+    except (binascii.Error, ValueError) as error:
+        raise KimiInputError(what, data[:40], f"its data must be base64 ({error})", "encode the bytes anew") from None
+
+
+def head_of(data: str, is_base64: bool) -> bytes:
+    """The first bytes in the data of a data URL, as far as they can be read."""
+    if not is_base64:
+        return unquote_to_bytes(data[: HEAD * 3])[:HEAD]
+    start = data[:_HEAD_CHARACTERS]
+    try:
+        return base64.b64decode(start + "=" * (-len(start) % 4))
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def data_url(mime: str, data: bytes) -> str:
+    """The data URL of some bytes."""
+    return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def media_type(head: bytes, declared: str | None, kind: Kind | None, what: str) -> str:
+    """The MIME type to send media under. The content decides; what is declared is believed only where it is mute.
+
+    Args:
+        head: the first bytes, `HEAD` or all.
+        declared: the type by header, block or file name, if any.
+        kind: what it must be; None takes either.
+        what: how an error calls it.
+
+    Raises:
+        KimiInputError: SVG, a type that the platform does not take, or none that can be told. Lists the allowed ones.
+    """
+    declared = (declared or "").partition(";")[0].strip().lower()
+    allowed = _TYPES[kind] if kind else IMAGE_TYPES + VIDEO_TYPES
+    list_of = f"allowed are {', '.join(allowed)}"
+    if declared == "image/svg+xml" or _is_svg(head):
+        # "unsupported image format: text/plain; charset=utf-8"
+        raise KimiInputError(
+            what, "an SVG", f"Kimi does not read SVG; {list_of}", "convert it to PNG, or pass its text"
+        )
+    found = sniffed(head[:HEAD])
+    if found is None and _is_text(head):
+        found = "text/plain"
+    if found is None:
+        if _SAME.get(declared, declared) in allowed:
+            return declared
+        raise KimiInputError(
+            what,
+            declared or f"bytes that begin with {head[:8]!r}",
+            f"its format must be known, and the content does not tell it; {list_of}",
+            "convert it to PNG, JPEG or MP4, or declare its type (mime_type)",
+        )
+    if found in allowed:
+        return declared if _SAME.get(declared, declared) == found else found
+    other = "video" if found in VIDEO_TYPES else "image" if found in IMAGE_TYPES else ""
+    claimed = f", though it is declared as {declared}" if declared and declared != found else ""
+    raise KimiInputError(
+        what,
+        found,
+        f"its content is {found}{claimed}; {list_of}",
+        f"pass it as {other}" if other else "convert it to PNG, JPEG or MP4",
+    )
+
+
+def suffix_of(mime: str) -> str:
+    """The extension for a type: the platform goes by names."""
+    known = _SAME.get(mime, mime)
+    return _SUFFIXES.get(known) or "." + known.partition("/")[2]
+
+
+@lru_cache(maxsize=128)
+def sniffed(head: bytes) -> str | None:
+    """What the content says it is: the pictures of a long conversation are looked at again with every request."""
+    import filetype  # type: ignore[import-untyped]
+
+    found = filetype.guess(head) if head else None
+    return None if found is None else _SAME.get(str(found.mime), str(found.mime))
+
+
+def _is_svg(head: bytes) -> bool:
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return text.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")) and b"<svg" in text
+
+
+def _is_text(head: bytes) -> bool:
+    if len(head) < _TEXT:
+        return False
+    try:
+        text = head[: len(head) - 3].decode("utf-8") if len(head) >= HEAD else head.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character in "\r\n\t\f" for character in text)

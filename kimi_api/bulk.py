@@ -1,0 +1,270 @@
+"""`extract_many`: the texts of many files. A few at a time, in their order, with errors beside the results.
+
+A run that was killed is simply started again: with a cache on disk, files that are done come from it, copies that were
+uploaded but not read are read, and nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import aclosing, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from kimi_api import errors, retry
+from kimi_api._many import aordered_map, ordered_map, progress
+from kimi_api._sources import FileSource, open_source
+from kimi_api._steps import Pause, Steps, adrive, drive
+from kimi_api._uploads import Account, may_be_stored, pruning, resuming
+from kimi_api.cache import FileCache
+from kimi_api.client import KimiClient
+from kimi_api.errors import KimiError, KimiFileError, KimiInputError
+from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, extracting, is_gone
+from kimi_api.ledger import Ledger, default_ledger
+
+__all__ = ["FileResult", "Source", "aextract_many", "concerns_all", "extract_many", "find_files"]
+
+Source = FileSource | tuple[str, FileSource]
+"""A path or an open file; or any of these, or bytes, with the name to send: `("report.pdf", data)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """One file of many: its text, or what went wrong.
+
+    Attributes:
+        source: as given.
+        label: the path as given, or the file's name.
+        file: the text and what is known of the file; None after an error.
+        error: what went wrong; None after success.
+    """
+
+    source: Source
+    label: str
+    file: ExtractedFile | None = None
+    error: KimiError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a text."""
+        return self.file is not None
+
+    @property
+    def cached(self) -> bool:
+        """Whether the text came from the cache, so that nothing was sent."""
+        return self.file is not None and self.file.cached
+
+
+def extract_many(
+    client: KimiClient,
+    sources: Iterable[Source],
+    *,
+    at_once: int = 4,
+    retries: int = 2,
+    cache: FileCache | None = None,
+    ledger: Ledger | None = None,
+    show_progress: bool = False,
+    delete_after: bool = True,
+    timeout: float = WAIT_SECONDS,
+) -> Iterator[FileResult]:
+    """The texts of `sources`, one result for each, in their order; at most `at_once` are under way or waiting.
+
+    The results come as they are asked for, so a run over any number of files needs the memory of a few. Names are sent
+    with a piece of the content's hash in them (`report-3f9a12bc44de0011.pdf`): by it a copy is known again for certain.
+
+    Args:
+        client: how to reach the platform.
+        sources: paths or open files (bytes as `(name, bytes)`), taken one by one unless a progress bar is shown.
+        at_once: how many are worked on at a time, in threads.
+        retries: how often a file is begun anew after a failure that may pass; each of its requests has the client's
+            `max_retries` besides.
+        cache: `FileCache.on_disk()` to go on after a crash; None remembers this run's files, so that equal ones are
+            sent once (unless they are under way at the same time).
+        ledger: where uploads are noted; None is the user's on this machine.
+        show_progress: show a bar (by tqdm).
+        delete_after: delete the platform's copies, also after errors and Ctrl-C.
+        timeout: seconds that the platform may take to parse one file.
+
+    Raises:
+        KimiInputError: an argument that cannot be. A file that cannot be sent is a result with an error.
+        KimiAPIError: what every further file would meet too: a wrong key (401, 403), an empty account.
+    """
+    run = _run(client, at_once, retries, cache, ledger, delete_after, timeout)
+    return _extract_many(run, sources, show_progress)
+
+
+def _extract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> Iterator[FileResult]:
+    items, total = _counted(sources, show_progress)
+    drive(run.client, run.before())
+    with (
+        progress(total, "Extracting", shown=show_progress) as advance,
+        closing(ordered_map(lambda item: drive(run.client, run.one(item)), items, run.at_once)) as results,
+    ):
+        for result in results:
+            advance()
+            yield _checked(result)
+    drive(run.client, run.after())
+
+
+def aextract_many(
+    client: KimiClient,
+    sources: Iterable[Source],
+    *,
+    at_once: int = 4,
+    retries: int = 2,
+    cache: FileCache | None = None,
+    ledger: Ledger | None = None,
+    show_progress: bool = False,
+    delete_after: bool = True,
+    timeout: float = WAIT_SECONDS,
+) -> AsyncIterator[FileResult]:
+    """The asynchronous twin of `extract_many`, to be iterated with `async for`."""
+    run = _run(client, at_once, retries, cache, ledger, delete_after, timeout)
+    return _aextract_many(run, sources, show_progress)
+
+
+async def _aextract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> AsyncIterator[FileResult]:
+    items, total = _counted(sources, show_progress)
+    await adrive(run.client, run.before())
+    with progress(total, "Extracting", shown=show_progress) as advance:
+        async with aclosing(
+            aordered_map(lambda item: adrive(run.client, run.one(item)), items, run.at_once)
+        ) as results:
+            async for result in results:
+                advance()
+                yield _checked(result)
+    await adrive(run.client, run.after())
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the files of one run share."""
+
+    client: KimiClient
+    at_once: int
+    retries: int
+    cache: FileCache
+    ledger: Ledger
+    delete_after: bool
+    timeout: float
+
+    def before(self) -> Steps[None]:
+        """Learn what earlier runs that were killed have left."""
+        try:
+            yield from resuming(Account.of(self.client, self.ledger))
+        except KimiError as error:
+            if concerns_all(error):
+                raise
+
+    def one(self, source: Source) -> Steps[FileResult]:
+        """One file; begun anew where that may help."""
+        name, given = source if isinstance(source, tuple) else (None, source)
+        label = name or (os.fspath(given) if isinstance(given, (str, os.PathLike)) else str(type(given).__name__))
+        tries = 0
+        while True:
+            try:
+                file = open_source(given, name)
+                label = file.label
+                steps = extracting(
+                    self.client, file, self.delete_after, self.timeout, self.cache, self.ledger, tagged=True
+                )
+                return FileResult(source, label, (yield from steps))
+            except KimiError as error:
+                tries += 1
+                if tries > self.retries or not _may_pass(error):
+                    if not isinstance(error, (KimiInputError, KimiFileError)):
+                        error.add_note(f"while extracting {label}")
+                    return FileResult(source, label, error=error)
+                yield Pause(retry.wait_seconds(tries, getattr(error, "retry_after", None)))
+
+    def after(self) -> Steps[None]:
+        """Remove what earlier runs left and nobody asked for again, and what could not be deleted at once."""
+        try:
+            yield from pruning(Account.of(self.client, self.ledger))
+        except KimiError as error:
+            if concerns_all(error):
+                raise
+
+
+def concerns_all(error: KimiError) -> bool:
+    """Whether every other file would fail in the same way: a wrong key, an account without money or permission."""
+    if isinstance(error, (KimiInputError, KimiFileError)):
+        return isinstance(error, errors.KimiKeyError)
+    return isinstance(error, (errors.KimiAuthenticationError, errors.KimiPermissionError, errors.KimiQuotaError))
+
+
+def find_files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, glob: str = "**/*") -> list[Path]:
+    """The files that `paths` stand for, those of a directory in the order of their names.
+
+    Args:
+        paths: files, which are taken whatever their kind, and directories.
+        glob: which files of a directory; hidden ones and kinds that are not extracted are passed over.
+
+    Raises:
+        KimiInputError: a directory without a file that can be extracted.
+    """
+    given = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    found: list[Path] = []
+    for path in map(Path, given):
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = [entry for entry in sorted(path.glob(glob)) if _extractable(entry, path)]
+        if not inside:
+            raise KimiInputError(
+                "paths",
+                str(path),
+                f"no file is in it of a kind that can be extracted (glob={glob!r})",
+                "check path and pattern, or name the files themselves; kimi_api.files.SUPPORTED_SUFFIXES has the kinds",
+            )
+        found += inside
+    return found
+
+
+def _extractable(path: Path, directory: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
+    return not hidden and path.suffix.lower() in SUPPORTED_SUFFIXES and path.is_file()
+
+
+def _run(
+    client: KimiClient,
+    at_once: int,
+    retries: int,
+    cache: FileCache | None,
+    ledger: Ledger | None,
+    delete_after: bool,
+    timeout: float,
+) -> _Run:
+    if at_once < 1:
+        raise KimiInputError("at_once", at_once, "it is 1 or more", "leave it out for 4")
+    if retries < 0:
+        raise KimiInputError("retries", retries, "it is 0 or more", "leave it out for 2")
+    own = FileCache() if cache is None else cache
+    return _Run(client, at_once, retries, own, ledger or default_ledger(), delete_after, timeout)
+
+
+def _counted(sources: Iterable[Source], count: bool) -> tuple[Iterable[Source], int]:
+    if isinstance(sources, Sequence):
+        return sources, len(sources)
+    if not count:
+        return sources, 0
+    kept = list(sources)
+    return kept, len(kept)
+
+
+def _checked(result: FileResult) -> FileResult:
+    """The result, unless no other can be better. Raised here, where the caller's own frames are."""
+    if result.error is not None and concerns_all(result.error):
+        raise result.error
+    return result
+
+
+def _may_pass(error: KimiError) -> bool:
+    """Whether a file that failed like this may succeed when it is begun anew."""
+    if isinstance(error, KimiFileError):
+        return is_gone(error)
+    if not isinstance(error, errors.KimiAPIError):
+        return False
+    # Uploads and texts cost nothing, so what may have been done already can be asked for again.
+    return may_be_stored(error) or retry.is_retryable(error)

@@ -1,0 +1,713 @@
+"""The account's limits: requests wait here, so that the platform has nothing to refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import gc
+import os
+import pickle
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kimi_api import AccountLimits, ChatOptions, KimiClient, KimiInputError, KimiLimitError, build_request, chat, errors
+from kimi_api import _limits_line as line
+from kimi_api.limits import ABANDONED_SECONDS, WINDOW_SECONDS, LimitStore, MemoryStore, RedisStore, Wait, counted_tokens
+from kimi_api.reply import ReplyBuilder
+from kimi_emulator import FAULTS, TIERS, Emulator, RateLimits
+
+HI = [{"role": "user", "content": "say hi"}]
+BODY = build_request(ChatOptions(max_tokens=100), HI).body
+
+
+@pytest.fixture(autouse=True)
+def _begin_anew() -> Iterator[None]:
+    line.forget()
+    yield
+    line.forget()
+
+
+class Time:
+    """A clock that moves when told."""
+
+    def __init__(self, now: float = 1_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def serving(client: KimiClient, tokens: int = 100, **call: Any) -> str:
+    request = build_request(ChatOptions(max_tokens=tokens), HI)
+    return chat.complete(client, request, **call).content
+
+
+class Hurried(MemoryStore):
+    """Counts by the emulator's clock, which it moves on whenever a minute is to be waited for and nothing is under way.
+
+    With an answer under way the clock stands: between us and the server no more time passes than in the real world.
+    """
+
+    def __init__(self, kimi: Emulator) -> None:
+        super().__init__(clock=kimi.clock.now, poll_seconds=0.01)
+        self._kimi = kimi
+        self.waits: list[Wait] = []
+
+    def take(self, account: str, ticket: str, limits: AccountLimits, tokens: int) -> Wait | None:
+        wait = super().take(account, ticket, limits, tokens)
+        if wait is not None:
+            self.waits.append(wait)
+            if wait.limit in ("rpm", "tpm") and not self._accounts[account].running:
+                self._kimi.clock.advance(wait.seconds)
+        return wait
+
+
+def at_once(client: KimiClient, calls: int, way: str, **call: Any) -> list[Any]:
+    """So many calls at the same time, by threads or on one event loop; what came of each."""
+    request = build_request(ChatOptions(max_tokens=100), HI)
+    if way == "threads":
+        with ThreadPoolExecutor(calls) as pool:
+            futures = [pool.submit(chat.complete, client, request, **call) for _ in range(calls)]
+            return [future.exception() or future.result() for future in futures]
+
+    async def run() -> list[Any]:
+        return await asyncio.gather(
+            *(chat.acomplete(client, request, **call) for _ in range(calls)), return_exceptions=True
+        )
+
+    return asyncio.run(run())
+
+
+def limited(kimi: Emulator, limits: RateLimits | None = None, **more: Any) -> KimiClient:
+    """A client under the emulator's limits, by the emulator's clock."""
+    own = limits or TIERS[0]
+    store = Hurried(kimi)
+    return KimiClient(
+        api_key=kimi.api_key,
+        base_url=kimi.base_url,
+        max_retries=0,
+        account_limits=AccountLimits(own.concurrency, own.rpm, own.tpm, own.tpd, store=store),
+        **more,
+    )
+
+
+# ---------------------------------------------------------------------------------- with the platform's own limits
+
+
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_parallel_calls_on_tier_0_all_succeed_without_a_refusal(way: str) -> None:
+    with Emulator(tier=0) as kimi:
+        answers = at_once(limited(kimi), 8, way)
+        assert [type(answer).__name__ for answer in answers] == ["Reply"] * 8
+        assert len(kimi.chats) == 8  # none was sent twice
+
+
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_without_limits_the_same_calls_are_refused(way: str) -> None:
+    with Emulator(tier=0) as kimi:
+        client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, max_retries=0)
+        answers = at_once(client, 8, way)
+        assert any(isinstance(answer, errors.KimiRateLimitError) for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [RateLimits(concurrency=2), RateLimits(rpm=2), RateLimits(tpm=700), RateLimits(concurrency=3, rpm=4, tpm=900)],
+    ids=["concurrency", "rpm", "tpm", "all"],
+)
+def test_each_limit_by_itself_is_kept(limits: RateLimits) -> None:
+    with Emulator(tier=limits) as kimi:
+        assert all(isinstance(answer, chat.Reply) for answer in at_once(limited(kimi, limits), 9, "threads"))
+        assert len(kimi.chats) == 9
+
+
+def test_threads_and_event_loops_share_one_queue() -> None:
+    with Emulator(tier=RateLimits(concurrency=1)) as kimi:
+        first = limited(kimi, RateLimits(concurrency=1))
+        second = pickle.loads(pickle.dumps(KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, max_retries=0)))
+        second.account_limits = first.account_limits
+        with ThreadPoolExecutor(4) as pool:
+            ways = ("threads", "tasks", "threads", "tasks")
+            clients = (first, first, second, second)
+            runs = [pool.submit(at_once, client, 5, way) for client, way in zip(clients, ways, strict=True)]
+            answers = [answer for run in runs for answer in run.result()]
+        assert all(isinstance(answer, chat.Reply) for answer in answers)
+        assert len(kimi.chats) == 20
+
+
+def test_streams_hold_their_place_until_they_end(ways: Any) -> None:
+    with Emulator(tier=RateLimits(concurrency=1)) as kimi:
+        client = limited(kimi, RateLimits(concurrency=1))
+        for _ in range(5):
+            events = ways.stream(client, "/chat/completions", body=build_request(ChatOptions(), HI, stream=True).body)
+            assert events[-1]["usage"]
+
+
+def test_retries_wait_for_their_turn_again(waits: list[float]) -> None:
+    with Emulator() as kimi:
+        unavailable = next(name for name, fault in FAULTS.items() if fault.failure and fault.failure.status == 503)
+        kimi.fail(unavailable, unavailable)
+        client = limited(kimi, RateLimits(rpm=2))
+        client.max_retries = 1
+        with pytest.raises(errors.KimiServerError):
+            serving(client)
+        assert len(kimi.chats) == 2
+        store = client.account_limits.store  # type: ignore[union-attr]
+        assert store.take(client.scope(), "x", client.account_limits, 0).limit == "rpm"  # type: ignore[union-attr,arg-type]
+
+
+# ---------------------------------------------------------------------------------- places come back
+
+
+def running(client: KimiClient) -> int:
+    """Answers under way, as the client's store counts them."""
+    counts = client.account_limits.store._accounts[client.scope()]  # type: ignore[union-attr]
+    return len(counts.running)
+
+
+def frozen(kimi: Emulator) -> tuple[KimiClient, Time]:
+    """A client that may have one answer at a time, by a clock that stands still."""
+    clock = Time()
+    store = MemoryStore(clock=clock, poll_seconds=0.01)
+    limits = AccountLimits(concurrency=1, store=store)
+    return KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, max_retries=0, account_limits=limits), clock
+
+
+def test_an_abandoned_stream_gives_its_place_back_a_moment_later(kimi: Emulator) -> None:
+    client, clock = frozen(kimi)
+    request = build_request(ChatOptions(), HI, stream=True)
+    stream = chat.stream(client, request, ReplyBuilder())
+    next(stream)
+    assert running(client) == 1
+    stream.close()  # type: ignore[attr-defined]
+    assert running(client) == 1  # the server hears of it later than we do
+    clock.now += ABANDONED_SECONDS
+    assert serving(client)
+    assert running(client) == 0
+
+
+def test_a_stream_that_is_forgotten_gives_its_place_back(kimi: Emulator) -> None:
+    client, clock = frozen(kimi)
+    stream = chat.stream(client, build_request(ChatOptions(), HI, stream=True), ReplyBuilder())
+    next(stream)
+    del stream
+    gc.collect()
+    clock.now += ABANDONED_SECONDS
+    assert serving(client)
+
+
+def test_a_cancelled_stream_and_a_cancelled_call_give_their_places_back(kimi: Emulator) -> None:
+    client, clock = frozen(kimi)
+
+    async def stream() -> None:
+        deltas = chat.astream(client, build_request(ChatOptions(), HI, stream=True), ReplyBuilder())
+        async for _ in deltas:
+            await asyncio.sleep(60)
+
+    async def run() -> None:
+        for slow in (stream, lambda: chat.acomplete(client, build_request(ChatOptions(), HI))):
+            if slow is not stream:
+                kimi.fail("stall.before_headers")
+            task = asyncio.ensure_future(slow())
+            while not running_now(client):
+                await asyncio.sleep(0.005)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            clock.now += ABANDONED_SECONDS
+            assert (await chat.acomplete(client, build_request(ChatOptions(), HI))).content
+
+    asyncio.run(run())
+    assert running(client) == 0
+
+
+def running_now(client: KimiClient) -> int:
+    counts = client.account_limits.store._accounts.get(client.scope())  # type: ignore[union-attr]
+    return len(counts.running) if counts else 0
+
+
+def test_a_refusal_gives_its_place_back_at_once(kimi: Emulator, ways: Any) -> None:
+    client, _ = frozen(kimi)
+    for _ in range(2):
+        with pytest.raises(errors.KimiNotFoundError):
+            ways.request(client, "POST", "/chat/completions", body={"model": "kimi-none", "messages": HI})
+        with pytest.raises(errors.KimiNotFoundError):
+            ways.stream(client, "/chat/completions", body={"model": "kimi-none", "messages": HI, "stream": True})
+    assert running(client) == 0
+
+
+def test_those_who_give_up_waiting_leave_the_queue(kimi: Emulator) -> None:
+    client, clock = frozen(kimi)
+    limits = client.account_limits
+    assert limits is not None
+    held = line.enter(limits, client.scope, BODY)
+
+    async def run() -> None:
+        tasks = [asyncio.ensure_future(line.aenter(limits, client.scope, BODY)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        tasks[0].cancel()  # the first in the queue
+        tasks[1].cancel()
+        await asyncio.wait(tasks[:2])
+        held.leave()
+        turn = await asyncio.wait_for(tasks[2], 5)
+        turn.leave()
+
+    asyncio.run(run())
+    assert running(client) == 0
+
+
+def test_a_queue_whose_event_loop_is_gone_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "LOOK_SECONDS", 0.02)
+    limits = AccountLimits(concurrency=1, store=MemoryStore(poll_seconds=0.02))
+    held = line.enter(limits, lambda: "a", BODY)
+    loop = asyncio.new_event_loop()
+    waiting = loop.create_task(line.aenter(limits, lambda: "a", BODY))
+    loop.run_until_complete(asyncio.sleep(0.02))
+    with ThreadPoolExecutor(1) as pool:
+        behind = pool.submit(line.enter, limits, lambda: "a", BODY)
+        time.sleep(0.05)
+        loop.close()
+        held.leave()
+        behind.result(5).leave()
+    with pytest.raises(RuntimeError):  # its clean-up finds no running loop either
+        waiting.get_coro().throw(RuntimeError("gone"))  # type: ignore[union-attr]
+    waiting._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+def test_first_come_first_served_also_past_a_large_request() -> None:
+    clock = Time()
+    store = MemoryStore(clock=clock, poll_seconds=0.01)
+    limits = AccountLimits(tpm=1_000, store=store)
+    large = {**BODY, "max_completion_tokens": 900}
+    line.enter(limits, lambda: "a", BODY).leave()
+    order: list[str] = []
+    lock = threading.Lock()
+
+    def wait(name: str, body: Any) -> None:
+        turn = line.enter(limits, lambda: "a", body)
+        with lock:
+            order.append(name)
+        turn.leave()
+
+    threads = []
+    for name, body in (("large", large), ("small", BODY)):
+        threads.append(threading.Thread(target=wait, args=(name, body)))
+        threads[-1].start()
+        time.sleep(0.05)
+    assert order == []  # the small one would fit, but came later
+    clock.now += WINDOW_SECONDS
+    threads[0].join(5)
+    clock.now += WINDOW_SECONDS
+    threads[1].join(5)
+    assert order == ["large", "small"]
+
+
+def test_an_interrupted_worker_of_a_thread_pool_stops_waiting() -> None:
+    from kimi_api._many import ordered_map
+    from kimi_api._steps import Stopped
+
+    limits = AccountLimits(concurrency=1, store=MemoryStore())
+    held = line.enter(limits, lambda: "a", BODY)
+    seen: list[BaseException] = []
+
+    def work(number: int) -> int:
+        if number == 0:
+            return 0
+        try:
+            line.enter(limits, lambda: "a", BODY)
+        except Stopped as error:
+            seen.append(error)
+        return number
+
+    results = ordered_map(work, range(3), 2)
+    next(results)
+    time.sleep(0.05)
+    results.close()
+    held.leave()
+    assert seen
+
+
+# ---------------------------------------------------------------------------------- what is refused here
+
+
+def test_a_request_that_can_never_fit_is_refused_before_sending(kimi: Emulator, ways: Any) -> None:
+    limits = AccountLimits(tpm=100_000)
+    client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, account_limits=limits)
+    for stream in (False, True):
+        body = build_request(ChatOptions(), HI, stream=stream).body
+        with pytest.raises(KimiInputError) as caught:
+            if stream:
+                ways.stream(client, "/chat/completions", body=body)
+            else:
+                ways.request(client, "POST", "/chat/completions", body=body)
+        text = str(caught.value)
+        assert "tpm=100,000" in text
+        assert "131,072" in text  # the default of K3, which counts when nothing is asked for
+        assert "set max_tokens to 99911 or less" in text
+    assert kimi.requests == []
+    assert serving(client, 99_000)
+
+
+def test_the_remedy_of_a_request_that_never_fits_does_fit() -> None:
+    limits = AccountLimits(tpm=50_000)
+    body = build_request(ChatOptions(), [{"role": "user", "content": "word " * 2_000}]).body
+    with pytest.raises(KimiInputError) as caught:
+        counted_tokens(limits, body)
+    remedy = caught.value.remedy
+    budget = int(remedy.removeprefix("set max_tokens to ").split()[0])
+    assert counted_tokens(limits, {**body, "max_completion_tokens": budget}) == 50_000
+    with pytest.raises(KimiInputError, match="shorten the prompt"):
+        counted_tokens(AccountLimits(tpm=1_000), body)
+
+
+def test_a_used_up_day_is_an_error_and_no_wait_of_hours(ways: Any) -> None:
+    limits = RateLimits(tpd=1_000)
+    with Emulator(tier=limits) as kimi:
+        client = limited(kimi, limits)
+        for _ in range(3):
+            assert serving(client, 200)
+        for _ in range(2):
+            with pytest.raises(KimiLimitError) as caught:
+                ways.request(client, "POST", "/chat/completions", body={**BODY, "max_completion_tokens": 300})
+        error = caught.value
+        assert error.limit == "tpd"
+        assert error.retry_after is not None
+        assert 0 < error.retry_after <= 86_400
+        assert "tpd=1,000" in str(error)
+        assert "max_tokens" in str(error)
+        assert len(kimi.chats) == 3
+        kimi.clock.advance(86_400)
+        assert serving(client, 200)
+        copied = pickle.loads(pickle.dumps(error))
+        assert (str(copied), copied.limit, copied.retry_after) == (str(error), "tpd", error.retry_after)
+
+
+@pytest.mark.parametrize("bad", [{"rpm": 0}, {"tpm": -1}, {"concurrency": 1.5}, {"tpd": True}])
+def test_impossible_limits_are_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(KimiInputError, match=next(iter(bad))):
+        AccountLimits(**bad)
+
+
+@pytest.mark.parametrize("bad", [6, -1, "1", True])
+def test_unknown_tiers_are_refused(bad: Any) -> None:
+    with pytest.raises(KimiInputError, match="2026-08-13"):
+        AccountLimits.tier(bad)
+
+
+def test_the_tiers_are_those_that_the_emulator_was_given() -> None:
+    for number, tier in enumerate(TIERS):
+        ours = AccountLimits.tier(number)
+        assert (ours.concurrency, ours.rpm, ours.tpm, ours.tpd) == (tier.concurrency, tier.rpm, tier.tpm, tier.tpd)
+
+
+# ---------------------------------------------------------------------------------- what is counted
+
+
+def test_only_chat_completions_are_counted(client: KimiClient) -> None:
+    client.account_limits = AccountLimits(rpm=1, store=MemoryStore())
+    for _ in range(3):
+        client.request("GET", "/models")
+        client.request("POST", "/tokenizers/estimate-token-count", body={"model": "kimi-k3", "messages": HI})
+    assert not client.account_limits.store._accounts  # type: ignore[union-attr]
+
+
+def test_the_prompt_and_the_output_asked_for_are_counted() -> None:
+    limits = AccountLimits(tpm=1_000_000)
+    assert counted_tokens(AccountLimits(rpm=1), BODY) == 0  # nothing to count, nothing to estimate
+    assert counted_tokens(limits, build_request(ChatOptions(), HI).body) - counted_tokens(limits, BODY) == 131_072 - 100
+    k26 = build_request(ChatOptions(model="kimi-k2.6"), HI).body
+    assert counted_tokens(limits, k26) < 33_000
+    tool = {"type": "function", "function": {"name": "f", "description": "word " * 100, "parameters": {}}}
+    assert counted_tokens(limits, {**BODY, "tools": [tool]}) > counted_tokens(limits, BODY) + 100
+
+
+def test_clients_of_one_name_count_together_whatever_their_keys(kimi: Emulator) -> None:
+    store = MemoryStore(clock=Time())
+    for name, expected in ((None, 2), ("acme", 1)):
+        limits = AccountLimits(concurrency=5, name=name, store=store)
+        before = len(store._accounts)
+        for key in ("sk-test-1", "sk-test-2"):
+            client = KimiClient(api_key=key, base_url=kimi.base_url)
+            line.enter(limits, client.scope, BODY).leave()
+        assert len(store._accounts) - before == expected
+
+
+def test_limits_can_be_given_and_lifted_per_call(kimi: Emulator, ways: Any) -> None:
+    never = AccountLimits(tpm=1)
+    client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, account_limits=never)
+    ways.request(client, "POST", "/chat/completions", body=BODY, account_limits=False)
+    ways.request(client, "POST", "/chat/completions", body=BODY, account_limits=AccountLimits(rpm=5))
+    with pytest.raises(KimiInputError):
+        ways.request(client, "POST", "/chat/completions", body=BODY)
+    assert len(kimi.chats) == 2
+
+
+def test_limits_are_plain_data_but_for_their_store() -> None:
+    limits = AccountLimits.tier(0, name="acme", store=RedisStore("redis://user:sk-test-secret@127.0.0.1:1/0"))
+    assert "sk-test-secret" not in repr(limits)
+    assert limits.as_dict() == {"concurrency": 1, "rpm": 3, "tpm": 500_000, "tpd": 1_500_000, "name": "acme"}
+    assert AccountLimits.of(limits.as_dict()) == AccountLimits.tier(0, name="acme")
+    assert pickle.loads(pickle.dumps(limits)) == limits
+    assert copy.deepcopy(limits).store is limits.store
+    with pytest.raises(KimiInputError, match="account_limits"):
+        AccountLimits.of({"rpms": 3})  # type: ignore[arg-type]
+    with pytest.raises(KimiInputError, match="account_limits"):
+        KimiClient(api_key="sk-test", account_limits=3)  # type: ignore[arg-type]
+
+
+def test_a_client_with_limits_pickles_and_copies(kimi: Emulator) -> None:
+    client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, account_limits=AccountLimits.tier(1))
+    for made in (pickle.loads(pickle.dumps(client)), copy.deepcopy(client), copy.copy(client)):
+        assert made.account_limits == AccountLimits.tier(1)
+        assert serving(made)
+
+
+def test_without_limits_nothing_of_this_is_loaded() -> None:
+    code = (
+        "import sys, kimi_api; kimi_api.KimiClient(api_key='k')._limits('/chat/completions', None);"
+        "sys.exit('kimi_api.limits' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_forked_process_does_not_wait_for_its_parents_answers() -> None:
+    code = """
+import os, threading
+from kimi_api import AccountLimits, _limits_line as line
+limits = AccountLimits(concurrency=1)
+body = {"model": "kimi-k3", "messages": []}
+line.enter(limits, lambda: "a", body)
+if os.fork() == 0:
+    line.enter(limits, lambda: "a", body).leave()
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+
+
+# ---------------------------------------------------------------------------------- between processes
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis server of our own on the loopback address."""
+    found = shutil.which("redis-server")
+    if found is None:
+        pytest.skip("needs redis-server (Debian: apt-get install redis-server)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home: Path = tmp_path_factory.mktemp("redis")
+    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home), "--loglevel", "warning"]
+    server = subprocess.Popen([found, *arguments], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture
+def shared(redis_url: str, request: pytest.FixtureRequest) -> Callable[..., RedisStore]:
+    """Make a store of this test's own on that server."""
+
+    def made(**settings: Any) -> RedisStore:
+        return RedisStore(redis_url, **{"prefix": request.node.name, "poll_seconds": 0.02, **settings})
+
+    return made
+
+
+def both_stores(shared: Callable[..., RedisStore], clock: Time) -> list[LimitStore]:
+    return [MemoryStore(clock=clock), shared(clock=clock)]
+
+
+def test_both_stores_decide_alike(shared: Callable[..., RedisStore]) -> None:
+    clock = Time(1_000_000.0)
+    limits = AccountLimits(concurrency=2, rpm=4, tpm=1_000, tpd=2_000)
+    decided: list[list[Any]] = []
+    for store in both_stores(shared, clock):
+        clock.now = 1_000_000.0
+        seen: list[Any] = []
+
+        def take(
+            ticket: str,
+            tokens: int,
+            store: LimitStore = store,
+            seen: list[Any] = seen,
+        ) -> None:
+            wait = store.take("a", ticket, limits, tokens)
+            if wait is not None:
+                store.withdraw("a", ticket)
+            seen.append(wait and (wait.limit, round(wait.seconds, 3), wait.used) if wait else None)
+
+        take("one", 300)
+        clock.now += 1
+        take("two", 300)
+        store.give_back("a", "one")
+        take("three", 500)  # tpm
+        store.give_back("a", "two")
+        take("four", 100)
+        store.give_back("a", "four", 1.0)
+        take("five", 100)
+        take("six", 100)  # concurrency: four counts for a second more
+        clock.now += 1
+        take("seven", 100)  # rpm
+        clock.now += WINDOW_SECONDS
+        store.give_back("a", "five")
+        take("eight", 1_000)
+        store.give_back("a", "eight")
+        take("nine", 500)  # tpd
+        clock.now += 86_400
+        take("ten", 1_000)
+        store.give_back("a", "ten")
+        decided.append(seen)
+    memory, redis = decided
+    assert redis == memory
+    assert [wait and wait[0] for wait in memory] == [
+        None, None, "tpm", None, None, "rpm", "rpm", None, "tpd", None
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_two_processes_share_what_the_account_may_do(shared: Callable[..., RedisStore], way: str) -> None:
+    """Two stores stand for two processes: they share nothing but the server."""
+    with Emulator(tier=RateLimits(concurrency=2)) as kimi:
+        clients = []
+        for number in (1, 2):
+            store = shared(poll_seconds=0.02 + number / 1000)
+            store.number = number  # type: ignore[attr-defined]
+            limits = AccountLimits(concurrency=2, store=store)
+            clients.append(
+                KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, max_retries=0, account_limits=limits)
+            )
+        with ThreadPoolExecutor(2) as pool:
+            answers = [a for run in pool.map(lambda client: at_once(client, 6, way), clients) for a in run]
+        assert [a for a in answers if not isinstance(a, chat.Reply)] == []
+        assert len(kimi.chats) == 12
+
+
+def test_real_processes_keep_to_one_answer_at_a_time(redis_url: str) -> None:
+    code = """
+import sys
+from kimi_api import AccountLimits, KimiClient
+from kimi_api.limits import RedisStore
+base_url, key, redis = sys.argv[1:]
+store = RedisStore(redis, prefix="processes", poll_seconds=0.02)
+client = KimiClient(api_key=key, base_url=base_url, max_retries=0, account_limits=AccountLimits(concurrency=1, store=store))
+for _ in range(5):
+    client.request("POST", "/chat/completions", body={"model": "kimi-k3", "messages": [{"role": "user", "content": "hi"}]})
+"""
+    with Emulator(tier=RateLimits(concurrency=1)) as kimi:
+        command = [sys.executable, "-c", code, kimi.base_url, kimi.api_key, redis_url]
+        processes = [subprocess.Popen(command) for _ in range(3)]
+        assert [process.wait(60) for process in processes] == [0, 0, 0]
+        assert len(kimi.chats) == 15
+
+
+def test_a_process_that_dies_does_not_hold_its_place_for_ever(shared: Callable[..., RedisStore]) -> None:
+    clock = Time()
+    limits = AccountLimits(concurrency=1)
+    dead, alive = shared(clock=clock), shared(clock=clock)
+    assert dead.take("a", "one", limits, 0) is None
+    dead.take("a", "waiting", limits, 0)  # and it was next in the queue
+    wait = alive.take("a", "two", limits, 0)
+    assert wait is not None
+    assert wait.limit == "turn"
+    clock.now += 10
+    wait = alive.take("a", "two", limits, 0)
+    assert wait is not None
+    assert wait.limit == "concurrency"
+    clock.now += wait.seconds
+    assert wait.seconds <= 60
+    assert alive.take("a", "two", limits, 0) is None
+    for store, ticket in ((dead, "one"), (alive, "two")):
+        store.give_back("a", ticket)
+
+
+def test_a_living_process_keeps_its_place_beyond_the_lease(shared: Callable[..., RedisStore]) -> None:
+    limits = AccountLimits(concurrency=1)
+    store = shared(lease_seconds=0.3)
+    assert store.take("a", "one", limits, 0) is None
+    time.sleep(0.8)
+    wait = store.take("a", "two", limits, 0)
+    assert wait is not None
+    assert wait.limit == "concurrency"
+    store.give_back("a", "one")
+    assert store.take("a", "two", limits, 0) is None
+    store.give_back("a", "two")
+    assert not [thread for thread in threading.enumerate() if thread.name == "kimi-limits-lease" and thread.is_alive()
+                and store._renewing is not None]  # fmt: skip
+
+
+def test_a_task_cancelled_while_the_store_answers_counts_nothing(shared: Callable[..., RedisStore]) -> None:
+    store = shared()
+    limits = AccountLimits(concurrency=1, store=store)
+    asked, answered = threading.Event(), threading.Event()
+    take = store.take
+
+    def slow(*arguments: Any) -> Any:
+        result = take(*arguments)
+        asked.set()
+        answered.wait(5)
+        return result
+
+    store.take = slow  # type: ignore[method-assign]
+
+    async def run() -> None:
+        task = asyncio.ensure_future(line.aenter(limits, lambda: "a", BODY))
+        await asyncio.to_thread(asked.wait, 5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        answered.set()
+        store.take = take  # type: ignore[method-assign]
+        (await asyncio.wait_for(line.aenter(limits, lambda: "a", BODY), 5)).leave()
+
+    asyncio.run(run())
+
+
+def test_a_store_out_of_reach_is_an_error_that_names_it(kimi: Emulator, ways: Any) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store = RedisStore(f"redis://:sk-test-secret@127.0.0.1:{port}/0")
+    limits = AccountLimits(rpm=3, store=store)
+    client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, account_limits=limits)
+    with pytest.raises(KimiLimitError) as caught:
+        ways.request(client, "POST", "/chat/completions", body=BODY)
+    assert f"127.0.0.1:{port}" in str(caught.value)
+    assert "sk-test-secret" not in f"{caught.value}{store!r}"
+    assert kimi.requests == []
+
+
+def test_without_redis_py_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.setitem(sys.modules, "redis.exceptions", None)
+    with pytest.raises(ImportError, match=r"kimi-integrations\[redis\]"):
+        RedisStore("redis://127.0.0.1:1/0").take("a", "one", AccountLimits(rpm=1), 0)
+
+
+def test_a_redis_store_needs_an_address_or_a_client() -> None:
+    for arguments in ({}, {"url": "redis://127.0.0.1:1", "client": object()}):
+        with pytest.raises(KimiInputError, match="either url or client"):
+            RedisStore(**arguments)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(RedisStore(client=object()))  # type: ignore[arg-type]
+    assert os.getpid() == RedisStore("redis://127.0.0.1:1")._process

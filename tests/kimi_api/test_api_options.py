@@ -1,0 +1,73 @@
+"""Constructor arguments under the names of their fields, the rule that both adapters share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kimi_api import KimiInputError
+from kimi_api.options import ALIASES, DIALECTS, ChatOptions, by_field
+
+FIELDS = ("model", "max_tokens", "extra_body")
+
+
+def named(**given: Any) -> dict[str, Any]:
+    return by_field(given, FIELDS, ALIASES, merging="extra_body")
+
+
+def test_aliases_become_fields_in_the_order_given() -> None:
+    assert list(named(max_completion_tokens=5, model_name="kimi-k3").items()) == [
+        ("max_tokens", 5),
+        ("model", "kimi-k3"),
+    ]
+
+
+def test_a_field_that_is_also_an_alias_counts_as_the_field() -> None:
+    assert by_field({"model_name": "a"}, ("model", "model_name"), ALIASES) == {"model_name": "a"}
+
+
+@pytest.mark.parametrize("given", [{"model": "a", "model_name": "b"}, {"model_name": "b", "model": "a"}])
+def test_two_values_for_one_field_name_both_names(given: dict[str, str]) -> None:
+    with pytest.raises(KimiInputError) as caught:
+        named(**given)
+    for word in (*given, "twice", "pass one of them"):
+        assert word in str(caught.value)
+
+
+def test_the_same_value_twice_is_no_contradiction() -> None:
+    assert named(model="a", model_name="a") == {"model": "a"}
+
+
+def test_dicts_of_the_merging_field_are_merged_and_left_alone() -> None:
+    first, second = {"a": {"x": 1}, "b": 1}, {"a": {"y": 2}, "b": 2}
+    assert named(extra_body=first, model_kwargs=second) == {"extra_body": {"a": {"x": 1, "y": 2}, "b": 2}}
+    assert (first, second) == ({"a": {"x": 1}, "b": 1}, {"a": {"y": 2}, "b": 2})
+
+
+def test_no_dict_counts_as_an_empty_one_and_other_types_are_left_to_the_field() -> None:
+    assert named(extra_body=None) == {"extra_body": {}}
+    assert named(model_kwargs=None, extra_body={"a": 1}) == {"extra_body": {"a": 1}}
+    assert named(extra_body=5) == {"extra_body": 5}
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("modle", "did you mean 'model'"), ("zzz", "remove it")])
+def test_an_unknown_name_is_refused_with_the_nearest(name: str, remedy: str) -> None:
+    with pytest.raises(KimiInputError, match=remedy) as caught:
+        named(**{name: 1})
+    assert f"extra_body={{'{name}': ...}}" in str(caught.value)
+
+
+def test_an_alias_may_be_the_nearest_name() -> None:
+    with pytest.raises(KimiInputError, match="did you mean 'max_completion_tokens'"):
+        named(max_completion_token=5)
+
+
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+def test_each_dialect_is_found_by_its_name(dialect: str) -> None:
+    assert ChatOptions(dialect=dialect).speech.name == dialect
+
+
+def test_an_unknown_dialect_names_those_there_are() -> None:
+    with pytest.raises(KimiInputError, match="platform, openai, vllm"):
+        _ = ChatOptions(dialect="klingon").speech
