@@ -30,7 +30,7 @@ def test_the_code_runs_as_it_stands(
     with Emulator() as kimi:
         monkeypatch.setenv("MOONSHOT_API_KEY", kimi.api_key)
         monkeypatch.setenv("MOONSHOT_BASE_URL", kimi.base_url)
-        exec(compile(code, "document", "exec"), {"__name__": "__main__"})
+        exec(compile(code, "document", "exec", dont_inherit=True), {"__name__": "__main__"})
     assert capsys.readouterr().out.strip()
 
 
