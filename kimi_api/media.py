@@ -57,8 +57,10 @@ __all__ = [
     "INLINE_BYTES",
     "MAX_BODY_BYTES",
     "VIDEO_TYPES",
+    "MediaInfo",
     "aplace_media",
     "aupload_media",
+    "inspect_media",
     "media_part",
     "place_media",
     "upload_media",
@@ -69,6 +71,31 @@ _FETCHED_SECONDS = 3600.0
 
 
 # ------------------------------------------------------------------------------------------------- by hand
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What some image or video is, by its content.
+
+    Attributes:
+        kind: "image" or "video".
+        mime_type: such as "image/png".
+        size: bytes.
+    """
+
+    kind: Kind
+    mime_type: str
+    size: int
+
+
+def inspect_media(source: FileSource, *, kind: Kind | None = None, name: str | None = None) -> MediaInfo:
+    """Look at an image or video without sending it.
+
+    Raises:
+        KimiInputError: it cannot be read, is no image or video that Kimi takes, or is larger than 100 MB.
+    """
+    file, mime = _described(source, kind, name)
+    return MediaInfo(_kind_of(mime), mime, file.size)
 
 
 def media_part(source: FileSource, *, kind: Kind | None = None, name: str | None = None) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from kimi_api.cli import _account, _batches, _emulator, _files, _text
+from kimi_api.cli import _account, _batches, _emulator, _files, _platform, _text
 from kimi_api.cli._session import Session, chosen_key, chosen_url, reported
 
 app = typer.Typer(
     name="kimi-tools",
-    help="The Kimi Open Platform (Moonshot AI) from a shell: account, files, tokens, schemas, batches.\n\n"
+    help="The Kimi Open Platform (Moonshot AI) from a shell: account, requests, files, tokens, schemas, batches.\n\n"
     "Options of the connection stand before the command, as in: kimi-tools --region cn balance --json. "
     "Without them MOONSHOT_API_KEY (or KIMI_API_KEY) and MOONSHOT_BASE_URL (or MOONSHOT_API_BASE) count.",
     no_args_is_help=True,
@@ -68,9 +68,12 @@ def root(
 app.command("models")(_account.models)
 app.command("balance")(_account.balance)
 app.command("cost")(_account.cost)
+app.command("ask")(_platform.ask)
+app.command("media")(_platform.media)
 app.command("extract")(_files.extract)
 app.command("tokens")(_text.tokens)
 app.command("schema")(_text.schema)
 app.add_typer(_files.app, name="files")
 app.add_typer(_batches.app, name="batch")
+app.add_typer(_platform.app, name="formula")
 app.command("emulator", context_settings=_emulator.PASSED_ON, add_help_option=False)(_emulator.emulator)

@@ -35,7 +35,7 @@ def tokens(
     from kimi_api import tokens as counting
 
     session = session_of(context, as_json)
-    given = text if text is not None else _read(path)
+    given = text if text is not None else input_text(path)
     wire, tools = _messages(given, path) if messages else ([{"role": "user", "content": given}], [])
     if ask:
         total, how = counting.estimate(session.client(), model, wire), "platform"
@@ -64,7 +64,7 @@ def schema(
     from kimi_api.mfjs import changes, normalize_schema
 
     session = session_of(context, as_json)
-    given = _parsed(_read(path), path)
+    given = input_json(input_text(path), path)
     found, changed = normalize_schema(given, where=path), changes(given, where=path)
     if session.json:
         print_json({"schema": found, "changes": changed})
@@ -74,7 +74,8 @@ def schema(
         note(line)
 
 
-def _read(path: str) -> str:
+def input_text(path: str) -> str:
+    """The text of a file, or of standard input for "-"."""
     if path == "-" and sys.stdin.isatty():
         note("reading from the terminal; Ctrl-D ends the text")
     try:
@@ -87,7 +88,8 @@ def _read(path: str) -> str:
         raise KimiInputError("PATH", path, f"it cannot be read: {error.strerror}", "check the name") from None
 
 
-def _parsed(text: str, path: str) -> Any:
+def input_json(text: str, path: str) -> Any:
+    """The JSON in a text; `path` is for the error."""
     try:
         return json.loads(text)
     except ValueError as error:
@@ -96,7 +98,7 @@ def _parsed(text: str, path: str) -> Any:
 
 def _messages(text: str, path: str) -> tuple[list[dict[str, Any]], list[Any]]:
     """Messages and tools, from an array or from the body of a request."""
-    found = _parsed(text, path)
+    found = input_json(text, path)
     tools: list[Any] = []
     if isinstance(found, dict):
         tools, found = found.get("tools") or [], found.get("messages")

@@ -1,0 +1,197 @@
+"""`kimi-tools ask | media | formula`: one request at a time, and what stands behind it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kimi_api import cli
+from kimi_emulator import Emulator, Reply, ToolCall
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d494844520000000100000001080200000090"
+    "7753de0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
+)
+TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+Tools = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def tools(kimi: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tools:
+    """Run a command line against the emulator: exit code, stdout, stderr."""
+    monkeypatch.setenv("MOONSHOT_API_KEY", kimi.api_key)
+    monkeypatch.setenv("MOONSHOT_BASE_URL", kimi.base_url)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.main(arguments)
+        out, err = capsys.readouterr()
+        assert kimi.api_key not in out + err
+        return code, out, err
+
+    return run
+
+
+def written(folder: Path, body: Any) -> str:
+    path = folder / "request.json"
+    path.write_text(json.dumps(body), "utf-8")
+    return str(path)
+
+
+# ------------------------------------------------------------------------------------------ ask
+
+
+def test_a_question_is_answered(kimi: Emulator, tools: Tools) -> None:
+    kimi.script(Reply(reasoning="A greeting.", content="Hello."))
+    assert tools("ask", "--text", "Say hello.") == (0, "Hello.\n", "")
+
+
+def test_an_answer_as_json_has_thinking_usage_and_request_id(kimi: Emulator, tools: Tools) -> None:
+    kimi.script(Reply(reasoning="A greeting.", content="Hello."))
+    code, out, _ = tools("ask", "--text", "Say hello.", "--model", "kimi-k2.6", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert (told["model"], told["content"], told["reasoning_content"]) == ("kimi-k2.6", "Hello.", "A greeting.")
+    assert told["usage"]["total_tokens"] > 0
+    assert told["request_id"]
+
+
+def test_a_question_comes_from_standard_input(kimi: Emulator, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("From the pipe."))
+    assert tools("ask")[0] == 0
+    assert kimi.chats[0]["messages"][0]["content"] == "From the pipe."
+
+
+def test_a_request_with_tools_shows_the_calls(kimi: Emulator, tools: Tools, tmp_path: Path) -> None:
+    kimi.script(Reply(reasoning="Look.", tool_calls=[ToolCall("look", {})]))
+    body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "Look."}], "tools": [TOOL]}
+    code, out, _ = tools("ask", "--request", written(tmp_path, body), "--json")
+    assert code == 0
+    assert json.loads(out)["tool_calls"][0]["function"]["name"] == "look"
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_a_dry_run_shows_what_the_rules_make_of_a_request_and_sends_nothing(
+    kimi: Emulator, tools: Tools, tmp_path: Path
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "exclusiveMinimum": 0}}}
+    tool = {"type": "function", "function": {"name": "take", "parameters": schema}}
+    body = {
+        "model": "kimi-k2.6",
+        "temperature": 0.3,
+        "max_tokens": 100,
+        "messages": [{"role": "user", "content": "Hi"}],
+        "tools": [tool],
+    }
+    code, out, err = tools("ask", "--request", written(tmp_path, body), "--dry-run")
+    sent = json.loads(out)
+    assert code == 0
+    assert "temperature" not in sent
+    assert "temperature" in err
+    assert sent["max_completion_tokens"] == 100
+    assert sent["tools"][0]["function"]["parameters"]["properties"]["n"] == {"type": "integer", "minimum": 1}
+    assert kimi.requests == []
+
+
+def test_tools_loaded_in_the_middle_are_checked_for_names_used_twice(
+    kimi: Emulator, tools: Tools, tmp_path: Path
+) -> None:
+    loaded = {"role": "system", "tools": [TOOL]}
+    body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "Hi"}, loaded]}
+    code, out, _ = tools("ask", "--request", written(tmp_path, body), "--dry-run")
+    assert code == 0
+    assert json.loads(out)["messages"][1]["tools"][0]["function"]["name"] == "look"
+    code, out, err = tools("ask", "--request", written(tmp_path, {**body, "tools": [TOOL]}), "--dry-run", "--json")
+    assert code == 2
+    assert "look" in json.loads(out)["error"]["message"]
+    assert "What to do" in err
+    assert kimi.requests == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"), [([], "JSON object with messages"), ({"model": "kimi-k3"}, "JSON object with messages")]
+)
+def test_what_is_no_request_is_refused(tools: Tools, tmp_path: Path, body: Any, said: str) -> None:
+    code, _, err = tools("ask", "--request", written(tmp_path, body))
+    assert code == 2
+    assert said in err
+
+
+# ------------------------------------------------------------------------------------------ media
+
+
+def test_media_are_told_by_their_content(kimi: Emulator, tools: Tools, tmp_path: Path) -> None:
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(PNG)
+    code, out, _ = tools("media", str(path), "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert (told["kind"], told["mime_type"], told["bytes"], told["goes"]) == ("image", "image/png", len(PNG), "inline")
+    assert kimi.requests == []
+
+
+def test_uploaded_media_have_an_address_and_go_up_once(kimi: Emulator, tools: Tools, tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(PNG)
+    urls = [json.loads(tools("media", str(path), "--upload", "--json")[1])["url"] for _ in range(2)]
+    assert urls[0] == urls[1]
+    assert urls[0].startswith("ms://")
+    assert len(kimi.files) == 1
+
+
+def test_media_that_kimi_does_not_take_are_named_with_what_it_takes(tools: Tools, tmp_path: Path) -> None:
+    good, bad = tmp_path / "picture.png", tmp_path / "drawing.svg"
+    good.write_bytes(PNG)
+    bad.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    code, out, err = tools("media", str(good), str(bad), "--json")
+    assert code == 6
+    assert [json.loads(line)["ok"] for line in out.splitlines()] == [True, False]
+    assert "png" in err
+    assert tools("media", str(bad))[0] == 2
+
+
+# ------------------------------------------------------------------------------------------ formulas
+
+
+def test_functions_of_a_formula_are_listed(tools: Tools) -> None:
+    code, out, _ = tools("formula", "ls", "convert", "--json")
+    assert code == 0
+    assert json.loads(out)[0]["function"]["name"] == "convert"
+    assert "convert" in tools("formula", "ls", "convert")[1]
+
+
+def test_a_function_of_a_formula_is_run(tools: Tools) -> None:
+    arguments = '{"value": 10, "from_unit": "km", "to_unit": "miles"}'
+    code, out, _ = tools("formula", "run", "convert", "convert", arguments, "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert (told["status"], told["sealed"]) == ("succeeded", False)
+    assert "6.2" in told["result"]
+
+
+def test_a_sealed_result_is_passed_on_untouched(tools: Tools) -> None:
+    code, out, err = tools("formula", "run", "web-search", "web_search", '{"query": "Kimi K3"}')
+    assert code == 0
+    assert "ENCRYPTED" in out
+    assert "only the platform can read" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("run", "convert", "convert", "[1]"), 2, "JSON object"),
+        (("run", "convert", "convert", '{"value": 1, "from_unit": "x", "to_unit": "y"}'), 1, "unknown unit"),
+        (("ls", "no-such-formula"), 5, "404"),
+        (("ls", "not a name"), 2, "web-search"),
+    ],
+)
+def test_what_cannot_be_run_says_why(tools: Tools, arguments: tuple[str, ...], code: int, said: str) -> None:
+    got, _, err = tools("formula", *arguments)
+    assert got == code
+    assert said in err
+    assert "What to do" in err or code == 1
