@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
+from kimi_api import KimiInputError
 from kimi_api.options import ALIASES as OPTION_ALIASES
 from kimi_api.options import by_field
 from kimi_api.request import ChatRequest
@@ -21,7 +22,11 @@ _TRANSPORT = {
     "extra_headers": "headers",
     "timeout": "timeout",
     "max_retries": "max_retries",
+    "account_limits": "account_limits",
 }
+_OF_THE_MODEL = frozenset(
+    {"api_key", "base_url", "api_base", "default_headers", "http_client", "async_http_client", "tokenizer"}
+)
 # LangChain's own: what it asks of other vendors' classes, or keeps for tracing.
 _NOT_FOR_US = frozenset(
     {"stream", "stream_usage", "ls_structured_output_format", "structured_output_format", "strict", "run_manager"}
@@ -37,7 +42,11 @@ class Call(NamedTuple):
 
 
 def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
-    """Sort what LangChain hands to `_generate` and `_stream`. Unknown names are left for `ChatOptions.updated`."""
+    """Sort what LangChain hands to `_generate` and `_stream`. Unknown names are left for `ChatOptions.updated`.
+
+    Raises:
+        KimiInputError: a field that one call cannot change.
+    """
     options: dict[str, Any] = {}
     transport: dict[str, Any] = {}
     join_prefix: bool | None = None
@@ -50,6 +59,13 @@ def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
             transport[_TRANSPORT[name]] = value
         elif name == "join_prefix":
             join_prefix = value
+        elif name in _OF_THE_MODEL:
+            raise KimiInputError(
+                "argument",
+                name,
+                "it belongs to the model, not to one call",
+                "make a ChatKimi of its own with it",
+            )
         elif name not in _NOT_FOR_US:
             options[name] = value
     if stop is not None:
@@ -62,6 +78,15 @@ def as_secret(key: Any) -> Any:
     return SecretStr(key) if isinstance(key, str) else key
 
 
+def as_limits(value: Any) -> Any:
+    """The account's limits, also from the dict that a dump holds."""
+    if value is None:
+        return None
+    from kimi_api.limits import AccountLimits  # which few programs need
+
+    return AccountLimits.of(value)
+
+
 def constructor_arguments(given: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
     """What the user gave to a constructor, under the names of `fields`.
 
@@ -69,7 +94,10 @@ def constructor_arguments(given: Mapping[str, Any], fields: Collection[str]) -> 
         KimiInputError: a name that is neither a field nor an alias, with the nearest that is; a field
             given twice with different values.
     """
-    return by_field(given, fields, ALIASES, merging="extra_body")
+    found = by_field(given, fields, ALIASES, merging="extra_body")
+    if found.get("account_limits") is not None:
+        found["account_limits"] = as_limits(found["account_limits"])
+    return found
 
 
 def add_counts(total: dict[str, Any], counts: Mapping[str, Any]) -> None:

@@ -13,7 +13,16 @@ from langchain_kimi.errors import error_types
 if TYPE_CHECKING:
     from typing import Self
 
-_SETTINGS = ("api_key", "base_url", "timeout", "max_retries", "default_headers", "http_client", "async_http_client")
+_SETTINGS = (
+    "api_key",
+    "base_url",
+    "timeout",
+    "max_retries",
+    "account_limits",
+    "default_headers",
+    "http_client",
+    "async_http_client",
+)
 """Fields of a model that its client is made of."""
 
 

@@ -61,7 +61,7 @@ def to_wire(
             content = content_to_wire(message.content, any_url=any_url)
             wire.append(_named({"role": "tool", "tool_call_id": message.tool_call_id, "content": content}, message))
         elif isinstance(message, SystemMessage):
-            wire.append(_system(message, any_url))
+            wire.extend(_system(message, any_url))
         elif isinstance(message, ChatMessage):
             role = _ROLES.get(message.role, message.role)
             content = content_to_wire(message.content, any_url=any_url)
@@ -209,14 +209,13 @@ def _arguments(args: Any, text: str | None) -> str:
     return args if isinstance(args, str) else encoded_arguments(args or {})
 
 
-def _system(message: SystemMessage, any_url: bool) -> dict[str, Any]:
+def _system(message: SystemMessage, any_url: bool) -> list[dict[str, Any]]:
+    """One message, or two: a message that brings tools has no text, and `merge_message_runs` may have given it some."""
     content = content_to_wire(message.content, any_url=any_url)
     tools = message.additional_kwargs.get("tools")
-    if not tools:
-        return _named({"role": "system", "content": content}, message)
-    wire: dict[str, Any] = {"role": "system", "tools": list(tools)}
-    if content:
-        wire["content"] = content
+    wire: list[dict[str, Any]] = [{"role": "system", "tools": list(tools)}] if tools else []
+    if content or not tools:
+        wire.append(_named({"role": "system", "content": content}, message))
     return wire
 
 

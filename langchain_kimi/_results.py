@@ -19,7 +19,10 @@ from langchain_core.messages.tool import ToolCall as LangChainToolCall
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from kimi_api import Reply, ToolCall, Usage, _verbatim
+from kimi_api._warn import warn
 from kimi_api.reply import ReplyDelta
+from kimi_api.request import ChatRequest
+from kimi_api.tools import unreadable_arguments
 from langchain_kimi._messages import KEPT, PROVIDER, call_type, encoded_arguments
 
 
@@ -163,6 +166,24 @@ def _kept(reply: Reply) -> dict[str, Any]:
     if reply.reasoning is not None and reply.reasoning_field != "reasoning_content":
         kept["reasoning_field"] = reply.reasoning_field
     return {KEPT: kept} if kept else {}
+
+
+_SKIPPED = "it is in invalid_tool_calls, which agents skip"
+# Core merges the pieces of a stream, and closes brackets and quotes that are open at its end.
+_MENDED = f"LangChain mends them if it can, and the tool runs with a part of what was meant; if not, {_SKIPPED}"
+
+
+def warn_unreadable(reply: Reply, request: ChatRequest, *, streamed: bool = False) -> Reply:
+    """Say what becomes of a call that cannot be read: an agent that gets nothing else ends without a word.
+
+    Not where one tool was demanded, as for structured output: its parser raises, and says the same.
+    """
+    if request.choice.demand in ("", "*"):
+        for call in reply.tool_calls:
+            if _object(call.arguments) is None:
+                outcome = _MENDED if streamed else _SKIPPED
+                warn(unreadable_arguments(call.name, reply.finish_reason, outcome))
+    return reply
 
 
 def _object(arguments: str) -> dict[str, Any] | None:

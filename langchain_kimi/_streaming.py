@@ -7,7 +7,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from kimi_api import chat
 from kimi_api.reply import ReplyBuilder, ReplyDelta
 from kimi_api.request import ChatRequest
-from langchain_kimi._results import delta_to_chunk, last_chunk
+from langchain_kimi._results import delta_to_chunk, last_chunk, warn_unreadable
 
 
 class Chunks:
@@ -44,5 +44,5 @@ class Chunks:
             KimiIncompleteReplyError: the stream ended early.
             KimiToolChoiceError: a demanded tool was not called.
         """
-        reply = chat.settle(self.builder, self._request)
+        reply = warn_unreadable(chat.settle(self.builder, self._request), self._request, streamed=True)
         return last_chunk(reply, model=self._request.body["model"], prefix=self._prefix)

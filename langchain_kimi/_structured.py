@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,16 +13,17 @@ from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import (
     Runnable,
+    RunnableAssign,
     RunnableConfig,
     RunnableLambda,
     RunnableMap,
-    RunnablePassthrough,
     RunnableSerializable,
 )
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from kimi_api import KimiInputError
+from langchain_kimi._messages import encoded_arguments
 from langchain_kimi._tools import named_schema, response_format, tools_to_wire
 from langchain_kimi.errors import KimiStructuredOutputError
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
+_AGAIN = "Ask again, or describe the object in the prompt"
+_SHOWN = 80  # characters of an answer that an error shows
+_PROBLEMS = 5  # problems that an error lists
 _BUDGET = "Raise max_tokens: it covers thinking and answer together, and 16,000 or more is advised for thinking models"
 
 
@@ -44,6 +48,10 @@ def structured_output(
         )
     if schema is None and method != "json_mode":
         raise KimiInputError("schema", None, f"method {method!r} needs one", "pass a pydantic class or a JSON schema")
+    taken = ("tools", "tool_choice") if method == "function_calling" else ("response_format",)
+    for given in taken:
+        if given in kwargs:
+            raise KimiInputError(given, kwargs[given], f"method {method!r} sets it from the schema", "leave it out")
     if kwargs.get("tools"):
         kwargs["tools"] = tools_to_wire(kwargs["tools"])
     if schema is not None and _traceable(schema):
@@ -62,13 +70,16 @@ def structured_output(
         bound = llm.bind(response_format={"type": "json_object"}, **kwargs)
         parser = _FromText(cls=cls)
     else:
+        # The continuation of a partial message is no JSON without its beginning.
+        kwargs = {"join_prefix": True, **kwargs}
         bound = llm.bind(response_format=response_format(schema, strict=strict), **kwargs)
         parser = _FromText(original=original, cls=cls)
     if not include_raw:
         return bound | parser
-    raw = itemgetter("raw")
-    return RunnableMap(raw=bound) | RunnablePassthrough.assign(
-        parsed=raw | _OrNone(parser=parser), parsing_error=raw | RunnableLambda(_error_of(parser))
+    raw, lenient = itemgetter("raw"), _OrNone(parser=parser)
+    # Not RunnablePassthrough.assign, which makes an object of a class that pickle does not find.
+    return RunnableMap(raw=bound) | RunnableAssign(
+        RunnableMap(parsed=raw | lenient, parsing_error=raw | RunnableLambda(lenient.parsing_error))
     )
 
 
@@ -98,7 +109,7 @@ class _OrNone(RunnableSerializable[Any, Any]):
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         try:
             return self.parser.invoke(input, config, **kwargs)
-        except Exception:  # of a validator, say; `_error_of` meets it again
+        except Exception:  # of a validator, say; `parsing_error` meets it again
             return None
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
@@ -122,18 +133,13 @@ class _OrNone(RunnableSerializable[Any, Any]):
         except KimiStructuredOutputError:
             yield None
 
-
-def _error_of(parser: Any) -> Callable[[AIMessage], Exception | None]:
-    """What `parser` says against a whole answer."""
-
-    def parsing_error(message: AIMessage) -> Exception | None:
+    def parsing_error(self, message: AIMessage) -> Exception | None:
+        """What the parser says against a whole answer."""
         try:
-            parser.parse_result([ChatGeneration(message=message)])
+            self.parser.parse_result([ChatGeneration(message=message)])
         except Exception as error:
             return error
         return None
-
-    return parsing_error
 
 
 class _FromText(JsonOutputParser):
@@ -161,7 +167,7 @@ class _FromText(JsonOutputParser):
         try:
             value = super().parse_result(result, partial=partial)
         except ValueError as error:
-            raise _misfit(error, text, message) from error
+            raise _misfit("it is not JSON", text, message) from error
         return _made(value, self, text, message, partial=partial)
 
 
@@ -173,7 +179,7 @@ class _FromCall(JsonOutputKeyToolsParser):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         message, ended = _ending(result)
-        text = result[0].text
+        text = result[0].text or _arguments(message)
         partial = partial and ended is None
         if ended == "length":
             pieces = message.tool_call_chunks if isinstance(message, AIMessageChunk) else []
@@ -182,22 +188,36 @@ class _FromCall(JsonOutputKeyToolsParser):
         try:
             value = super().parse_result(result, partial=partial)
         except ValueError as error:
-            raise _misfit(error, text, message) from error
-        if value is None and ended is not None:
+            raise _misfit("the call's arguments are not JSON", text, message) from error
+        if value is None and not partial:
             raise _misfit("the call's arguments are not a JSON object", text, message)
         return _made(value, self, text, message, partial=partial)
+
+
+def _arguments(message: AIMessage) -> str:
+    """The arguments of the first call, as text."""
+    for call in (*message.tool_calls, *message.invalid_tool_calls):
+        args = call["args"]
+        return encoded_arguments(args) if isinstance(args, Mapping) else args or ""
+    return ""
 
 
 def _made(value: Any, parser: _FromText | _FromCall, text: str, message: AIMessage, *, partial: bool) -> Any:
     """What the user asked for, out of what the model sent; None while a stream has not brought enough."""
     if value is None:
-        return None
+        if partial:
+            return None
+        raise _misfit("there is no JSON object in it", text, message)
     if parser.original is not None:
         from kimi_api.mfjs import unwrap
 
         value = unwrap(parser.original, value)
     if parser.cls is None:
-        return value
+        if isinstance(value, Mapping) or not _is_object(parser.original):
+            return value
+        if partial:
+            return None
+        raise _misfit(f"it is of the type {type(value).__name__}, not an object", text, message)
     try:
         # Classes of pydantic.v1 have parse_obj in place of model_validate.
         validate = getattr(parser.cls, "model_validate", None) or parser.cls.parse_obj
@@ -205,7 +225,23 @@ def _made(value: Any, parser: _FromText | _FromCall, text: str, message: AIMessa
     except ValueError as error:
         if partial:
             return None
-        raise _misfit(error, text, message) from error
+        raise _misfit(_told(error), text, message) from error
+
+
+def _told(error: ValueError) -> str:
+    """What a validation error of pydantic (1 or 2) says, in one line and without links."""
+    errors: Any = getattr(error, "errors", None)
+    found: Any = errors() if callable(errors) else None
+    if not found:
+        return str(error)
+    lines = [f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in found[:_PROBLEMS]]
+    more = len(found) - len(lines)
+    return "; ".join([*lines, f"and {more} more"] if more else lines)
+
+
+def _is_object(schema: Any) -> bool:
+    """Whether only objects answer `schema`; without one JSON mode promises them."""
+    return schema is None or schema.get("type") == "object" or "properties" in schema
 
 
 def _ending(result: list[Generation]) -> tuple[AIMessage, str | None]:
@@ -216,9 +252,10 @@ def _ending(result: list[Generation]) -> tuple[AIMessage, str | None]:
     return message, message.response_metadata.get("finish_reason")
 
 
-def _misfit(why: object, text: str, message: AIMessage) -> KimiStructuredOutputError:
+def _misfit(why: str, text: str, message: AIMessage) -> KimiStructuredOutputError:
+    begins = f" The answer begins with {text[:_SHOWN]!r}; all of it is in `llm_output`." if text else ""
     return KimiStructuredOutputError(
-        f"the answer does not fit the schema: {why}",
+        f"the answer does not fit the schema: {why}.{begins} {_AGAIN}",
         llm_output=text,
         request_id=message.response_metadata.get("request_id"),
     )
@@ -231,7 +268,7 @@ def _unusable(what: str, ended: str, text: str, message: AIMessage) -> KimiStruc
         "length": _BUDGET,
         "content_filter": "The platform withheld the answer; change the wording",
         "tool_calls": "Run the tools first, or ask for the object without tools",
-    }.get(ended, "Ask again, or describe the object in the prompt")
+    }.get(ended, _AGAIN)
     return KimiStructuredOutputError(
         f"{what} (finish_reason {ended!r}{spent}). {advice}",
         llm_output=text,

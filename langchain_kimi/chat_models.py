@@ -13,7 +13,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
 
 from kimi_api import ChatOptions, KimiInputError, build_request, chat, get_model_spec
 from kimi_api._media_rules import INLINE_BYTES
@@ -25,6 +25,7 @@ from kimi_api.request import ChatRequest
 from langchain_kimi import _blocks  # noqa: F401 - registers the translator of content blocks
 from langchain_kimi._calls import (
     add_counts,
+    as_limits,
     as_secret,
     constructor_arguments,
     offered_only,
@@ -34,7 +35,7 @@ from langchain_kimi._calls import (
 from langchain_kimi._connection import Connected
 from langchain_kimi._messages import PROVIDER, to_wire
 from langchain_kimi._profile import model_profile, of_this_model
-from langchain_kimi._results import chat_result, reply_to_chunks
+from langchain_kimi._results import chat_result, reply_to_chunks, warn_unreadable
 from langchain_kimi._streaming import Chunks
 from langchain_kimi._structured import Method, structured_output
 from langchain_kimi._tokens import TokenCounting, with_tokenizer
@@ -132,6 +133,18 @@ class ChatKimi(TokenCounting, Connected):
     max_retries: int = 2
     """How often a request that failed for a passing reason is sent again; n means n + 1 requests at most."""
 
+    account_limits: Annotated[
+        Any, BeforeValidator(as_limits), PlainSerializer(lambda limits: limits and limits.as_dict())
+    ] = None
+    """A `kimi_api.AccountLimits`: what the account may do. Calls then wait here for their turn, together with those of
+    all models with the same key, instead of being refused. False in a call lifts them. Dumps leave its store out."""
+
+    auto_continue: int = 0
+    """How often an answer that used up `max_tokens` in its text is continued by one more request. Its usage adds up."""
+
+    resume_streams: int = 0
+    """How often a stream that breaks is taken up where it broke, by one more request that is paid for, too."""
+
     repair: Repair = "safe"
     """What may be mended in a history: "safe" what loses nothing, "cancel" also answers open tool calls, "none"."""
 
@@ -141,8 +154,9 @@ class ChatKimi(TokenCounting, Connected):
     inline_media_bytes: int = INLINE_BYTES
     """Images and videos larger than this are uploaded, once for each content and account, and sent as `ms://<id>`."""
 
-    default_headers: dict[str, str] | None = Field(default=None, repr=False)
-    """Headers of every request."""
+    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    """Headers of every request. They may hold a gateway's credentials, so they are not part of dumps and traces; those
+    of one call (`headers=`) are seen by callbacks, as all of its arguments."""
 
     http_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx` or `httpx2` client to use instead of the process's shared one. Not part of pickles and dumps."""
@@ -229,6 +243,11 @@ class ChatKimi(TokenCounting, Connected):
         return True
 
     @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """What `langchain_core.load.dumps` writes in other words than the fields hold."""
+        return {} if self.account_limits is None else {"account_limits": self.account_limits.as_dict()}
+
+    @property
     def lc_secrets(self) -> dict[str, str]:
         """The constructor argument that is a secret, and the variable `loads` reads it from."""
         return {"api_key": KEY_VARIABLES[0]}
@@ -260,7 +279,7 @@ class ChatKimi(TokenCounting, Connected):
         **kwargs: Any,
     ) -> ChatResult:
         request, call, prefix = self._request(messages, stop, kwargs, stream=False)
-        reply = chat.complete(self.client, request, **call)
+        reply = warn_unreadable(chat.complete(self.client, request, **call), request)
         return chat_result(reply, model=request.body["model"], prefix=prefix)
 
     async def _agenerate(
@@ -271,7 +290,7 @@ class ChatKimi(TokenCounting, Connected):
         **kwargs: Any,
     ) -> ChatResult:
         request, call, prefix = self._request(messages, stop, kwargs, stream=False)
-        reply = await chat.acomplete(self.client, request, **call)
+        reply = warn_unreadable(await chat.acomplete(self.client, request, **call), request)
         return chat_result(reply, model=request.body["model"], prefix=prefix)
 
     def _stream(
@@ -385,9 +404,12 @@ class ChatKimi(TokenCounting, Connected):
             method: "json_schema" (default; the platform enforces the schema), "function_calling" (a tool whose call is
                 demanded), or "json_mode" (some JSON object; describe it in the prompt).
             strict: whether the platform enforces the schema; None means yes.
-            kwargs: any other per-call argument, `tools` too.
+            kwargs: any other per-call argument; `tools` too, except with "function_calling".
+
+        An object that a partial message begins is read with its beginning.
 
         Raises:
+            KimiInputError: an unknown method, or an argument that the method sets itself.
             KimiStructuredOutputError: at call time, an answer that was cut off, is empty, or does not fit. Says how to
                 raise the budget where that was the reason.
             KimiToolChoiceError: at call time, "function_calling" and the tool was not called.

@@ -79,8 +79,8 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
     * **Parallel calls**: the message stands behind the results of all of them, and brings the tools of all.
     * **Checkpoints**: message and names are part of the thread's state, so a thread taken up again knows its tools.
     * **Trimmed or summarised threads**: when a message that brought tools is not sent any more, its tools are declared
-      again in front of what is left, at the same place each time. A middleware that trims the request itself (in
-      `wrap_model_call`) stands before this one in the list.
+      again in front of what is left, at the same place each time. A middleware that trims the request itself, or
+      chooses another model (both in `wrap_model_call`), stands before this one in the list.
     * **A tool that is not loaded** is not run, though the model may guess its name: the model is told to load it.
     * **Other models**, K2.x or another vendor's (also as a fallback in the middle of a thread), take no tools in
       messages: what is loaded goes into the request's `tools` instead, which costs the cache at each loading. One

@@ -68,6 +68,11 @@ CASES: list[Any] = [
     pytest.param({"dialect": "klingon"}, [USER], {}, "klingon", id="unknown dialect"),
     pytest.param({}, [USER], {"temprature": 1}, "temprature", id="misspelt argument of a call"),
     pytest.param({}, [USER], {"stop": list("abcdef")}, "'f'", id="too many stops"),
+    pytest.param({}, [USER], {"stop": 3}, "3", id="stop that is no text"),
+    pytest.param({}, [USER], {"extra_body": 3}, "3", id="extra_body that is no dict"),
+    pytest.param({}, [USER], {"repair": "all"}, "all", id="unknown repair in a call"),
+    pytest.param({}, [USER], {"unsupported": "ignore"}, "ignore", id="unknown habit in a call"),
+    pytest.param({}, [USER], {"base_url": "https://x.org/v1"}, "base_url", id="another host for one call"),
     pytest.param(
         {}, [HumanMessage([{"type": "image", "url": "https://x.org/a.png"}])], {}, "https://x.org", id="web image"
     ),
@@ -146,6 +151,23 @@ def test_wrong_types_do_not_print_the_input() -> None:
     with pytest.raises(ValidationError) as caught:
         ChatKimi(api_key=["sk-secret"], temperature="hot", timeout="soon")
     assert "secret" not in str(caught.value)
+
+
+def test_a_key_for_one_call_is_refused_without_showing_it(kimi: Emulator, llm: ChatKimi) -> None:
+    with pytest.raises(KimiInputError, match="it belongs to the model, not to one call") as caught:
+        llm.invoke("hello", api_key="sk-test-another")
+    assert "sk-test-another" not in str(caught.value)
+    assert "extra_body" not in str(caught.value)  # the place where a key would be sent to the model
+    assert kimi.requests == []
+
+
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [("function_calling", "tool_choice"), ("function_calling", "tools"), ("json_schema", "response_format")],
+)
+def test_what_a_schema_decides_cannot_be_given_beside_it(llm: ChatKimi, method: Any, given: str) -> None:
+    with pytest.raises(KimiInputError, match=f"^{given}: .*method '{method}' sets it from the schema"):
+        llm.with_structured_output({"title": "T", "type": "object"}, method=method, **{given: "auto"})
 
 
 def test_tools_that_no_schema_can_be_made_of() -> None:

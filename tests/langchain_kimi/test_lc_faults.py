@@ -216,7 +216,10 @@ async def test_odd_calls_go_through_a_whole_tool_loop(kimi: Emulator, with_tools
 async def test_arguments_that_were_cut_are_invalid_calls(kimi: Emulator, with_tools: Any, how: str) -> None:
     kimi.script(CALLS)
     kimi.fail("calls.arguments_cut")
-    message = await run(with_tools, how)
+    with pytest.warns(KimiWarning, match="the token budget ended within them: raise max_tokens") as told:
+        message = await run(with_tools, how)
+    assert len(told) == 2
+    assert ("runs with a part" in str(told[0].message)) == (how in STREAMS)
     assert message.response_metadata["finish_reason"] == "length"
     if how not in STREAMS:  # core mends what it can in merged chunks
         assert message.tool_calls == []

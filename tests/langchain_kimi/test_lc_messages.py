@@ -18,6 +18,7 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
     convert_to_messages,
+    merge_message_runs,
 )
 
 from kimi_api import KimiInputError
@@ -306,6 +307,25 @@ def test_three_spellings_of_a_partial_message() -> None:
     assert to_wire([partial_message("", name="Kelsier", reasoning_content="R")]) == [
         {"role": "assistant", "content": "", "name": "Kelsier", "reasoning_content": "R", "partial": True}
     ]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_tools_and_texts_that_langchain_merged_are_taken_apart(first: bool) -> None:
+    def find(x: int) -> int:
+        """Find it."""
+        return x
+
+    def keep(x: int) -> int:
+        """Keep it."""
+        return x
+
+    note = SystemMessage("Be brief.")
+    bring = [dynamic_tools_message([find]), dynamic_tools_message([keep])]
+    (merged,) = merge_message_runs([note, *bring] if first else [*bring, note])
+    tools, text = to_wire([merged])
+    assert [tool["function"]["name"] for tool in tools["tools"]] == ["find", "keep"]
+    assert "content" not in tools
+    assert text["content"].strip() == "Be brief."
 
 
 def test_dynamic_tools_message() -> None:

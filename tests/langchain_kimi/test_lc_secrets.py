@@ -64,6 +64,19 @@ def test_key_is_not_shown(kimi: Emulator, key: Any, caplog: pytest.LogCaptureFix
     assert kimi.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+def test_headers_that_may_be_a_gateways_key_are_sent_and_not_shown(
+    kimi: Emulator, make: Callable[..., ChatKimi]
+) -> None:
+    recorder = Recorder()
+    llm = make(default_headers={"X-Gateway-Key": KEY})
+    copy = pickle.loads(pickle.dumps(llm))
+    for model in (llm, copy):
+        model.invoke("hello", config={"callbacks": [recorder]})
+    shown = [repr(llm), dumps(llm), repr(llm.asdict()), repr(llm._get_llm_string()), repr(recorder.seen)]
+    assert [text for text in shown if KEY in text] == []
+    assert [request.headers["x-gateway-key"] for request in kimi.requests] == [KEY, KEY]
+
+
 def test_key_function_is_asked_before_each_request(kimi: Emulator) -> None:
     keys = iter(["sk-first", "sk-second"])
     llm = ChatKimi(base_url=kimi.base_url, api_key=lambda: next(keys))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 from collections.abc import Callable
 from typing import Any, Generic, TypedDict, TypeVar
@@ -17,7 +18,7 @@ from pydantic import BaseModel, Field, RootModel
 
 from kimi_api import KimiInputError, KimiReplyError, KimiToolChoiceError, KimiWarning
 from kimi_emulator import Emulator, Reply, ToolCall
-from langchain_kimi import ChatKimi, KimiStructuredOutputError
+from langchain_kimi import ChatKimi, KimiStructuredOutputError, partial_message
 
 T = TypeVar("T")
 MODELS = ["kimi-k3", "kimi-k2.7-code", "kimi-k2.6"]
@@ -149,6 +150,63 @@ def test_answers_that_do_not_fit(kimi: Emulator, llm: ChatKimi, content: str) ->
     assert error.request_id
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.llm_output) == (str(error), content)
+
+
+@pytest.mark.parametrize("how", ["plain", "streamed", "raw"])
+@pytest.mark.parametrize("content", ["null", '"Turku"', "[1, 2]", '"name": "Turku"}'])
+@pytest.mark.parametrize(
+    ("schema", "method"), [(City, "json_schema"), (CityDict, "json_schema"), (SCHEMA, "json_mode"), (None, "json_mode")]
+)
+def test_json_that_is_no_object_is_an_error_and_never_none(
+    kimi: Emulator, llm: ChatKimi, schema: Any, method: Any, content: str, how: str
+) -> None:
+    kimi.script(Reply(content=content))
+    chain = llm.with_structured_output(schema, method=method, include_raw=how == "raw")
+    if how == "raw":
+        found = chain.invoke("JSON?")
+        assert found["parsed"] is None
+        error = found["parsing_error"]
+    else:
+        with pytest.raises(KimiStructuredOutputError) as caught:
+            _ = chain.invoke("JSON?") if how == "plain" else list(chain.stream("JSON?"))
+        error = caught.value
+    assert isinstance(error, KimiStructuredOutputError)
+    assert f"The answer begins with {content!r}" in str(error)
+    assert "Ask again, or describe the object in the prompt" in str(error)
+
+
+@pytest.mark.parametrize("arguments", ["[1]", '{"nome": 1}'])
+def test_arguments_that_do_not_fit_are_shown(kimi: Emulator, llm: ChatKimi, arguments: str) -> None:
+    kimi.script(Reply(tool_calls=[ToolCall("City", arguments)]))
+    with pytest.raises(KimiStructuredOutputError, match="does not fit the schema") as caught:
+        llm.with_structured_output(City, method="function_calling").invoke("?")
+    assert json.loads(caught.value.llm_output) == json.loads(arguments)
+
+
+def test_what_pydantic_says_is_told_in_one_line(kimi: Emulator, llm: ChatKimi) -> None:
+    class Box(BaseModel):
+        sides: list[int]
+        a: int
+        b: int
+        c: int
+        d: int
+        e: int
+
+    kimi.script(Reply(content='{"sides": ["long"]}'))
+    with pytest.raises(KimiStructuredOutputError) as caught:
+        llm.with_structured_output(Box).invoke("?")
+    assert "sides.0: Input should be a valid integer" in str(caught.value).splitlines()[0]
+    assert "a: Field required; " in str(caught.value)
+    assert "and 1 more. The answer" in str(caught.value)
+
+
+@pytest.mark.parametrize("how", ["plain", "streamed"])
+def test_an_object_that_the_user_began_is_read_whole(kimi: Emulator, llm: ChatKimi, how: str) -> None:
+    kimi.script(Reply(content='"name": "Turku", "inhabitants": 200000}'))
+    messages = [HumanMessage("?"), partial_message("{")]
+    chain = llm.with_structured_output(City)
+    found = chain.invoke(messages) if how == "plain" else list(chain.stream(messages))[-1]
+    assert found == City(name="Turku", inhabitants=200_000)
 
 
 def test_a_refused_tool_is_an_error_not_none(kimi: Emulator, llm: ChatKimi) -> None:
