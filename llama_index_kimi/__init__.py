@@ -10,6 +10,7 @@ from llama_index_kimi.llm import Kimi
 if TYPE_CHECKING:
     from llama_index_kimi.batches import KimiBatch
     from llama_index_kimi.memory import KimiChatMemoryBuffer, KimiMemory
+    from llama_index_kimi.messages import dynamic_tools_message, partial_message
     from llama_index_kimi.reader import KimiFileReader
     from llama_index_kimi.tools import KimiFormulaToolSpec, KimiWebSearchToolSpec
     from llama_index_kimi.usage import KimiCostCallbackHandler, KimiCostEventHandler, get_kimi_costs
@@ -24,7 +25,9 @@ __all__ = [
     "KimiFormulaToolSpec",
     "KimiMemory",
     "KimiWebSearchToolSpec",
+    "dynamic_tools_message",
     "get_kimi_costs",
+    "partial_message",
 ]
 
 
@@ -38,7 +41,9 @@ _LAZY = {
     "KimiFormulaToolSpec": "tools",
     "KimiMemory": "memory",
     "KimiWebSearchToolSpec": "tools",
+    "dynamic_tools_message": "messages",
     "get_kimi_costs": "usage",
+    "partial_message": "messages",
 }
 
 

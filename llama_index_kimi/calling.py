@@ -14,7 +14,8 @@ from pydantic_core import from_json
 
 from kimi_api import _verbatim
 from kimi_api._warn import warn_once
-from kimi_api.tools import WireTool
+from kimi_api.errors import KimiInputError
+from kimi_api.tools import WireTool, unreadable_arguments
 from llama_index_kimi.from_reply import finish_reason
 from llama_index_kimi.to_wire import wire_message
 
@@ -27,15 +28,43 @@ and its agents look a called tool up by its own name."""
 
 
 def wire_tools(tools: Sequence[BaseTool | Mapping[str, Any]]) -> list[WireTool]:
-    """`tools` as wire tools. A dict is one already and passes as it is: `$web_search` cannot be a `FunctionTool`.
+    """`tools` as wire tools. A dict is one already and passes as it is.
 
     The same tool gives the same object every time, by which kimi_api recognises a schema it has worked on before.
+
+    Raises:
+        KimiInputError: something that is no tool.
     """
-    return [dict(tool) if not isinstance(tool, (dict, BaseTool)) else _as_wire(tool) for tool in tools]
+    return [_as_wire(tool) for tool in tools]
 
 
-def _as_wire(tool: BaseTool | dict[str, Any]) -> WireTool:
-    return tool if isinstance(tool, dict) else _wire_tool(tool)
+def not_loaded(tools: Sequence[WireTool], messages: Sequence[ChatMessage]) -> list[WireTool]:
+    """`tools` without those that a message brings (`dynamic_tools_message`): a name may stand only once in a request.
+
+    So that an agent, which names all its tools in every request, can have some that join in later.
+    """
+    loaded = {_name(tool) for message in messages for tool in message.additional_kwargs.get("tools") or ()}
+    return [tool for tool in tools if _name(tool) not in loaded] if loaded else list(tools)
+
+
+def _name(tool: object) -> object:
+    function = tool.get("function") if isinstance(tool, Mapping) else None
+    return function.get("name") if isinstance(function, Mapping) else tool  # what is no definition equals no name
+
+
+def _as_wire(tool: object) -> WireTool:
+    if isinstance(tool, BaseTool):
+        return _wire_tool(tool)
+    if isinstance(tool, dict):
+        return tool
+    if isinstance(tool, Mapping):
+        return dict(tool)
+    raise KimiInputError(
+        "tools",
+        tool,
+        "a tool is one of LlamaIndex's, or a definition as a dict",
+        "wrap a function with FunctionTool.from_defaults(function)" if callable(tool) else "pass FunctionTool objects",
+    )
 
 
 def _wire_tool(tool: BaseTool) -> WireTool:
@@ -54,12 +83,21 @@ def _wire_tool(tool: BaseTool) -> WireTool:
     else:
         made = _defined(metadata)
         _made[tool] = (signature, made)
-    wire_name = made["function"]["name"]
-    if wire_name != metadata.name:
-        _own_names[wire_name] = metadata.get_name()
+    own, sent = metadata.name or "", made["function"]["name"]
+    if sent != own:
+        _own_names[sent] = own
     elif _own_names:
-        _own_names.pop(wire_name, None)
+        _own_names.pop(sent, None)
     return made
+
+
+def wire_name(name: str) -> str:
+    """`name` of a tool in letters that the platform takes, as core replaces the others ("fs.read" is "fs_read").
+
+    Unchanged where that leaves no legal name ("查询"), so that the error which then comes names the user's own.
+    """
+    made = re.sub(r"[^A-Za-z0-9_-]", "_", name)
+    return made if made[:1].isalpha() else name
 
 
 def _defined(metadata: ToolMetadata) -> WireTool:
@@ -71,7 +109,7 @@ def _defined(metadata: ToolMetadata) -> WireTool:
     """
     # The length that core would check is OpenAI's; Kimi documents none.
     made = metadata.to_openai_tool(skip_length_check=True)
-    made["function"]["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", made["function"]["name"])  # old cores do not
+    made["function"]["name"] = wire_name(metadata.name or "")  # old cores pass any name on
     if metadata.fn_schema is not None:
         own = metadata.fn_schema.model_json_schema()
         if own.keys() - _COPIED or own.get("type") != "object":
@@ -132,15 +170,23 @@ def _arguments(block: ToolCallBlock, reason: str | None) -> dict[str, Any]:
 
 
 def _warn_unreadable(block: ToolCallBlock, reason: str) -> None:
-    cause = (
-        "the token budget ended within them: raise max_tokens (16,000 or more is advised for thinking models)"
-        if reason == "length"
-        else "they are not JSON"
-    )
     warn_once(
         ("unreadable_arguments", str(block.tool_call_id)),
-        f"the arguments of the call of {block.tool_name!r} cannot be read, so the tool gets none; {cause}",
+        unreadable_arguments(block.tool_name, reason, "the tool gets none"),
     )
+
+
+def no_call_text(response: ChatResponse, model: str) -> str:
+    """What happened where a tool call was expected and none came, and what to do."""
+    reason = finish_reason(response)
+    ended = f" (finish_reason {reason!r})" if reason else ""
+    remedy = (
+        "Raise max_tokens, which thinking is part of: 16,000 or more is advised"
+        if reason == "length"
+        else "Ask for the call in the prompt, or demand it with tool_required=True"
+    )
+    text = (response.message.content or "")[:200]
+    return f"Expected at least one tool call, but {model} answered with the text {text!r}{ended}. {remedy}"
 
 
 def keep_first_call(response: ChatResponse) -> ChatResponse:

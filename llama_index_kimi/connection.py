@@ -18,7 +18,16 @@ from kimi_api.client import KimiClient
 logger = logging.getLogger(__name__)
 
 _CONNECTION = frozenset(
-    ["api_key", "base_url", "timeout", "max_retries", "default_headers", "http_client", "async_http_client"]
+    [
+        "api_key",
+        "base_url",
+        "timeout",
+        "max_retries",
+        "account_limits",
+        "default_headers",
+        "http_client",
+        "async_http_client",
+    ]
 )
 _CLIENTS = ("http_client", "async_http_client")
 _SHARED = (*_CLIENTS, "callback_manager", "rate_limiter")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any, Literal, cast
+from dataclasses import replace
+from typing import Annotated, Any, Literal, cast
 
 from llama_index.core.base.llms.generic_utils import (
     achat_to_completion_decorator,
@@ -25,7 +26,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr
 
 from kimi_api import chat
 from kimi_api._media_rules import INLINE_BYTES
@@ -34,11 +35,11 @@ from kimi_api.credentials import resolve_base_url
 from kimi_api.options import ChatOptions
 from kimi_api.reply import Reply, ReplyBuilder
 from kimi_api.request import ChatRequest, build_request
-from llama_index_kimi.calling import keep_first_call, tool_selections, wire_tools
+from llama_index_kimi.calling import keep_first_call, no_call_text, not_loaded, tool_selections, wire_name, wire_tools
 from llama_index_kimi.from_reply import to_response
-from llama_index_kimi.settings import CALL_NAMES, OPTIONS, as_options, constructor_settings
+from llama_index_kimi.settings import CALL_NAMES, OPTIONS, as_limits, as_options, constructor_settings
 from llama_index_kimi.streaming import Accumulator
-from llama_index_kimi.structured import StructuredPrediction
+from llama_index_kimi.structured import PARSED, StructuredPrediction
 from llama_index_kimi.to_wire import to_wire
 from llama_index_kimi.tokens import TokenCounting, tokenizer_setting
 
@@ -52,7 +53,8 @@ class Kimi(TokenCounting, StructuredPrediction):
         print(llm.complete("What is the Moon made of?"))
 
     What goes into the request may also be given per call (`llm.chat(messages, max_tokens=500)`), where it beats the
-    field; `extra_body` dicts merge. `timeout`, `max_retries`, `join_prefix` and `extra_headers` may be given there too.
+    field; `extra_body` dicts merge. `timeout`, `max_retries`, `account_limits`, `join_prefix` and `extra_headers` may
+    be given there too.
     Names from the OpenAI-like classes are understood: `api_base`, `model_name`, `additional_kwargs`, `model_kwargs`.
 
     Thinking comes back as a `ThinkingBlock` in front of the answer and is sent back with its own turn, so agents can
@@ -114,6 +116,17 @@ class Kimi(TokenCounting, StructuredPrediction):
     context_window: int | None = Field(default=None, description="Tokens; None: what the catalogue says.")
     timeout: float | None = Field(default=None, description="Seconds without a byte; None: 10 to connect, 900 to read.")
     max_retries: int = Field(default=2, description="n means n + 1 requests at most.")
+    account_limits: Annotated[
+        Any, BeforeValidator(as_limits), PlainSerializer(lambda limits: limits and limits.as_dict())
+    ] = Field(
+        default=None,
+        description="A kimi_api.AccountLimits: calls wait for their turn instead of being refused. False lifts them "
+        "for a call. Stored models leave its store out.",
+    )
+    auto_continue: int = Field(
+        default=0, description="How often an answer that used up max_tokens in its text is continued."
+    )
+    resume_streams: int = Field(default=0, description="How often a stream that breaks is taken up where it broke.")
     # Both may hold credentials of a proxy or an HTTP client that cannot be written down.
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
@@ -258,15 +271,18 @@ class Kimi(TokenCounting, StructuredPrediction):
         """The request, what concerns only its transport, and whether a prefix is joined to the answer."""
         changes = dict(kwargs)
         join = bool(changes.pop("join_prefix", self.join_prefix))
+        parsed = bool(changes.pop(PARSED, False))
         call = {
             ("headers" if name == "extra_headers" else name): changes.pop(name)
             for name in CALL_NAMES
             if name in changes
         }
         if changes.get("tools"):
-            changes["tools"] = wire_tools(changes["tools"])
+            changes["tools"] = not_loaded(wire_tools(changes["tools"]), messages)
         elif "tools" in changes:
             changes["tools"] = ()
+        if isinstance(changes.get("tool_choice"), str):
+            changes["tool_choice"] = wire_name(changes["tool_choice"])
         options = self._options(changes)
         speech = options.speech
         wire = to_wire(
@@ -274,7 +290,7 @@ class Kimi(TokenCounting, StructuredPrediction):
             reasoning_field=speech.reasoning_field,
             any_url=not speech.platform_rules or options.unsupported == "send" or options.fetch_media,
         )
-        return build_request(options, wire, stream=stream), call, join
+        return replace(build_request(options, wire, stream=stream), parsed=parsed), call, join
 
     def _options(self, changes: Mapping[str, Any]) -> ChatOptions:
         options = ChatOptions(**{name: getattr(self, name) for name in _OPTION_FIELDS})
@@ -335,7 +351,7 @@ class Kimi(TokenCounting, StructuredPrediction):
         """
         selections = tool_selections(response)
         if not selections and error_on_no_tool_call:
-            raise ValueError(f"Expected at least one tool call, but {self.model} answered with text: {response}")
+            raise ValueError(no_call_text(response, self.model))
         return selections
 
 

@@ -10,7 +10,7 @@ from kimi_api.options import ALIASES, PASSED_ON, ChatOptions, by_field, merged
 
 OPTIONS = frozenset(field.name for field in fields(ChatOptions))
 
-CALL_NAMES = frozenset({"timeout", "max_retries", "extra_headers"})
+CALL_NAMES = frozenset({"timeout", "max_retries", "extra_headers", "account_limits"})
 """Per-call arguments that concern the HTTP request rather than its body."""
 
 _FIELD_ALIASES: Mapping[str, str] = {
@@ -30,7 +30,19 @@ def constructor_settings(given: Mapping[str, Any], known: Collection[str]) -> di
     Raises:
         KimiInputError: a name that is neither a field nor an alias, with the nearest one; or two names for one field.
     """
-    return by_field(given, known, _FIELD_ALIASES, merging="additional_kwargs")
+    found = by_field(given, known, _FIELD_ALIASES, merging="additional_kwargs")
+    if found.get("account_limits") is not None:
+        found["account_limits"] = as_limits(found["account_limits"])
+    return found
+
+
+def as_limits(value: Any) -> Any:
+    """The account's limits, also from the dict that a stored model holds."""
+    if value is None:
+        return None
+    from kimi_api.limits import AccountLimits  # which few programs need
+
+    return AccountLimits.of(value)
 
 
 def as_options(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Generator, Mapping
 from functools import lru_cache
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from llama_index.core.base.llms.generic_utils import (
     astream_chat_to_completion_decorator,
@@ -45,9 +45,15 @@ from llama_index_kimi.from_reply import finish_reason
 
 dispatcher = get_dispatcher(__name__)
 
+PARSED = "parsed"
+"""The argument of a call whose answer is read here: that the budget was too small is then said by the error alone."""
+
 
 class StructuredPrediction(Connected):
     """The part of `Kimi` that answers with pydantic objects."""
+
+    if TYPE_CHECKING:
+        additional_kwargs: dict[str, Any]
 
     def structured_predict(
         self,
@@ -109,13 +115,13 @@ class StructuredPrediction(Connected):
         """
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
-            asked = llm._demanding(llm_kwargs)
-            yield from FunctionCallingLLM.stream_structured_predict(llm, output_cls, filled, asked)  # type: ignore[arg-type]
+            yield from FunctionCallingLLM.stream_structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
             return
         dispatcher.event(_started(output_cls, prompt, prompt_args))
         response: ChatResponse | None = None
+        reader = PartialReader(output_cls)
         for response in self.stream_chat(self._filled(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs)):
-            partial = read_partial(output_cls, response)
+            partial = reader.read(response)
             if partial is not None:
                 dispatcher.event(LLMStructuredPredictInProgressEvent(output=partial))
                 yield partial
@@ -133,15 +139,15 @@ class StructuredPrediction(Connected):
         """The asynchronous twin of `stream_structured_predict`: `async for x in await llm.astream_structured...`."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
-            asked = llm._demanding(llm_kwargs)
-            return await FunctionCallingLLM.astream_structured_predict(llm, output_cls, filled, asked)  # type: ignore[arg-type]
+            return await FunctionCallingLLM.astream_structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
 
         async def objects() -> AsyncGenerator[Any, None]:
             dispatcher.event(_started(output_cls, prompt, prompt_args))
             response: ChatResponse | None = None
+            reader = PartialReader(output_cls)
             messages, arguments = self._filled(prompt, prompt_args), call_arguments(output_cls, llm_kwargs)
             async for response in await self.astream_chat(messages, **arguments):
-                partial = read_partial(output_cls, response)
+                partial = reader.read(response)
                 if partial is not None:
                     dispatcher.event(LLMStructuredPredictInProgressEvent(output=partial))
                     yield partial
@@ -178,15 +184,15 @@ class StructuredPrediction(Connected):
             )
         if mode == PydanticProgramMode.OPENAI:  # core's own program for it is an extra package for OpenAI's class
             mode = PydanticProgramMode.FUNCTION
-        bare = self.model_copy(update={"system_prompt": None, "pydantic_program_mode": mode})
+        changes: dict[str, Any] = {"system_prompt": None, "pydantic_program_mode": mode}
+        if (
+            mode == PydanticProgramMode.FUNCTION
+        ):  # core demands the tool of a whole answer, and of a stream only offers it
+            changes["additional_kwargs"] = {**self.additional_kwargs, "tool_choice": "required"}
+        bare = self.model_copy(update=changes)
         bare._client = self._connect()
         template = prompt.model_copy(update={"output_parser": None})
         return bare, ChatPromptTemplate(self._filled(template, prompt_args))
-
-    def _demanding(self, llm_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
-        """`llm_kwargs` for a streamed program: core demands the tool of a whole answer only."""
-        by_tool = self.pydantic_program_mode == PydanticProgramMode.FUNCTION
-        return {**({"tool_choice": "required"} if by_tool else {}), **(llm_kwargs or {})}
 
 
 class StructuredKimi(StructuredLLM):
@@ -207,11 +213,19 @@ class StructuredKimi(StructuredLLM):
 
 def call_arguments(output_cls: type[BaseModel], llm_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
     """The arguments of `chat` that make the model answer with an `output_cls`; the caller's own come on top."""
-    return {"response_format": response_format(output_cls), **(llm_kwargs or {})}
+    return {"response_format": response_format(output_cls), PARSED: True, **(llm_kwargs or {})}
 
 
 def response_format(output_cls: type[BaseModel]) -> dict[str, Any]:
-    """The `response_format` for `output_cls`."""
+    """The `response_format` for `output_cls`.
+
+    Raises:
+        KimiInputError: it is no pydantic model class.
+    """
+    if not (isinstance(output_cls, type) and issubclass(output_cls, BaseModel)):
+        raise KimiInputError(
+            "output_cls", output_cls, "it is a pydantic model class", "pass a subclass of pydantic.BaseModel"
+        )
     name = re.sub(r"[^A-Za-z0-9_-]", "_", output_cls.__name__)[:64]
     return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": _schema(output_cls)}}
 
@@ -252,19 +266,36 @@ def read_answer(output_cls: type[BaseModel], response: ChatResponse | None) -> A
         ) from error
 
 
-def read_partial(output_cls: type[BaseModel], response: ChatResponse) -> BaseModel | None:
-    """The object as far as it has come, or None when this response brought nothing to it."""
-    if not response.delta:
-        return None
-    try:
-        value = from_json(response.message.content or "", allow_partial="trailing-strings")
-    except ValueError:
-        return None
-    value = _unwrapped(output_cls, value)
-    try:
-        return output_cls.model_validate(value)
-    except ValidationError:
-        return _flexible(output_cls).model_validate(value) if isinstance(value, dict) else None
+class PartialReader:
+    """The object as far as it has come, again and again while the answer grows.
+
+    Each reading costs as much as there is text, so a reading after every piece would cost the square of the length.
+    A new one is made when the text has grown by a 256th: after every piece at first, and every 32 characters at 8,000,
+    which is still many times a second.
+    """
+
+    def __init__(self, output_cls: type[BaseModel]) -> None:
+        self._output_cls = output_cls
+        self._length = 0
+        self._next = 0
+
+    def read(self, response: ChatResponse) -> BaseModel | None:
+        """The object in `response`, or None when it is not time yet, or what has come is none."""
+        if not response.delta:
+            return None
+        self._length += len(response.delta)
+        if self._length < self._next:
+            return None
+        self._next = self._length + (self._length >> 8)
+        try:
+            value = from_json(response.message.content or "", allow_partial="trailing-strings")
+        except ValueError:
+            return None
+        value = _unwrapped(self._output_cls, value)
+        try:
+            return self._output_cls.model_validate(value)
+        except ValidationError:
+            return _flexible(self._output_cls).model_validate(value) if isinstance(value, dict) else None
 
 
 @lru_cache(maxsize=256)

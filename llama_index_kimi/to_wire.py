@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 FIELD_KEY = "reasoning_field"
 """Where a `ThinkingBlock` notes that its text came under another name than `reasoning_content`."""
 
+NOT_KEPT = "The tool was run, but its result was not kept: the result of another tool was given as the answer."
+"""What stands for the results that core drops beside a `return_direct` tool's."""
+
 _ROLES: Mapping[MessageRole, str] = {
     MessageRole.SYSTEM: "system",
     MessageRole.DEVELOPER: "system",  # the platform has no developer role
@@ -54,9 +57,12 @@ def to_wire(
 ) -> list[WireMessage]:
     """`messages` in the platform's form.
 
-    A result behind an assistant turn that called nothing goes out as the user's: core's `CodeActAgent` keeps only the
-    text of a turn in which it called `handoff`, and the result that it keeps would be refused ("tool_call_id is not
-    found"). With the results of its code it does the same itself.
+    Two habits of core's agents are mended, which the platform would refuse:
+
+    * `CodeActAgent` keeps only the text of a turn in which it called `handoff`, and the result as well. A result behind
+      a turn that called nothing goes out as the user's, which is what it does itself with the results of its code.
+    * `FunctionAgent` drops the results of the other calls of a turn in which a `return_direct` tool was called. The
+      answer that it puts in their place has a `tool_call_id`; in front of it these calls are answered with a note.
 
     Args:
         messages: read, never changed.
@@ -68,10 +74,17 @@ def to_wire(
     """
     wire: list[WireMessage] = []
     before: WireMessage = {}
+    unanswered: dict[str, None] = {}  # ids of the last assistant turn's calls
     for message in messages:
         now = wire_message(message, reasoning_field, any_url=any_url)
-        if now["role"] == "tool" and before.get("role") == "assistant" and not before.get("tool_calls"):
-            now = {"role": "user", "content": now["content"]}
+        if now["role"] == "tool":
+            unanswered.pop(now["tool_call_id"], None)
+            if before.get("role") == "assistant" and not before.get("tool_calls"):
+                now = {"role": "user", "content": now["content"]}
+        elif now["role"] == "assistant":
+            if message.additional_kwargs.get("tool_call_id"):
+                wire += [{"role": "tool", "tool_call_id": left, "content": NOT_KEPT} for left in unanswered]
+            unanswered = {call["id"]: None for call in now.get("tool_calls", ())}
         wire.append(now)
         before = now
     return wire

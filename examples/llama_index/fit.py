@@ -17,7 +17,7 @@ from llama_index.core.tools import FunctionTool
 from examples.connection import connection
 from examples.console import ANSWER, line, say
 from examples.tools import convert_currency
-from llama_index_kimi import Kimi
+from llama_index_kimi import Kimi, dynamic_tools_message, partial_message
 
 RULES = ChatMessage(role="system", content="You are the clerk of a mountain hut. Be brief and friendly. " * 60)
 
@@ -41,13 +41,11 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
 
     # Partial Mode: the answer goes on from a beginning, and comes back joined to it.
     order = ChatMessage('Beds: 4. Night: Friday. Give me an object with the keys "beds" and "night".')
-    begun = ChatMessage(role="assistant", content="{", additional_kwargs={"partial": True})
-    gave["joined"] = json.loads(llm.chat([order, begun], join_prefix=True).message.content or "")
+    gave["joined"] = json.loads(llm.chat([order, partial_message("{")], join_prefix=True).message.content or "")
     line("joined", str(gave["joined"]), ANSWER)
 
     # A tool that joins in: what was said before stays as it was, and so does its cache.
-    tool = FunctionTool.from_defaults(convert_currency).metadata.to_openai_tool()
-    joins = ChatMessage(role="system", additional_kwargs={"tools": [tool]})
+    joins = dynamic_tools_message([FunctionTool.from_defaults(convert_currency)])
     answer = llm.chat([RULES, joins, ChatMessage("How much is 90 EUR in SEK?")])
     gave["called"] = llm.get_tool_calls_from_response(answer)[0].tool_kwargs
     line("the new tool", str(gave["called"]), ANSWER)

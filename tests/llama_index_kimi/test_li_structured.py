@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from llama_index.core.agent.workflow import FunctionAgent
@@ -15,11 +15,13 @@ from llama_index.core.output_parsers import PydanticOutputParser
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, Field, RootModel
+from pydantic_core import from_json
 
 from kimi_api._warn import KimiWarning
-from kimi_api.errors import KimiReplyError
+from kimi_api.errors import KimiInputError, KimiReplyError, KimiToolChoiceError
 from kimi_emulator import Emulator, Reply, ToolCall
-from llama_index_kimi import Kimi
+from llama_index_kimi import Kimi, structured
+from llama_index_kimi.structured import response_format
 
 
 class Song(BaseModel):
@@ -45,7 +47,7 @@ PROMPT = PromptTemplate("An album about {topic}")
 HOWS = ("plain", "async", "streamed", "async streamed")
 
 
-async def predict(llm: Kimi, how: str, cls: type[BaseModel] = Album, **given: Any) -> Any:
+async def predict(llm: Kimi, how: str, cls: Any = Album, **given: Any) -> Any:
     if how == "plain":
         return llm.structured_predict(cls, PROMPT, topic="moons", **given)
     if how == "async":
@@ -86,10 +88,18 @@ async def test_a_truncated_answer_says_how_to_raise_the_budget(kimi: Emulator, l
         await predict(llm, how)
 
 
-async def test_an_answer_that_thinking_ate_says_so_too(kimi: Emulator, llm: Kimi) -> None:
+@pytest.mark.parametrize("how", HOWS)
+async def test_an_answer_that_thinking_ate_says_so_once(kimi: Emulator, llm: Kimi, how: str) -> None:
+    """By the error; a warning of the same words beside it, as a plain chat gives, would fail this test."""
     kimi.script(Reply(content="", reasoning="long", finish_reason="length"))
-    with pytest.warns(KimiWarning, match="Raise max_tokens"), pytest.raises(KimiReplyError, match="Raise max_tokens"):
-        await predict(llm, "plain")
+    with pytest.raises(KimiReplyError, match="Raise max_tokens"):
+        await predict(llm, how)
+
+
+def test_an_answer_that_thinking_ate_is_warned_of_where_the_caller_reads_it(kimi: Emulator, llm: Kimi) -> None:
+    kimi.script(Reply(content="", reasoning="long", finish_reason="length"))
+    with pytest.warns(KimiWarning, match="Raise max_tokens"):
+        llm.chat([ChatMessage("x")], response_format=response_format(Album))
 
 
 async def test_an_empty_and_an_unfitting_answer_raise(kimi: Emulator, llm: Kimi) -> None:
@@ -114,6 +124,51 @@ def test_streamed_objects_grow_and_show_unfinished_strings(kimi: Emulator, llm: 
     assert {"title": "O"} in songs
     assert {"title": "One", "seconds": 6} not in songs  # a number counts once its end is seen
     assert objects[-1] == Album.model_validate(ALBUM)
+
+
+@pytest.mark.parametrize("how", HOWS)
+async def test_what_is_no_pydantic_class_is_refused(kimi: Emulator, llm: Kimi, how: str) -> None:
+    for cls in (dict, Album(name="x", songs=[])):
+        with pytest.raises(KimiInputError, match=r"output_cls: got .*, but it is a pydantic model class"):
+            await predict(llm, how, cls)
+    assert kimi.chats == []
+
+
+class Choice(BaseModel):
+    colour: Literal["red", "green"]
+    names: list[Literal["Ada", "Bo"]]
+
+
+def test_streamed_objects_of_unfinished_words_do_not_fail(kimi: Emulator, llm: Kimi) -> None:
+    text = '{"colour": "green", "names": ["Ada", "Bo"]}'
+    kimi.script(Reply(content=text, pieces=[{"content": letter} for letter in text]))
+    objects = list(llm.stream_structured_predict(Choice, PROMPT, topic="moons"))
+    assert objects[-1] == Choice(colour="green", names=["Ada", "Bo"])
+    assert any(o.colour == "gre" for o in objects)
+
+
+@pytest.mark.parametrize("how", ["streamed", "async streamed"])
+async def test_streamed_objects_cost_the_same_per_piece_however_long(
+    kimi: Emulator, llm: Kimi, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Counted in characters read: with a reading for each piece, eight times the length would cost 64 times as much."""
+    read = []
+
+    def counting(text: str, **how: Any) -> Any:
+        read.append(len(text))
+        return from_json(text, **how)
+
+    monkeypatch.setattr(structured, "from_json", counting)
+    costs = []
+    for songs in (100, 800):
+        text = json.dumps({"name": "x", "songs": [{"title": f"Song {n}", "seconds": 60} for n in range(songs)]})
+        kimi.script(Reply(content=text, pieces=[{"content": text[at : at + 8]} for at in range(0, len(text), 8)]))
+        read.clear()
+        album = await predict(llm, how)
+        assert len(album.songs) == songs
+        costs.append(sum(read))
+        assert len(read) > 200  # it still streams
+    assert costs[1] < 12 * costs[0]
 
 
 async def test_as_structured_llm_works_in_every_way_core_offers(kimi: Emulator, llm: Kimi) -> None:
@@ -153,6 +208,19 @@ def test_function_mode_goes_through_a_tool_as_the_model_takes_it(
         album = llm.structured_predict(Album, PROMPT, topic="moons")
     assert album == Album.model_validate(ALBUM)
     assert "response_format" not in kimi.chats[0]
+
+
+@pytest.mark.parametrize("how", HOWS)
+async def test_function_mode_demands_the_tool_streamed_or_not(
+    kimi: Emulator, make: Callable[..., Kimi], how: str
+) -> None:
+    llm = make(pydantic_program_mode=PydanticProgramMode.FUNCTION)
+    kimi.script(Reply(tool_calls=[ToolCall("Album", ALBUM)]), *[Reply(content="No.")] * 2)
+    assert await predict(llm, how) == Album.model_validate(ALBUM)
+    assert kimi.chats[0]["tool_choice"] == "required"
+    with pytest.raises(KimiToolChoiceError, match="a call of 'Album' was demanded"):
+        await predict(llm, how)
+    assert llm.additional_kwargs == {}
 
 
 async def test_text_mode_goes_core_s_way(kimi: Emulator, make: Callable[..., Kimi]) -> None:

@@ -19,7 +19,7 @@ from kimi_api._warn import KimiWarning
 from kimi_api.errors import KimiToolChoiceError
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi, KimiChatMemoryBuffer
-from llama_index_kimi.to_wire import wire_message
+from llama_index_kimi.to_wire import NOT_KEPT, wire_message
 
 # On old cores FunctionAgent asks for parallel calls only when it streams.
 PLAIN_AGENTS_CALL_IN_PARALLEL = "allow_parallel_tool_calls" in str(FunctionAgent._get_response.__code__.co_consts)
@@ -207,6 +207,29 @@ async def test_tool_loop_goes_on_after_a_tool_answered_directly(kimi: Emulator, 
     assert str(await agent.run("Rome?", memory=memory)) == weather("Rome")
     assert str(await agent.run("Thanks!", memory=memory)) == "Gladly."
     assert kimi.chats[-1]["messages"][1]["reasoning_content"] == "Ask it."
+
+
+@pytest.mark.parametrize("streaming", [True, False], ids=["streamed", "plain"])
+@pytest.mark.parametrize("first", [True, False], ids=["direct first", "direct last"])
+async def test_tool_loop_goes_on_after_one_of_two_tools_answered_directly(
+    kimi: Emulator, llm: Kimi, memory: Memory, streaming: bool, first: bool
+) -> None:
+    """Core keeps no result behind that of a `return_direct` tool, and the platform wants one for each call."""
+    if not (streaming or PLAIN_AGENTS_CALL_IN_PARALLEL):
+        pytest.skip("this core keeps one call")
+    both = [ToolCall("weather", {"city": "Rome"}), ToolCall("clock", {"zone": "CET"})]
+    kimi.script(Reply(reasoning="Ask.", tool_calls=both if first else both[::-1]), Reply(content="Gladly."))
+    tools = [FunctionTool.from_defaults(weather, return_direct=True), FunctionTool.from_defaults(clock)]
+    agent = FunctionAgent(tools=tools, llm=llm, streaming=streaming)
+    assert str(await agent.run("Rome?", memory=memory)) == weather("Rome")
+    assert str(await agent.run("Thanks!", memory=memory)) == "Gladly."
+    _, turn, *results, direct, _ = kimi.chats[-1]["messages"]
+    assert {call["id"] for call in turn["tool_calls"]} == {result["tool_call_id"] for result in results}
+    assert [result["content"] for result in results] == (
+        [weather("Rome"), NOT_KEPT] if first else [clock("CET"), weather("Rome")]
+    )
+    assert direct == {"role": "assistant", "content": weather("Rome")}
+    assert kimi.report == kimi.refusals == []
 
 
 def test_tool_loop_of_built_in_search_echoes_the_arguments_byte_for_byte(kimi: Emulator, llm: Kimi) -> None:

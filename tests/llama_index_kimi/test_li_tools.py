@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import FunctionTool
 
 from kimi_api._warn import KimiWarning
+from kimi_api.errors import KimiInputError
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi
 from llama_index_kimi.calling import wire_tools
@@ -114,6 +116,30 @@ async def test_a_tool_whose_name_cannot_go_over_the_wire_is_called_by_its_own(ki
     assert call.tool_name == "archive_search"
 
 
+def test_what_is_no_tool_is_refused_with_what_to_do(kimi: Emulator, llm: Kimi) -> None:
+    with pytest.raises(KimiInputError, match=r"wrap a function with FunctionTool\.from_defaults"):
+        llm.chat_with_tools([search], "Search")  # type: ignore[list-item]
+    with pytest.raises(KimiInputError, match="tools: got 'search', but a tool is"):
+        llm.chat([ChatMessage("Search")], tools=["search"])
+    assert kimi.chats == []
+
+
+async def test_a_tool_whose_name_cannot_go_over_the_wire_can_be_demanded_by_its_own(kimi: Emulator, llm: Kimi) -> None:
+    dotted = FunctionTool.from_defaults(search, name="archive.search")
+    kimi.script(Reply(tool_calls=[ToolCall("archive_search", {"query": "x"})]), Reply(content="Found."))
+    agent = FunctionAgent(tools=[dotted, DELETE], llm=llm, initial_tool_choice="archive.search")
+    assert str(await agent.run("Search")) == "Found."
+    assert kimi.chats[0]["tool_choice"] == "required"
+    assert [tool["function"]["name"] for tool in kimi.chats[0]["tools"]] == ["archive_search"]
+
+
+@pytest.mark.parametrize("name", ["查询", "1st.search", "_hidden", "x" * 65])
+def test_a_name_that_no_letters_can_replace_is_refused_by_the_users_own(kimi: Emulator, llm: Kimi, name: str) -> None:
+    with pytest.raises(KimiInputError, match=re.escape(f"tools[0].function.name: got {name!r}, but a name starts")):
+        llm.chat_with_tools([FunctionTool.from_defaults(search, name=name)], "Search")
+    assert kimi.chats == []
+
+
 # ------------------------------------------------------------------------------------------------- choices per model
 
 
@@ -209,6 +235,20 @@ def test_no_call_is_an_error_only_when_asked_for(llm: Kimi) -> None:
     with pytest.raises(ValueError, match="at least one tool call"):
         llm.get_tool_calls_from_response(response)
     assert llm.get_tool_calls_from_response(response, error_on_no_tool_call=False) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"), [("stop", "tool_required=True"), ("length", "Raise max_tokens"), (None, "tool_required=True")]
+)
+def test_a_missing_call_says_what_came_and_what_to_do(llm: Kimi, reason: str | None, remedy: str) -> None:
+    message = ChatMessage(role="assistant", content="No. " * 900)
+    response = ChatResponse(message=message, raw={"choices": [{"finish_reason": reason}]})
+    with pytest.raises(ValueError, match=r"kimi-k3 answered with the text 'No\. No\. ") as caught:
+        llm.get_tool_calls_from_response(response)
+    said = str(caught.value)
+    assert remedy in said
+    assert len(said) < 500
+    assert (f"finish_reason {reason!r}" in said) == (reason is not None)
 
 
 def test_selections_are_read_from_additional_kwargs_too(llm: Kimi) -> None:
