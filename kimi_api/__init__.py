@@ -11,12 +11,14 @@ from kimi_api._warn import KimiWarning
 from kimi_api.catalog import MODELS, ModelSpec, Price, get_model_spec
 from kimi_api.client import KimiClient
 from kimi_api.errors import (
+    KimiBatchError,
     KimiError,
     KimiFileError,
     KimiFormulaError,
     KimiIncompleteReplyError,
     KimiInputError,
     KimiKeyError,
+    KimiLimitError,
     KimiReplyError,
     KimiToolChoiceError,
 )
@@ -42,15 +44,18 @@ if TYPE_CHECKING:
         KimiStatusError,
         KimiTimeoutError,
     )
+    from kimi_api.limits import AccountLimits
     from kimi_api.mfjs import normalize_schema
     from kimi_api.tokenizer import KimiTokenizer
 
 __all__ = [
     "MODELS",
+    "AccountLimits",
     "ChatOptions",
     "KimiAPIError",
     "KimiAuthenticationError",
     "KimiBadRequestError",
+    "KimiBatchError",
     "KimiClient",
     "KimiConnectionError",
     "KimiContentFilterError",
@@ -61,6 +66,7 @@ __all__ = [
     "KimiIncompleteReplyError",
     "KimiInputError",
     "KimiKeyError",
+    "KimiLimitError",
     "KimiNotFoundError",
     "KimiOverloadedError",
     "KimiPermissionError",
@@ -95,6 +101,10 @@ def __getattr__(name: str) -> Any:
         from kimi_api import tokenizer
 
         return tokenizer.KimiTokenizer
+    if name == "AccountLimits":
+        from kimi_api import limits
+
+        return limits.AccountLimits
     if name in __all__:
         from kimi_api import errors
 

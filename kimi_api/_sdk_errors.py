@@ -136,6 +136,7 @@ _OVERFLOW_WORDS = re.compile(
 # A day's token budget (TPD) does not come back within a retry, nor does a file become readable:
 # "extract task failed: failed" comes as HTTP 500 with an empty type.
 _FINAL_WORDS = re.compile(r"\bTPD\b|extract task failed")
+_LOST_FILE = re.compile(r"\bfile \S+ (was )?not found", re.IGNORECASE)
 _ACCOUNT_IDS = re.compile(r"\b(org|ak|proj|cak|sk)-[A-Za-z0-9*_-]{4,}")
 _BY_TYPE: dict[str, type[KimiStatusError]] = {
     "content_filter": KimiContentFilterError,
@@ -206,6 +207,25 @@ def from_body(body: object, response: Any, request: Any, asked: Asked, types: Er
     return _filled(made, cls, kind, response, asked, message)
 
 
+def from_line(
+    status: int, body: object, asked: Asked, types: ErrorTypes | None = None, request_id: str | None = None
+) -> KimiStatusError:
+    """The error of one request of a batch: the class that the same status and body mean for a live call.
+
+    It has no HTTP response: the answer came as a line of a file.
+    """
+    kind, message = _error_object(body)
+    cls = _class_for(status, kind, message)
+    named = _named(cls, types)
+    made = named.__new__(named)
+    openai.APIError.__init__(made, _text(cls, status, kind, message, asked), None, body=body)  # type: ignore[arg-type]
+    made.response = None  # type: ignore[assignment]
+    made.status_code = status
+    made = _filled(made, cls, kind, None, asked, message)
+    made.request_id = request_id or None
+    return made
+
+
 def is_error_body(body: object) -> bool:
     """Whether a decoded JSON body is an error object, whatever its HTTP status."""
     return isinstance(body, dict) and bool(body.get("error")) and "choices" not in body
@@ -235,7 +255,7 @@ def _connection_error(
     cls: type[KimiConnectionError], error: BaseException, asked: Asked, types: ErrorTypes | None, response: Any
 ) -> KimiAPIError:
     cause = error.__cause__ or error
-    detail = str(cause) or type(cause).__name__
+    detail = (str(cause) or type(cause).__name__).rstrip(".")
     unsent = isinstance(cause, unsent_errors())  # no connection was had, so the platform knows nothing of it
     hint = (
         "the model may still be working: stream long calls, or raise timeout (the gateway itself waits 900 s)"
@@ -317,7 +337,7 @@ def _error_object(body: object) -> tuple[str | None, str]:
 
 
 def _text(cls: type[KimiStatusError], status: int | None, kind: str | None, message: str, asked: Asked) -> str:
-    said = _ACCOUNT_IDS.sub(r"\1-***", message) or "no message"
+    said = _ACCOUNT_IDS.sub(r"\1-***", message).rstrip(" .") or "no message"
     where = "Kimi answered 200, but with an error" if status is None else f"Kimi answered {status}"
     return f"{where}{f' {kind}' if kind else ''}: {said}. What to do: {_hint(cls, kind, message, asked)}."
 
@@ -330,6 +350,8 @@ def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Ask
         )
     if cls is KimiNotFoundError and "model" in message:
         return _model_hint(asked.model)
+    if cls is KimiNotFoundError and "endpoint" in message:
+        return f"base_url is {asked.base_url}: it ends in /v1 on Moonshot's hosts, and names no path behind it"
     if cls is KimiNotFoundError:
         return f"check the id and base_url ({asked.base_url})"
     if cls is KimiQuotaError:
@@ -357,6 +379,10 @@ def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Ask
         return "a request has at most 100 MB: upload images and videos, and refer to them as ms://<file id>"
     if "reasoning_content is missing" in message:
         return "send each assistant turn back as it came, with its reasoning_content"
+    if message.startswith("Request Timeout"):  # 408, mostly a gateway's
+        return "try again: nothing was done; raise max_retries to wait longer by itself"
+    if _LOST_FILE.search(message):
+        return "upload the image or video again: it was deleted, or belongs to another account"
     if kind == "invalid_request_error" or cls is KimiBadRequestError:
         return "change the request as the message says; see https://platform.kimi.ai/docs/api/errors"
     return "see https://platform.kimi.ai/docs/api/errors"

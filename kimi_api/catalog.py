@@ -124,14 +124,13 @@ class ModelSpec:
         """USD for one call: uncached input, cached input, cache writes (at the 5-minute rate), and output.
 
         Thinking is part of the output tokens. The fee of built-in web search is not included. None without a price.
+        By what it is made up of: `kimi_api.costs.cost`.
         """
-        price = self.price
-        if price is None:
+        if self.price is None:
             return None
-        written = usage.cache_write_tokens if price.write_5m is not None else 0
-        plain = max(usage.prompt_tokens - usage.cached_tokens - written, 0)
-        total = plain * price.input + usage.cached_tokens * price.cached + usage.completion_tokens * price.output
-        return (total + written * (price.write_5m or 0.0)) / 1_000_000
+        from kimi_api.costs import priced
+
+        return priced(usage, self.price).total
 
 
 def utc_today() -> datetime.date:
@@ -345,6 +344,12 @@ def _look_up(model: str) -> ModelSpec:
     if found is not None:
         return found
     return replace(_K3_1, id=model, price=None, released=None, known=False)
+
+
+def listed_price(model: str) -> Price | None:
+    """The platform's price of `model`; None for ids that it does not serve under just this name. Warns of nothing."""
+    spec = _installed.get(model.lower()) or MODELS.get(model.lower())
+    return spec.price if spec else None
 
 
 def get_model_spec(model: str) -> ModelSpec:

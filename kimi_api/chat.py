@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 from kimi_api import errors
+from kimi_api._continue import Going, Whole
 from kimi_api._warn import warn
 from kimi_api.client import KimiClient
-from kimi_api.errors import KimiReplyError, KimiToolChoiceError
+from kimi_api.errors import KimiError, KimiReplyError, KimiToolChoiceError
 from kimi_api.messages import FILLER
 from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, parse_reply
 from kimi_api.request import CHAT_PATH, ChatRequest
@@ -21,7 +24,8 @@ _DEMAND_ANY = "Answer with a call of one of the tools, not with text."
 def complete(client: KimiClient, request: ChatRequest, **call: Any) -> Reply:
     """Send `request` and wait for the answer. `call` goes to `KimiClient.request` (headers, timeout, max_retries).
 
-    Where a forced tool had to go out as a mere offer and no call came, one more request asks for it in words.
+    Where a forced tool had to go out as a mere offer and no call came, one more request asks for it in words. An answer
+    that used up its budget is continued as `request.auto_continue` says.
 
     Raises:
         KimiToolChoiceError: a demanded tool was not called.
@@ -30,7 +34,7 @@ def complete(client: KimiClient, request: ChatRequest, **call: Any) -> Reply:
     reply = _ask(client, request, call)
     if unmet_demand(reply, request):
         reply = _counted(_ask(client, demanding(request), call), reply)
-        _insist(reply, request)
+        insist(reply, request)
     return reply
 
 
@@ -39,33 +43,64 @@ async def acomplete(client: KimiClient, request: ChatRequest, **call: Any) -> Re
     reply = await _aask(client, request, call)
     if unmet_demand(reply, request):
         reply = _counted(await _aask(client, demanding(request), call), reply)
-        _insist(reply, request)
+        insist(reply, request)
     return reply
 
 
 def _ask(client: KimiClient, request: ChatRequest, call: dict[str, Any]) -> Reply:
-    try:
-        answer = client.request("POST", CHAT_PATH, body=request.body, **call)
-    except errors.KimiBadRequestError as error:
-        request = refilled(request, error)
-        answer = client.request("POST", CHAT_PATH, body=request.body, **call)
-    return check_reply(parse_reply(answer.body, answer.headers), request)
+    request = placed(client, request)
+    reply = _answer(client, request, call)
+    if request.auto_continue and reply.finish_reason == "length":
+        whole = Whole(request, reply)
+        while (more := whole.following()) is not None:
+            try:
+                whole.add(_answer(client, more, call))
+            except KimiError as error:
+                whole.failed(error)
+    return check_reply(reply, request)
 
 
 async def _aask(client: KimiClient, request: ChatRequest, call: dict[str, Any]) -> Reply:
+    request = await aplaced(client, request)
+    reply = await _aanswer(client, request, call)
+    if request.auto_continue and reply.finish_reason == "length":
+        whole = Whole(request, reply)
+        while (more := whole.following()) is not None:
+            try:
+                whole.add(await _aanswer(client, more, call))
+            except KimiError as error:
+                whole.failed(error)
+    return check_reply(reply, request)
+
+
+def _answer(client: KimiClient, request: ChatRequest, call: dict[str, Any]) -> Reply:
+    try:
+        answer = client.request("POST", CHAT_PATH, body=request.body, **call)
+    except errors.KimiStatusError as error:
+        request = mended(client, request, error)
+        answer = client.request("POST", CHAT_PATH, body=request.body, **call)
+    return parse_reply(answer.body, answer.headers)
+
+
+async def _aanswer(client: KimiClient, request: ChatRequest, call: dict[str, Any]) -> Reply:
     try:
         answer = await client.arequest("POST", CHAT_PATH, body=request.body, **call)
-    except errors.KimiBadRequestError as error:
-        request = refilled(request, error)
+    except errors.KimiStatusError as error:
+        request = await amended(client, request, error)
         answer = await client.arequest("POST", CHAT_PATH, body=request.body, **call)
-    return check_reply(parse_reply(answer.body, answer.headers), request)
+    return parse_reply(answer.body, answer.headers)
 
 
 def stream(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Any) -> Iterator[ReplyDelta]:
     """Yield what each event adds; afterwards `settle(builder, request)` gives the whole answer.
 
-    An error after the finish_reason is not raised: the answer is whole, only its usage may be missing.
+    An error after the finish_reason is not raised: the answer is whole, only its usage may be missing. An answer that
+    used up its budget goes on as `request.auto_continue` says, and a broken stream as `request.resume_streams` does.
     """
+    request = placed(client, request)
+    if request.auto_continue or request.resume_streams:
+        yield from _going(client, request, builder, call)
+        return
     feed = builder.feed
     while True:
         events = client.stream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)
@@ -78,7 +113,7 @@ def stream(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **ca
         except errors.KimiAPIError as error:
             if builder.complete:
                 return
-            request = refilled(request, error)
+            request = mended(client, request, error)
         finally:
             events.close()  # type: ignore[attr-defined]
 
@@ -87,6 +122,12 @@ async def astream(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Any
 ) -> AsyncIterator[ReplyDelta]:
     """The asynchronous twin of `stream`."""
+    request = await aplaced(client, request)
+    if request.auto_continue or request.resume_streams:
+        async with aclosing(_agoing(client, request, builder, call)) as deltas:
+            async for delta in deltas:
+                yield delta
+        return
     feed = builder.feed
     while True:
         events = client.astream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)
@@ -99,9 +140,97 @@ async def astream(
         except errors.KimiAPIError as error:
             if builder.complete:
                 return
-            request = refilled(request, error)
+            request = await amended(client, request, error)
         finally:
             await events.aclose()  # type: ignore[attr-defined]
+
+
+def _going(
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
+) -> Generator[ReplyDelta, None, None]:
+    """The deltas of an answer that may take several streams."""
+    going = Going(request, builder)
+    while True:
+        deltas = stream(client, replace(going.request, auto_continue=0, resume_streams=0), builder, **call)
+        try:
+            for delta in deltas:
+                if (shown := going.shown(delta)) is not None:
+                    yield shown
+            if not going.goes_on():
+                return
+        except KimiError as error:
+            seconds = going.after(error)
+            if seconds is None:
+                return
+            time.sleep(seconds)
+        finally:
+            deltas.close()  # type: ignore[attr-defined]
+
+
+async def _agoing(
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
+) -> AsyncGenerator[ReplyDelta, None]:
+    """The asynchronous twin of `_going`."""
+    import asyncio
+
+    going = Going(request, builder)
+    while True:
+        deltas = astream(client, replace(going.request, auto_continue=0, resume_streams=0), builder, **call)
+        try:
+            async for delta in deltas:
+                if (shown := going.shown(delta)) is not None:
+                    yield shown
+            if not going.goes_on():
+                return
+        except KimiError as error:
+            seconds = going.after(error)
+            if seconds is None:
+                return
+            await asyncio.sleep(seconds)
+        finally:
+            await deltas.aclose()  # type: ignore[attr-defined]
+
+
+def placed(client: KimiClient, request: ChatRequest) -> ChatRequest:
+    """The request with its images and videos where they belong; see `kimi_api.media.place_media`."""
+    if request.media is None:
+        return request
+    from kimi_api.media import place_media  # with the file storage behind it, which few calls need
+
+    return place_media(client, request)
+
+
+async def aplaced(client: KimiClient, request: ChatRequest) -> ChatRequest:
+    """The asynchronous twin of `placed`."""
+    if request.media is None:
+        return request
+    from kimi_api.media import aplace_media
+
+    return await aplace_media(client, request)
+
+
+def mended(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest:
+    """The request to send once more after a complaint that can be met; raises `error` if it cannot.
+
+    Met are missing thinking (`refilled`), and an image or video that we uploaded and somebody has deleted since.
+    """
+    before = _before_placing(client, request, error)
+    # Taken for sent as it was: a second complaint about the same is raised.
+    return refilled(request, error) if before is None else replace(placed(client, before), unplaced=None)
+
+
+async def amended(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest:
+    """The asynchronous twin of `mended`."""
+    before = _before_placing(client, request, error)
+    return refilled(request, error) if before is None else replace(await aplaced(client, before), unplaced=None)
+
+
+def _before_placing(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest | None:
+    if request.unplaced is None:
+        return None
+    from kimi_api.media import forgotten
+
+    return forgotten(client, request, error)
 
 
 def settle(builder: ReplyBuilder, request: ChatRequest) -> Reply:
@@ -112,7 +241,7 @@ def settle(builder: ReplyBuilder, request: ChatRequest) -> Reply:
         KimiToolChoiceError: a demanded tool was not called.
     """
     reply = check_reply(builder.finish(), request)
-    _insist(reply, request)
+    insist(reply, request)
     return reply
 
 
@@ -123,7 +252,8 @@ def check_reply(reply: Reply, request: ChatRequest) -> Reply:
         KimiReplyError: a tool call has no name.
     """
     if reply.out_of_budget:
-        warn(budget_text(reply, request))
+        if not request.parsed:
+            warn(budget_text(reply, request))
     elif oddity := _oddity(reply, request):
         warn(oddity)
     if not all(call.name for call in reply.tool_calls):
@@ -217,13 +347,15 @@ def _counted(reply: Reply, first: Reply) -> Reply:
     return reply
 
 
-def _insist(reply: Reply, request: ChatRequest) -> None:
+def insist(reply: Reply, request: ChatRequest) -> None:
+    """Raise `KimiToolChoiceError` when a demanded tool was not called."""
     if unmet_demand(reply, request):
         demand = request.choice.demand
         wanted = "a tool call" if demand == "*" else f"a call of {demand!r}"
         came = ", ".join(call.name for call in reply.tool_calls) or f"text: {reply.content[:120]!r}"
         raise KimiToolChoiceError(
-            f"{wanted} was demanded, and {request.body['model']} answered with {came}. Ask for it in the prompt, use "
-            "response_format for structured output, or a K3 model, which can be made to call a tool",
+            f"{wanted} was demanded, and {request.body['model']} answered with {came}. Ask for the call in "
+            "the prompt, or use response_format (json_schema) for structured output"
+            + ("; a K3 model can be made to call a tool" if request.choice.send == "auto" else ""),
             request_id=reply.request_id,
         )

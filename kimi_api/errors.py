@@ -3,11 +3,13 @@
     KimiError
     ├── KimiInputError (ValueError)          refused here, before anything was sent
     │   └── KimiKeyError                     no usable API key
+    ├── KimiLimitError                       held back here: the account's limits, as given, allow no more today
     ├── KimiReplyError                       the platform answered, but the answer cannot be used
     │   ├── KimiIncompleteReplyError         the stream ended before its finish_reason
     │   ├── KimiFormulaError                 an official tool failed; names the tool and its reason
     │   └── KimiToolChoiceError              a demanded tool was not called
     ├── KimiFileError                        a file could not be extracted; names the file
+    ├── KimiBatchError                       a batch, or one request of it, has no answer; names both
     └── KimiAPIError (openai.APIError)       the platform or the network said no
         ├── KimiConnectionError (openai.APIConnectionError)
         │   └── KimiTimeoutError (openai.APITimeoutError)
@@ -53,6 +55,7 @@ __all__ = [
     "KimiAPIError",
     "KimiAuthenticationError",
     "KimiBadRequestError",
+    "KimiBatchError",
     "KimiConnectionError",
     "KimiContentFilterError",
     "KimiContextOverflowError",
@@ -62,6 +65,7 @@ __all__ = [
     "KimiIncompleteReplyError",
     "KimiInputError",
     "KimiKeyError",
+    "KimiLimitError",
     "KimiNotFoundError",
     "KimiOverloadedError",
     "KimiPermissionError",
@@ -102,6 +106,28 @@ class KimiInputError(KimiError, ValueError):
 
 class KimiKeyError(KimiInputError):
     """No API key, or one that cannot be sent as a header. The key itself is never part of the text."""
+
+
+class KimiLimitError(KimiError):
+    """A request was not sent, because the account's limits (`AccountLimits`) leave no room for it in a bearable time.
+
+    Attributes:
+        limit: the limit that is used up, "tpd"; None when the store that keeps the counts is out of reach.
+        retry_after: seconds until there is room again, None when that is not known.
+    """
+
+    def __init__(self, message: str, *, limit: str | None = None, retry_after: float | None = None) -> None:
+        self.message = message
+        self.limit = limit
+        self.retry_after = retry_after
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _limit_error, (type(self), self.message, self.limit, self.retry_after)
+
+
+def _limit_error(cls: type[KimiLimitError], message: str, limit: str | None, retry_after: float | None) -> Any:
+    return cls(message, limit=limit, retry_after=retry_after)
 
 
 class KimiReplyError(KimiError):
@@ -185,6 +211,34 @@ class KimiFileError(KimiError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_file_error, (type(self), self.file, self.reason, self.file_id, self.status)
+
+
+class KimiBatchError(KimiError):
+    """A batch has no answers, or one request of it has none.
+
+    Attributes:
+        batch_id: the platform's id of the batch.
+        status: its last known status.
+        reason: what is known of the cause.
+        custom_id: the request it is about, None for the batch as a whole.
+    """
+
+    def __init__(self, batch_id: str, status: str, reason: str, *, custom_id: str | None = None) -> None:
+        self.batch_id = batch_id
+        self.status = status
+        self.reason = reason
+        self.custom_id = custom_id
+        about = f"batch {batch_id}" if custom_id is None else f"request {custom_id!r} of batch {batch_id}"
+        super().__init__(f"{about} (status {status!r}): {reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_batch_error, (type(self), self.batch_id, self.status, self.reason, self.custom_id)
+
+
+def _rebuild_batch_error(
+    cls: type[KimiBatchError], batch_id: str, status: str, reason: str, custom_id: str | None
+) -> KimiBatchError:
+    return cls(batch_id, status, reason, custom_id=custom_id)
 
 
 def _rebuild_reply_error(cls: type[KimiReplyError], message: str, request_id: str | None) -> KimiReplyError:

@@ -54,12 +54,18 @@ def dynamic_tools_message(tools: Sequence[Mapping[str, Any]]) -> WireMessage:
 
 
 def prepare_messages(
-    messages: Sequence[WireMessage], spec: ModelSpec, *, thinking: bool, repair: Repair = "safe"
+    messages: Sequence[WireMessage],
+    spec: ModelSpec,
+    *,
+    thinking: bool,
+    repair: Repair = "safe",
+    rules: bool = True,
 ) -> list[WireMessage]:
-    """`messages` as the model accepts them, in one pass.
+    """`messages` as the model accepts them, in one pass. With `rules` False, another host's, which has none of ours.
 
     * Every turn keeps its own thinking. An assistant turn with tool calls and none gets one space while the model
-      thinks; so does an empty one where the platform counts "" as missing.
+      thinks. An empty one gets it where the platform counts "" as missing, whether the model thinks in this call or
+      not: a turn that changed its bytes from call to call would end the cached prefix.
     * A blank `content` beside tool calls is sent as "" (an empty text part there is refused: "text content is empty").
     * The result of a built-in function (`$web_search`) goes out as the arguments of its call, byte for byte, whatever
       stands in it: the platform does the search, and given anything else the model makes up an answer.
@@ -105,7 +111,7 @@ def prepare_messages(
             prepared += held
             held = []
         if role == "assistant":
-            ready = _assistant(message, position, last, spec, thinking, repair)
+            ready = _assistant(message, position, last, spec, thinking, repair, rules)
             if ready is not None:
                 prepared.append(ready)
                 calls = ready.get("tool_calls")
@@ -193,7 +199,13 @@ def text_of(content: object) -> str:
 
 
 def _assistant(
-    message: WireMessage, position: int, last: int, spec: ModelSpec, thinking: bool, repair: Repair
+    message: WireMessage,
+    position: int,
+    last: int,
+    spec: ModelSpec,
+    thinking: bool,
+    repair: Repair,
+    rules: bool,
 ) -> WireMessage | None:
     """An assistant message ready to send, or None when it is empty and may be left out."""
     if message.get("partial"):
@@ -216,10 +228,9 @@ def _assistant(
     changes: WireMessage = {}
     if blank and content != "":
         changes["content"] = ""
-    if thinking:
-        reasoning = message.get("reasoning_content")
-        if reasoning is None or (reasoning == "" and spec.blank_reasoning_refused):
-            changes["reasoning_content"] = FILLER
+    reasoning = message.get("reasoning_content")
+    if (reasoning is None and thinking) or (reasoning == "" and rules and spec.blank_reasoning_refused):
+        changes["reasoning_content"] = FILLER
     return {**message, **changes} if changes else message
 
 

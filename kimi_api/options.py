@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from kimi_api._media_rules import INLINE_BYTES
 from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import Repair
@@ -60,6 +61,11 @@ class ChatOptions:
         unsupported: what to do with a value the model refuses: "warn" and leave it out, "error", or "send".
         dialect: name of a row of `DIALECTS`.
         repair: see `kimi_api.messages.prepare_messages`.
+        fetch_media: fetch images and videos at http(s) addresses, which the platform does not. Only public addresses.
+        inline_media_bytes: images and videos larger than this are uploaded and referred to as `ms://<file id>`.
+        auto_continue: how often an answer that used up `max_tokens` in its text is continued, each time with a budget
+            of `max_tokens` again, by one more request that is paid for with its whole prompt. True is 1.
+        resume_streams: how often a stream that breaks is taken up where it broke, likewise. True is 1.
     """
 
     model: str = DEFAULT_MODEL
@@ -84,6 +90,10 @@ class ChatOptions:
     unsupported: Unsupported = "warn"
     dialect: str = "platform"
     repair: Repair = "safe"
+    fetch_media: bool = False
+    inline_media_bytes: int = INLINE_BYTES
+    auto_continue: int = 0
+    resume_streams: int = 0
 
     def updated(self, changes: Mapping[str, Any]) -> ChatOptions:
         """A copy with `changes` over the present values: a call's arguments beat fields, `extra_body` dicts merge.
@@ -91,7 +101,7 @@ class ChatOptions:
         Names that are no option but a known request field (`logprobs`, `seed`, ...) go into `extra_body`.
 
         Raises:
-            KimiInputError: a name that is neither, with the nearest one.
+            KimiInputError: a name that is neither, with the nearest one; a value that such an option cannot have.
         """
         if not changes:
             return self
@@ -100,8 +110,13 @@ class ChatOptions:
         for name, value in changes.items():
             canonical = ALIASES.get(name, name)
             if canonical == "extra_body":  # also as model_kwargs; both may be given
+                if value and not isinstance(value, Mapping):
+                    raise KimiInputError(name, value, "it holds members of the JSON body", "pass a dict")
                 extra = merged(extra, value or {})
             elif canonical in _NAMES:
+                words = _WORDS.get(canonical)
+                if words and value not in words:
+                    raise KimiInputError(name, value, f"it is one of {', '.join(words)}", "use one of these words")
                 known[canonical] = value
             elif canonical in PASSED_ON:
                 extra = merged(extra, {canonical: value})
@@ -126,6 +141,7 @@ class ChatOptions:
 
 
 _NAMES = frozenset(f.name for f in fields(ChatOptions))
+_WORDS: Mapping[str, tuple[str, ...]] = {"unsupported": get_args(Unsupported), "repair": get_args(Repair)}
 
 ALIASES: Mapping[str, str] = {
     "model_name": "model",
@@ -165,12 +181,46 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def by_field(
+    given: Mapping[str, Any], fields: Collection[str], aliases: Mapping[str, str], *, merging: str = ""
+) -> dict[str, Any]:
+    """A constructor's arguments under the names of its fields, the rule of both adapters.
+
+    Args:
+        given: what the user passed.
+        fields: the fields' names; one that is also an alias counts as the field.
+        aliases: other names, with the fields they stand for.
+        merging: a field that may be given under several names: its dicts are merged, the later one on top.
+
+    Raises:
+        KimiInputError: a name that is neither a field nor an alias, with the nearest that is; or two names of one field
+            with values that differ.
+    """
+    renamed: dict[str, Any] = {}
+    for name, value in given.items():
+        field_name = name if name in fields else aliases.get(name, name)
+        if field_name not in fields:
+            raise unknown_name(name, (*fields, *aliases))
+        if field_name == merging and value is None:
+            value = {}
+        before = renamed.get(field_name)
+        if field_name == merging and isinstance(before, Mapping) and isinstance(value, Mapping):
+            value = merged(before, value)
+        elif field_name in renamed and before != value:
+            names = [each for each in given if each == field_name or aliases.get(each) == field_name]
+            raise KimiInputError(
+                name, value, f"{' and '.join(names)} are one field, so it was given twice", "pass one of them"
+            )
+        renamed[field_name] = value
+    return renamed
+
+
 def unknown_name(name: str, known: Any, what: str = "argument") -> KimiInputError:
     """The error for a misspelt name, with the nearest known one."""
     import difflib
 
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    remedy = f"did you mean {near[0]!r}?" if near else "remove it"
+    remedy = f"did you mean {near[0]!r}?" if near else "remove it."
     return KimiInputError(
         what,
         name,

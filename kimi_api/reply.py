@@ -185,7 +185,7 @@ class ReplyBuilder:
     finishing choice and again in a closing event without choices.
     """
 
-    __slots__ = ("_calls", "_content", "_reasoning", "_usage", "reply")
+    __slots__ = ("_calls", "_content", "_own_reasoning", "_reasoning", "_spent", "_usage", "reply")
 
     def __init__(self, headers: Mapping[str, str] | None = None) -> None:
         self.reply = Reply()
@@ -193,6 +193,8 @@ class ReplyBuilder:
         self._reasoning: list[str] = []
         self._calls: _Calls | None = None
         self._usage: object = None
+        self._spent: Usage | None = None  # by the requests before `reopen`
+        self._own_reasoning: int | None = None  # pieces of thinking from before the text was continued
         if headers is not None:
             self.note_headers(headers)
 
@@ -209,6 +211,33 @@ class ReplyBuilder:
     def tool_calls(self) -> list[ToolCall]:
         """The calls so far, with all the arguments that have come."""
         return self._calls.so_far() if self._calls else []
+
+    @property
+    def text(self) -> str:
+        """The answer's text so far."""
+        return "".join(self._content)
+
+    @property
+    def thinking(self) -> str | None:
+        """The thinking so far that belongs to the answer, None when none came."""
+        own = self._reasoning[: self._own_reasoning]
+        return "".join(own) if own else None
+
+    def reopen(self) -> None:
+        """Make ready for the events of a further request, which go on with the same answer.
+
+        Usage adds up. Where text has come, thinking that comes now is not kept: it stands before the text. Where none
+        has, the answer begins anew, and the thinking so far is not kept: a turn has the thinking that led to its text.
+        """
+        usage = parse_usage(self._usage)
+        if usage is not None:
+            self._spent = usage if self._spent is None else self._spent + usage
+        self._usage = None
+        self.reply.finish_reason = None
+        if not self._content:
+            self._reasoning.clear()
+        elif self._own_reasoning is None:
+            self._own_reasoning = len(self._reasoning)
 
     def feed(self, event: Mapping[str, Any]) -> ReplyDelta | None:
         """Take one event; what it added, or None when it added nothing to show."""
@@ -265,11 +294,13 @@ class ReplyBuilder:
             KimiIncompleteReplyError: no finish_reason came. What did arrive is in `reply`, and the error says how much.
         """
         reply = self.reply
-        reply.content = "".join(self._content)
-        reply.reasoning = "".join(self._reasoning) if self._reasoning else None
+        reply.content = self.text
+        reply.reasoning = self.thinking
         if self._calls is not None:
             reply.tool_calls = self._calls.finished()
         reply.usage = parse_usage(self._usage)
+        if self._spent is not None:
+            reply.usage = self._spent if reply.usage is None else self._spent + reply.usage
         if not self.complete:
             got = len(reply.content) + len(reply.reasoning or "")
             raise KimiIncompleteReplyError(

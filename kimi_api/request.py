@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from kimi_api._media_rules import MediaPolicy, has_media
 from kimi_api._warn import warn_once
 from kimi_api.catalog import ModelSpec, closest_model, current_models, get_model_spec
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage, numbered, partial_prefix, prepare_messages
 from kimi_api.options import ChatOptions, merged
-from kimi_api.tools import ToolChoice, check_tools, resolve_tool_choice, tool_name
+from kimi_api.tools import ToolChoice, WireTool, check_tools, resolve_tool_choice, tool_name
 
 if TYPE_CHECKING:
     from kimi_api.mfjs import NormalizedCache
@@ -38,6 +39,10 @@ class ChatRequest:
         choice: how a forced tool went out; `choice.demand` is to be checked in the answer.
         one_call: whether only the first tool call of the answer counts (`parallel_tool_calls=False`).
         prefix: the text that the answer continues, None when the last message is not partial.
+        media: what to do with the images and videos before sending (`kimi_api.media.place_media`); None: nothing.
+        unplaced: the request as it was before that was done.
+        auto_continue, resume_streams: as in `ChatOptions`.
+        parsed: whether the caller makes an object of the answer, and raises an error of its own where it is none.
     """
 
     body: dict[str, Any]
@@ -46,6 +51,11 @@ class ChatRequest:
     choice: ToolChoice = field(default_factory=ToolChoice)
     one_call: bool = False
     prefix: str | None = None
+    media: MediaPolicy | None = None
+    unplaced: ChatRequest | None = None
+    auto_continue: int = 0
+    resume_streams: int = 0
+    parsed: bool = False
 
 
 def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stream: bool = False) -> ChatRequest:
@@ -75,6 +85,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
     rules = dialect.platform_rules and options.unsupported != "send"
     thinking, wire = _thinking(options, spec, rules)
     tools = check_tools(_schemas().tools(options.tools) if rules else options.tools) if options.tools else []
+    messages = _with_loaded_tools(messages, tools, rules)
     choice = ToolChoice()
     if options.tool_choice is not None:
         loaded, fresh = [], False
@@ -92,7 +103,8 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
         if choice.narrow_to:
             tools = [tool for tool in tools if tool_name(tool) == choice.narrow_to]
 
-    prepared = prepare_messages(messages, spec, thinking=thinking and dialect.platform_rules, repair=options.repair)
+    ours = dialect.platform_rules
+    prepared = prepare_messages(messages, spec, thinking=thinking and ours, repair=options.repair, rules=ours)
     if dialect.numbers_calls:
         prepared = numbered(prepared)
     body: dict[str, Any] = {"model": options.model, "messages": prepared}
@@ -114,7 +126,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
     for name in ("prompt_cache_key", "safety_identifier"):
         value = getattr(options, name)
         if value is not None:
-            body[name] = value
+            body[name] = _identifier(name, value)
     if options.cache_ttl is not None:
         if options.cache_ttl not in _TTLS:
             raise KimiInputError("cache_ttl", options.cache_ttl, "it is '5m' or '1h'", "leave it out for 5 minutes")
@@ -132,7 +144,62 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
             "Partial Mode and JSON mode exclude each other",
             "drop response_format; a prefix of '{' already leads to JSON",
         )
-    return ChatRequest(body, spec, thinking, choice, options.parallel_tool_calls is False, prefix)
+    media = _media(options, rules) if has_media(body["messages"]) else None
+    made = ChatRequest(body, spec, thinking, choice, options.parallel_tool_calls is False, prefix, media)
+    if options.auto_continue or options.resume_streams:
+        return replace(made, **{name: _rounds(name, options) for name in ("auto_continue", "resume_streams")})
+    return made
+
+
+def _rounds(name: str, options: ChatOptions) -> int:
+    value = getattr(options, name)
+    if not isinstance(value, int) or value < 0:
+        raise KimiInputError(name, value, "it is how often, a whole number from 0 on", "leave it out for never")
+    if value and not options.speech.platform_rules:
+        raise KimiInputError(
+            name,
+            value,
+            f"it needs Partial Mode, which is the platform's own, and dialect is {options.dialect!r}",
+            "leave it out for other hosts",
+        )
+    return int(value)
+
+
+def _media(options: ChatOptions, rules: bool) -> MediaPolicy:
+    limit = options.inline_media_bytes
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        raise KimiInputError(
+            "inline_media_bytes", limit, "it is a number of bytes, 0 or more", "leave it out for 4 MiB; 0 uploads all"
+        )
+    return MediaPolicy(limit, options.fetch_media, platform=rules)
+
+
+def _with_loaded_tools(
+    messages: Sequence[WireMessage], tools: Sequence[WireTool], rules: bool
+) -> Sequence[WireMessage]:
+    """`messages` with the tools that some of them bring checked as those of the request are.
+
+    The same definition gives the same bytes each time, so that a prefix that holds it stays cached. A name may stand
+    only once, in the request or in a message: "function name get_weather is duplicated".
+    """
+    if not any(message.get("tools") for message in messages):
+        return messages
+    seen = {tool_name(tool) for tool in tools}
+    made: list[WireMessage] = []
+    for position, message in enumerate(messages):
+        if message.get("tools"):
+            if message.get("content"):
+                # "tools in a system message cannot be used with content"
+                raise KimiInputError(
+                    f"messages[{position}].content",
+                    message["content"],
+                    "a message that brings tools has no content",
+                    "put the text into a message of its own",
+                )
+            loaded = _schemas().tools(message["tools"]) if rules else message["tools"]
+            message = {**message, "tools": check_tools(loaded, where=f"messages[{position}].tools", seen=seen)}
+        made.append(message)
+    return made
 
 
 def _lifted(options: ChatOptions) -> ChatOptions:
@@ -230,6 +297,16 @@ def _sampling(body: dict[str, Any], options: ChatOptions, spec: ModelSpec, think
             _refused(options, name, value, f"{spec.id} takes only {name}={only:g}{state}, so {value!r} is not sent")
 
 
+def _identifier(name: str, value: object) -> str:
+    if isinstance(value, str) and value.strip():
+        return value
+    meant = {
+        "prompt_cache_key": "it is the id of a session as text, the same in all its requests",
+        "safety_identifier": "it is the hashed id of a user as text (see kimi_api.account.safety_identifier)",
+    }
+    raise KimiInputError(name, value, meant[name], "pass a text that is not empty, or leave it out")
+
+
 def _extra(options: ChatOptions, spec: ModelSpec, rules: bool) -> dict[str, Any]:
     """`extra_body` without what the model refuses outright. Its other members are the user's own business."""
     extra = dict(options.extra_body)
@@ -241,7 +318,7 @@ def _extra(options: ChatOptions, spec: ModelSpec, rules: bool) -> dict[str, Any]
 
 
 def _stop(stop: str | Sequence[str]) -> str | list[str]:
-    words = [stop] if isinstance(stop, str) else list(stop)
+    words = [stop] if isinstance(stop, str) or not isinstance(stop, Sequence) else list(stop)
     if len(words) > _MAX_STOPS:
         raise KimiInputError("stop", words, f"at most {_MAX_STOPS} strings are allowed", "pass fewer")
     for word in words:

@@ -37,32 +37,42 @@ class ToolChoice:
     notice: str = ""
 
 
-def check_tools(tools: Sequence[Mapping[str, Any]]) -> list[WireTool]:
+def check_tools(
+    tools: Sequence[Mapping[str, Any]], *, where: str = "tools", seen: set[str] | None = None
+) -> list[WireTool]:
     """`tools` as the wire wants them: `$name` as `builtin_function`, every name legal and used once.
+
+    Args:
+        tools: the definitions.
+        where: what to call the list in errors.
+        seen: names that stand elsewhere in the request; those of `tools` are added.
 
     Raises:
         KimiInputError: names the tool and the rule it breaks.
     """
     checked: list[WireTool] = []
-    seen: set[str] = set()
+    seen = set() if seen is None else seen
     for position, tool in enumerate(tools):
         function = tool.get("function")
         name = function.get("name") if isinstance(function, Mapping) else None
-        where = f"tools[{position}]"
+        place = f"{where}[{position}]"
         if not isinstance(function, Mapping):
             raise KimiInputError(
-                where,
+                place,
                 dict(tool),
                 'a tool is {"type": "function", "function": {"name": ..., "parameters": {...}}}',
                 "wrap the definition in a function object with a type",
             )
         if not isinstance(name, str) or not name:
             raise KimiInputError(
-                f"{where}.function.name", name, "every tool needs a name", "give the function or schema a name"
+                f"{place}.function.name", name, "every tool needs a name", "give the function or schema a name"
             )
         if name in seen:
             raise KimiInputError(
-                f"{where}.function.name", name, "each tool name may be used once", "rename or remove one of the two"
+                f"{place}.function.name",
+                name,
+                "each tool name may be used once in a request",
+                "rename or remove one of the two",
             )
         seen.add(name)
         if name.startswith("$"):
@@ -71,7 +81,7 @@ def check_tools(tools: Sequence[Mapping[str, Any]]) -> list[WireTool]:
             continue
         if not _NAME.match(name):
             raise KimiInputError(
-                f"{where}.function.name",
+                f"{place}.function.name",
                 name,
                 "a name starts with a letter and has up to 64 letters, digits, underscores and dashes",
                 "rename the tool",
@@ -165,3 +175,13 @@ def _wish(choice: str | bool | Mapping[str, Any] | None) -> str:
         'a dict is {"type": "function", "function": {"name": ...}}',
         "pass 'auto', 'none', 'required' or a tool's name",
     )
+
+
+def unreadable_arguments(name: str, finish_reason: str | None, outcome: str) -> str:
+    """A sentence about a call whose arguments are no JSON object: what happened, what becomes of it, what to do."""
+    cause = (
+        "the token budget ended within them: raise max_tokens (16,000 or more is advised for thinking models)"
+        if finish_reason == "length"
+        else "they are not JSON: ask again, or describe the tool's parameters more closely"
+    )
+    return f"the arguments of the call of {name!r} cannot be read, so {outcome}; {cause}"

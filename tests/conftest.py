@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +92,20 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     skipped = "; ".join(f"{name}: {' / '.join(sorted(why))}" for name, why in sorted(reasons.items()))
     ran = sum(not report.skipped for report in reports)
     terminalreporter.write_line(f"langchain-tests: {ran} ran, {len(reports) - ran} skipped ({skipped or 'none'})")
+
+
+@pytest.fixture(autouse=True)
+def _core_settings() -> Iterator[None]:
+    """LlamaIndex keeps settings for the whole process; what a test or an example sets there goes with it."""
+    core = sys.modules.get("llama_index.core")
+    held = (dict(vars(core.Settings)), core.global_tokenizer) if core is not None else None
+    yield
+    core = sys.modules.get("llama_index.core")
+    if core is not None:
+        before, tokenizer = held or (dict(vars(type(core.Settings)())), None)
+        vars(core.Settings).clear()
+        vars(core.Settings).update(before)
+        core.global_tokenizer = tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,8 @@ import pytest
 from pydantic import SecretStr
 
 from kimi_api import KimiClient, KimiInputError, KimiKeyError, _pool, chat, errors
+from kimi_api._connection import READ_TIMEOUT
 from kimi_api._sdk_compat import transport
-from kimi_api.client import READ_TIMEOUT
 from kimi_api.options import ChatOptions
 from kimi_api.reply import ReplyBuilder
 from kimi_api.request import build_request

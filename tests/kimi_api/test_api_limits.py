@@ -219,7 +219,7 @@ def test_a_cancelled_stream_and_a_cancelled_call_give_their_places_back(kimi: Em
             if slow is not stream:
                 kimi.fail("stall.before_headers")
             task = asyncio.ensure_future(slow())
-            while not running_now(client):
+            while not running_now(client):  # noqa: ASYNC110 - the store has no event to wait for
                 await asyncio.sleep(0.005)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -247,7 +247,7 @@ def test_a_refusal_gives_its_place_back_at_once(kimi: Emulator, ways: Any) -> No
 
 
 def test_those_who_give_up_waiting_leave_the_queue(kimi: Emulator) -> None:
-    client, clock = frozen(kimi)
+    client, _ = frozen(kimi)
     limits = client.account_limits
     assert limits is not None
     held = line.enter(limits, client.scope, BODY)
@@ -264,6 +264,21 @@ def test_those_who_give_up_waiting_leave_the_queue(kimi: Emulator) -> None:
 
     asyncio.run(run())
     assert running(client) == 0
+
+
+@pytest.mark.parametrize("way", ["thread", "task"])
+def test_the_next_one_is_woken_as_soon_as_an_answer_ends(way: str) -> None:
+    limits = AccountLimits(concurrency=1, store=MemoryStore())  # which is not asked again before half a minute
+    held = line.enter(limits, lambda: "a", BODY)
+    with ThreadPoolExecutor(1) as pool:
+        if way == "thread":
+            waiting = pool.submit(line.enter, limits, lambda: "a", BODY)
+        else:
+            waiting = pool.submit(asyncio.run, line.aenter(limits, lambda: "a", BODY))
+        time.sleep(0.1)
+        assert not waiting.done()
+        held.leave()
+        waiting.result(5).leave()
 
 
 def test_a_queue_whose_event_loop_is_gone_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,11 +360,9 @@ def test_a_request_that_can_never_fit_is_refused_before_sending(kimi: Emulator, 
     client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, account_limits=limits)
     for stream in (False, True):
         body = build_request(ChatOptions(), HI, stream=stream).body
+        arguments = (client, "/chat/completions") if stream else (client, "POST", "/chat/completions")
         with pytest.raises(KimiInputError) as caught:
-            if stream:
-                ways.stream(client, "/chat/completions", body=body)
-            else:
-                ways.request(client, "POST", "/chat/completions", body=body)
+            (ways.stream if stream else ways.request)(*arguments, body=body)
         text = str(caught.value)
         assert "tpm=100,000" in text
         assert "131,072" in text  # the default of K3, which counts when nothing is asked for
@@ -577,11 +590,13 @@ def test_both_stores_decide_alike(shared: Callable[..., RedisStore]) -> None:
         clock.now += 86_400
         take("ten", 1_000)
         store.give_back("a", "ten")
+        take("eleven", 500)  # tpm, and only what was used within the minute
         decided.append(seen)
     memory, redis = decided
     assert redis == memory
+    assert memory[-1][2] == 1_000
     assert [wait and wait[0] for wait in memory] == [
-        None, None, "tpm", None, None, "rpm", "rpm", None, "tpd", None
+        None, None, "tpm", None, None, "rpm", "rpm", None, "tpd", None, "tpm"
     ]  # fmt: skip
 
 
@@ -610,9 +625,11 @@ from kimi_api import AccountLimits, KimiClient
 from kimi_api.limits import RedisStore
 base_url, key, redis = sys.argv[1:]
 store = RedisStore(redis, prefix="processes", poll_seconds=0.02)
-client = KimiClient(api_key=key, base_url=base_url, max_retries=0, account_limits=AccountLimits(concurrency=1, store=store))
+limits = AccountLimits(concurrency=1, store=store)
+client = KimiClient(api_key=key, base_url=base_url, max_retries=0, account_limits=limits)
+body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "hi"}]}
 for _ in range(5):
-    client.request("POST", "/chat/completions", body={"model": "kimi-k3", "messages": [{"role": "user", "content": "hi"}]})
+    client.request("POST", "/chat/completions", body=body)
 """
     with Emulator(tier=RateLimits(concurrency=1)) as kimi:
         command = [sys.executable, "-c", code, kimi.base_url, kimi.api_key, redis_url]
@@ -711,3 +728,16 @@ def test_a_redis_store_needs_an_address_or_a_client() -> None:
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(RedisStore(client=object()))  # type: ignore[arg-type]
     assert os.getpid() == RedisStore("redis://127.0.0.1:1")._process
+
+
+def test_a_long_wait_for_an_answer_that_nobody_ends_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(line, "SLOW_SECONDS", 0.02)
+    limits = AccountLimits(concurrency=1, store=MemoryStore(poll_seconds=0.01))
+    held = line.enter(limits, lambda: "a", BODY)  # as an open stream does, while its own consumer makes another call
+    threading.Timer(0.3, held.leave).start()
+    with caplog.at_level("WARNING", "kimi_api._limits_line"):
+        line.enter(limits, lambda: "a", BODY).leave()
+    (record,) = caplog.records
+    assert "read it to its end, or close it" in record.getMessage()
