@@ -49,10 +49,8 @@ class Connection:
         error_types: Callable[[], ErrorTypes] | None = None,
         account_limits: AccountLimits | Mapping[str, Any] | None = None,
     ) -> None:
-        if timeout is not None and timeout <= 0:
-            raise KimiInputError("timeout", timeout, "it is a number of seconds above 0", "pass e.g. timeout=900")
-        if max_retries < 0:
-            raise KimiInputError("max_retries", max_retries, "it is 0 or more", "pass 0 to send each request once")
+        _check_timeout(timeout)
+        _check_retries(max_retries)
         if api_key is None or not callable(api_key):
             read_key(api_key)
         self.base_url = resolve_base_url(base_url)
@@ -131,12 +129,12 @@ class Connection:
         return await aenter(limits, self.scope, body)
 
     def _retries(self, max_retries: int | None) -> int:
-        return self.max_retries if max_retries is None else max_retries
+        return self.max_retries if max_retries is None else _check_retries(max_retries)
 
     def _options(self, headers: Mapping[str, str] | None, timeout: float | None) -> dict[str, Any]:
         from openai import Timeout
 
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self.timeout if timeout is None else _check_timeout(timeout)
         connect = CONNECT_TIMEOUT if seconds is None else min(CONNECT_TIMEOUT, seconds)
         return {
             "headers": {
@@ -228,6 +226,20 @@ def _as_limits(given: AccountLimits | Mapping[str, Any]) -> AccountLimits | None
     return AccountLimits.of(given)
 
 
+def _check_timeout(given: Any) -> float | None:
+    if given is None or (isinstance(given, int | float) and not isinstance(given, bool) and given > 0):
+        return given
+    raise KimiInputError("timeout", given, "it is a number of seconds above 0", "pass e.g. timeout=900")
+
+
+def _check_retries(given: Any) -> int:
+    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+        return given
+    raise KimiInputError("max_retries", given, "it is a whole number, 0 or more", "pass 0 to send each request once")
+
+
 def _without_authorization(headers: Mapping[str, str]) -> dict[str, str]:
     """`headers` but for one that would stand beside our own key; names of headers come in any case."""
+    if not isinstance(headers, Mapping):
+        raise KimiInputError("headers", headers, "they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}")
     return {name: value for name, value in headers.items() if name.lower() != "authorization"}

@@ -70,11 +70,40 @@ def test_text_stays_text(ways: Ways, raw: RawServer, raw_client: KimiClient) -> 
     assert ways.request(raw_client, "GET", "/files/1/content", text=True).body == '{"content": "想"}'
 
 
-@pytest.mark.parametrize(("what", "value"), [("timeout", 0), ("timeout", -1), ("max_retries", -1)])
+BAD_SETTINGS = pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        ("timeout", 0),
+        ("timeout", -1),
+        ("timeout", "long"),
+        ("timeout", True),
+        ("max_retries", -1),
+        ("max_retries", "y"),
+    ],
+)
+
+
+@BAD_SETTINGS
 def test_settings_that_cannot_work_are_refused(what: str, value: Any) -> None:
     with pytest.raises(KimiInputError) as caught:
         KimiClient(api_key="sk-x", **{what: value})
     assert (caught.value.what, caught.value.value) == (what, value)
+
+
+@BAD_SETTINGS
+def test_settings_of_one_call_that_cannot_work_are_refused(
+    ways: Ways, kimi: Emulator, client: KimiClient, what: str, value: Any
+) -> None:
+    with pytest.raises(KimiInputError) as caught:
+        ways.request(client, "POST", CHAT, body=BODY, **{what: value})
+    assert (caught.value.what, caught.value.value) == (what, value)
+    assert kimi.requests == []
+
+
+def test_headers_that_are_no_dict_are_refused(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
+    with pytest.raises(KimiInputError, match="dict from names to values"):
+        ways.request(client, "POST", CHAT, body=BODY, headers=3)  # type: ignore[arg-type]
+    assert kimi.requests == []
 
 
 # ---------------------------------------------------------------------------------------------------- loops, threads
