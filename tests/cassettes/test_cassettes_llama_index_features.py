@@ -28,6 +28,7 @@ from llama_index.core.memory import Memory
 from llama_index.core.tools import FunctionTool
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, Field
+from scripted_kimi import NEW_CORE
 
 from kimi_api import KimiAuthenticationError, KimiBadRequestError, KimiClient, dynamic_tools_message
 from llama_index_kimi import Kimi, KimiFileReader, KimiFormulaToolSpec, KimiWebSearchToolSpec
@@ -252,6 +253,7 @@ def test_a_function_agent(cassette: Session, way: str) -> None:
     assert last.sent["tools"] == first.sent["tools"]
 
 
+@pytest.mark.skipif(not NEW_CORE, reason="ReActAgent of this core fails on messages that hold thinking and text")
 @pytest.mark.cassette("llama_index_react_agent")
 def test_a_react_agent(cassette: Session) -> None:
     async def run() -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from llama_index.core import Settings as CoreSettings
 from llama_index.core.base.llms.types import ThinkingBlock
+from scripted_kimi import NEW_CORE
 
 from examples.llama_index import agents, documents, engines, errors, fit, messages, streaming, structured
 from kimi_emulator import Emulator
@@ -59,6 +60,7 @@ def test_streams_grow_and_stop(kimi: Emulator, settings: dict[str, Any], capsys:
     assert all(body["stream"] for body in kimi.chats)
 
 
+@pytest.mark.skipif(not NEW_CORE, reason="ReActAgent of this core fails on messages that hold thinking and text")
 def test_agents_reason_write_code_and_hand_over(kimi: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     answers = asyncio.run(agents.main({"model": "kimi-k3", "base_url": kimi.base_url, "api_key": kimi.api_key}))
     # Of turns that call tools in text core keeps the text alone, which the platform takes.
