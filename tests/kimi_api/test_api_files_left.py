@@ -236,7 +236,9 @@ def test_what_an_account_holds() -> None:
 # ---------------------------------------------------------------------------------------------------- Ctrl-C
 
 WORK = """
-    import sys
+    import signal, sys
+    # Who was started in the background of a shell has Ctrl-C switched off.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from kimi_api import KimiClient, files
     from kimi_api.bulk import extract_many
     how, base_url, key, *paths = sys.argv[1:]
