@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,20 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     skipped = "; ".join(f"{name}: {' / '.join(sorted(why))}" for name, why in sorted(reasons.items()))
     ran = sum(not report.skipped for report in reports)
     terminalreporter.write_line(f"langchain-tests: {ran} ran, {len(reports) - ran} skipped ({skipped or 'none'})")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _garbage_stays_with_its_module() -> Iterator[None]:
+    """What a module leaves to the garbage collector is collected at its end.
+
+    Some of it is sockets of the frameworks' and peers' making (a blocking call of LlamaIndex inside a running loop has
+    a loop of its own, which core closes under the client). Without this they are found in the middle of whichever
+    test collects next, and fail that one. Tests about our own leaks collect for themselves.
+    """
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)
