@@ -4,6 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from examples.console import say
+from kimi_api import KimiInputError, normalize_schema
+
 
 class Sailing(BaseModel):
     """A ship under sail."""
@@ -32,3 +35,12 @@ class Cargo(BaseModel):
 
     what: str
     inside: list["Cargo"] | None = None
+
+
+def show_a_refusal() -> None:
+    """Print what is said of a schema that cannot be sent: it refers to another document."""
+    remote = {"type": "object", "properties": {"at": {"$ref": "https://x.example/at.json"}}}
+    try:
+        normalize_schema(remote, where="tool 'at'")
+    except KimiInputError as error:
+        say(f"Refused: {error}")

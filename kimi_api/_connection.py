@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 900.0  # the gateway's own limit: it answers 504 after 900 s without a byte
 
+SETTINGS = (
+    "api_key",
+    "base_url",
+    "timeout",
+    "max_retries",
+    "account_limits",
+    "default_headers",
+    "http_client",
+    "async_http_client",
+)
+"""What a user says about a connection; both frameworks' models have fields of these names."""
+
 _COUNTED_PATH = "/chat/completions"  # what the account's limits are about, see `kimi_api.limits`
 
 

@@ -8,22 +8,11 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import PrivateAttr
 
 from kimi_api import KimiClient
+from kimi_api._connection import SETTINGS
 from langchain_kimi.errors import error_types
 
 if TYPE_CHECKING:
     from typing import Self
-
-_SETTINGS = (
-    "api_key",
-    "base_url",
-    "timeout",
-    "max_retries",
-    "account_limits",
-    "default_headers",
-    "http_client",
-    "async_http_client",
-)
-"""Fields of a model that its client is made of."""
 
 
 class Connected(BaseChatModel):
@@ -38,7 +27,7 @@ class Connected(BaseChatModel):
     @property
     def client(self) -> KimiClient:
         """The connection under this model, for files, balance and the like. Made anew when a field it uses changes."""
-        settings: dict[str, Any] = {name: getattr(self, name) for name in _SETTINGS}
+        settings: dict[str, Any] = {name: getattr(self, name) for name in SETTINGS}
         settings["default_headers"] = dict(settings["default_headers"] or {})  # may be changed in place
         known = self._connection
         if known is None or known[0] != settings:

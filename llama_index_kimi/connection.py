@@ -13,22 +13,11 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import default_completion_to_prompt
 from pydantic import BaseModel, PrivateAttr
 
+from kimi_api._connection import SETTINGS
 from kimi_api.client import KimiClient
 
 logger = logging.getLogger(__name__)
 
-_CONNECTION = frozenset(
-    [
-        "api_key",
-        "base_url",
-        "timeout",
-        "max_retries",
-        "account_limits",
-        "default_headers",
-        "http_client",
-        "async_http_client",
-    ]
-)
 _CLIENTS = ("http_client", "async_http_client")
 _SHARED = (*_CLIENTS, "callback_manager", "rate_limiter")
 """Fields that a copy shares with its original: they hold connections, locks, or what others listen to."""
@@ -50,12 +39,12 @@ class Connected(FunctionCallingLLM):
         """The client for the present connection settings."""
         client = self._client
         if client is None:
-            client = self._client = KimiClient(**{name: getattr(self, name) for name in _CONNECTION})
+            client = self._client = KimiClient(**{name: getattr(self, name) for name in SETTINGS})
         return client
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name in _CONNECTION:
+        if name in SETTINGS:
             self._client = None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from typing import Any
 from langchain_core.tools import tool
 
 from examples.console import ANSWER, TOOL, line, say
-from examples.schemas import Berth, Cargo
-from kimi_api import KimiInputError, normalize_schema
+from examples.schemas import Berth, Cargo, show_a_refusal
 from kimi_api.mfjs import changes
 from langchain_kimi import ChatKimi
 
@@ -32,12 +31,7 @@ def main(settings: dict[str, Any]) -> Cargo:
     cargo = llm.with_structured_output(Cargo).invoke("A crate of oranges, and in it a box of lemons.")
     assert isinstance(cargo, Cargo)
     line("Object", cargo.model_dump_json(), ANSWER)
-    try:
-        normalize_schema(
-            {"type": "object", "properties": {"at": {"$ref": "https://x.example/at.json"}}}, where="tool 'at'"
-        )
-    except KimiInputError as error:
-        say(f"Refused: {error}")
+    show_a_refusal()
     return cargo
 
 

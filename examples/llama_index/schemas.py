@@ -11,8 +11,7 @@ from llama_index.core import PromptTemplate
 from llama_index.core.tools import FunctionTool
 
 from examples.console import ANSWER, TOOL, line, say
-from examples.schemas import Berth, Cargo
-from kimi_api import KimiInputError, normalize_schema
+from examples.schemas import Berth, Cargo, show_a_refusal
 from kimi_api.mfjs import changes
 from llama_index_kimi import Kimi
 
@@ -34,12 +33,7 @@ def main(settings: dict[str, Any]) -> Cargo:
     prompt = PromptTemplate("What is the cargo? {text}")
     cargo = llm.structured_predict(Cargo, prompt, text="A crate of oranges, and in it a box of lemons.")
     line("Object", cargo.model_dump_json(), ANSWER)
-    try:
-        normalize_schema(
-            {"type": "object", "properties": {"at": {"$ref": "https://x.example/at.json"}}}, where="tool 'at'"
-        )
-    except KimiInputError as error:
-        say(f"Refused: {error}")
+    show_a_refusal()
     return cargo
 
 

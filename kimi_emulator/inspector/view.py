@@ -29,37 +29,22 @@ def masked(header: str) -> str:
 
 def summary(exchange: Exchange, state: State) -> dict[str, Any]:
     """The line of the list."""
-    received = _received(exchange, state)
-    body = _object(received)
-    reply = read_answer(exchange)
-    return {
-        "id": exchange.id,
-        "at": exchange.at,
-        "method": exchange.method,
-        "path": exchange.path,
-        "status": exchange.status,
-        "model": body.get("model"),
-        "streamed": bool(body.get("stream")),
-        "done": exchange.ended is not None,
-        "whole": exchange.whole,
-        "seconds": None if exchange.ended is None else exchange.ended - exchange.began,
-        "tokens": tokens_of(reply.get("usage")),
-        "rules": [{"id": rule["id"], "refused": rule["refused"]} for rule in _rules(exchange, state)],
-        "text": _searchable(body, received, reply),
-    }
+    received, reply = _received(exchange, state), read_answer(exchange)
+    rules = [{"id": rule["id"], "refused": rule["refused"]} for rule in _rules(exchange, state)]
+    text = _searchable(_object(received), received, reply)
+    return {**_facts(exchange, received, reply), "rules": rules, "text": text}
 
 
 def detail(exchange: Exchange, state: State, base_url: str) -> dict[str, Any]:
     """All of it."""
-    received = _received(exchange, state)
-    reply = read_answer(exchange)
+    received, reply = _received(exchange, state), read_answer(exchange)
     usage = reply.get("usage")
     model = str(reply.get("model") or _object(received).get("model") or "")
     shown = dict(received.headers) if received is not None else {}
     if "authorization" in shown:
         shown["authorization"] = masked(shown["authorization"])
     return {
-        **summary(exchange, state),
+        **_facts(exchange, received, reply),
         "request": {
             "headers": shown,
             "json": received.json if received is not None else None,
@@ -75,6 +60,24 @@ def detail(exchange: Exchange, state: State, base_url: str) -> dict[str, Any]:
         "timing": timing(exchange),
         "rules": _rules(exchange, state),
         "curl": curl(received, base_url) if received is not None else "",
+    }
+
+
+def _facts(exchange: Exchange, received: ReceivedRequest | None, reply: Mapping[str, Any]) -> dict[str, Any]:
+    """What list and detail both show."""
+    body = _object(received)
+    return {
+        "id": exchange.id,
+        "at": exchange.at,
+        "method": exchange.method,
+        "path": exchange.path,
+        "status": exchange.status,
+        "model": body.get("model"),
+        "streamed": bool(body.get("stream")),
+        "done": exchange.ended is not None,
+        "whole": exchange.whole,
+        "seconds": None if exchange.ended is None else exchange.ended - exchange.began,
+        "tokens": tokens_of(reply.get("usage")),
     }
 
 

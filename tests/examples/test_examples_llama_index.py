@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from llama_index.core import Settings as CoreSettings
 from llama_index.core.base.llms.types import ThinkingBlock
 from scripted_kimi import NEW_CORE
 
@@ -21,15 +20,6 @@ def settings(kimi: Emulator) -> Iterator[dict[str, Any]]:
     yield {"model": "kimi-k3", "base_url": kimi.base_url, "api_key": kimi.api_key}
     assert list(kimi.report) == []
     assert not kimi.files
-
-
-@pytest.fixture
-def _own_core_settings() -> Iterator[None]:
-    """An example that sets core's `Settings` does not leave them to the next test."""
-    held = {name: getattr(CoreSettings, name) for name in ("_llm", "_tokenizer")}
-    yield
-    for name, value in held.items():
-        setattr(CoreSettings, name, value)
 
 
 def test_messages_show_pictures_and_a_film_and_give_thinking_back(kimi: Emulator, settings: dict[str, Any]) -> None:
@@ -87,7 +77,6 @@ def test_objects_come_in_every_way(kimi: Emulator, settings: dict[str, Any]) -> 
     assert [body.get("tool_choice") for body in kimi.chats] == [None] * 3 + ["required", None]
 
 
-@pytest.mark.usefixtures("_own_core_settings")
 def test_kimi_fits_in(kimi: Emulator, settings: dict[str, Any]) -> None:
     gave = fit.main(settings)
     assert gave["cached"] >= 256

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import cli_kit
 import pytest
 
 from kimi_api import KimiClient, retry
@@ -184,3 +185,9 @@ class Ways:
 @pytest.fixture(params=["sync", "async"])
 def ways(request: pytest.FixtureRequest) -> Ways:
     return Ways(request.param)
+
+
+@pytest.fixture
+def tools(kimi: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> cli_kit.Tools:
+    """Run a `kimi-tools` command line against the emulator."""
+    return cli_kit.runner(kimi, monkeypatch, capsys)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import copy
 import gc
+import inspect
 import os
 import pickle
 import subprocess
@@ -22,7 +23,7 @@ import pytest
 from pydantic import SecretStr
 
 from kimi_api import KimiClient, KimiInputError, KimiKeyError, _pool, chat, errors
-from kimi_api._connection import READ_TIMEOUT
+from kimi_api._connection import READ_TIMEOUT, SETTINGS
 from kimi_api._sdk_compat import transport
 from kimi_api.options import ChatOptions
 from kimi_api.reply import ReplyBuilder
@@ -68,6 +69,10 @@ def test_what_goes_out(ways: Ways, raw: RawServer, method: str) -> None:
 def test_text_stays_text(ways: Ways, raw: RawServer, raw_client: KimiClient) -> None:
     raw.say(raw.http(200, '{"content": "想"}'))
     assert ways.request(raw_client, "GET", "/files/1/content", text=True).body == '{"content": "想"}'
+
+
+def test_the_settings_of_a_connection_are_those_that_a_client_takes() -> None:
+    assert set(inspect.signature(KimiClient).parameters) == {*SETTINGS, "error_types"}
 
 
 BAD_SETTINGS = pytest.mark.parametrize(

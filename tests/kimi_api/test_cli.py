@@ -7,55 +7,19 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_kit import Tools
 
-from kimi_api import cli, retry
+from kimi_api import cli
 from kimi_api.cli._exits import Exit, exit_of, exit_of_many
 from kimi_api.cli._session import size
 from kimi_api.errors import KimiConnectionError, KimiError, KimiInputError, KimiReplyError
 from kimi_emulator import Emulator, Failure
 
 KEY = "sk-test-emulator"
-
-
-class Ran:
-    """One run in this process: its exit code and what it wrote."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def lines(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Tools = Callable[..., Ran]
-
-
-@pytest.fixture
-def tools(kimi: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tools:
-    """Run a command line against the emulator."""
-    monkeypatch.setenv("MOONSHOT_API_KEY", kimi.api_key)
-    monkeypatch.setenv("MOONSHOT_BASE_URL", kimi.base_url)
-    monkeypatch.setattr(retry, "wait_seconds", lambda *args, **kwargs: 0.0)
-
-    def run(*arguments: str) -> Ran:
-        capsys.readouterr()
-        code = cli.main(arguments)
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        assert kimi.api_key not in captured.out + captured.err
-        return Ran(code, captured.out, captured.err)
-
-    return run
 
 
 def program(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:

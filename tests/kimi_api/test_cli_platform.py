@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_kit import Tools
 
-from kimi_api import cli
 from kimi_emulator import Emulator, Reply, ToolCall
 
 PNG = bytes.fromhex(
@@ -18,23 +17,6 @@ PNG = bytes.fromhex(
     "7753de0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
 )
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
-Tools = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def tools(kimi: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tools:
-    """Run a command line against the emulator: exit code, stdout, stderr."""
-    monkeypatch.setenv("MOONSHOT_API_KEY", kimi.api_key)
-    monkeypatch.setenv("MOONSHOT_BASE_URL", kimi.base_url)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main(arguments)
-        out, err = capsys.readouterr()
-        assert kimi.api_key not in out + err
-        return code, out, err
-
-    return run
 
 
 def written(folder: Path, body: Any) -> str:
