@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Sequence
 from datetime import date
 
-from kimi_emulator.account import TIERS
 from kimi_emulator.dialects import DIALECTS
-from kimi_emulator.server import Emulator
+from kimi_emulator.http.server import Emulator
+from kimi_emulator.platform.account import TIERS
 
 
 def _say(text: str) -> None:

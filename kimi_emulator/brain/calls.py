@@ -12,10 +12,10 @@ from typing import Any
 from kimi_emulator.brain.choices import with_names_of
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.fill import LIKELY, Filler
-from kimi_emulator.brain.text import clauses, rarity, stem, words
 from kimi_emulator.brain.values import CURRENCIES, Source
+from kimi_emulator.platform.tokens import compact
 from kimi_emulator.script import ToolCall
-from kimi_emulator.tokens import compact
+from kimi_emulator.words import clauses, rarity, stem, words
 
 _FIT = 2.0
 _VERBS = frozenset(words("get fetch use call tool function run make return value data input output given current"))
@@ -27,7 +27,7 @@ _LIST = re.compile(r"\s*(?:,\s*(?:and\s+)?|\s+and\s+(?:in\s+|for\s+|of\s+)?)")
 
 
 _SEARCH = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
-"""What a built-in search is asked for; the server makes its own arguments of it (``kimi_emulator.search.builtin``)."""
+"""What a built-in search is asked for; ``platform.search.builtin`` makes its own arguments of it."""
 
 
 @dataclass(frozen=True)

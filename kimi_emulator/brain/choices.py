@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kimi_emulator.brain.naming import parts
-from kimi_emulator.brain.text import clauses, rarity, words
+from kimi_emulator.words import clauses, rarity, words
 
 _HEAD = re.compile(
     r"^[ \t]*(?:\((\d{1,3})\)[ \t]+|(?:document|source|passage|option|choice|candidate)[ \t]+(\d{1,3})[ \t]*:[ \t]*)",

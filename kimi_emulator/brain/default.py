@@ -9,9 +9,9 @@ from typing import Any
 from kimi_emulator.brain import documents, jsontext, protocols, samples
 from kimi_emulator.brain.calls import Planner, sayable
 from kimi_emulator.brain.conversation import Conversation
-from kimi_emulator.brain.text import clauses
-from kimi_emulator.chat import BrainContext
+from kimi_emulator.platform.answers import BrainContext
 from kimi_emulator.script import Reply
+from kimi_emulator.words import clauses
 
 _LONG = 600
 """Characters of a tool result that are repeated whole; of longer ones the fitting sentences are quoted."""

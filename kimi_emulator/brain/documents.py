@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from kimi_emulator.brain.text import rarity, sentences, words
+from kimi_emulator.words import rarity, sentences, words
 
 _RULE_LINE = re.compile(r"^[\s|:=_*-]*$")
 _HEADING = re.compile(r"^\s*#{1,6}\s+")

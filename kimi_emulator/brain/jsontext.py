@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kimi_emulator.brain.fill import Filler
-from kimi_emulator.brain.text import sentences
 from kimi_emulator.brain.values import Source
+from kimi_emulator.words import sentences
 
 _KEYS = re.compile(r"(?:keys?|fields?|propert(?:y|ies)|members?|attributes?|entries)\b", re.IGNORECASE)
 _NUMERIC = re.compile(r"age$|count|number|year|price|total|amount|quantity|score", re.IGNORECASE)

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kimi_emulator.platform.tokens import text_of
 from kimi_emulator.script import ToolCall
-from kimi_emulator.tokens import text_of
 
 _ACTION_TOOL = re.compile(
     r"^[>\s-]*Tool Name:\s*(?P<name>\S+)\s*\nTool Description:\s*(?P<about>.*?)\nTool Args:\s*(?P<args>\{.*\})\s*$",

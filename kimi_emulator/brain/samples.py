@@ -17,7 +17,7 @@ from kimi_emulator.brain import choices
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.documents import best
 from kimi_emulator.brain.fill import Filler
-from kimi_emulator.brain.text import rarity, sentences, stem, words
+from kimi_emulator.words import rarity, sentences, stem, words
 
 _LABEL_AT_END = re.compile(r"(?:^|\n)[ \t]*(<[\w ]{1,40}>|[A-Z][\w ]{1,40}:)\s*$")
 _WORD_AT_END = re.compile(r"\b(title|keywords|summary)[ \t]*:[ \t]*(?:\"{3})?\s*$", re.IGNORECASE)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from kimi_emulator.platform.tokens import text_of
 from kimi_emulator.script import Reply
-from kimi_emulator.tokens import text_of
 
 
 def _short(text: str, length: int = 120) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from kimi_emulator.brain.text import words
+from kimi_emulator.words import words
 
 _LIMIT = 100_000
 """Characters looked at."""

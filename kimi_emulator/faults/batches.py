@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kimi_emulator.faults.registry import BATCH, FIBER, declare
 
 if TYPE_CHECKING:
-    from kimi_emulator.batches import Batch
+    from kimi_emulator.platform.batches import Batch
 
 
 def _expired(batch: Batch) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from kimi_emulator.chat import Answer
 from kimi_emulator.faults.registry import STREAM, declare
 from kimi_emulator.faults.replies import Chunks, choices_of, message_changed
+from kimi_emulator.platform.answers import Answer
 
 Call = dict[str, Any]
 

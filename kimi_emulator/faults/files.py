@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kimi_emulator.faults.registry import UPLOAD, declare
-from kimi_emulator.files import StoredFile
+from kimi_emulator.platform.files import StoredFile
 
 _FOREVER = 10**9
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from kimi_emulator.script import Failure
 
 if TYPE_CHECKING:
-    from kimi_emulator.batches import Batch
-    from kimi_emulator.chat import Answer
-    from kimi_emulator.files import StoredFile
+    from kimi_emulator.platform.answers import Answer
+    from kimi_emulator.platform.batches import Batch
+    from kimi_emulator.platform.files import StoredFile
 
 Kind = Literal["plain", "stream", "upload", "models", "batch", "fiber"]
 """What a request is to the faults: a chat answered whole or streamed, a new file, the list of models, a new batch, an

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from kimi_emulator.chat import Answer
 from kimi_emulator.faults.registry import STREAM, declare
+from kimi_emulator.platform.answers import Answer
 
 Chunks = list[dict[str, Any]]
 

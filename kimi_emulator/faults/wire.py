@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kimi_emulator.faults.registry import CHAT, MODELS, STREAM, UPLOAD, Ending, Wire, declare
 
 if TYPE_CHECKING:
-    from kimi_emulator.chat import Answer
+    from kimi_emulator.platform.answers import Answer
 
 _EVENT = re.compile(rb"data: (\{.*\})\n\n", re.DOTALL)
 _ANYWHERE = CHAT | UPLOAD | MODELS

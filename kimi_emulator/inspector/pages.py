@@ -16,7 +16,7 @@ from starlette.routing import Route
 from kimi_emulator.inspector import view
 
 if TYPE_CHECKING:
-    from kimi_emulator.state import State
+    from kimi_emulator.platform.state import State
 
 _STATIC = Path(__file__).parent / "static"
 _FILES = {"inspector.css": "text/css", "inspector.js": "text/javascript"}

@@ -14,12 +14,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kimi_emulator.errors import NOT_FOUND
-from kimi_emulator.models import available
+from kimi_emulator.platform.models import available
 from kimi_emulator.rules.registry import rule
 
 if TYPE_CHECKING:
-    from kimi_emulator.files import StoredFile
-    from kimi_emulator.state import State
+    from kimi_emulator.platform.files import StoredFile
+    from kimi_emulator.platform.state import State
 
 ENDPOINT = "/v1/chat/completions"
 MODELS = frozenset({"kimi-k2.6", "kimi-k2.5", "kimi-k2.7-code"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from kimi_emulator.errors import NOT_FOUND
-from kimi_emulator.rules.context import FileCheck, UploadCheck
+from kimi_emulator.platform.checks import FileCheck, UploadCheck
 from kimi_emulator.rules.registry import rule
 
 PURPOSES = ("file-extract", "image", "video", "batch")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kimi_emulator.errors import NOT_FOUND
-from kimi_emulator.rules.context import FormulaCheck
+from kimi_emulator.platform.checks import FormulaCheck
 from kimi_emulator.rules.registry import rule
 
 

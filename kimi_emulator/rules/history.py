@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kimi_emulator.rules.context import ChatCheck
+from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
 
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Iterator
 
-from kimi_emulator.rules.context import ChatCheck
+from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
 
 _SIGNATURES = (

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kimi_emulator import mfjs
-from kimi_emulator.rules.context import ChatCheck
+from kimi_emulator.platform import mfjs
+from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
 
 _TOOLS = "tools.function.parameters"

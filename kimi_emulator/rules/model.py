@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kimi_emulator.errors import NOT_FOUND
-from kimi_emulator.rules.context import ChatCheck, go_type
+from kimi_emulator.platform.checks import ChatCheck, go_type
 from kimi_emulator.rules.registry import rule
 
 

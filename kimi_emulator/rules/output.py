@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kimi_emulator.rules.context import ChatCheck, go_type
+from kimi_emulator.platform.checks import ChatCheck, go_type
 from kimi_emulator.rules.registry import rule
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kimi_emulator.rules.context import ChatCheck
+from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
 
 FIELDS = ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kimi_emulator.rules.context import ChatCheck, go_type
+from kimi_emulator.platform.checks import ChatCheck, go_type
 from kimi_emulator.rules.registry import rule
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}\Z")

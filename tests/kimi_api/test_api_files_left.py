@@ -19,7 +19,7 @@ from kimi_api import KimiClient, KimiFileError, _uploads, errors, files, ledger
 from kimi_api.cache import FileCache
 from kimi_api.ledger import Ledger, default_ledger
 from kimi_emulator import Emulator
-from kimi_emulator.state import Limits
+from kimi_emulator.platform.state import Limits
 
 Ways = RawServer = Any  # the fixtures `ways` and `raw` of conftest.py
 HOUR = 3600.0

@@ -15,7 +15,7 @@ from kimi_api import KimiClient, KimiFormulaError, KimiInputError, KimiReplyErro
 from kimi_api.catalog import get_model_spec
 from kimi_api.messages import CANCELLED, prepare_messages
 from kimi_emulator import Emulator
-from kimi_emulator.search.sealed import unseal
+from kimi_emulator.platform.search.sealed import unseal
 
 RawServer = Ways = Any  # the fixtures `raw` and `ways` of conftest.py
 FIBER = {"id": "fiber-1", "object": "fiber", "status": "succeeded", "context": {"input": "{}", "output": "7"}}

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from kimi_emulator import Emulator, Reply, ToolCall
-from kimi_emulator.search import look_up, seal
-from kimi_emulator.search.index import pages
-from kimi_emulator.search.sealed import BEGIN, END, unseal
+from kimi_emulator.platform.search import look_up, seal
+from kimi_emulator.platform.search.index import pages
+from kimi_emulator.platform.search.sealed import BEGIN, END, unseal
 
 Chat = Callable[..., httpx.Response]
 RECORDED = {"moonshot/date", "moonshot/base64", "moonshot/convert", "moonshot/random-choice", "moonshot/web-search"}

@@ -9,8 +9,8 @@ import resource
 import pytest
 
 from benchmarks import emulator as bench
-from kimi_emulator import stream
-from kimi_emulator.chat import Answer
+from kimi_emulator.http import streaming
+from kimi_emulator.platform.answers import Answer
 
 
 def answer(**message) -> Answer:
@@ -29,9 +29,9 @@ def answer(**message) -> Answer:
 )
 def test_events_are_the_chunks_written_out(message, size, include_usage):
     made = answer(**message)
-    *events, last = stream.events(made, size, include_usage=include_usage)
+    *events, last = streaming.events(made, size, include_usage=include_usage)
     read = [json.loads(event.removeprefix(b"data: ").decode("utf-8", "surrogatepass")) for event in events]
-    expected = list(stream.chunks(made, size, include_usage=include_usage))
+    expected = list(streaming.chunks(made, size, include_usage=include_usage))
     for chunk in [*read, *expected]:
         chunk.pop("system_fingerprint", None)
     assert read == expected

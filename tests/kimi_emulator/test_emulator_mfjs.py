@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mfjs_corpus import Case, corpus
 
-from kimi_emulator import mfjs
+from kimi_emulator.platform import mfjs
 
 CASES = [case for case in corpus() if isinstance(case.schema, dict)]
 NAMES = st.sampled_from(["a", "b", "required"])

@@ -17,7 +17,7 @@ import pytest
 
 import kimi_emulator
 from kimi_emulator import BrainContext, Emulator, Reply
-from kimi_emulator.models import MODELS, OWNER, available
+from kimi_emulator.platform.models import MODELS, OWNER, available
 
 HI = {"model": "kimi-k3", "messages": [{"role": "user", "content": "say hi"}]}
 

@@ -18,9 +18,10 @@ from pydantic import BaseModel
 
 from kimi_api import KimiInputError
 from kimi_api.messages import CANCELLED
-from kimi_emulator import Emulator, Fault, Reply, ToolCall, transport
+from kimi_emulator import Emulator, Fault, Reply, ToolCall
 from kimi_emulator.faults.registry import Wire
 from kimi_emulator.faults.wire import place
+from kimi_emulator.http import transport
 from langchain_kimi import ChatKimi, KimiLLM
 
 Make = Callable[..., ChatKimi]
@@ -67,7 +68,7 @@ def left(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         seen.set()
 
     monkeypatch.setattr(transport, "disconnected", noted)
-    monkeypatch.setattr("kimi_emulator.delivery.disconnected", noted)
+    monkeypatch.setattr("kimi_emulator.http.delivery.disconnected", noted)
     return seen
 
 

@@ -21,7 +21,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from kimi_api import MODELS, KimiWarning
 from kimi_emulator import Emulator, Failure, Reply, ToolCall
-from kimi_emulator.models import available
+from kimi_emulator.platform.models import available
 from langchain_kimi import ChatKimi
 
 Make = Callable[..., ChatKimi]

@@ -39,7 +39,7 @@ from rule_kit import (
 )
 
 from kimi_emulator import Limits, Reply
-from kimi_emulator.search import seal
+from kimi_emulator.platform.search import seal
 
 V1 = {"model": "moonshot-v1-8k"}
 LAST_DAY_OF_V1 = {"today": date(2026, 8, 30)}

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kimi_emulator.clock import Clock
 from kimi_emulator.errors import ApiError
+from kimi_emulator.platform.clock import Clock
 
 ORGANIZATION = "org-0000000000000000emulated"
 KEY_ID = "ak-0000000000000000emulated"

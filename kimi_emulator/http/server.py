@@ -15,20 +15,20 @@ from typing import Any, Literal, Self
 
 import uvicorn
 
-from kimi_emulator.account import TIERS, RateLimits
-from kimi_emulator.app import build_app
-from kimi_emulator.batches import Batch
 from kimi_emulator.brain import DefaultBrain
-from kimi_emulator.chat import Brain
-from kimi_emulator.clock import Clock
 from kimi_emulator.dialects import Dialect, dialect_named
 from kimi_emulator.faults import Fault
-from kimi_emulator.files import StoredFile
+from kimi_emulator.http.app import build_app
+from kimi_emulator.http.transport import connection_class
+from kimi_emulator.platform.account import TIERS, RateLimits
+from kimi_emulator.platform.answers import Brain
+from kimi_emulator.platform.batches import Batch
+from kimi_emulator.platform.clock import Clock
+from kimi_emulator.platform.files import StoredFile
+from kimi_emulator.platform.state import Limits, ReceivedRequest, Report, Settings, State
+from kimi_emulator.platform.vocabulary import Vocabulary
 from kimi_emulator.rules.batches import MODELS as BATCH_MODELS
 from kimi_emulator.script import Failure, Reply
-from kimi_emulator.state import Limits, ReceivedRequest, Report, Settings, State
-from kimi_emulator.transport import connection_class
-from kimi_emulator.vocabulary import Vocabulary
 
 CHAT_PATH = "/v1/chat/completions"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Literal
 
-from kimi_emulator import extract
+from kimi_emulator.platform import extract
 
 Status = Literal["created", "ok", "failed"]
 _ALPHABET = "0123456789abcdefghijklmnopqrstuv"

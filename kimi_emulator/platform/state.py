@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from kimi_emulator.account import Account, RateLimits
-from kimi_emulator.batches import Batches
-from kimi_emulator.cache import PrefixCache
-from kimi_emulator.clock import Clock
 from kimi_emulator.dialects import PLATFORM, Dialect
 from kimi_emulator.faults import FaultQueue
-from kimi_emulator.files import FileStore
 from kimi_emulator.inspector.traffic import Traffic
-from kimi_emulator.memory import ReasoningMemory
+from kimi_emulator.platform.account import Account, RateLimits
+from kimi_emulator.platform.batches import Batches
+from kimi_emulator.platform.cache import PrefixCache
+from kimi_emulator.platform.clock import Clock
+from kimi_emulator.platform.files import FileStore
+from kimi_emulator.platform.memory import ReasoningMemory
+from kimi_emulator.platform.search import Searches
+from kimi_emulator.platform.vocabulary import Vocabulary
 from kimi_emulator.rules.batches import MODELS as BATCH_MODELS
 from kimi_emulator.script import Failure, Reply
-from kimi_emulator.search import Searches
-from kimi_emulator.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

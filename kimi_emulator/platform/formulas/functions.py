@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kimi_emulator.state import State
-from kimi_emulator.tokens import compact
+from kimi_emulator.platform.state import State
+from kimi_emulator.platform.tokens import compact
 
 
 def text(arguments: Mapping[str, Any], name: str) -> str:

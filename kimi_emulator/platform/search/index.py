@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from kimi_emulator.brain.text import words
+from kimi_emulator.words import words
 
 _PAGE = re.compile(r"^# (?P<title>.+?)\n\n(?P<url>\S+) (?P<date>\S+)\n\n(?P<text>.+?)(?=\n\n# |\Z)", re.M | re.S)
 _K1, _B = 1.5, 0.75  # the usual constants of BM25

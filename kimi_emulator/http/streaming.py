@@ -12,8 +12,8 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kimi_emulator.chat import Answer
-from kimi_emulator.tokens import compact
+from kimi_emulator.platform.answers import Answer
+from kimi_emulator.platform.tokens import compact
 
 _HERE = "\0delta\0"  # stands for the delta; NUL can be in no id or model name
 _WORD = re.compile(r"\s*\S+|\s+\Z")

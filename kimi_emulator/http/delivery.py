@@ -13,15 +13,15 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from kimi_emulator import stream
-from kimi_emulator.chat import Answer
-from kimi_emulator.clock import Clock
 from kimi_emulator.dialects import Dialect
 from kimi_emulator.errors import ApiError
 from kimi_emulator.faults.registry import Fault, Wire
+from kimi_emulator.http import streaming
+from kimi_emulator.http.transport import WireAnswer, disconnected
+from kimi_emulator.platform.answers import Answer
+from kimi_emulator.platform.clock import Clock
+from kimi_emulator.platform.tokens import compact
 from kimi_emulator.script import Failure
-from kimi_emulator.tokens import compact
-from kimi_emulator.transport import WireAnswer, disconnected
 
 JSON = "application/json; charset=utf-8"
 _EVENTS = "text/event-stream"
@@ -91,9 +91,9 @@ def streamed(
     """An answer as a stream of events, ``size`` characters of text in each (None: a word)."""
     named = headers() | dict(named)
     if fault is None and dialect == Dialect():
-        pieces = stream.events(answer, size, include_usage=include_usage)
+        pieces = streaming.events(answer, size, include_usage=include_usage)
     else:
-        chunks = copy.deepcopy(list(stream.chunks(answer, size, include_usage=include_usage)))
+        chunks = copy.deepcopy(list(streaming.chunks(answer, size, include_usage=include_usage)))
         if fault is not None and fault.chunks is not None:
             chunks = fault.chunks(chunks)
         spoken = (f"data: {compact(chunk)}\n\n" for chunk in dialect.chunks(chunks))

@@ -11,8 +11,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from kimi_emulator import tokens
-from kimi_emulator.models import Model
+from kimi_emulator.platform import tokens
+from kimi_emulator.platform.models import Model
 
 STEP = 256
 _SLICE = 128  # characters between two comparison points

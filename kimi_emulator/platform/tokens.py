@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from kimi_emulator.models import Model
-from kimi_emulator.vocabulary import Vocabulary
+from kimi_emulator.platform.models import Model
+from kimi_emulator.platform.vocabulary import Vocabulary
 
 VOCABULARY: ContextVar[Vocabulary | None] = ContextVar("kimi_emulator.vocabulary", default=None)
 """What counts while a request is answered; None estimates."""

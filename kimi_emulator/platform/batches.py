@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from kimi_emulator.errors import INVALID_REQUEST, ApiError
+from kimi_emulator.platform.tokens import compact
 from kimi_emulator.rules import enforce
 from kimi_emulator.rules.batches import (
     ENDPOINT,
@@ -27,10 +28,9 @@ from kimi_emulator.rules.batches import (
     BatchListCheck,
     window_seconds,
 )
-from kimi_emulator.tokens import compact
 
 if TYPE_CHECKING:
-    from kimi_emulator.state import State
+    from kimi_emulator.platform.state import State
 
 PRICE_SHARE = 0.6
 """What a line costs, as a share of the price of the same request."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kimi_emulator import tokens
-from kimi_emulator.models import MODELS, Model
+from kimi_emulator.platform import tokens
+from kimi_emulator.platform.models import MODELS, Model
 
 if TYPE_CHECKING:
-    from kimi_emulator.files import StoredFile
-    from kimi_emulator.search.builtin import Result
-    from kimi_emulator.state import State
+    from kimi_emulator.platform.files import StoredFile
+    from kimi_emulator.platform.search.builtin import Result
+    from kimi_emulator.platform.state import State
 
 GO_TYPES = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 

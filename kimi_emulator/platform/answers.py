@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kimi_emulator import tokens
-from kimi_emulator.models import Model
-from kimi_emulator.rules.context import ChatCheck
+from kimi_emulator.platform import tokens
+from kimi_emulator.platform.checks import ChatCheck
+from kimi_emulator.platform.models import Model
 from kimi_emulator.script import Reply, ToolCall
 
 

@@ -4,8 +4,8 @@ One way is the formula ``moonshot/web-search``, whose result is sealed text; the
 whose calls carry an id of the search alone.
 """
 
-from kimi_emulator.search.builtin import WEB_SEARCH, Searches
-from kimi_emulator.search.index import look_up
-from kimi_emulator.search.sealed import seal
+from kimi_emulator.platform.search.builtin import WEB_SEARCH, Searches
+from kimi_emulator.platform.search.index import look_up
+from kimi_emulator.platform.search.sealed import seal
 
 __all__ = ["WEB_SEARCH", "Searches", "look_up", "seal"]

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kimi_emulator.formulas import functions
-from kimi_emulator.formulas.units import convert
+from kimi_emulator.platform.checks import FormulaCheck
+from kimi_emulator.platform.formulas import functions
+from kimi_emulator.platform.formulas.units import convert
+from kimi_emulator.platform.search import look_up, seal
+from kimi_emulator.platform.search.index import as_text
+from kimi_emulator.platform.state import State
+from kimi_emulator.platform.tokens import compact
 from kimi_emulator.rules import enforce
-from kimi_emulator.rules.context import FormulaCheck
-from kimi_emulator.search import look_up, seal
-from kimi_emulator.search.index import as_text
-from kimi_emulator.state import State
-from kimi_emulator.tokens import compact
 
 _ALPHABET = string.ascii_lowercase + string.digits
 

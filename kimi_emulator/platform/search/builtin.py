@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kimi_emulator import tokens
+from kimi_emulator.platform import tokens
+from kimi_emulator.platform.search.index import as_text, look_up
+from kimi_emulator.platform.search.sealed import is_sealed, unseal
 from kimi_emulator.script import Reply, ToolCall
-from kimi_emulator.search.index import as_text, look_up
-from kimi_emulator.search.sealed import is_sealed, unseal
 
 WEB_SEARCH = "$web_search"
 _MADE_UP = "As far as I remember this is well known, and nothing about it has changed lately."

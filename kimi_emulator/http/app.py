@@ -18,22 +18,24 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kimi_emulator import batches, delivery, formulas, inspector, tokens
+from kimi_emulator import inspector
 from kimi_emulator.brain import thought
-from kimi_emulator.chat import Brain, context_of, finish
-from kimi_emulator.delivery import JSON as _JSON
-from kimi_emulator.delivery import failure as _failure
-from kimi_emulator.delivery import headers as _headers
-from kimi_emulator.delivery import json_answer as _json
 from kimi_emulator.errors import ApiError
 from kimi_emulator.faults import Fault, fault_named
+from kimi_emulator.http import delivery
+from kimi_emulator.http.delivery import JSON as _JSON
+from kimi_emulator.http.delivery import failure as _failure
+from kimi_emulator.http.delivery import headers as _headers
+from kimi_emulator.http.delivery import json_answer as _json
 from kimi_emulator.inspector.traffic import PLACE
-from kimi_emulator.models import available
+from kimi_emulator.platform import batches, formulas, tokens
+from kimi_emulator.platform.answers import Brain, context_of, finish
+from kimi_emulator.platform.checks import ChatCheck, FileCheck, HttpCheck, UploadCheck
+from kimi_emulator.platform.models import available
+from kimi_emulator.platform.state import ReceivedRequest, State
 from kimi_emulator.rules import enforce
-from kimi_emulator.rules.context import ChatCheck, FileCheck, HttpCheck, UploadCheck
 from kimi_emulator.rules.http import methods_of
 from kimi_emulator.script import Failure, Reply
-from kimi_emulator.state import ReceivedRequest, State
 
 _log = logging.getLogger(__name__)
 
