@@ -1,0 +1,288 @@
+"""The contract suite's driver for LangChain."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import warnings
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from contract_kit import (
+    Adapter,
+    AgentRun,
+    Call,
+    Chat,
+    Document,
+    History,
+    Loaded,
+    Loader,
+    Media,
+    Message,
+    Outcome,
+    Tool,
+    Way,
+)
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware
+from langchain_core.load import dumpd, dumps
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    messages_from_dict,
+    messages_to_dict,
+)
+from langchain_core.tools import StructuredTool
+
+from kimi_api import KimiWarning, Usage
+from langchain_kimi import ChatKimi, KimiFileLoader, KimiWebSearch, dynamic_tools_message, partial_message
+
+
+class LangChainChat(Chat):
+    """`ChatKimi`: `invoke`, `stream`, `ainvoke`, `astream`; with tools the same on what `bind_tools` gives."""
+
+    def _plain(self, messages: History, call: dict[str, Any]) -> Any:
+        bound, arguments = self._bound(call)
+        return bound.invoke(to_messages(messages), **arguments)
+
+    def _stream(self, messages: History, call: dict[str, Any]) -> Iterator[Any]:
+        bound, arguments = self._bound(call)
+        yield from bound.stream(to_messages(messages), **arguments)
+
+    async def _aplain(self, messages: History, call: dict[str, Any]) -> Any:
+        bound, arguments = self._bound(call)
+        return await bound.ainvoke(to_messages(messages), **arguments)
+
+    async def _astream(self, messages: History, call: dict[str, Any]) -> AsyncIterator[Any]:
+        bound, arguments = self._bound(call)
+        async for chunk in bound.astream(to_messages(messages), **arguments):
+            yield chunk
+
+    def _bound(self, call: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        call = dict(call)
+        tools = call.pop("tools", None)
+        if tools is None:
+            return self.native, call
+        wishes = {name: call.pop(name) for name in ("tool_choice", "parallel_tool_calls") if name in call}
+        return self.native.bind_tools([to_tool(tool) for tool in tools], **wishes), call
+
+    def _outcome(self, shown: list[Any]) -> Outcome:
+        message = shown[0]
+        for chunk in shown[1:]:
+            message = message + chunk
+        calls = [Call(call["name"], call["args"], call["id"] or "") for call in message.tool_calls]
+        calls += [Call(call["name"] or "", None, call["id"] or "") for call in message.invalid_tool_calls]
+        return Outcome(
+            message=message,
+            text=message.text,
+            reasoning=_reasoning(message),
+            calls=calls,
+            usage=_usage(message.usage_metadata),
+            finish_reason=message.response_metadata.get("finish_reason"),
+            pieces=[chunk.text for chunk in shown],
+        )
+
+    async def arun_agent(
+        self, question: str, tools: Sequence[Any], *, history: Sequence[Any] = (), first_choice: str | None = None
+    ) -> AgentRun:
+        middleware = [_first_choice(first_choice)] if first_choice else []
+        agent = create_agent(self.native, tools=[to_tool(tool) for tool in tools], middleware=middleware)
+        state: Any = {"messages": [*to_messages(history), HumanMessage(question)]}
+        if self.way == "plain":
+            state = await asyncio.to_thread(agent.invoke, state)
+        elif self.way == "aplain":
+            state = await agent.ainvoke(state)
+        elif self.way == "streamed":
+            modes: Any = ["messages", "values"]  # "messages" makes the model stream
+            events = await asyncio.to_thread(lambda: list(agent.stream(state, stream_mode=modes)))
+            state = [event for mode, event in events if mode == "values"][-1]
+        else:
+            async for mode, event in agent.astream(state, stream_mode=["messages", "values"]):
+                state = event if mode == "values" else state
+        return AgentRun(state["messages"][-1].text, state["messages"])
+
+    def predict(self, schema: type[Any], question: str, *, by_tool: bool = False, **call: Any) -> Any:
+        method = {"method": "function_calling"} if by_tool else {}
+        chain = self.native.with_structured_output(schema, **method, **call)
+        if self.way == "plain":
+            return chain.invoke(question)
+        if self.way == "streamed":
+            return list(chain.stream(question))[-1]
+
+        async def run() -> Any:
+            if self.way == "aplain":
+                return await chain.ainvoke(question)
+            return [piece async for piece in chain.astream(question)][-1]
+
+        return asyncio.run(run())
+
+
+class LangChainLoader(Loader):
+    """`KimiFileLoader`: `load`, `lazy_load`, `aload`, `alazy_load`."""
+
+    def load(self) -> Loaded:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("error")
+            warnings.simplefilter("always", KimiWarning)
+            documents = self._load()
+        return Loaded(
+            [Document(d.metadata["file_name"], d.page_content, d.metadata["source"], d.metadata) for d in documents],
+            [str(warning.message) for warning in said],
+        )
+
+    def _load(self) -> list[Any]:
+        if self.way == "plain":
+            return self.native.load()
+        if self.way == "streamed":
+            return list(self.native.lazy_load())
+
+        async def run() -> list[Any]:
+            if self.way == "aplain":
+                return await self.native.aload()
+            return [document async for document in self.native.alazy_load()]
+
+        return asyncio.run(run())
+
+
+class LangChain(Adapter):
+    """LangChain."""
+
+    name = "langchain"
+    model_class = ChatKimi
+
+    def chat(self, native: Any, way: Way = "plain") -> LangChainChat:
+        return LangChainChat(native, way)
+
+    def loader(
+        self,
+        source: Path | Sequence[Path],
+        way: Way = "plain",
+        *,
+        forgiving: bool = False,
+        at_once: int = 4,
+        **more: Any,
+    ) -> LangChainLoader:
+        settings = {**self.host, "on_error": "warn" if forgiving else "raise", "max_concurrency": at_once, **more}
+        return LangChainLoader(KimiFileLoader(source, **settings), source, way)
+
+    def window(self, native: Any) -> int:
+        return native.profile["max_input_tokens"]
+
+    def stored(self, messages: Sequence[Any]) -> list[BaseMessage]:
+        return messages_from_dict(json.loads(json.dumps(messages_to_dict(messages))))
+
+    def dumps(self, native: Any) -> list[str]:
+        return [repr(native), str(native), dumps(native), json.dumps(dumpd(native)), repr(native.model_dump())]
+
+    def reasoning_forms(self, text: str, reasoning: str, call: Call) -> dict[str, Any]:
+        calls: Any = [{"name": call.name, "args": call.args, "id": call.id}]
+        block = {"type": "reasoning", "reasoning": reasoning}
+        return {
+            "additional_kwargs": AIMessage(text, tool_calls=calls, additional_kwargs={"reasoning_content": reasoning}),
+            "content block": AIMessage([block, {"type": "text", "text": text}], tool_calls=calls),
+            "v1 message": AIMessage(
+                content_blocks=[block, {"type": "text", "text": text}, {"type": "tool_call", **calls[0]}]  # type: ignore[list-item]
+            ),
+        }
+
+    def web_search(self) -> KimiWebSearch:
+        return KimiWebSearch()
+
+
+def to_messages(history: History) -> Any:
+    """`history` as what `invoke` takes."""
+    return history if isinstance(history, str) else [_to_message(message) for message in history]
+
+
+def _to_message(message: Any) -> Any:
+    if isinstance(message, Outcome):
+        return message.message
+    if not isinstance(message, Message):
+        return message
+    if message.tools:
+        return dynamic_tools_message([to_tool(tool) for tool in message.tools])
+    if message.partial:
+        return partial_message(message.text, name=message.name, reasoning_content=message.reasoning)
+    if message.role == "assistant":
+        return _assistant(message)
+    content: Any = message.text
+    if message.media:
+        content = [{"type": "text", "text": message.text}, *(_block(media) for media in message.media)]
+    if message.role == "tool":
+        return ToolMessage(content, tool_call_id=message.call_id)
+    return (SystemMessage if message.role == "system" else HumanMessage)(content, name=message.name)
+
+
+def _assistant(message: Message) -> AIMessage:
+    calls: Any = [{"name": call.name, "args": call.args, "id": call.id} for call in message.calls]
+    if message.by:
+        blocks = [{"type": "reasoning", "reasoning": message.reasoning, "extras": {"signature": "c2lnbmVk"}}]
+        return AIMessage(
+            [*blocks, {"type": "text", "text": message.text}],
+            tool_calls=calls,
+            response_metadata={"model_provider": message.by},
+        )
+    extra = {} if message.reasoning is None else {"reasoning_content": message.reasoning}
+    return AIMessage(message.text, tool_calls=calls, additional_kwargs=extra, name=message.name)
+
+
+def _block(media: Media) -> dict[str, Any]:
+    if media.data is not None:
+        return {"type": media.kind, "base64": base64.b64encode(media.data).decode(), "mime_type": media.mime}
+    if media.file_id is not None:
+        return {"type": media.kind, "file_id": media.file_id}
+    return {"type": media.kind, "url": media.url}
+
+
+def to_tool(tool: Any) -> Any:
+    """A neutral tool as LangChain's own; others as they are."""
+    if not isinstance(tool, Tool):
+        return tool
+    return StructuredTool.from_function(
+        tool.function, name=tool.name, args_schema=tool.schema, return_direct=tool.direct
+    )
+
+
+def _first_choice(choice: str) -> Any:
+    """Middleware that forces a tool in the first request, as `FunctionAgent(initial_tool_choice=...)` does."""
+
+    def changed(request: Any) -> Any:
+        asked = any(isinstance(message, AIMessage) for message in request.messages)
+        return request if asked else request.override(tool_choice=choice)
+
+    class _FirstChoice(AgentMiddleware):
+        def wrap_model_call(self, request: Any, handler: Any) -> Any:
+            return handler(changed(request))
+
+        async def awrap_model_call(self, request: Any, handler: Any) -> Any:
+            return await handler(changed(request))
+
+    return _FirstChoice()
+
+
+def _reasoning(message: AIMessage | AIMessageChunk) -> str | None:
+    blocks = [block for block in message.content_blocks if block["type"] == "reasoning"]
+    extra = message.additional_kwargs.get("reasoning_content")
+    if extra is not None and blocks:
+        assert "".join(block.get("reasoning", "") for block in blocks) == extra
+    return extra if extra is not None else ("".join(b.get("reasoning", "") for b in blocks) if blocks else None)
+
+
+def _usage(metadata: Mapping[str, Any] | None) -> Usage | None:
+    if metadata is None:
+        return None
+    read, written = metadata.get("input_token_details", {}), metadata.get("output_token_details", {})
+    return Usage(
+        metadata["input_tokens"],
+        metadata["output_tokens"],
+        metadata["total_tokens"],
+        read.get("cache_read", 0),
+        read.get("cache_creation", 0),
+        written.get("reasoning", 0),
+    )
