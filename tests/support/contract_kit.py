@@ -117,6 +117,7 @@ class Outcome:
     """What came of a call, read from where the framework's users look for it.
 
     Attributes:
+        native: what the framework answered, of a stream all pieces in one.
         message: the framework's own message; the outcome may stand in the next history.
         text, reasoning: of the answer; reasoning None: it has none, "": it thought without words.
         calls: the tool calls.
@@ -126,6 +127,7 @@ class Outcome:
         error, warnings: only from `attempt`.
     """
 
+    native: Any = None
     message: Any = None
     text: str = ""
     reasoning: str | None = None
@@ -256,6 +258,10 @@ class Chat(ABC):
     @abstractmethod
     def _outcome(self, shown: list[Any]) -> Outcome:
         """What was shown, one answer or the pieces of one."""
+
+    @abstractmethod
+    def calls(self, outcome: Outcome) -> list[Call]:
+        """The calls of an answer, read from the framework's own object once more."""
 
     # ---------------------------------------------------------------- what stands on a model
 

@@ -76,17 +76,19 @@ class LangChainChat(Chat):
         message = shown[0]
         for chunk in shown[1:]:
             message = message + chunk
-        calls = [Call(call["name"], call["args"], call["id"] or "") for call in message.tool_calls]
-        calls += [Call(call["name"] or "", None, call["id"] or "") for call in message.invalid_tool_calls]
         return Outcome(
+            native=message,
             message=message,
             text=message.text,
             reasoning=_reasoning(message),
-            calls=calls,
+            calls=_calls(message),
             usage=_usage(message.usage_metadata),
             finish_reason=message.response_metadata.get("finish_reason"),
             pieces=[chunk.text for chunk in shown],
         )
+
+    def calls(self, outcome: Outcome) -> list[Call]:
+        return _calls(outcome.native)
 
     async def arun_agent(
         self, question: str, tools: Sequence[Any], *, history: Sequence[Any] = (), first_choice: str | None = None
@@ -264,6 +266,11 @@ def _first_choice(choice: str) -> Any:
             return await handler(changed(request))
 
     return _FirstChoice()
+
+
+def _calls(message: AIMessage) -> list[Call]:
+    calls = [Call(call["name"], call["args"], call["id"] or "") for call in message.tool_calls]
+    return calls + [Call(call["name"] or "", None, call["id"] or "") for call in message.invalid_tool_calls]
 
 
 def _reasoning(message: AIMessage | AIMessageChunk) -> str | None:

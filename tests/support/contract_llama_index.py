@@ -73,19 +73,26 @@ class LlamaIndexChat(Chat):
 
     def _outcome(self, shown: list[Any]) -> Outcome:
         last = shown[-1]
-        selections = self.native.get_tool_calls_from_response(last, error_on_no_tool_call=False)
         thinking = [block.content for block in last.message.blocks if isinstance(block, ThinkingBlock)]
         choices = last.raw.get("choices") if isinstance(last.raw, dict) else None
         deltas = [response.delta or "" for response in shown]
         return Outcome(
+            native=last,
             message=last.message,
             text=last.message.content or "",
             reasoning="".join(text or "" for text in thinking) if thinking else None,
-            calls=[Call(call.tool_name, call.tool_kwargs, call.tool_id) for call in selections],
+            calls=self._calls(last),
             usage=_usage(last.additional_kwargs),
             finish_reason=choices[0]["finish_reason"] if choices else None,
             pieces=deltas if self.way in STREAMED else [last.message.content or ""],
         )
+
+    def calls(self, outcome: Outcome) -> list[Call]:
+        return self._calls(outcome.native)
+
+    def _calls(self, response: Any) -> list[Call]:
+        selections = self.native.get_tool_calls_from_response(response, error_on_no_tool_call=False)
+        return [Call(call.tool_name, call.tool_kwargs, call.tool_id) for call in selections]
 
     async def arun_agent(
         self, question: str, tools: Sequence[Any], *, history: Sequence[Any] = (), first_choice: str | None = None
