@@ -61,8 +61,8 @@ rules-mutation: $(READY)  ## spoil each rule of the emulator in turn: a test mus
 conformance: $(READY)  ## the emulator against the published OpenAPI document, where it is at hand (SEED=1)
 	$(BIN)/python -m scripts.conformance --seed $(SEED)
 
-matrix: $(READY)  ## the fast tier on the lowest and the newest openai, langchain-core and llama-index-core
-	$(BIN)/python scripts/matrix.py
+matrix: $(READY)  ## the fast tier on the lowest and the newest openai, langchain-core and llama-index-core (MATRIX="--row lowest")
+	$(BIN)/python scripts/matrix.py $(MATRIX)
 
 docs: $(READY)  ## check that the code in README.md and docs/ runs, and that its links lead somewhere
 	$(BIN)/python -m pytest -q tests/test_documents.py

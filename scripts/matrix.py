@@ -1,7 +1,10 @@
 """The fast tier of the tests on the ends of our version ranges, one row each.
 
-Each row gets its own environment under `.matrix/`, kept for the next run. `--row NAME` runs one row, arguments after
-`--` go to pytest.
+Each row gets its own environment under `.matrix/`, kept for the next run. `--row NAME` runs one row; arguments after
+`--` go to pytest beside the usual ones: `python scripts/matrix.py --row lowest -- tests/langchain_kimi`.
+
+pip answers a conflict by silently taking an older version. So the new rows ask for nothing older than constraints.txt
+names, and fail where that cannot be had.
 """
 
 from __future__ import annotations
@@ -18,31 +21,29 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".matrix"
 SHOWN = ("openai", "langchain-core", "llama-index-core")
+USUAL = ("-q", "-n", "2", "--dist", "loadfile", "-m", "not slow and not live")
 
 
 @dataclass(frozen=True)
 class Row:
-    """Requirements on top of our own ranges, and packages to replace afterwards without looking at their pins."""
+    """Requirements on top of our own ranges, and packages that must be as new as in constraints.txt, or newer."""
 
     name: str
-    requirements: tuple[str, ...]
-    forced: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+    as_pinned: tuple[str, ...] = ()
+    group: str = "test"
 
 
 ROWS = (
-    Row("openai-2.0", ("openai==2.0.0", "langchain-core==1.6.0", "llama-index-core==0.14.5")),
+    Row("lowest", ("openai==2.0.0", "langchain-core==1.6.0", "llama-index-core==0.14.5")),
     # With the peer that tests/llama_index_kimi/test_li_findings.py compares with; it wants openai 2.
     Row(
-        "openai-2-newest",
-        ("openai>=2.0,<3", "langchain-core", "llama-index-core", "llama-index-llms-openai-like<0.8"),
+        "newest-openai-2",
+        ("openai>=2.0,<3", "llama-index-llms-openai-like<0.8"),
+        as_pinned=("langchain-core", "langchain", "llama-index-core", "deepagents"),
+        group="dev",
     ),
-    # langchain-core >= 1.7.3 asks for a certifi newer than some indexes serve, and pip then silently takes an older
-    # core; so the newest one is put in by hand.
-    Row(
-        "openai-3-newest",
-        ("openai>=3.0,<4", "langchain-core", "llama-index-core"),
-        forced=("langchain-core>=1.8,<2", "langchain>=1.5,<2"),
-    ),
+    Row("newest", as_pinned=("openai", "langchain-core", "langchain", "llama-index-core", "deepagents"), group="dev"),
 )
 
 
@@ -59,10 +60,9 @@ def main() -> int:
             continue
         started = time.monotonic()
         python = prepare(row)
-        arguments = wanted.pytest or ["-n", "2", "--dist", "loadfile", "-m", "not slow and not live"]
         # -p no:cacheprovider: rows must not share what failed last
         ran = subprocess.run(  # noqa: S603 - our own interpreter
-            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+            [python, "-m", "pytest", *USUAL, "-p", "no:cacheprovider", *wanted.pytest],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -74,7 +74,7 @@ def main() -> int:
         ending = ran.stdout.strip().splitlines()[-1].strip("= ") if ran.stdout.strip() else "no output"
         seconds = time.monotonic() - started
         verdict = "ok  " if ran.returncode == 0 else "FAIL"
-        lines.append(f"{verdict} {row.name:<16} {versions(python)}  {ending}  ({seconds:.0f} s with set-up)")
+        lines.append(f"{verdict} {row.name:<15} {versions(python)}  {ending}  ({seconds:.0f} s with set-up)")
         sys.stdout.write(lines[-1] + "\n")
         sys.stdout.flush()
     sys.stdout.write("\n" + "\n".join(lines) + "\n")
@@ -86,19 +86,23 @@ def prepare(row: Row) -> str:
     home = HOME / row.name
     python = str(home / "bin" / "python")
     stamp = home / ".ready"
-    recipe = f"{row}\n{(ROOT / 'pyproject.toml').read_text()}"
+    requirements = [*row.requirements, *(f"{name}>={pins()[name]}" for name in row.as_pinned)]
+    recipe = f"{row.group} {requirements}\n{(ROOT / 'pyproject.toml').read_text()}"
     if stamp.exists() and stamp.read_text() == recipe:
         return python
     venv.create(home, with_pip=True, clear=True)
     install = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     subprocess.run([*install, "--upgrade", "pip>=25.1"], check=True)  # noqa: S603
     subprocess.run(  # noqa: S603
-        [*install, "-e", f"{ROOT}[all]", "--group", f"{ROOT / 'pyproject.toml'}:dev", *row.requirements], check=True
+        [*install, "-e", f"{ROOT}[all]", "--group", f"{ROOT / 'pyproject.toml'}:{row.group}", *requirements], check=True
     )
-    if row.forced:
-        subprocess.run([*install, "--no-deps", "--upgrade", *row.forced], check=True)  # noqa: S603
     stamp.write_text(recipe)
     return python
+
+
+def pins() -> dict[str, str]:
+    """The versions that constraints.txt names."""
+    return dict(re.findall(r"^([^#\s=]+)==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
 
 
 def versions(python: str) -> str:
