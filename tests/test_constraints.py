@@ -29,8 +29,9 @@ def of_extra(name: str) -> Iterator[Requirement]:
         requirement = Requirement(line)
         if requirement.name != PROJECT["project"]["name"]:
             yield requirement
-        for extra in requirement.extras if requirement.name == PROJECT["project"]["name"] else ():
-            yield from of_extra(extra)
+        else:
+            for extra in sorted(requirement.extras):  # a set: workers of xdist must see one order
+                yield from of_extra(extra)
 
 
 def of_group(name: str) -> Iterator[Requirement]:
