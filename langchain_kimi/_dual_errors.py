@@ -36,12 +36,12 @@ from kimi_api.errors import (
 )
 
 if TYPE_CHECKING:
-    from kimi_api._sdk_errors import ErrorTypes
+    from langchain_core.exceptions import ModelRefusalError
 
-    _RefusalError = ModelInvalidRequestError
+    from kimi_api._sdk_errors import ErrorTypes
 else:
-    # ModelRefusalError came with langchain-core 1.8.
-    _RefusalError = getattr(exceptions, "ModelRefusalError", ModelInvalidRequestError)
+    # It came with langchain-core 1.7.5.
+    ModelRefusalError = getattr(exceptions, "ModelRefusalError", ModelError)
 
 
 class _Retryable:
@@ -70,8 +70,11 @@ class ChatKimiContextOverflowError(KimiContextOverflowError, ContextOverflowErro
     """400: prompt and output budget exceed the window. LangChain's summarisation reacts to it."""
 
 
-class ChatKimiContentFilterError(KimiContentFilterError, _RefusalError):
-    """400: the content was judged high risk."""
+class ChatKimiContentFilterError(KimiContentFilterError, ModelInvalidRequestError, ModelRefusalError):
+    """400: the content was judged high risk. No refusal of the model's own, so `raw_message` is None.
+
+    An invalid request too, in every core: deepagents takes a file that was refused out of the thread by that class.
+    """
 
 
 class ChatKimiAuthenticationError(KimiAuthenticationError, ModelAuthenticationError):

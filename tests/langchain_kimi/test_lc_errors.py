@@ -19,7 +19,6 @@ from kimi_api._sdk_compat import transport
 from kimi_emulator import Emulator, Failure, Reply
 from langchain_kimi import ChatKimi, errors
 
-REFUSAL: Any = getattr(core, "ModelRefusalError", core.ModelInvalidRequestError)
 OVERFLOW = "Invalid request: Your request exceeded model token limit: 262144 (requested: 269030)"
 CASES: list[Any] = [
     (400, "invalid_request_error", "bad", "BadRequest", openai.BadRequestError, core.ModelInvalidRequestError, False),
@@ -32,7 +31,15 @@ CASES: list[Any] = [
         core.ContextOverflowError,
         False,
     ),
-    (400, "content_filter", "high risk", "ContentFilter", openai.BadRequestError, REFUSAL, False),
+    (
+        400,
+        "content_filter",
+        "high risk",
+        "ContentFilter",
+        openai.BadRequestError,
+        core.ModelInvalidRequestError,
+        False,
+    ),
     (
         401,
         "invalid_authentication_error",
@@ -93,6 +100,17 @@ def test_error_classes(
         assert type(copied) is type(error)
         assert str(copied) == str(error)
         assert (copied.status_code, copied.request_id, copied.is_retryable) == (status, error.request_id, retryable)
+
+
+@pytest.mark.skipif(not hasattr(core, "ModelRefusalError"), reason="came with langchain-core 1.7.5")
+def test_refused_content_is_a_refusal_to_code_that_knows_cores_class(
+    kimi: Emulator, make: Callable[..., ChatKimi]
+) -> None:
+    kimi.script(Failure(400, "content_filter", "high risk"))
+    with pytest.raises(core.ModelRefusalError) as caught:
+        make().invoke("?")
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+        assert error.raw_message is None  # there is no answer, and handlers read it
 
 
 @pytest.mark.parametrize(
