@@ -28,10 +28,10 @@ from typing import Any
 from examples.console import say
 from kimi_api import KimiClient
 from kimi_api.bulk import extract_many, find_files
-from kimi_api.cache import FileCache
 from kimi_api.credentials import key_from_environment
 from kimi_api.files import list_files
-from kimi_api.ledger import Ledger
+from kimi_api.files.cache import FileCache
+from kimi_api.files.ledger import Ledger
 
 FAULTS = (
     *("http.500", "http.502_html", "http.503", "http.504_html", "http.408_text", "http.200_error", "http.529"),

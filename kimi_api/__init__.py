@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     )
     from kimi_api.limits import AccountLimits
     from kimi_api.mfjs import normalize_schema
-    from kimi_api.tokenizer import KimiTokenizer
+    from kimi_api.tokens.tokenizer import KimiTokenizer
 
 __all__ = [
     "MODELS",
@@ -98,7 +98,7 @@ def __getattr__(name: str) -> Any:
 
         return mfjs.normalize_schema
     if name == "KimiTokenizer":
-        from kimi_api import tokenizer
+        from kimi_api.tokens import tokenizer
 
         return tokenizer.KimiTokenizer
     if name == "AccountLimits":

@@ -23,6 +23,10 @@ STOPPED: ContextVar[threading.Event | None] = ContextVar("STOPPED", default=None
 """In a thread of `ordered_map`: set when its result is not wanted any more, so that nobody waits for a long pause."""
 
 
+class Stopped(BaseException):
+    """The result is not wanted any more: whoever ran it in a thread was interrupted. Like Ctrl-C, not an error."""
+
+
 def ordered_map(work: Callable[[T], R], items: Iterable[T], at_once: int) -> Generator[R, None, None]:
     """`map(work, items)` by threads.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from kimi_api._steps import Send, Steps, adrive, drive
+from kimi_api._transport.steps import Send, Steps, adrive, drive
 from kimi_api.catalog import DEFAULT_MODEL, MODELS, ModelSpec, install
 from kimi_api.costs import Cost, cost
 from kimi_api.credentials import CHINA, INTERNATIONAL

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from kimi_api import errors, retry
 from kimi_api._many import aordered_map, ordered_map, progress
-from kimi_api._sources import FileSource, open_source
-from kimi_api._steps import Pause, Steps, adrive, drive
-from kimi_api._uploads import Account, may_be_stored, pruning, resuming
-from kimi_api.cache import FileCache
+from kimi_api._transport.steps import Pause, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiFileError, KimiInputError
 from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, extracting, is_gone
-from kimi_api.ledger import Ledger, default_ledger
+from kimi_api.files._sources import FileSource, open_source
+from kimi_api.files._uploads import Account, may_be_stored, pruning, resuming
+from kimi_api.files.cache import FileCache
+from kimi_api.files.ledger import Ledger, default_ledger
 
 __all__ = ["FileResult", "Source", "aextract_many", "concerns_all", "extract_many", "find_files"]
 

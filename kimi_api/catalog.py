@@ -20,7 +20,7 @@ from kimi_api._warn import warn_once
 from kimi_api.errors import KimiInputError
 
 if TYPE_CHECKING:
-    from kimi_api.reply import Usage
+    from kimi_api.usage import Usage
 
 ToolChoiceKind = Literal["auto", "none", "required", "named"]
 
@@ -39,6 +39,22 @@ class Price:
     output: float
     write_5m: float | None = None
     write_1h: float | None = None
+
+    def parts(self, usage: Usage, *, hour: bool = False) -> tuple[float, float, float, float]:
+        """USD for `usage`: uncached input, cached input, cache writes (kept an hour, or 5 minutes), and output.
+
+        Tokens that were read, written, and neither add up to the prompt. Without a price for writing, written tokens
+        are input like others.
+        """
+        write = self.write_1h if hour else self.write_5m
+        written = usage.cache_write_tokens if write is not None else 0
+        plain = max(usage.prompt_tokens - usage.cached_tokens - written, 0)
+        return (
+            plain * self.input / 1e6,
+            usage.cached_tokens * self.cached / 1e6,
+            written * (write or 0.0) / 1e6,
+            usage.completion_tokens * self.output / 1e6,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +142,7 @@ class ModelSpec:
         Thinking is part of the output tokens. The fee of built-in web search is not included. None without a price.
         By what it is made up of: `kimi_api.costs.cost`.
         """
-        if self.price is None:
-            return None
-        from kimi_api.costs import priced
-
-        return priced(usage, self.price).total
+        return None if self.price is None else sum(self.price.parts(usage))
 
 
 def utc_today() -> datetime.date:

@@ -12,15 +12,16 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kimi_api._answers import Answer, is_json, not_a_stream, read_answer
-from kimi_api._connection import Connection, Upload
+from kimi_api._transport.answers import Answer, is_json, not_a_stream, read_answer
+from kimi_api._transport.connection import Connection
+from kimi_api._transport.upload import Upload
 
 if TYPE_CHECKING:
     from typing import Literal
 
-    from kimi_api._limits_line import Turn
-    from kimi_api._sdk_errors import Asked
+    from kimi_api._transport.translate import Asked
     from kimi_api.limits import AccountLimits
+    from kimi_api.limits._queue import Turn
 
 __all__ = ["Answer", "KimiClient", "Upload"]
 
@@ -278,7 +279,7 @@ def _files(upload: Upload | None) -> Iterator[list[Any] | None]:
 
 
 def _asked(base_url: str, body: Mapping[str, Any] | None) -> Asked:
-    from kimi_api._sdk_errors import Asked
+    from kimi_api._transport.translate import Asked
 
     if body is None:
         return Asked(base_url)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from kimi_api.catalog import Price, listed_price
 from kimi_api.errors import KimiInputError
-from kimi_api.reply import Usage, parse_usage
+from kimi_api.usage import Usage, parse_usage
 
 __all__ = ["CacheTtl", "Cost", "CostTally", "ModelCosts", "Price", "cost", "price_of", "priced"]
 
@@ -123,16 +123,7 @@ def priced(usage: Usage, price: Price, *, cache_ttl: CacheTtl = "5m", currency: 
     """The cost of `usage` at `price`. Read, written and other prompt tokens add up to the prompt."""
     if cache_ttl not in _TTLS:
         raise KimiInputError("cache_ttl", cache_ttl, "it is '5m' or '1h'", "leave it out for 5 minutes")
-    write = price.write_1h if cache_ttl == "1h" else price.write_5m
-    written = usage.cache_write_tokens if write is not None else 0
-    plain = max(usage.prompt_tokens - usage.cached_tokens - written, 0)
-    return Cost(
-        plain * price.input / 1e6,
-        usage.cached_tokens * price.cached / 1e6,
-        written * (write or 0.0) / 1e6,
-        usage.completion_tokens * price.output / 1e6,
-        currency,
-    )
+    return Cost(*price.parts(usage, hour=cache_ttl == "1h"), currency)
 
 
 def asked_ttl(options: Mapping[str, Any]) -> CacheTtl:

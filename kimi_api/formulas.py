@@ -15,7 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from kimi_api import _verbatim
-from kimi_api._steps import Send, Steps, adrive, drive
+from kimi_api._transport.steps import Send, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiFormulaError, KimiInputError, KimiReplyError
 from kimi_api.tools import WireTool, tool_name

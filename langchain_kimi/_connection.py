@@ -8,7 +8,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import PrivateAttr
 
 from kimi_api import KimiClient
-from kimi_api._connection import SETTINGS
+from kimi_api._transport.connection import SETTINGS
 from langchain_kimi.errors import error_types
 
 if TYPE_CHECKING:

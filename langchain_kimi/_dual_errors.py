@@ -38,7 +38,8 @@ from kimi_api.errors import (
 if TYPE_CHECKING:
     from langchain_core.exceptions import ModelRefusalError
 
-    from kimi_api._sdk_errors import ErrorTypes
+    from kimi_api.errors import ErrorTypes
+
 else:
     # It came with langchain-core 1.7.5.
     ModelRefusalError = getattr(exceptions, "ModelRefusalError", ModelError)

@@ -11,8 +11,8 @@ from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableSequence
 
 from kimi_api import KimiClient, KimiInputError, Reply
-from kimi_api._batch_run import BatchRun
 from kimi_api.batches import BatchObject, BatchResult
+from kimi_api.batches._run import BatchRun
 from kimi_api.request import ChatRequest
 from langchain_kimi._results import chat_result
 from langchain_kimi.chat_models import ChatKimi

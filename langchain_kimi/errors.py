@@ -20,7 +20,7 @@ from langchain_core.exceptions import OutputParserException
 from kimi_api import KimiReplyError
 
 if TYPE_CHECKING:
-    from kimi_api._sdk_errors import ErrorTypes
+    from kimi_api.errors import ErrorTypes
     from langchain_kimi._dual_errors import (
         ChatKimiAuthenticationError,
         ChatKimiBadRequestError,

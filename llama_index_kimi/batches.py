@@ -9,8 +9,8 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageR
 from llama_index.core.llms.structured_llm import StructuredLLM
 
 from kimi_api import KimiClient, KimiInputError, Reply
-from kimi_api._batch_run import BatchRun
 from kimi_api.batches import BatchObject, BatchResult
+from kimi_api.batches._run import BatchRun
 from kimi_api.request import ChatRequest
 from llama_index_kimi.from_reply import to_response
 from llama_index_kimi.llm import Kimi

@@ -13,7 +13,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import default_completion_to_prompt
 from pydantic import BaseModel, PrivateAttr
 
-from kimi_api._connection import SETTINGS
+from kimi_api._transport.connection import SETTINGS
 from kimi_api.client import KimiClient
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.tools.types import BaseTool
 
-from kimi_api._estimate import EstimatedTokens
+from kimi_api.tokens import EstimatedTokens
 from llama_index_kimi.calling import wire_tools
 from llama_index_kimi.to_wire import to_wire
 

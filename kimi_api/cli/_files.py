@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from kimi_api import bulk, files
-from kimi_api.cache import FileCache
 from kimi_api.cli._exits import exit_of_many
 from kimi_api.cli._session import (
     AsJson,
@@ -27,6 +26,7 @@ from kimi_api.cli._session import (
     size,
 )
 from kimi_api.errors import KimiError
+from kimi_api.files.cache import FileCache
 
 app = typer.Typer(help="The files that the account has on the platform.", no_args_is_help=True)
 

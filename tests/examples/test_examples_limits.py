@@ -9,7 +9,7 @@ import pytest
 
 from examples.langchain import limits as langchain_limits
 from examples.llama_index import limits as llama_index_limits
-from kimi_api import _limits_line
+from kimi_api.limits import _queue
 from kimi_emulator import Emulator, RateLimits
 
 
@@ -19,7 +19,7 @@ def settings(kimi: Emulator) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _begin_anew() -> None:
-    _limits_line.forget()
+    _queue.forget()
 
 
 def test_langchain_asks_two_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:

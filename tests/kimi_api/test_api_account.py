@@ -62,7 +62,7 @@ def test_balance(ways: Any, client: KimiClient) -> None:
     [("https://api.moonshot.ai/v1", "USD"), ("https://api.moonshot.cn/v1/", "CNY"), ("https://x.example/v1", None)],
 )
 def test_the_currency_is_that_of_the_platform(host: str, currency: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kimi_api._answers import Answer
+    from kimi_api._transport.answers import Answer
 
     body = {"data": {"available_balance": -1.5, "voucher_balance": 0, "cash_balance": -1.5}}
     monkeypatch.setattr(KimiClient, "request", lambda *args, **kwargs: Answer(body))

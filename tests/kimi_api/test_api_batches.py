@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from kimi_api import ChatOptions, KimiClient, KimiInputError, _batch_steps, _steps, batches, build_request, errors
-from kimi_api._batch_lines import BatchObject, Fetched, read_results, write_parts
+from kimi_api import ChatOptions, KimiClient, KimiInputError, batches, build_request, errors
+from kimi_api._transport import steps
 from kimi_api.batches import BatchJob
+from kimi_api.batches import steps as _steps
+from kimi_api.batches._lines import BatchObject, Fetched, read_results, write_parts
 from kimi_api.request import ChatRequest
 from kimi_emulator import FAULTS, Emulator, Failure, Fault, Reply, ToolCall
 
@@ -206,10 +208,10 @@ def test_waiting_asks_less_and_less_often(ways: Ways, kimi: Emulator, client: Ki
     job = submit(ways, client, asks())
     pauses: list[float] = []
 
-    real, areal = _steps._do, _steps._ado
+    real, areal = steps._do, steps._ado
 
     def note(step: Any) -> bool:
-        if not isinstance(step, _steps.Pause):
+        if not isinstance(step, steps.Pause):
             return False
         pauses.append(step.seconds)
         if len(pauses) == 15:
@@ -219,8 +221,8 @@ def test_waiting_asks_less_and_less_often(ways: Ways, kimi: Emulator, client: Ki
     async def anote(client: KimiClient, step: Any) -> Any:
         return None if note(step) else await areal(client, step)
 
-    monkeypatch.setattr(_steps, "_do", lambda client, step: None if note(step) else real(client, step))
-    monkeypatch.setattr(_steps, "_ado", anote)
+    monkeypatch.setattr(steps, "_do", lambda client, step: None if note(step) else real(client, step))
+    monkeypatch.setattr(steps, "_ado", anote)
     states = wait(ways, client, job, poll=2.0)
     assert pauses[:4] == [2.0, 3.0, 4.5, 6.75]
     assert pauses == sorted(pauses)
@@ -467,7 +469,7 @@ def test_a_job_needs_ids(ids: Any) -> None:
 
 
 def test_batches_are_listed_page_by_page(ways: Ways, kimi: Emulator, client: KimiClient, monkeypatch: Any) -> None:
-    monkeypatch.setattr(_batch_steps, "_PAGE", 2)
+    monkeypatch.setattr(_steps, "_PAGE", 2)
     made = [submit(ways, client, asks(1)).ids[0] for _ in range(5)]
     listed = ways.call(batches.list_batches, batches.alist_batches, client)
     assert [batch.id for batch in listed] == made[::-1]
@@ -608,7 +610,7 @@ def test_an_error_inside_a_200_is_an_error() -> None:
 
 
 def test_a_reason_in_the_batch_object_is_told() -> None:
-    from kimi_api._batch_lines import parse_batch
+    from kimi_api.batches._lines import parse_batch
 
     body = {"id": "batch-1", "status": "failed", "errors": {"data": [{"message": "line 3 is too long", "line": 3}]}}
     parsed = parse_batch(body)

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from kimi_api import KimiClient, KimiFileError, KimiInputError, bulk, errors, files, ledger
+from kimi_api import KimiClient, KimiFileError, KimiInputError, bulk, errors, files
 from kimi_api.bulk import aextract_many, extract_many, find_files
-from kimi_api.cache import FileCache
-from kimi_api.ledger import default_ledger
+from kimi_api.files import ledger
+from kimi_api.files.cache import FileCache
+from kimi_api.files.ledger import default_ledger
 from kimi_emulator import Emulator
 
 Ways = Any  # the fixture `ways` of conftest.py

@@ -22,9 +22,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from kimi_api import KimiClient, KimiInputError, KimiKeyError, _pool, chat, errors
-from kimi_api._connection import READ_TIMEOUT, SETTINGS
-from kimi_api._sdk_compat import transport
+from kimi_api import KimiClient, KimiInputError, KimiKeyError, chat, errors
+from kimi_api._transport import pool
+from kimi_api._transport.connection import READ_TIMEOUT, SETTINGS
+from kimi_api._transport.sdk_compat import transport
 from kimi_api.options import ChatOptions
 from kimi_api.reply import ReplyBuilder
 from kimi_api.request import build_request
@@ -63,7 +64,7 @@ def test_what_goes_out(ways: Ways, raw: RawServer, method: str) -> None:
     head = raw.requests[0].decode().split("\r\n\r\n")[0]
     assert head.startswith(f"{method} /v1/some/path HTTP/1.1")
     assert "bearer sk-x" in head.lower()
-    assert f"User-Agent: {_pool.USER_AGENT}".lower() in head.lower()
+    assert f"User-Agent: {pool.USER_AGENT}".lower() in head.lower()
 
 
 def test_text_stays_text(ways: Ways, raw: RawServer, raw_client: KimiClient) -> None:
@@ -124,25 +125,25 @@ def test_one_client_works_under_one_asyncio_run_after_another(kimi: Emulator, cl
             assert len(asyncio.run(several())) == 3
         gc.collect()
     assert [w for w in caught if issubclass(w.category, (ResourceWarning, RuntimeWarning))] == []
-    assert not [entry for entry in _pool._by_loop.values() if entry.loop.is_closed()]
+    assert not [entry for entry in pool._by_loop.values() if entry.loop.is_closed()]
 
 
 def test_each_loop_has_one_sdk_client_and_the_process_one_more(kimi: Emulator) -> None:
     async def both() -> bool:
-        first, second = await asyncio.gather(_pool.async_client(kimi.base_url), _pool.async_client(kimi.base_url))
-        assert await _pool.async_client("http://other/v1") is not first
+        first, second = await asyncio.gather(pool.async_client(kimi.base_url), pool.async_client(kimi.base_url))
+        assert await pool.async_client("http://other/v1") is not first
         return first is second
 
     assert asyncio.run(both())
-    with ThreadPoolExecutor(8) as pool:
-        found = set(pool.map(lambda _: id(_pool.sync_client("http://many/v1")), range(32)))
+    with ThreadPoolExecutor(8) as threads:
+        found = set(threads.map(lambda _: id(pool.sync_client("http://many/v1")), range(32)))
     assert len(found) == 1
 
 
 def test_connections_are_used_again_within_a_loop(raw: RawServer, kimi: Emulator, client: KimiClient) -> None:
     async def twice() -> int:
         await client.arequest("GET", "/models")
-        sdk = await _pool.async_client(kimi.base_url)
+        sdk = await pool.async_client(kimi.base_url)
         before = len(sdk._client._transport._pool.connections)
         await client.arequest("GET", "/models")
         assert len(sdk._client._transport._pool.connections) == before
@@ -159,8 +160,8 @@ def test_threads_share_a_client(kimi: Emulator, client: KimiClient) -> None:
             asyncio.run(client.arequest("POST", CHAT, body=BODY))
         return n
 
-    with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(work, range(16))) == list(range(16))
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(threads.map(work, range(16))) == list(range(16))
     assert len(kimi.chats) == 16
 
 
@@ -187,7 +188,8 @@ def test_a_fresh_interpreter_ends_without_a_word_after_both_kinds_of_calls(kimi:
 def test_a_forked_child_uses_connections_of_its_own_and_leaves_the_parents_alone(kimi: Emulator) -> None:
     script = """
         import asyncio, gc, os, sys, warnings
-        from kimi_api import KimiClient, _pool
+        from kimi_api import KimiClient
+        from kimi_api._transport import pool
         client = KimiClient(base_url=sys.argv[1])
 
         def fork():
@@ -206,12 +208,12 @@ def test_a_forked_child_uses_connections_of_its_own_and_leaves_the_parents_alone
 
         async def main():
             await client.arequest("GET", "/models")
-            _pool._lock.acquire()  # as another thread might hold it at the moment of the fork
+            pool._lock.acquire()  # as another thread might hold it at the moment of the fork
             pid = fork()
             if pid == 0:
                 asyncio._set_running_loop(None)
                 child()
-            _pool._lock.release()
+            pool._lock.release()
             assert os.waitpid(pid, 0)[1] == 0
             await client.arequest("GET", "/models")
 
@@ -241,17 +243,17 @@ def test_nothing_from_openais_variables_reaches_the_server(
 ) -> None:
     for variable, value in {**OPENAI, "OPENAI_CUSTOM_HEADERS": f"X-One: openai-1\n {name} : Bearer openai-2"}.items():
         monkeypatch.setenv(variable, value)
-    monkeypatch.setattr(_pool, "_sync", {})
+    monkeypatch.setattr(pool, "_sync", {})
     client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url)
     ways.request(client, "POST", CHAT, body=BODY)
     ways.stream(client, CHAT, body={**BODY, "stream": True})
     assert len(kimi.requests) == 2
     for received in kimi.requests:
         assert received.headers["authorization"] == f"Bearer {kimi.api_key}"
-        assert received.headers["user-agent"] == _pool.USER_AGENT
+        assert received.headers["user-agent"] == pool.USER_AGENT
         assert "openai" not in str(received.headers).lower()
         assert b"openai" not in received.body.lower()
-    for own in _pool._sync.values():
+    for own in pool._sync.values():
         own.close()
 
 

@@ -17,8 +17,8 @@ import pytest
 
 import kimi_api
 from kimi_api import KimiClient, KimiInputError, KimiReplyError, errors
-from kimi_api._sdk_compat import transport
-from kimi_api._sdk_errors import Asked, from_body, from_response
+from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.translate import Asked, from_body, from_response
 from kimi_emulator import Emulator, Failure
 
 RawServer = Ways = Any  # the fixtures `raw` and `ways` of conftest.py

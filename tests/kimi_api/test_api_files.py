@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from kimi_api import KimiClient, KimiFileError, KimiInputError, _steps, errors, files
+from kimi_api import KimiClient, KimiFileError, KimiInputError, errors, files
+from kimi_api._transport import steps
 from kimi_emulator import Emulator
 
 RawServer = Ways = Any  # the fixtures `raw` and `ways` of conftest.py
@@ -236,7 +237,7 @@ def test_ctrl_c_while_waiting_deletes_the_remote_copy(
     def interrupted(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_steps.time, "sleep", interrupted)
+    monkeypatch.setattr(steps.time, "sleep", interrupted)
     with pytest.raises(KeyboardInterrupt):
         files.extract(client_of(slow_kimi), note)
     monkeypatch.undo()
@@ -248,14 +249,14 @@ def test_ctrl_c_while_waiting_deletes_the_remote_copy(
 def pausing(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Set once a procedure waits for the platform to parse its file (for half a minute)."""
     monkeypatch.setattr(files, "_FIRST_POLL", 30.0)
-    real, begun = _steps._ado, asyncio.Event()
+    real, begun = steps._ado, asyncio.Event()
 
     async def noting(client: KimiClient, step: Any) -> Any:
-        if isinstance(step, _steps.Pause):
+        if isinstance(step, steps.Pause):
             begun.set()
         return await real(client, step)
 
-    monkeypatch.setattr(_steps, "_ado", noting)
+    monkeypatch.setattr(steps, "_ado", noting)
     return begun
 
 

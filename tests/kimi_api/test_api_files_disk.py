@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from kimi_api import KimiClient, KimiInputError, KimiWarning, _disk, ledger
-from kimi_api.cache import FileCache
-from kimi_api.ledger import Ledger, LedgerEntry, default_ledger
+from kimi_api import KimiClient, KimiInputError, KimiWarning
+from kimi_api.files import _disk, ledger
+from kimi_api.files.cache import FileCache
+from kimi_api.files.ledger import Ledger, LedgerEntry, default_ledger
 
 SCOPE = "api-test-0123456789abcdef"
 SHA = "ab" * 32
@@ -85,7 +86,7 @@ def test_entries_on_disk_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 def test_another_process_finds_the_entries(tmp_path: Path) -> None:
     FileCache.on_disk(tmp_path).put("a", {"content": "text"})
-    code = "import sys\nfrom kimi_api.cache import FileCache\nprint(FileCache.on_disk(sys.argv[1]).get('a'))"
+    code = "import sys\nfrom kimi_api.files.cache import FileCache\nprint(FileCache.on_disk(sys.argv[1]).get('a'))"
     with run_python(code, tmp_path) as other:
         assert other.communicate(timeout=30)[0] == "{'content': 'text'}\n"
 
@@ -120,7 +121,7 @@ def test_copies_share_a_cache_and_pickles_its_place(tmp_path: Path) -> None:
 
 WRITE = """
     import sys
-    from kimi_api.cache import FileCache
+    from kimi_api.files.cache import FileCache
     cache = FileCache.on_disk(sys.argv[1], max_bytes=50_000_000)
     print("ready", flush=True)
     for number in range(1_000_000):
@@ -160,8 +161,8 @@ def test_what_a_killed_process_was_writing_is_removed_when_it_is_old(tmp_path: P
 
 MANY = """
     import sys
-    from kimi_api.cache import FileCache
-    from kimi_api.ledger import Ledger
+    from kimi_api.files.cache import FileCache
+    from kimi_api.files.ledger import Ledger
     who, place = sys.argv[1:]
     cache, ledger = FileCache.on_disk(place + "/cache", max_bytes=60_000), Ledger(place + "/ledger")
     for number in range(150):

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from kimi_api import KimiClient, KimiFileError, _uploads, errors, files, ledger
-from kimi_api.cache import FileCache
-from kimi_api.ledger import Ledger, default_ledger
+from kimi_api import KimiClient, KimiFileError, errors, files
+from kimi_api.files import _uploads, ledger
+from kimi_api.files.cache import FileCache
+from kimi_api.files.ledger import Ledger, default_ledger
 from kimi_emulator import Emulator
 from kimi_emulator.platform.state import Limits
 

@@ -72,9 +72,9 @@ def test_everything_that_is_offered_is_there() -> None:
 
 
 def test_every_public_error_is_offered_at_the_top() -> None:
-    from kimi_api import _sdk_errors
+    from kimi_api.errors import _sdk
 
-    made = {name for module in (errors, _sdk_errors) for name in vars(module) if name.startswith("Kimi")}
+    made = {name for module in (errors, _sdk) for name in vars(module) if name.startswith("Kimi")}
     assert made <= set(kimi_api.__all__)
 
 

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 
 from kimi_api import AccountLimits, ChatOptions, KimiClient, KimiInputError, KimiLimitError, build_request, chat, errors
-from kimi_api import _limits_line as line
 from kimi_api.limits import ABANDONED_SECONDS, WINDOW_SECONDS, LimitStore, MemoryStore, RedisStore, Wait, counted_tokens
+from kimi_api.limits import _queue as line
 from kimi_api.reply import ReplyBuilder
 from kimi_emulator import FAULTS, TIERS, Emulator, RateLimits
 
@@ -329,7 +329,7 @@ def test_first_come_first_served_also_past_a_large_request() -> None:
 
 def test_an_interrupted_worker_of_a_thread_pool_stops_waiting() -> None:
     from kimi_api._many import ordered_map
-    from kimi_api._steps import Stopped
+    from kimi_api._transport.steps import Stopped
 
     limits = AccountLimits(concurrency=1, store=MemoryStore())
     held = line.enter(limits, lambda: "a", BODY)
@@ -496,7 +496,8 @@ def test_without_limits_nothing_of_this_is_loaded() -> None:
 def test_a_forked_process_does_not_wait_for_its_parents_answers() -> None:
     code = """
 import os, threading
-from kimi_api import AccountLimits, _limits_line as line
+from kimi_api import AccountLimits
+from kimi_api.limits import _queue as line
 limits = AccountLimits(concurrency=1)
 body = {"model": "kimi-k3", "messages": []}
 line.enter(limits, lambda: "a", body)
@@ -737,7 +738,7 @@ def test_a_long_wait_for_an_answer_that_nobody_ends_is_logged_once(
     limits = AccountLimits(concurrency=1, store=MemoryStore(poll_seconds=0.01))
     held = line.enter(limits, lambda: "a", BODY)  # as an open stream does, while its own consumer makes another call
     threading.Timer(0.3, held.leave).start()
-    with caplog.at_level("WARNING", "kimi_api._limits_line"):
+    with caplog.at_level("WARNING", "kimi_api.limits._queue"):
         line.enter(limits, lambda: "a", BODY).leave()
     (record,) = (one for one in caplog.records if one.name == line.__name__)  # others log what they leave behind
     assert "read it to its end, or close it" in record.getMessage()

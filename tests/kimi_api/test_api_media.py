@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from kimi_api import ChatOptions, KimiClient, KimiInputError, _fetch, build_request, chat, errors, media
+from kimi_api import ChatOptions, KimiClient, KimiInputError, build_request, chat, errors, media
 from kimi_api._media_rules import LocalMedia, media_type, to_upload
+from kimi_api.media import _fetch
 from kimi_api.reply import ReplyBuilder
 from kimi_emulator import Emulator
 

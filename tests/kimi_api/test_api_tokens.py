@@ -22,12 +22,11 @@ import pytest
 import small_vocabulary
 from token_samples import FORMAL, PROSE
 
-from kimi_api import KimiClient, KimiInputError, KimiReplyError, KimiTokenizer, _prompt
-from kimi_api._media_tokens import UNKNOWN_IMAGE, UNKNOWN_VIDEO, image_size, image_tokens
-from kimi_api._tool_text import as_json, as_typescript
+from kimi_api import KimiClient, KimiInputError, KimiReplyError, KimiTokenizer
 from kimi_api.catalog import get_model_spec
 from kimi_api.tokens import (
     EstimatedTokens,
+    _count,
     aestimate,
     as_tokenizer,
     count_messages,
@@ -36,6 +35,8 @@ from kimi_api.tokens import (
     estimate_text,
     forget_estimates,
 )
+from kimi_api.tokens._images import UNKNOWN_IMAGE, UNKNOWN_VIDEO, image_size, image_tokens
+from kimi_api.tokens._tool_text import as_json, as_typescript
 from kimi_emulator import Emulator
 
 USER = {"role": "user", "content": "hello world"}
@@ -56,7 +57,7 @@ needs_real = pytest.mark.skipif(not small_vocabulary.REAL.exists(), reason="the 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
     forget_estimates()
-    _prompt._counts.clear()
+    _count._counts.clear()
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +173,7 @@ def test_a_token_never_spans_what_the_pattern_splits(tmp_path: Path) -> None:
 
 
 def test_long_runs_are_cut_where_the_open_tokenizer_cuts(small: KimiTokenizer) -> None:
-    from kimi_api.tokenizer import _pieces
+    from kimi_api.tokens.tokenizer import _pieces
 
     text = "a" * 60_000 + " " + "b" * 25_000 + " " * 30_000 + "c"
     pieces = list(_pieces(text))
@@ -379,11 +380,11 @@ def test_a_text_is_measured_once() -> None:
         assert count_text(long, tokenizer) == 1_000
     assert seen == ["two words", long]
     assert count_text("two words", str.splitlines) == 1  # another tokenizer, another count
-    assert all(len(key) <= 512 for _, key in _prompt._counts)  # long texts themselves are not kept
+    assert all(len(key) <= 512 for _, key in _count._counts)  # long texts themselves are not kept
 
 
 def test_what_is_kept_is_bounded_and_safe_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_prompt, "_KEPT", 50)
+    monkeypatch.setattr(_count, "_KEPT", 50)
     wrong: list[str] = []
 
     def work(seed: int) -> None:
@@ -399,7 +400,7 @@ def test_what_is_kept_is_bounded_and_safe_in_threads(monkeypatch: pytest.MonkeyP
     for thread in threads:
         thread.join()
     assert not wrong
-    assert len(_prompt._counts) <= 50
+    assert len(_count._counts) <= 50
 
 
 def test_a_tokenizer_that_cannot_be_hashed_works() -> None:

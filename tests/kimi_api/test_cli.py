@@ -238,7 +238,7 @@ def test_the_key_from_standard_input(kimi: Emulator) -> None:
 
 @pytest.mark.parametrize("region", ["ai", "cn"])
 def test_a_region_is_its_platforms_address(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kimi_api._answers import Answer
+    from kimi_api._transport.answers import Answer
     from kimi_api.client import KimiClient
 
     asked: list[str] = []

@@ -1029,7 +1029,7 @@ def test_short_words_are_not_lost_in_longer_ones():
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["/nowhere.json"]])
 def test_command_line_errors(arguments, capsys):
-    from kimi_api.mfjs import main
+    from kimi_api.mfjs.__main__ import main
 
     assert main(arguments) == 1
     assert capsys.readouterr().err

@@ -14,7 +14,7 @@ from kimi_emulator import Emulator, Reply
 
 pytest.importorskip("tiktoken", reason='needs pip install "kimi-integrations[tokenizer]"')
 
-from kimi_api.tokenizer import KimiTokenizer
+from kimi_api.tokens.tokenizer import KimiTokenizer
 from kimi_emulator.platform.vocabulary import Vocabulary
 
 TEXTS = ("hello world", "月亮说hello", "return functions(user);", "", "  \n\n x", "12345 it's", "naïve \ud83d half")

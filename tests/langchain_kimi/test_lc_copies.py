@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kimi_api._sdk_compat import transport
+from kimi_api._transport.sdk_compat import transport
 from kimi_emulator import Emulator, Reply, ToolCall
 from langchain_kimi import ChatKimi
 

@@ -15,7 +15,7 @@ from langchain_core import exceptions as core
 from langchain_core.callbacks import BaseCallbackHandler
 
 import kimi_api
-from kimi_api._sdk_compat import transport
+from kimi_api._transport.sdk_compat import transport
 from kimi_emulator import Emulator, Failure, Reply
 from langchain_kimi import ChatKimi, errors
 
@@ -191,13 +191,9 @@ def test_callbacks_see_the_response(kimi: Emulator, llm: ChatKimi) -> None:
 
 
 def test_every_error_of_kimi_api_has_its_twin() -> None:
-    from kimi_api import _sdk_errors
+    from kimi_api.errors import _sdk
 
-    made = {
-        value
-        for value in vars(_sdk_errors).values()
-        if isinstance(value, type) and issubclass(value, _sdk_errors.KimiAPIError)
-    }
+    made = {value for value in vars(_sdk).values() if isinstance(value, type) and issubclass(value, _sdk.KimiAPIError)}
     twins = errors.error_types()
     assert set(twins) == made
     for ours, twin in twins.items():

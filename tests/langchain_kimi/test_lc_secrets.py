@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableBinding
 from pydantic import SecretStr
 
 from kimi_api import KimiKeyError
-from kimi_api._sdk_compat import transport
+from kimi_api._transport.sdk_compat import transport
 from kimi_emulator import Emulator, Failure
 from langchain_kimi import ChatKimi
 from langchain_kimi.errors import ChatKimiAuthenticationError
@@ -97,7 +97,7 @@ def test_key_and_address_from_the_environment(kimi: Emulator, monkeypatch: pytes
 
 
 def test_nothing_of_openai_reaches_the_platform(kimi: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kimi_api import _pool
+    from kimi_api._transport import pool
 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai-key")
     monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-openai-admin")
@@ -105,8 +105,8 @@ def test_nothing_of_openai_reaches_the_platform(kimi: Emulator, monkeypatch: pyt
     monkeypatch.setenv("OPENAI_ORG_ID", "org-openai")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-openai")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer sk-openai-custom\nX-Openai-Secret: 1")
-    monkeypatch.setattr(_pool, "_sync", {})  # SDK clients read the variables when they are made
-    monkeypatch.setattr(_pool, "_by_loop", {})
+    monkeypatch.setattr(pool, "_sync", {})  # SDK clients read the variables when they are made
+    monkeypatch.setattr(pool, "_by_loop", {})
     llm = ChatKimi(base_url=kimi.base_url, api_key=kimi.api_key)
     assert llm.invoke("hello").text
     assert list(llm.stream("hello"))

@@ -11,7 +11,7 @@ from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackH
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 
 from kimi_api import KimiIncompleteReplyError, KimiToolChoiceError, KimiWarning
-from kimi_api._sdk_compat import transport
+from kimi_api._transport.sdk_compat import transport
 from kimi_emulator import Emulator, Reply, ToolCall
 from langchain_kimi import ChatKimi
 

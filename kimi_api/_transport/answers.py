@@ -1,0 +1,86 @@
+"""What came with a 200: an answer, or an error where an answer belongs. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kimi_api._transport.translate import Asked
+    from kimi_api.errors import ErrorTypes, KimiAPIError
+
+
+@dataclass(slots=True)
+class Answer:
+    """A decoded JSON body (or the text of one that is not JSON) and the response headers, names in lower case."""
+
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_answer(response: Any, asked: Asked, types: ErrorTypes | None, *, text: bool) -> Answer:
+    """The answer in a response with status 2xx, as text or decoded.
+
+    Raises:
+        KimiAPIError: it is an error object, or no JSON where JSON belongs.
+    """
+    from kimi_api._transport.translate import from_body, is_error_body
+
+    if text:
+        error = _lone_error(response.content)
+        if error is not None:
+            raise from_body(error, response, response.request, asked, types)
+        return Answer(response.text, response.headers)
+    try:
+        decoded = json.loads(response.content)
+    except ValueError:
+        # Seen: a proxy's HTML page, and error JSON cut short, both with HTTP 200.
+        raise _unexpected(f"the body is not JSON: {response.text[:200]!r}", response, asked, types) from None
+    if is_error_body(decoded):
+        raise from_body(decoded, response, response.request, asked, types)
+    return Answer(decoded, response.headers)
+
+
+def is_json(response: Any) -> bool:
+    """Whether a response says that it is plain JSON."""
+    return "json" in response.headers.get("content-type", "")
+
+
+def not_a_stream(response: Any, asked: Asked, types: ErrorTypes | None) -> KimiAPIError:
+    """What came in place of events: an error as plain JSON (then already read), or something else altogether."""
+    from kimi_api._transport.translate import from_body, is_error_body
+
+    if is_json(response):
+        try:
+            body = json.loads(response.content)
+        except ValueError:
+            body = None
+        if is_error_body(body):
+            return from_body(body, response, response.request, asked, types)
+    came = response.headers.get("content-type") or "a body without a content type"
+    return _unexpected(f"expected an event stream, got {came}", response, asked, types)
+
+
+def _unexpected(message: str, response: Any, asked: Asked, types: ErrorTypes | None) -> KimiAPIError:
+    from kimi_api._transport.translate import from_body
+
+    body = {"error": {"message": message, "type": "unexpected_output"}}
+    error = from_body(body, response, response.request, asked, types)
+    error.retryable = False  # with its 200, an answer cut short is paid for, and a log-in page does not go away
+    return error
+
+
+def _lone_error(content: bytes) -> dict[str, Any] | None:
+    """`content` decoded if it is an error object and nothing else.
+
+    Seen: one in the place of a file's content, with HTTP 200 and as application/octet-stream.
+    """
+    if not content[:16].replace(b" ", b"").startswith(b'{"error":{'):
+        return None
+    try:
+        decoded = json.loads(content)
+    except ValueError:
+        return None
+    return decoded if decoded.keys() == {"error"} else None

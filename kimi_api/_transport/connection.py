@@ -1,0 +1,249 @@
+"""How requests reach the SDK: settings, the key, the process's clients, and our errors for theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from kimi_api.credentials import ApiKey, Bearer, read_key, resolve_base_url
+from kimi_api.errors import KimiInputError
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from kimi_api._transport.translate import Asked
+    from kimi_api._transport.upload import Upload
+    from kimi_api.errors import ErrorTypes
+    from kimi_api.limits import AccountLimits
+    from kimi_api.limits._queue import Turn
+
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 900.0  # the gateway's own limit: it answers 504 after 900 s without a byte
+
+SETTINGS = (
+    "api_key",
+    "base_url",
+    "timeout",
+    "max_retries",
+    "account_limits",
+    "default_headers",
+    "http_client",
+    "async_http_client",
+)
+"""What a user says about a connection; both frameworks' models have fields of these names."""
+
+_COUNTED_PATH = "/chat/completions"  # what the account's limits are about, see `kimi_api.limits`
+
+
+class Connection:
+    """What `KimiClient` is made of but for its calls."""
+
+    def __init__(
+        self,
+        *,
+        api_key: ApiKey | None = None,
+        base_url: str | None = None,
+        timeout: float | None = None,
+        max_retries: int = 2,
+        default_headers: Mapping[str, str] | None = None,
+        http_client: Any = None,
+        async_http_client: Any = None,
+        error_types: Callable[[], ErrorTypes] | None = None,
+        account_limits: AccountLimits | Mapping[str, Any] | None = None,
+    ) -> None:
+        _check_timeout(timeout)
+        _check_retries(max_retries)
+        if api_key is None or not callable(api_key):
+            read_key(api_key)
+        self.base_url = resolve_base_url(base_url)
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.default_headers = _without_authorization(default_headers or {})
+        self.account_limits = None if account_limits is None else _as_limits(account_limits)
+        self._api_key = api_key
+        self._http_client = http_client
+        self._async_http_client = async_http_client
+        self._error_types = error_types
+        self._own: dict[str, Any] = {}  # SDK clients around the caller's own HTTP clients
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.base_url!r}, max_retries={self.max_retries})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_http_client": None, "_async_http_client": None, "_own": {}}
+
+    def __copy__(self) -> Self:
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made.default_headers = dict(self.default_headers)
+        return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # HTTP clients hold locks and sockets, which cannot be copied; a copy in the same process shares them.
+        return self.__copy__()
+
+    def scope(self) -> str:
+        """A word for this host and key, under which notes about uploaded files are kept apart from other accounts'.
+
+        Letters, digits and dashes. The key cannot be found from it. Raises `KimiKeyError`: no usable key.
+        """
+        import hashlib
+
+        host = "".join(c if c.isalnum() else "-" for c in self.base_url.partition("//")[2].lower())[:40].rstrip("-")
+        account = f"{self.base_url}\n{read_key(self._api_key)}".encode()
+        return f"{host}-{hashlib.blake2b(account, digest_size=8, person=b'kimi-scope').hexdigest()}"
+
+    def _sdk(self) -> Any:
+        from kimi_api._transport import pool  # brings asyncio: half our import time
+
+        if self._http_client is None:
+            return pool.sync_client(self.base_url)
+        if "sync" not in self._own:
+            import openai
+
+            self._own["sync"] = pool.build(openai.OpenAI, self.base_url, self._http_client)
+        return self._own["sync"]
+
+    async def _async_sdk(self) -> Any:
+        from kimi_api._transport import pool
+
+        if self._async_http_client is None:
+            return await pool.async_client(self.base_url)
+        if "async" not in self._own:
+            import openai
+
+            self._own["async"] = pool.build(openai.AsyncOpenAI, self.base_url, self._async_http_client)
+        return self._own["async"]
+
+    def _limits(self, path: str, given: AccountLimits | Literal[False] | None) -> AccountLimits | None:
+        """The limits that count for a request; None as a rule."""
+        limits = self.account_limits if given is None else given
+        return _as_limits(limits) if limits and path == _COUNTED_PATH else None
+
+    def _enter(self, limits: AccountLimits, body: Mapping[str, Any]) -> Turn:
+        from kimi_api.limits._queue import enter  # which few programs need
+
+        return enter(limits, self.scope, body)
+
+    async def _aenter(self, limits: AccountLimits, body: Mapping[str, Any]) -> Turn:
+        from kimi_api.limits._queue import aenter
+
+        return await aenter(limits, self.scope, body)
+
+    def _retries(self, max_retries: int | None) -> int:
+        return self.max_retries if max_retries is None else _check_retries(max_retries)
+
+    def _options(self, headers: Mapping[str, str] | None, timeout: float | None) -> dict[str, Any]:
+        from openai import Timeout
+
+        seconds = self.timeout if timeout is None else _check_timeout(timeout)
+        connect = CONNECT_TIMEOUT if seconds is None else min(CONNECT_TIMEOUT, seconds)
+        return {
+            "headers": {
+                **self.default_headers,
+                **(_without_authorization(headers) if headers else {}),
+                "Authorization": Bearer(f"Bearer {read_key(self._api_key)}"),
+            },
+            "timeout": Timeout(READ_TIMEOUT if seconds is None else seconds, connect=connect),
+        }
+
+    def _send(
+        self,
+        sdk: Any,
+        method: str,
+        path: str,
+        upload: Upload | None,
+        files: list[Any] | None,
+        headers: Mapping[str, str] | None,
+        timeout: float | None,
+    ) -> Any:
+        """The SDK call of a `request` without JSON: a response, or from an asynchronous client the awaitable of one."""
+        from kimi_api._transport.sdk_compat import response_class
+
+        options = self._options(headers, timeout)
+        if method == "GET":
+            return sdk.get(path, cast_to=response_class(), options=options)
+        if method == "DELETE":
+            return sdk.delete(path, cast_to=response_class(), options=options)
+        if upload is None:
+            return sdk.post(path, cast_to=response_class(), options=options)
+        options["headers"]["Content-Type"] = "multipart/form-data"  # the SDK adds the boundary
+        return sdk.post(path, cast_to=response_class(), body=upload.fields, files=files, options=options)
+
+    def _open(
+        self,
+        sdk: Any,
+        stream_cls: str,
+        path: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None,
+        timeout: float | None,
+    ) -> Any:
+        """The SDK call that sends JSON: an open SDK stream of plain objects, or the awaitable of one.
+
+        Answers that are not streamed are opened in the same way, since only so it is known whether a broken connection
+        broke before the answer or within it: an answer of which the headers came has been made, and is paid for.
+        """
+        import openai
+
+        return sdk.post(
+            path,
+            cast_to=object,
+            body=body,
+            options=self._options(headers, timeout),
+            stream=True,
+            stream_cls=getattr(openai, stream_cls)[object],
+        )
+
+    def _types(self) -> ErrorTypes | None:
+        return self._error_types() if self._error_types else None
+
+    @contextmanager
+    def _translating(self, asked: Asked, response: Any = None, *, begun: bool = False) -> Iterator[None]:
+        """Raise our errors for the SDK's and its transport's. `begun`: a part of the answer has been given out."""
+        try:
+            yield
+        except UnicodeEncodeError as error:
+            raise KimiInputError(
+                "messages",
+                error.object[max(error.start - 20, 0) : error.end + 20],
+                "text must be valid Unicode, and half a surrogate pair is not",
+                "clean it with text.encode('utf-8', 'replace').decode()",
+            ) from None
+        except Exception as error:
+            from kimi_api._transport.translate import from_sdk
+            from kimi_api.errors import KimiConnectionError
+
+            ours = from_sdk(error, asked, self._types(), response)
+            if ours is None or ours is error:
+                raise
+            if begun:
+                ours.retryable = False
+            # The SDK's status errors show the whole body, account ids included: they stay out of tracebacks.
+            raise ours from error if isinstance(ours, KimiConnectionError) else None
+
+
+def _as_limits(given: AccountLimits | Mapping[str, Any]) -> AccountLimits | None:
+    from kimi_api.limits import AccountLimits
+
+    return AccountLimits.of(given)
+
+
+def _check_timeout(given: Any) -> float | None:
+    if given is None or (isinstance(given, int | float) and not isinstance(given, bool) and given > 0):
+        return given
+    raise KimiInputError("timeout", given, "it is a number of seconds above 0", "pass e.g. timeout=900")
+
+
+def _check_retries(given: Any) -> int:
+    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+        return given
+    raise KimiInputError("max_retries", given, "it is a whole number, 0 or more", "pass 0 to send each request once")
+
+
+def _without_authorization(headers: Mapping[str, str]) -> dict[str, str]:
+    """`headers` but for one that would stand beside our own key; names of headers come in any case."""
+    if not isinstance(headers, Mapping):
+        raise KimiInputError("headers", headers, "they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}")
+    return {name: value for name, value in headers.items() if name.lower() != "authorization"}

@@ -1,0 +1,127 @@
+"""The SDK clients of this process: one for blocking calls, one per running event loop for asynchronous ones.
+
+Building an SDK client costs 20 ms of CPU (an SSL context), and an asynchronous one is bound to the loop it was first
+used on: with openai 3 a second `asyncio.run` on the same client raises "Event loop is closed". So clients are shared
+by all our objects, hold no key (it is sent per request), and are looked up by the loop that is running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+from collections.abc import AsyncGenerator
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from kimi_api._transport.sdk_compat import isolating_headers
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
+
+# The SDK insists on a key; the real one goes into each request's own Authorization header.
+_NO_KEY = "the-key-is-sent-with-each-request"
+
+USER_AGENT = f"kimi-integrations/{version('kimi-integrations')}"
+
+_lock = threading.Lock()
+_sync: dict[str, OpenAI] = {}
+_by_loop: dict[int, _LoopClients] = {}
+
+
+class _LoopClients:
+    """The asynchronous clients of one event loop, closed together with it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.clients: dict[str, AsyncOpenAI] = {}
+        self._closer = self._close_with_loop()
+
+    async def open(self) -> None:
+        """Start the generator whose clean-up the loop runs when it shuts down."""
+        await anext(self._closer)
+
+    async def _close_with_loop(self) -> AsyncGenerator[None, None]:
+        # `asyncio.run` ends with `loop.shutdown_asyncgens()`, which closes every started generator: the one public
+        # moment to close connections on the loop that owns them.
+        try:
+            yield
+        finally:
+            with _lock:
+                if _by_loop.get(id(self.loop)) is self:
+                    del _by_loop[id(self.loop)]
+            for client in self.clients.values():
+                await client.close()
+
+
+def build(cls: Any, base_url: str, http_client: Any = None) -> Any:
+    """An SDK client for `base_url` that takes nothing from `OPENAI_*` variables and never retries by itself."""
+    headers = {**isolating_headers(), "User-Agent": USER_AGENT}
+    headers.update({name: USER_AGENT for name in headers if name.lower() == "user-agent"})
+    return cls(
+        api_key=_NO_KEY,
+        base_url=base_url,
+        max_retries=0,
+        default_headers=headers,
+        **({} if http_client is None else {"http_client": http_client}),
+    )
+
+
+def sync_client(base_url: str) -> OpenAI:
+    """The process's client for blocking calls to `base_url`."""
+    found = _sync.get(base_url)
+    if found is None:
+        import openai
+
+        with _lock:
+            found = _sync.get(base_url)
+            if found is None:
+                found = _sync[base_url] = build(openai.OpenAI, base_url)
+    return found
+
+
+async def async_client(base_url: str) -> AsyncOpenAI:
+    """The running loop's client for `base_url`."""
+    loop = asyncio.get_running_loop()
+    found = _by_loop.get(id(loop))
+    if found is None or found.loop is not loop:  # ids are used again once a loop is gone
+        found = _LoopClients(loop)
+        with _lock:
+            for key in [key for key, entry in _by_loop.items() if entry.loop.is_closed()]:
+                del _by_loop[key]
+            _by_loop[id(loop)] = found
+        await found.open()
+    client = found.clients.get(base_url)
+    if client is None:
+        import openai
+
+        client = found.clients[base_url] = build(openai.AsyncOpenAI, base_url)
+    return client
+
+
+_of_parents: list[object] = []
+
+
+def _after_fork() -> None:
+    # A child must not write into its parent's connections. They are set aside, neither closed nor collected: both would
+    # reach sockets and event loops that the parent is using. Another thread may have held the lock.
+    global _lock
+    _lock = threading.Lock()
+    _of_parents.append((_sync.copy(), _by_loop.copy()))
+    _sync.clear()
+    _by_loop.clear()
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    # openai 2.x would otherwise do it in `__del__`, when half of the interpreter is gone, and complain.
+    while _sync:
+        _, client = _sync.popitem()
+        with contextlib.suppress(Exception):
+            client.close()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,345 @@
+"""How an SDK exception, or an error body, becomes an error of ours.
+
+Kimi classifies by `error.type`, not by status: https://platform.kimi.ai/docs/api/errors. The sentence on what to do is
+ours. Account and key ids that the platform puts into its messages ("Your account org-...<ak-...>") are masked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import mktime_tz, parsedate_tz
+from typing import Any, TypeVar
+
+import openai
+
+from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unsent_errors
+from kimi_api.catalog import closest_model, current_models, find_model
+from kimi_api.credentials import CHINA, other_region
+from kimi_api.errors._sdk import (
+    ErrorTypes,
+    KimiAPIError,
+    KimiAuthenticationError,
+    KimiBadRequestError,
+    KimiConnectionError,
+    KimiContentFilterError,
+    KimiContextOverflowError,
+    KimiNotFoundError,
+    KimiOverloadedError,
+    KimiPermissionError,
+    KimiQuotaError,
+    KimiRateLimitError,
+    KimiServerError,
+    KimiStatusError,
+    KimiTimeoutError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of the request an error message needs to be useful."""
+
+    base_url: str = ""
+    model: str | None = None
+    max_tokens: int | None = None
+
+
+_Status = TypeVar("_Status", bound=KimiStatusError)
+_API = TypeVar("_API", bound=KimiAPIError)
+
+_QUOTA_WORDS = re.compile(
+    r"exceeded (your )?current (token )?quota|check your account balance|insufficient balance|recharge your account"
+    r"|account is in arrears",
+    re.IGNORECASE,
+)
+# "Your request exceeded model token limit: 262144 (requested: 269030)", "Input token length too long",
+# "prompt tokens + max_tokens exceeds the model specification"
+_OVERFLOW_WORDS = re.compile(
+    r"exceeded model token limit|token length too long|exceeds the model specification|model max length exceeded",
+    re.IGNORECASE,
+)
+# A day's token budget (TPD) does not come back within a retry, nor does a file become readable:
+# "extract task failed: failed" comes as HTTP 500 with an empty type.
+_FINAL_WORDS = re.compile(r"\bTPD\b|extract task failed")
+_LOST_FILE = re.compile(r"\bfile \S+ (was )?not found", re.IGNORECASE)
+_ACCOUNT_IDS = re.compile(r"\b(org|ak|proj|cak|sk)-[A-Za-z0-9*_-]{4,}")
+_BY_TYPE: dict[str, type[KimiStatusError]] = {
+    "content_filter": KimiContentFilterError,
+    "invalid_authentication_error": KimiAuthenticationError,
+    "incorrect_api_key_error": KimiAuthenticationError,
+    "permission_denied_error": KimiPermissionError,
+    "access_terminated_error": KimiPermissionError,
+    "resource_not_found_error": KimiNotFoundError,
+    "engine_overloaded_error": KimiOverloadedError,
+    "rate_limit_reached_error": KimiRateLimitError,
+    "exceeded_current_quota_error": KimiQuotaError,
+}
+_BY_STATUS: dict[int, type[KimiStatusError]] = {
+    400: KimiBadRequestError,
+    401: KimiAuthenticationError,
+    403: KimiPermissionError,
+    404: KimiNotFoundError,
+    429: KimiRateLimitError,
+}
+
+
+def from_sdk(
+    error: BaseException, asked: Asked, types: ErrorTypes | None = None, response: Any = None
+) -> KimiAPIError | None:
+    """The error of this module for an exception of the SDK or its transport; None for anything else.
+
+    `response` is the open stream's, if it got that far: its headers hold the request id.
+    """
+    if isinstance(error, KimiAPIError):
+        return error
+    if isinstance(error, openai.APIStatusError):
+        return from_response(error.status_code, error.body, error.response, asked, types)
+    if isinstance(error, (openai.APITimeoutError, *timeout_errors())):
+        return _connection_error(KimiTimeoutError, error, asked, types, response)
+    if isinstance(error, (openai.APIConnectionError, *transport_errors())):
+        return _connection_error(KimiConnectionError, error, asked, types, response)
+    if isinstance(error, openai.APIError):  # an error event inside a stream: HTTP said 200
+        return from_body({"error": error.body or error.message}, response, error.request, asked, types)
+    if response is not None and isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
+        # Seen: two events glued together on one line.
+        broken = {"message": "an event of the stream is not JSON", "type": "unexpected_output"}
+        return from_body({"error": broken}, response, response.request, asked, types)
+    return None
+
+
+def from_response(
+    status: int, body: object, response: Any, asked: Asked, types: ErrorTypes | None = None
+) -> KimiStatusError:
+    """The error that an HTTP status and body mean."""
+    kind, message = _error_object(body)
+    message = message or f"HTTP {status} without a readable error"
+    cls = _class_for(status, kind, message)
+    made = _named(cls, types)(_text(cls, status, kind, message, asked), response=response, body=body)
+    made.status_code = status
+    return _filled(made, cls, kind, response, asked, message)
+
+
+def from_body(body: object, response: Any, request: Any, asked: Asked, types: ErrorTypes | None = None) -> KimiAPIError:
+    """The error that arrived where an answer was expected: in a stream, or with HTTP 200."""
+    kind, message = _error_object(body)
+    status = _status_for(kind, body)
+    cls = _class_for(status, kind, message)
+    named = _named(cls, types)
+    made = named.__new__(named)
+    openai.APIError.__init__(made, _text(cls, None, kind, message, asked), request, body=body)
+    made.response = response  # type: ignore[assignment]
+    made.status_code = status
+    return _filled(made, cls, kind, response, asked, message)
+
+
+def from_line(
+    status: int, body: object, asked: Asked, types: ErrorTypes | None = None, request_id: str | None = None
+) -> KimiStatusError:
+    """The error of one request of a batch: the class that the same status and body mean for a live call.
+
+    It has no HTTP response: the answer came as a line of a file.
+    """
+    kind, message = _error_object(body)
+    cls = _class_for(status, kind, message)
+    named = _named(cls, types)
+    made = named.__new__(named)
+    openai.APIError.__init__(made, _text(cls, status, kind, message, asked), None, body=body)  # type: ignore[arg-type]
+    made.response = None  # type: ignore[assignment]
+    made.status_code = status
+    made = _filled(made, cls, kind, None, asked, message)
+    made.request_id = request_id or None
+    return made
+
+
+def is_error_body(body: object) -> bool:
+    """Whether a decoded JSON body is an error object, whatever its HTTP status."""
+    return isinstance(body, dict) and bool(body.get("error")) and "choices" not in body
+
+
+def _filled(
+    made: _Status, cls: type[KimiStatusError], kind: str | None, response: Any, asked: Asked, message: str
+) -> _Status:
+    made.type = kind
+    made.hint = _hint(cls, kind, message, asked)
+    made.retry_after = _retry_after(_note_ids(made, response))
+    # 408 and 409 say that nothing was done. A 504 comes after 900 s in which the model may have answered: like a read
+    # time-out, it could be paid twice.
+    passing = (cls.retryable or made.status_code in (408, 409)) and made.status_code != 504
+    made.retryable = passing and not _FINAL_WORDS.search(message)
+    return made
+
+
+def _note_ids(made: KimiAPIError, response: Any) -> Mapping[str, str]:
+    headers = getattr(response, "headers", None) or {}
+    made.request_id = headers.get("msh-request-id") or headers.get("x-request-id")
+    made.trace_id = headers.get("x-msh-trace-id") or headers.get("x-trace-id")
+    return headers
+
+
+def _connection_error(
+    cls: type[KimiConnectionError], error: BaseException, asked: Asked, types: ErrorTypes | None, response: Any
+) -> KimiAPIError:
+    cause = error.__cause__ or error
+    detail = (str(cause) or type(cause).__name__).rstrip(".")
+    unsent = isinstance(cause, unsent_errors())  # no connection was had, so the platform knows nothing of it
+    hint = (
+        "the model may still be working: stream long calls, or raise timeout (the gateway itself waits 900 s)"
+        if cls is KimiTimeoutError and not unsent
+        else "check the network, the proxy settings and base_url"
+    )
+    named = _named(cls, types)
+    made = named.__new__(named)
+    request = error.request if isinstance(error, openai.APIError) else getattr(error, "_request", None)
+    verb = "no answer in time from" if cls is KimiTimeoutError else "cannot reach"
+    if response is not None:
+        verb = "no more bytes in time from" if cls is KimiTimeoutError else "lost the connection to"
+        if cls is not KimiTimeoutError:
+            hint = "what came is not the whole answer: send the request again; it is paid for anew"
+    text = f"{verb} {asked.base_url}: {detail}"
+    openai.APIError.__init__(made, f"{text}. What to do: {hint}.", request, body=None)  # type: ignore[arg-type]
+    made.hint = hint
+    made.retryable = cls.retryable or unsent
+    _note_ids(made, response)
+    return made
+
+
+def _named(cls: type[_API], types: ErrorTypes | None) -> type[_API]:
+    return (types or {}).get(cls, cls)  # type: ignore[return-value]
+
+
+def _class_for(status: int, kind: str | None, message: str) -> type[KimiStatusError]:
+    if status in (403, 429) and _QUOTA_WORDS.search(message):
+        return KimiQuotaError
+    if kind in _BY_TYPE:
+        return _BY_TYPE[kind]
+    if kind == "invalid_request_error" and not 400 <= status < 500:  # a gateway put its own status over it
+        status = 400
+    if status == 400 and _OVERFLOW_WORDS.search(message):
+        return KimiContextOverflowError
+    if status >= 500:
+        return KimiServerError
+    return _BY_STATUS.get(status, KimiStatusError)
+
+
+def _status_for(kind: str | None, body: object) -> int:
+    """The status that an error inside a 200 would have had: by its type, else its numeric code, as gateways give."""
+    error = body.get("error") if isinstance(body, dict) else None
+    code = error.get("code") if isinstance(error, dict) else None
+    return {
+        "invalid_request_error": 400,
+        "content_filter": 400,
+        "invalid_authentication_error": 401,
+        "incorrect_api_key_error": 401,
+        "permission_denied_error": 403,
+        "resource_not_found_error": 404,
+        "engine_overloaded_error": 429,
+        "rate_limit_reached_error": 429,
+        "exceeded_current_quota_error": 429,
+    }.get(kind or "", code if isinstance(code, int) and 400 <= code < 600 else 500)
+
+
+def _error_object(body: object) -> tuple[str | None, str]:
+    """`(type, message)` of an error body, unwrapping what gateways put around it."""
+    if isinstance(body, (bytes, str)):
+        text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+        return None, " ".join(re.sub(r"<[^>]*>", " ", text).split())[:300]
+    error = body.get("error", body) if isinstance(body, dict) else None
+    if isinstance(error, str):
+        return None, error
+    if not isinstance(error, dict):
+        return None, ""
+    raw = (error.get("metadata") or {}).get("raw") if isinstance(error.get("metadata"), dict) else None
+    if isinstance(raw, str):
+        try:
+            inner = json.loads(raw)
+        except ValueError:
+            inner = None
+        if isinstance(inner, dict) and "error" in inner:
+            return _error_object(inner)
+    kind = error.get("type") or error.get("code")
+    # vLLM and other FastAPI servers say `detail`.
+    return (kind if isinstance(kind, str) else None), str(error.get("message") or error.get("detail") or "")
+
+
+def _text(cls: type[KimiStatusError], status: int | None, kind: str | None, message: str, asked: Asked) -> str:
+    said = _ACCOUNT_IDS.sub(r"\1-***", message).rstrip(" .") or "no message"
+    where = "Kimi answered 200, but with an error" if status is None else f"Kimi answered {status}"
+    return f"{where}{f' {kind}' if kind else ''}: {said}. What to do: {_hint(cls, kind, message, asked)}."
+
+
+def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Asked) -> str:
+    if cls is KimiAuthenticationError:
+        other = other_region(asked.base_url)
+        return f"check the key, and its region: keys of {asked.base_url or 'one region'} are not valid elsewhere" + (
+            f"; if yours is from the other console, pass base_url={other!r}" if other else ""
+        )
+    if cls is KimiNotFoundError and "model" in message:
+        return _model_hint(asked.model)
+    if cls is KimiNotFoundError and "endpoint" in message:
+        return f"base_url is {asked.base_url}: it ends in /v1 on Moonshot's hosts, and names no path behind it"
+    if cls is KimiNotFoundError:
+        return f"check the id and base_url ({asked.base_url})"
+    if cls is KimiQuotaError:
+        console = "https://platform.kimi.com" if asked.base_url.rstrip("/") == CHINA else "https://platform.kimi.ai"
+        return f"recharge the account at {console}/console, or use another key; repeating does not help"
+    if cls is KimiContextOverflowError:
+        return "send fewer tokens (trim or summarise the history) or ask for fewer (max_tokens)"
+    if cls is KimiContentFilterError:
+        return "change the wording; the same text will be refused again"
+    if cls is KimiOverloadedError:
+        return "try again later; raise max_retries to wait longer by itself"
+    if cls is KimiRateLimitError:
+        budget = f"max_tokens={asked.max_tokens}" if asked.max_tokens else "the default max_tokens (131,072 on K3)"
+        return (
+            "slow down, or recharge to a higher tier. The limiter counts the prompt plus the requested output, so "
+            f"{budget} weighs in full on every call: set a smaller max_tokens on low tiers"
+        )
+    if cls is KimiPermissionError:
+        return "check that the key's account may use this API (a Kimi Code key, sk-kimi-..., works only in Kimi Code)"
+    if cls is KimiServerError and ("not JSON: '<" in message or "got text/html" in message):
+        return f"something else than the API has answered: check base_url ({asked.base_url}), proxies and log-in pages"
+    if cls is KimiServerError:
+        return "try again; stream long calls, since the gateway gives up after 900 s without a byte"
+    if "exceeds the maximum size" in message:
+        return "a request has at most 100 MB: upload images and videos, and refer to them as ms://<file id>"
+    if "reasoning_content is missing" in message:
+        return "send each assistant turn back as it came, with its reasoning_content"
+    if message.startswith("Request Timeout"):  # 408, mostly a gateway's
+        return "try again: nothing was done; raise max_retries to wait longer by itself"
+    if _LOST_FILE.search(message):
+        return "upload the image or video again: it was deleted, or belongs to another account"
+    if kind == "invalid_request_error" or cls is KimiBadRequestError:
+        return "change the request as the message says; see https://platform.kimi.ai/docs/api/errors"
+    return "see https://platform.kimi.ai/docs/api/errors"
+
+
+def _model_hint(model: str | None) -> str:
+    known = find_model(model) if model else None
+    serving = ", ".join(current_models())
+    if known is not None and known.retired():
+        return f"{model} was retired on {known.retires}; use {known.successor or 'a current one'} (serving: {serving})"
+    near = closest_model(model) if model else None
+    return (
+        (f"did you mean {near!r}? " if near and near != model else "")
+        + f"models served today: {serving}; "
+        + ("GET /v1/models lists what your account may use")
+    )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from the three headers a recorded 429 carried. Proxies may give `Retry-After` as a date."""
+    for name in ("retry-after", "x-retry-after", "msh-cooldown-seconds"):
+        value = headers.get(name) or ""
+        try:
+            seconds = float(value)
+        except ValueError:
+            when = parsedate_tz(value)
+            if when is None:
+                continue
+            seconds = max(mktime_tz(when) - time.time(), 0.0)
+        if seconds >= 0:
+            return seconds
+    return None

@@ -1,0 +1,212 @@
+"""Batches: many requests at 60 % of the price, answered within 12 hours to 7 days. Each with an asynchronous twin.
+
+https://platform.kimi.ai/docs/guide/use-batch-api. `submit` writes the requests into JSONL files (of at most 100 MB, so
+there may be several batches), uploads them and makes the batches; `wait` asks until they are done; `results` matches
+answers and errors with requests. The ids are enough to go on in another process: `BatchJob(ids)`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+from kimi_api import chat
+from kimi_api._transport.steps import adrive, drive
+from kimi_api.batches import _steps
+from kimi_api.batches._lines import (
+    DONE,
+    ENDPOINT,
+    BatchObject,
+    BatchResult,
+    Fetched,
+    check_window,
+    checked,
+    read_results,
+    to_line,
+    with_notes,
+)
+from kimi_api.batches._steps import BatchJob
+from kimi_api.client import KimiClient
+from kimi_api.files._sources import MAX_BYTES
+from kimi_api.request import ChatRequest
+
+__all__ = [
+    "DONE",
+    "ENDPOINT",
+    "MAX_BYTES",
+    "BatchJob",
+    "BatchObject",
+    "BatchResult",
+    "acancel",
+    "alist_batches",
+    "aresults",
+    "aretrieve",
+    "asubmit",
+    "await_done",
+    "cancel",
+    "list_batches",
+    "results",
+    "retrieve",
+    "submit",
+    "to_line",
+    "wait",
+]
+
+FIRST_POLL = 2.0
+"""Seconds before the first time of asking again; from there it grows to 60."""
+
+
+# ------------------------------------------------------------------------------------------------- one call each way
+
+
+def submit(
+    client: KimiClient,
+    requests: Mapping[str, ChatRequest] | Iterable[tuple[str, ChatRequest]],
+    *,
+    completion_window: str = "24h",
+    metadata: Mapping[str, str] | None = None,
+    max_bytes: int = MAX_BYTES,
+    max_lines: int | None = None,
+    any_model: bool = False,
+) -> BatchJob:
+    """Upload requests and make batches of them. When that fails half-way, nothing is left behind on the platform.
+
+    Args:
+        client: how to reach the platform.
+        requests: by `custom_id`, made by `build_request`; all for one model.
+        completion_window: "12h" to "7d"; what is not answered by then is not answered at all.
+        metadata: up to 16 pairs of texts to find the batches by.
+        max_bytes: size of an input file; more requests make more batches.
+        max_lines: the same by number of requests; the platform documents no limit.
+        any_model: send a model too that the catalogue says batches do not serve.
+
+    Raises:
+        KimiInputError: something that no batch takes; nothing was sent.
+        KimiAPIError: the platform or the network said no.
+    """
+    found = checked(requests, any_model=any_model)
+    settings = (check_window(completion_window), with_notes(metadata, found.values()), client.max_retries + 1)
+    found = {custom_id: chat.placed(client, request) for custom_id, request in found.items()}
+    return drive(client, _steps.submit(found, *settings, max_bytes, max_lines))
+
+
+async def asubmit(
+    client: KimiClient,
+    requests: Mapping[str, ChatRequest] | Iterable[tuple[str, ChatRequest]],
+    *,
+    completion_window: str = "24h",
+    metadata: Mapping[str, str] | None = None,
+    max_bytes: int = MAX_BYTES,
+    max_lines: int | None = None,
+    any_model: bool = False,
+) -> BatchJob:
+    """The asynchronous twin of `submit`."""
+    found = checked(requests, any_model=any_model)
+    settings = (check_window(completion_window), with_notes(metadata, found.values()), client.max_retries + 1)
+    found = {custom_id: await chat.aplaced(client, request) for custom_id, request in found.items()}
+    return await adrive(client, _steps.submit(found, *settings, max_bytes, max_lines))
+
+
+def wait(
+    client: KimiClient,
+    job: BatchJob,
+    *,
+    timeout: float | None = None,
+    poll: float = FIRST_POLL,
+    show_progress: bool = False,
+) -> list[BatchObject]:
+    """Ask until every batch of the job is done, whatever became of it.
+
+    Args:
+        client: how to reach the platform.
+        job: what `submit` gave.
+        timeout: seconds to wait at most; None waits until the completion window has passed.
+        poll: seconds before asking again, growing to 60.
+        show_progress: a bar over the requests.
+
+    Raises:
+        KimiBatchError: not done in time. Nothing is lost: wait again.
+        KimiAPIError: the platform or the network said no, ten times in a row where the reason may pass.
+    """
+    return drive(client, _steps.wait(job, _deadline(timeout), poll, show_progress))
+
+
+async def await_done(
+    client: KimiClient,
+    job: BatchJob,
+    *,
+    timeout: float | None = None,  # noqa: ASYNC109 - see `wait`
+    poll: float = FIRST_POLL,
+    show_progress: bool = False,
+) -> list[BatchObject]:
+    """The asynchronous twin of `wait`."""
+    return await adrive(client, _steps.wait(job, _deadline(timeout), poll, show_progress))
+
+
+def results(client: KimiClient, job: BatchJob, *, delete_after: bool = False) -> list[BatchResult]:
+    """The reply to each request, or the error in its place, in the order of the requests.
+
+    What an expired or cancelled batch got done is here too; the rest are `KimiBatchError`s. Errors of single requests
+    are of the same classes as those of live calls.
+
+    Args:
+        client: how to reach the platform.
+        job: a job that is done. Made from ids alone, the order and the requests are read from the input files.
+        delete_after: remove the input and result files from the platform afterwards. The input file of a batch that
+            failed its validation is removed in any case, since it is of no more use.
+
+    Raises:
+        KimiBatchError: a batch is not done yet, or nothing of it is left.
+        KimiAPIError: the platform or the network said no.
+    """
+    fetched = drive(client, _steps.fetch(job))
+    found = _read(client, fetched)
+    drive(client, _steps.clear(fetched, everything=delete_after))
+    return found
+
+
+async def aresults(client: KimiClient, job: BatchJob, *, delete_after: bool = False) -> list[BatchResult]:
+    """The asynchronous twin of `results`."""
+    fetched = await adrive(client, _steps.fetch(job))
+    found = _read(client, fetched)
+    await adrive(client, _steps.clear(fetched, everything=delete_after))
+    return found
+
+
+def cancel(client: KimiClient, job: BatchJob) -> list[BatchObject]:
+    """Stop the batches that still run. What is answered already can be had once they are done (`wait`, `results`)."""
+    return drive(client, _steps.cancel(job))
+
+
+async def acancel(client: KimiClient, job: BatchJob) -> list[BatchObject]:
+    """The asynchronous twin of `cancel`."""
+    return await adrive(client, _steps.cancel(job))
+
+
+def retrieve(client: KimiClient, batch_id: str) -> BatchObject:
+    """The present state of one batch."""
+    return drive(client, _steps.retrieve(batch_id))
+
+
+async def aretrieve(client: KimiClient, batch_id: str) -> BatchObject:
+    """The asynchronous twin of `retrieve`."""
+    return await adrive(client, _steps.retrieve(batch_id))
+
+
+def list_batches(client: KimiClient, *, limit: int | None = None) -> list[BatchObject]:
+    """The account's batches, all of them or the first `limit`."""
+    return drive(client, _steps.list_all(limit))
+
+
+async def alist_batches(client: KimiClient, *, limit: int | None = None) -> list[BatchObject]:
+    """The asynchronous twin of `list_batches`."""
+    return await adrive(client, _steps.list_all(limit))
+
+
+def _read(client: KimiClient, fetched: Iterable[Fetched]) -> list[BatchResult]:
+    types = client._types()
+    return [result for each in fetched for result in read_results(each, client.base_url, types)]
+
+
+def _deadline(timeout: float | None) -> float | None:
+    return None if timeout is None else time.monotonic() + timeout

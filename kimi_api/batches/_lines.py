@@ -1,0 +1,347 @@
+"""Requests -> the lines of a batch's input file, and the lines of its result files -> replies and errors. Pure.
+
+https://platform.kimi.ai/docs/guide/use-batch-api: JSONL of at most 100 MB, one model per file, each `custom_id` once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kimi_api import chat
+from kimi_api.catalog import MODELS, get_model_spec
+from kimi_api.errors import KimiBatchError, KimiError, KimiInputError
+from kimi_api.files._sources import MAX_BYTES
+from kimi_api.messages import partial_prefix
+from kimi_api.reply import Reply, parse_reply
+from kimi_api.request import CHAT_PATH, ChatRequest
+from kimi_api.tools import ToolChoice
+
+if TYPE_CHECKING:
+    from kimi_api.errors import ErrorTypes
+
+ENDPOINT = f"/v1{CHAT_PATH}"
+DONE = frozenset({"completed", "failed", "expired", "cancelled"})
+_DEMAND, _ONE_CALL = "kimi_demand", "kimi_one_call"
+_PAIRS, _KEY, _VALUE = 16, 64, 512
+
+_log = logging.getLogger("kimi_api.batches")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchObject:
+    """A batch as the platform lists it. Times are Unix seconds, 0 when there is none; counts are of requests.
+
+    `status` is validating, in_progress, finalizing, completed, failed, expired, cancelling or cancelled.
+    """
+
+    id: str
+    status: str = ""
+    input_file_id: str = ""
+    output_file_id: str = ""
+    error_file_id: str = ""
+    completion_window: str = ""
+    created_at: int = 0
+    expires_at: int = 0
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+    metadata: Mapping[str, str] | None = None
+    complaint: str = ""
+    """Why it failed, where the platform says so in the object itself."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in DONE
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What became of one request: a `reply` or an `error`, never both."""
+
+    custom_id: str
+    batch_id: str
+    reply: Reply | None = None
+    error: KimiError | None = None
+    request: ChatRequest | None = field(default=None, repr=False)
+    """What was asked, if that is known."""
+
+
+def parse_batch(body: Mapping[str, Any]) -> BatchObject:
+    """A BatchObject from its JSON; missing and unknown members are no error."""
+    counts = body.get("request_counts") or {}
+    texts = ("id", "status", "input_file_id", "output_file_id", "error_file_id", "completion_window")
+    found: dict[str, Any] = {name: str(body.get(name) or "") for name in texts}
+    found |= {name: int(body.get(name) or 0) for name in ("created_at", "expires_at")}
+    found |= {name: int(counts.get(name) or 0) for name in ("total", "completed", "failed")}
+    listed = body.get("errors")  # undocumented; other vendors have it
+    listed = listed.get("data") if isinstance(listed, Mapping) else listed
+    said = [str(item["message"]) for item in listed or () if isinstance(item, Mapping) and item.get("message")]
+    return BatchObject(**found, metadata=body.get("metadata"), complaint="; ".join(said))
+
+
+# ------------------------------------------------------------------------------------------------- what goes out
+
+
+def to_line(custom_id: str, body: Mapping[str, Any]) -> bytes:
+    """One line of an input file, its line end included. The same request gives the same bytes.
+
+    Raises:
+        KimiInputError: a text of it is no valid Unicode.
+    """
+    entry = {"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": body}
+    try:
+        return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    except UnicodeEncodeError as error:
+        raise KimiInputError(
+            f"request {custom_id!r}",
+            error.object[max(error.start - 20, 0) : error.end + 20],
+            "text must be valid Unicode, and half a surrogate pair is not",
+            "clean it with text.encode('utf-8', 'replace').decode()",
+        ) from None
+
+
+def checked(
+    requests: Mapping[str, ChatRequest] | Iterable[tuple[str, ChatRequest]], *, any_model: bool = False
+) -> dict[str, ChatRequest]:
+    """The requests by `custom_id`, if one batch can take them.
+
+    Raises:
+        KimiInputError: none at all, an id that is blank or used twice, more than one model, a model that batches do
+            not serve, or a request for a stream.
+    """
+    pairs = requests.items() if isinstance(requests, Mapping) else requests
+    found: dict[str, ChatRequest] = {}
+    for custom_id, request in pairs:
+        if not isinstance(custom_id, str) or not custom_id:
+            raise KimiInputError("custom_id", custom_id, "it is a text that is not empty", "name each request")
+        if custom_id in found:
+            raise KimiInputError("custom_id", custom_id, "each request has its own", "make the ids unique")
+        if request.body.get("stream"):
+            raise KimiInputError(f"request {custom_id!r}", "stream=True", "a batch cannot stream", "leave stream out")
+        first = next(iter(found.values()), request).body["model"]
+        if request.body["model"] != first:
+            raise KimiInputError(
+                f"request {custom_id!r}",
+                request.body["model"],
+                f"a batch has one model, and the first request asks for {first}",
+                "submit one batch for each model",
+            )
+        found[custom_id] = request
+    if not found:
+        raise KimiInputError("requests", [], "a batch needs at least one", "pass some")
+    spec = next(iter(found.values())).spec
+    if spec.batch is False and not any_model:
+        able = ", ".join(name for name, each in MODELS.items() if each.batch and not each.retired())
+        raise KimiInputError(
+            "model", spec.id, "batches are not offered for it", f"use one of: {able or 'none today; make live calls'}"
+        )
+    return found
+
+
+def check_window(window: str) -> str:
+    """`window` if it is one: "12h" to "7d"."""
+    match = re.fullmatch(r"(\d{1,3})([hd])", window) if isinstance(window, str) else None
+    hours = int(match[1]) * {"h": 1, "d": 24}[match[2]] if match else 0
+    if not 12 <= hours <= 7 * 24:
+        raise KimiInputError(
+            "completion_window", window, "it is from '12h' to '7d', in hours or days", "pass e.g. '24h' or '3d'"
+        )
+    return window
+
+
+def with_notes(metadata: Mapping[str, str] | None, requests: Iterable[ChatRequest]) -> dict[str, str] | None:
+    """`metadata`, and what another process needs to read the answers as this one would; None when there is nothing.
+
+    A demanded tool that went out as a mere offer, and `parallel_tool_calls=False`, are no part of a request's body.
+    """
+    pairs = dict(metadata or {})
+    demands = {request.choice.demand for request in requests}
+    if len(demands) == 1 and (demand := demands.pop()):
+        pairs[_DEMAND] = demand
+    if all(request.one_call for request in requests):
+        pairs[_ONE_CALL] = "true"
+    for key, value in pairs.items():
+        if not (isinstance(key, str) and isinstance(value, str)) or len(key) > _KEY or len(value) > _VALUE:
+            raise KimiInputError(
+                "metadata",
+                {key: value},
+                f"keys are texts of at most {_KEY} characters, values of at most {_VALUE}",
+                "shorten it",
+            )
+    if len(pairs) > _PAIRS:
+        raise KimiInputError("metadata", pairs, f"it has at most {_PAIRS} pairs, ours included", "pass fewer")
+    return pairs or None
+
+
+def write_parts(
+    requests: Mapping[str, ChatRequest], folder: Path, *, max_bytes: int = MAX_BYTES, max_lines: int | None = None
+) -> list[tuple[Path, list[str]]]:
+    """Write the requests into as few files as the limits allow, in order; each file with its `custom_id`s.
+
+    Raises:
+        KimiInputError: one request alone is larger than `max_bytes`.
+    """
+    parts: list[tuple[Path, list[str]]] = []
+    target, size = None, 0
+    try:
+        for custom_id, request in requests.items():
+            line = to_line(custom_id, request.body)
+            if len(line) > max_bytes:
+                raise KimiInputError(
+                    f"request {custom_id!r}",
+                    f"{len(line):,} bytes",
+                    f"an input file, and so a request, has at most {max_bytes:,} bytes",
+                    "send less text, or upload images and refer to them as ms://<file id>",
+                )
+            if target is None or size + len(line) > max_bytes or len(parts[-1][1]) == max_lines:
+                if target is not None:
+                    target.close()
+                parts.append((folder / f"kimi-batch-{len(parts) + 1}.jsonl", []))
+                target, size = parts[-1][0].open("wb"), 0
+            target.write(line)
+            parts[-1][1].append(custom_id)
+            size += len(line)
+    finally:
+        if target is not None:
+            target.close()
+    return parts
+
+
+# ------------------------------------------------------------------------------------------------- what comes back
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A finished batch, its files as text (None for one that does not exist), and its requests if they are known."""
+
+    batch: BatchObject
+    requests: Mapping[str, ChatRequest] | None = None
+    input: str | None = None
+    output: str | None = None
+    errors: str | None = None
+
+
+def read_results(fetched: Fetched, base_url: str, types: ErrorTypes | None) -> list[BatchResult]:
+    """The results of one batch in the order of its requests.
+
+    Where neither the requests are known nor the input file is there, they come in the order of the answers, and
+    requests without an answer are missing.
+
+    Args:
+        fetched: the batch and what came of it.
+        base_url: for the advice in errors.
+        types: see `KimiClient.error_types`.
+
+    Raises:
+        KimiBatchError: nothing is known of any request.
+    """
+    batch = fetched.batch
+    asked = dict(_requests_of(fetched)) if fetched.requests is None else fetched.requests
+    lines = {**_entries(fetched.errors), **_entries(fetched.output)}
+    named = list(asked) or [custom_id for custom_id in lines if custom_id]
+    reason = _missing(fetched)
+    if not named:
+        raise KimiBatchError(batch.id, batch.status, reason)
+    results = []
+    for custom_id in named:
+        entry, request = lines.get(custom_id), asked.get(custom_id)
+        if entry is None:
+            found: Reply | KimiError = KimiBatchError(batch.id, batch.status, reason, custom_id=custom_id)
+        else:
+            found = _read(custom_id, entry, request, batch, base_url, types)
+        reply, error = (None, found) if isinstance(found, KimiError) else (found, None)
+        results.append(BatchResult(custom_id, batch.id, reply, error, request))
+    return results
+
+
+def _entries(text: str | None) -> dict[str, Mapping[str, Any]]:
+    """The lines of a result file by `custom_id`. Not `splitlines`: U+2028 inside a text would end a line for it."""
+    entries: dict[str, Mapping[str, Any]] = {}
+    for number, line in enumerate((text or "").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            entries[str(entry.get("custom_id") or "")] = entry
+        except (ValueError, AttributeError):
+            _log.warning("line %d of a result file is no JSON object, and is left out: %.120r", number, line)
+    return entries
+
+
+def _requests_of(fetched: Fetched) -> Iterator[tuple[str, ChatRequest]]:
+    """The requests as the input file has them, with what the batch's metadata notes."""
+    notes = fetched.batch.metadata or {}
+    choice, one_call = ToolChoice(demand=notes.get(_DEMAND, "")), _ONE_CALL in notes
+    for custom_id, entry in _entries(fetched.input).items():
+        body = dict(entry.get("body") or {})
+        spec = get_model_spec(str(body.get("model") or ""))
+        prefix = partial_prefix(body.get("messages") or [])
+        yield custom_id, ChatRequest(body, spec, spec.thinking != "none", choice, one_call, prefix)
+
+
+def _missing(fetched: Fetched) -> str:
+    """Why a request has no line in either file."""
+    status = fetched.batch.status
+    if status == "expired":
+        return "its completion window passed before it was answered; submit it again, or with a longer window"
+    if status == "cancelled":
+        return "the batch was cancelled before it was answered; submit it again"
+    if status == "failed":
+        said = fetched.batch.complaint or _complaint(_entries(fetched.errors).get("")) or "no reason given"
+        return f"the platform refused the whole file: {said}. Nothing was answered or paid; correct it and submit again"
+    return "the batch is done, but its answer is in neither file; submit it again"
+
+
+def _complaint(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return ""
+    body = (entry.get("response") or {}).get("body") or {}
+    found = body.get("error") or entry.get("error") or {}
+    return str(found.get("message") or "") if isinstance(found, Mapping) else str(found)
+
+
+def _read(
+    custom_id: str,
+    entry: Mapping[str, Any],
+    request: ChatRequest | None,
+    batch: BatchObject,
+    base_url: str,
+    types: ErrorTypes | None,
+) -> Reply | KimiError:
+    """One line: a reply held against its request, or the error that the same answer would be in a live call."""
+    from kimi_api._transport.translate import Asked, from_line, is_error_body
+
+    body = request.body if request is not None else {}
+    asked = Asked(base_url, body.get("model"), body.get("max_completion_tokens") or body.get("max_tokens"))
+    response = entry.get("response")
+    if not isinstance(response, Mapping):
+        error = entry.get("error") or {"message": "the line has neither a response nor an error"}
+        code = str(error.get("code") or "") if isinstance(error, Mapping) else ""
+        if code in ("batch_expired", "batch_cancelled"):  # other vendors write such lines for what was not answered
+            reason = str(error.get("message") or code)
+            return KimiBatchError(batch.id, batch.status, reason, custom_id=custom_id)
+        return from_line(_status(code), {"error": error}, asked, types)
+    status, answer = int(response.get("status_code") or 200), response.get("body")
+    request_id = str(response.get("request_id") or "") or None
+    if status != 200 or is_error_body(answer):
+        return from_line(500 if status == 200 else status, answer, asked, types, request_id)
+    try:
+        reply = parse_reply(answer if isinstance(answer, Mapping) else {})
+        reply.request_id = request_id
+        if request is not None:
+            chat.insist(chat.check_reply(reply, request), request)
+    except KimiError as failure:
+        return failure
+    return reply
+
+
+def _status(code: str) -> int:
+    """The HTTP status of an error that came without one; its class goes by the code where that is a known type."""
+    return 400 if code in ("invalid_request_error", "content_filter") else 500

@@ -1,0 +1,101 @@
+"""Everything that can go wrong, as one tree.
+
+    KimiError
+    ├── KimiInputError (ValueError)          refused here, before anything was sent
+    │   └── KimiKeyError                     no usable API key
+    ├── KimiLimitError                       held back here: the account's limits, as given, allow no more today
+    ├── KimiReplyError                       the platform answered, but the answer cannot be used
+    │   ├── KimiIncompleteReplyError         the stream ended before its finish_reason
+    │   ├── KimiFormulaError                 an official tool failed; names the tool and its reason
+    │   └── KimiToolChoiceError              a demanded tool was not called
+    ├── KimiFileError                        a file could not be extracted; names the file
+    ├── KimiBatchError                       a batch, or one request of it, has no answer; names both
+    └── KimiAPIError (openai.APIError)       the platform or the network said no
+        ├── KimiConnectionError (openai.APIConnectionError)
+        │   └── KimiTimeoutError (openai.APITimeoutError)
+        └── KimiStatusError (openai.APIStatusError)
+            ├── KimiBadRequestError (openai.BadRequestError)                    400
+            │   ├── KimiContextOverflowError       prompt and budget exceed the window
+            │   └── KimiContentFilterError         judged high risk
+            ├── KimiAuthenticationError (openai.AuthenticationError)            401
+            ├── KimiPermissionError (openai.PermissionDeniedError)              403
+            ├── KimiNotFoundError (openai.NotFoundError)                        404
+            ├── KimiRateLimitError (openai.RateLimitError)                      429
+            │   ├── KimiOverloadedError            the engine is busy
+            │   └── KimiQuotaError                 the account is empty; never retried
+            └── KimiServerError (openai.InternalServerError)                    5xx
+
+The `KimiAPIError` branch derives from the SDK's classes, so `except openai.RateLimitError` keeps working. It is loaded
+on first use: importing `openai` costs more than everything else in this package together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kimi_api.errors._base import (
+    KimiBatchError,
+    KimiError,
+    KimiFileError,
+    KimiFormulaError,
+    KimiIncompleteReplyError,
+    KimiInputError,
+    KimiKeyError,
+    KimiLimitError,
+    KimiReplyError,
+    KimiToolChoiceError,
+)
+
+if TYPE_CHECKING:
+    from kimi_api.errors._sdk import ErrorTypes as ErrorTypes
+    from kimi_api.errors._sdk import (
+        KimiAPIError,
+        KimiAuthenticationError,
+        KimiBadRequestError,
+        KimiConnectionError,
+        KimiContentFilterError,
+        KimiContextOverflowError,
+        KimiNotFoundError,
+        KimiOverloadedError,
+        KimiPermissionError,
+        KimiQuotaError,
+        KimiRateLimitError,
+        KimiServerError,
+        KimiStatusError,
+        KimiTimeoutError,
+    )
+
+__all__ = [
+    "KimiAPIError",
+    "KimiAuthenticationError",
+    "KimiBadRequestError",
+    "KimiBatchError",
+    "KimiConnectionError",
+    "KimiContentFilterError",
+    "KimiContextOverflowError",
+    "KimiError",
+    "KimiFileError",
+    "KimiFormulaError",
+    "KimiIncompleteReplyError",
+    "KimiInputError",
+    "KimiKeyError",
+    "KimiLimitError",
+    "KimiNotFoundError",
+    "KimiOverloadedError",
+    "KimiPermissionError",
+    "KimiQuotaError",
+    "KimiRateLimitError",
+    "KimiReplyError",
+    "KimiServerError",
+    "KimiStatusError",
+    "KimiTimeoutError",
+    "KimiToolChoiceError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from kimi_api.errors import _sdk
+
+        return getattr(_sdk, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

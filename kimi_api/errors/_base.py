@@ -1,0 +1,194 @@
+"""The errors that need no SDK: input, answers, files, batches, limits. See `kimi_api.errors` for the tree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class KimiError(Exception):
+    """Any failure raised by these packages."""
+
+
+class KimiInputError(KimiError, ValueError):
+    """A value that cannot work, found before a request was sent.
+
+    Attributes:
+        what: the argument or file it is about.
+        value: the value as given (shortened in the message; never a secret).
+        rule: what is allowed.
+        remedy: what to do next.
+    """
+
+    def __init__(self, what: str, value: object, rule: str, remedy: str) -> None:
+        self.what = what
+        self.value = value
+        self.rule = rule
+        self.remedy = remedy
+        super().__init__(f"{what}: got {_shortened(value)}, but {rule}. What to do: {remedy}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.what, self.value, self.rule, self.remedy)
+
+
+class KimiKeyError(KimiInputError):
+    """No API key, or one that cannot be sent as a header. The key itself is never part of the text."""
+
+
+class KimiLimitError(KimiError):
+    """A request was not sent, because the account's limits (`AccountLimits`) leave no room for it in a bearable time.
+
+    Attributes:
+        limit: the limit that is used up, "tpd"; None when the store that keeps the counts is out of reach.
+        retry_after: seconds until there is room again, None when that is not known.
+    """
+
+    def __init__(self, message: str, *, limit: str | None = None, retry_after: float | None = None) -> None:
+        self.message = message
+        self.limit = limit
+        self.retry_after = retry_after
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _limit_error, (type(self), self.message, self.limit, self.retry_after)
+
+
+def _limit_error(cls: type[KimiLimitError], message: str, limit: str | None, retry_after: float | None) -> Any:
+    return cls(message, limit=limit, retry_after=retry_after)
+
+
+class KimiReplyError(KimiError):
+    """The platform answered, but not with something that can be used.
+
+    Attributes:
+        request_id: the platform's id of the request (`Msh-Request-Id`), for its support.
+    """
+
+    def __init__(self, message: str, *, request_id: str | None = None) -> None:
+        self.message = message
+        self.request_id = request_id
+        super().__init__(message if request_id is None else f"{message} (request id {request_id})")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_reply_error, (type(self), self.message, self.request_id)
+
+
+class KimiIncompleteReplyError(KimiReplyError):
+    """A stream ended without a finish_reason: what arrived is only the beginning of an answer."""
+
+
+class KimiToolChoiceError(KimiReplyError):
+    """A tool call was demanded and none (or another one) came back."""
+
+
+class KimiFormulaError(KimiReplyError):
+    """An official tool was run and failed.
+
+    Attributes:
+        formula: the formula's URI.
+        name: the function that was run.
+        status: the fiber's status, e.g. "failed".
+        reason: the platform's own text.
+        fiber_id: the platform's id of the run, if it gave one.
+        request_id: see `KimiReplyError`.
+    """
+
+    def __init__(
+        self,
+        formula: str,
+        name: str,
+        status: str,
+        reason: str,
+        *,
+        fiber_id: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        self.formula = formula
+        self.name = name
+        self.status = status
+        self.reason = reason
+        self.fiber_id = fiber_id
+        run = f"fiber {fiber_id}, status {status!r}" if fiber_id else f"status {status!r}"
+        super().__init__(
+            f"{name} of {formula} failed ({run}): {reason}. Check the arguments; a tool that fails with good ones "
+            "is worth a second try, and formulas may be rate limited",
+            request_id=request_id,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        found = (self.formula, self.name, self.status, self.reason, self.fiber_id, self.request_id)
+        return _rebuild_formula_error, (type(self), *found)
+
+
+class KimiFileError(KimiError):
+    """A file could not be turned into text.
+
+    Attributes:
+        file: the file's name or path as given.
+        file_id: the platform's id, if the upload got that far.
+        status: the platform's last status of it, if known.
+    """
+
+    def __init__(self, file: str, reason: str, *, file_id: str | None = None, status: str | None = None) -> None:
+        self.file = file
+        self.reason = reason
+        self.file_id = file_id
+        self.status = status
+        super().__init__(f"{file}: {reason}" + (f" (file id {file_id}, status {status})" if file_id else ""))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_file_error, (type(self), self.file, self.reason, self.file_id, self.status)
+
+
+class KimiBatchError(KimiError):
+    """A batch has no answers, or one request of it has none.
+
+    Attributes:
+        batch_id: the platform's id of the batch.
+        status: its last known status.
+        reason: what is known of the cause.
+        custom_id: the request it is about, None for the batch as a whole.
+    """
+
+    def __init__(self, batch_id: str, status: str, reason: str, *, custom_id: str | None = None) -> None:
+        self.batch_id = batch_id
+        self.status = status
+        self.reason = reason
+        self.custom_id = custom_id
+        about = f"batch {batch_id}" if custom_id is None else f"request {custom_id!r} of batch {batch_id}"
+        super().__init__(f"{about} (status {status!r}): {reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_batch_error, (type(self), self.batch_id, self.status, self.reason, self.custom_id)
+
+
+def _rebuild_batch_error(
+    cls: type[KimiBatchError], batch_id: str, status: str, reason: str, custom_id: str | None
+) -> KimiBatchError:
+    return cls(batch_id, status, reason, custom_id=custom_id)
+
+
+def _rebuild_reply_error(cls: type[KimiReplyError], message: str, request_id: str | None) -> KimiReplyError:
+    return cls(message, request_id=request_id)
+
+
+def _rebuild_formula_error(
+    cls: type[KimiFormulaError],
+    formula: str,
+    name: str,
+    status: str,
+    reason: str,
+    fiber_id: str | None,
+    request_id: str | None,
+) -> KimiFormulaError:
+    return cls(formula, name, status, reason, fiber_id=fiber_id, request_id=request_id)
+
+
+def _rebuild_file_error(
+    cls: type[KimiFileError], file: str, reason: str, file_id: str | None, status: str | None
+) -> KimiFileError:
+    return cls(file, reason, file_id=file_id, status=status)
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:160]}... ({len(text)} characters)"

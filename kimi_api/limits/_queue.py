@@ -1,0 +1,324 @@
+"""Waiting for a turn: the queue of one account in this process, and the two ways to stand in it.
+
+The counts are the store's business (`kimi_api.limits`). Here only the first of the queue asks the store; whoever leaves
+the queue, or ends an answer, wakes the next. Waiting threads and tasks stand in the same queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+from kimi_api._many import STOPPED, Stopped
+from kimi_api.limits._memory import MemoryStore
+from kimi_api.limits._model import (
+    ABANDONED_SECONDS,
+    AccountLimits,
+    LimitStore,
+    Wait,
+    counted_tokens,
+    day_used_up,
+)
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+"""How often those behind the first look whether it is still there (its event loop may be gone)."""
+
+SLOW_SECONDS = 30.0
+"""After which waiting for others' answers is worth a warning."""
+
+
+class _Waiter:
+    """A place in the queue. `wake` may be called from any thread."""
+
+    def wake(self) -> None:
+        raise NotImplementedError
+
+    def gone(self) -> bool:
+        """Whether nobody can be woken here any more."""
+        return False
+
+
+class _Thread(_Waiter):
+    def __init__(self) -> None:
+        self.event = threading.Event()
+
+    def wake(self) -> None:
+        self.event.set()
+
+
+class _Task(_Waiter):
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def wake(self) -> None:
+        if not self._loop.is_closed():
+            try:
+                self._loop.call_soon_threadsafe(self.event.set)
+            except RuntimeError as error:  # closed meanwhile, with its task
+                logger.debug("a waiting task's event loop is closed: %s", error)
+
+    def gone(self) -> bool:
+        return self._loop.is_closed()
+
+
+class _Line:
+    """The queue of one account, first come first served."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[_Waiter] = deque()
+
+    def join(self, waiter: _Waiter) -> None:
+        with self._lock:
+            self._waiting.append(waiter)
+
+    def is_first(self, waiter: _Waiter) -> bool:
+        with self._lock:
+            while self._waiting and self._waiting[0] is not waiter and self._waiting[0].gone():
+                self._waiting.popleft()
+            return bool(self._waiting) and self._waiting[0] is waiter
+
+    def leave(self, waiter: _Waiter) -> None:
+        with self._lock:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+        self.wake_first()
+
+    def wake_first(self) -> None:
+        with self._lock:
+            first = self._waiting[0] if self._waiting else None
+        if first is not None:
+            first.wake()
+
+
+class Turn:
+    """Leave to send one request. `leave` when its answer has ended, in whatever way; a second time does nothing."""
+
+    __slots__ = ("_account", "_aside", "_kept", "_left", "_line", "_store", "_ticket")
+
+    def __init__(self, line: _Line, store: LimitStore, account: str, ticket: str, *, aside: bool) -> None:
+        self._line = line
+        self._store = store
+        self._account = account
+        self._ticket = ticket
+        self._aside = aside  # an event loop is not to wait for a store's network
+        self._kept = False
+        self._left = False
+
+    def leave(self, *, abandoned: bool = False) -> None:
+        """Let the next one begin. `abandoned`: the server may still be at work on the answer for a moment."""
+        if self._left:
+            return
+        self._left = True
+        after = ABANDONED_SECONDS if abandoned else 0.0
+        if self._aside:
+            _aside(self._give_back, after)
+        else:
+            self._give_back(after)
+
+    def kept(self) -> Self:
+        """To be left later, by `leave`, though the `with` block ends."""
+        self._kept = True
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is not None:
+            # After a refusal (it has a status) the server is done with the request; else it may not be.
+            self.leave(abandoned=not hasattr(error, "status_code"))
+        elif not self._kept:
+            self.leave()
+
+    def _give_back(self, after: float) -> None:
+        self._store.give_back(self._account, self._ticket, after)
+        self._line.wake_first()
+
+
+def enter(limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> Turn:
+    """Wait for the turn of a chat request, blocking.
+
+    Args:
+        limits: the account's.
+        scope: gives the word that stands for host and key (`KimiClient.scope`), for limits without a name.
+        body: the request.
+
+    Raises:
+        KimiInputError: the request can never fit.
+        KimiLimitError: the day's tokens are used up; the store is out of reach.
+    """
+    place = _Place(limits, scope, body)
+    waiter = _Thread()
+    stopped = STOPPED.get()
+    steps = place.steps(waiter)
+    result: Any = None
+    failure: BaseException | None = None
+    while True:
+        try:
+            pause = steps.send(result) if failure is None else steps.throw(failure)
+        except StopIteration:
+            return place.turn(in_loop=False)
+        result, failure = None, None
+        try:
+            if pause is None:
+                result = place.ask()
+                continue
+            waiter.event.wait(pause if stopped is None else min(pause, LOOK_SECONDS))
+            waiter.event.clear()
+            if stopped is not None and stopped.is_set():
+                raise Stopped
+        except BaseException as error:
+            failure = error
+
+
+async def aenter(limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> Turn:
+    """The asynchronous twin of `enter`. Cancelled, it leaves the queue and counts nothing."""
+    place = _Place(limits, scope, body)
+    waiter = _Task()
+    steps = place.steps(waiter)
+    result: Any = None
+    failure: BaseException | None = None
+    while True:
+        try:
+            pause = steps.send(result) if failure is None else steps.throw(failure)
+        except StopIteration:
+            return place.turn(in_loop=True)
+        result, failure = None, None
+        try:
+            if pause is None:
+                result = await place.aask()
+                continue
+            try:
+                await asyncio.wait_for(waiter.event.wait(), pause)
+            except TimeoutError:
+                continue
+            waiter.event.clear()
+        except BaseException as error:
+            failure = error
+
+
+class _Place:
+    """One request on its way through the queue."""
+
+    def __init__(self, limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> None:
+        self._limits = limits
+        self._tokens = counted_tokens(limits, body)
+        self._store: LimitStore = _default if limits.store is None else limits.store
+        self._account = f"name-{limits.name}" if limits.name is not None else scope()
+        self._line = _line(self._store, self._account)
+        self._ticket = secrets.token_hex(8)
+        self._said = False
+
+    def steps(self, waiter: _Waiter) -> Generator[float | None, Wait | None, None]:
+        """What to do next: None asks the store, a number is the most seconds to wait to be woken."""
+        asked = False
+        began = time.monotonic()
+        self._line.join(waiter)
+        try:
+            while True:
+                if not self._line.is_first(waiter):
+                    yield LOOK_SECONDS
+                    continue
+                asked = True
+                wait = yield None
+                if wait is None:
+                    asked = False
+                    return
+                if wait.limit == "tpd":
+                    raise day_used_up(self._limits, wait, self._tokens)
+                self._say(wait, time.monotonic() - began)
+                yield max(min(wait.seconds, self._store.poll_seconds, SLOW_SECONDS), 0.001)
+        finally:
+            self._line.leave(waiter)
+            if asked:
+                # An event loop cannot wait here: its task may have been cancelled.
+                if self._store.blocking:
+                    _aside(self._store.withdraw, self._account, self._ticket)
+                else:
+                    self._store.withdraw(self._account, self._ticket)
+
+    def _say(self, wait: Wait, waited: float) -> None:
+        logger.debug("waiting for %s (%s used), %.1f s", wait.limit, wait.used, wait.seconds)
+        if wait.limit == "concurrency" and waited > SLOW_SECONDS and not self._said:
+            self._said = True
+            logger.warning(
+                "waiting for %.0f s because concurrency=%s answers are under way. If one of them is a stream that this "
+                "very code has left open, nobody will end it: read it to its end, or close it",
+                waited,
+                self._limits.concurrency,
+            )
+
+    def ask(self) -> Wait | None:
+        return self._store.take(self._account, self._ticket, self._limits, self._tokens)
+
+    async def aask(self) -> Wait | None:
+        if not self._store.blocking:
+            return self.ask()
+        asking = _threads().submit(self.ask)
+        try:
+            return await asyncio.wrap_future(asking)
+        except asyncio.CancelledError:
+            asking.add_done_callback(self._unwanted)
+            raise
+
+    def _unwanted(self, asked: Future[Wait | None]) -> None:
+        """A turn that came after its task was cancelled goes to the next one."""
+        if not asked.cancelled() and asked.exception() is None and asked.result() is None:
+            _aside(self.turn(in_loop=False).leave)
+
+    def turn(self, *, in_loop: bool) -> Turn:
+        return Turn(self._line, self._store, self._account, self._ticket, aside=in_loop and bool(self._store.blocking))
+
+
+_lock = threading.Lock()
+_default = MemoryStore()
+_lines: WeakKeyDictionary[Any, dict[str, _Line]] = WeakKeyDictionary()
+_pool: ThreadPoolExecutor | None = None
+
+
+def _line(store: LimitStore, account: str) -> _Line:
+    with _lock:
+        lines = _lines.get(store)
+        if lines is None:
+            lines = _lines[store] = {}
+        return lines.setdefault(account, _Line())
+
+
+def _threads() -> ThreadPoolExecutor:
+    """Threads that talk to stores for event loops."""
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(8, "kimi-limits")
+        return _pool
+
+
+def _aside(work: Callable[..., object], *arguments: object) -> None:
+    """Do `work` in a thread; here, when the interpreter is about to end and starts no more."""
+    try:
+        _threads().submit(work, *arguments)
+    except RuntimeError:
+        work(*arguments)
+
+
+def forget() -> None:
+    """Begin with nothing counted and nobody waiting: in a forked process, whose parent keeps its own; and in tests."""
+    global _lock, _default, _lines, _pool
+    _lock, _default, _lines, _pool = threading.Lock(), MemoryStore(), WeakKeyDictionary(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget)

@@ -1,0 +1,377 @@
+"""Images and videos: the thin edge between what a program passes and what the platform takes.
+
+`place_media` goes over a request right before it is sent: what the content says decides about the type, what is large
+is uploaded once for each content and account and referred to as `ms://<file id>`, and a body stays below 100 MB.
+Uploaded copies are kept, because the next turns and stored conversations come to the same reference again.
+https://platform.kimi.ai/docs/guide/use-kimi-vision-model
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import mimetypes
+import os
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from kimi_api import errors
+from kimi_api._media_rules import (
+    HEAD,
+    IMAGE_TYPES,
+    INLINE_BYTES,
+    MAX_BODY_BYTES,
+    VIDEO_TYPES,
+    Kind,
+    LocalMedia,
+    MediaPart,
+    MediaPolicy,
+    data_url,
+    decoded,
+    decoded_size,
+    head_of,
+    media_parts,
+    media_type,
+    near_limit,
+    split_data_url,
+    suffix_of,
+    to_upload,
+    with_urls,
+)
+from kimi_api._transport.steps import Call, Steps, adrive, drive
+from kimi_api.client import KimiClient
+from kimi_api.errors import KimiInputError
+from kimi_api.files._sources import FileSource, SourceFile, open_source
+from kimi_api.files._uploads import Account, FileObject, kept_once
+from kimi_api.files.ledger import Ledger
+from kimi_api.request import ChatRequest
+
+__all__ = [
+    "IMAGE_TYPES",
+    "INLINE_BYTES",
+    "MAX_BODY_BYTES",
+    "VIDEO_TYPES",
+    "MediaInfo",
+    "aplace_media",
+    "aupload_media",
+    "inspect_media",
+    "media_part",
+    "place_media",
+    "upload_media",
+]
+
+_FETCHED_BYTES = 64 * 1024 * 1024
+_FETCHED_SECONDS = 3600.0
+
+
+# ------------------------------------------------------------------------------------------------- by hand
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What some image or video is, by its content.
+
+    Attributes:
+        kind: "image" or "video".
+        mime_type: such as "image/png".
+        size: bytes.
+    """
+
+    kind: Kind
+    mime_type: str
+    size: int
+
+
+def inspect_media(source: FileSource, *, kind: Kind | None = None, name: str | None = None) -> MediaInfo:
+    """Look at an image or video without sending it.
+
+    Raises:
+        KimiInputError: it cannot be read, is no image or video that Kimi takes, or is larger than 100 MB.
+    """
+    file, mime = _described(source, kind, name)
+    return MediaInfo(_kind_of(mime), mime, file.size)
+
+
+def media_part(source: FileSource, *, kind: Kind | None = None, name: str | None = None) -> dict[str, Any]:
+    """An image or video as a content part (`image_url` or `video_url` with a data URL), for either framework.
+
+    Large ones are better uploaded first (`upload_media`): the part then holds an address instead of the bytes.
+
+    Args:
+        source: a path, bytes, or an open binary file.
+        kind: "image" or "video"; None goes by the content.
+        name: what to call bytes in an error.
+
+    Raises:
+        KimiInputError: it cannot be read, is no image or video that Kimi takes, or is larger than 100 MB.
+    """
+    file, mime = _described(source, kind, name)
+    with file.open() as opened:
+        url = data_url(mime, opened.read())
+    return _part(mime, url)
+
+
+def upload_media(
+    client: KimiClient,
+    source: FileSource,
+    *,
+    kind: Kind | None = None,
+    name: str | None = None,
+    ledger: Ledger | None = None,
+) -> FileObject:
+    """Upload an image or video, streamed from disk; its `url` is what messages refer to it by.
+
+    The same content is uploaded once for each account, as the ledger remembers it, and kept.
+
+    Args:
+        client: how to reach the platform.
+        source: a path, bytes, or an open binary file.
+        kind: "image" or "video"; None goes by the content.
+        name: file name to send for bytes; None makes one up.
+        ledger: where uploads are noted; None is the user's on this machine.
+
+    Raises:
+        KimiInputError: it cannot be read, is no image or video that Kimi takes, or is larger than 100 MB.
+        KimiFileError: the account is full.
+        KimiAPIError: the platform or the network said no.
+    """
+    return drive(client, _uploading(client, source, kind, name, ledger))
+
+
+async def aupload_media(
+    client: KimiClient,
+    source: FileSource,
+    *,
+    kind: Kind | None = None,
+    name: str | None = None,
+    ledger: Ledger | None = None,
+) -> FileObject:
+    """The asynchronous twin of `upload_media`."""
+    return await adrive(client, _uploading(client, source, kind, name, ledger))
+
+
+def _uploading(
+    client: KimiClient, source: FileSource, kind: Kind | None, name: str | None, ledger: Ledger | None
+) -> Steps[FileObject]:
+    file, mime = _described(source, kind, name)
+    return (yield from kept_once(_named(file, mime), _kind_of(mime), Account.of(client, ledger)))
+
+
+# ------------------------------------------------------------------------------------------------- in a request
+
+
+def place_media(client: KimiClient, request: ChatRequest) -> ChatRequest:
+    """The request as it can be sent: its media checked, and inside or uploaded as `request.media` says.
+
+    Raises:
+        KimiInputError: an image or video that Kimi does not take, an address that is not fetched, a body over 100 MB.
+        KimiFileError: the account is full.
+        KimiAPIError: the platform or the network said no to an upload.
+    """
+    if request.media is None:
+        return request
+    return drive(client, _placing(client, request, request.media))
+
+
+async def aplace_media(client: KimiClient, request: ChatRequest) -> ChatRequest:
+    """The asynchronous twin of `place_media`."""
+    if request.media is None:
+        return request
+    return await adrive(client, _placing(client, request, request.media))
+
+
+def forgotten(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest | None:
+    """The request as it was before its media were placed, if the platform misses one of those that we uploaded.
+
+    Somebody has deleted the file meanwhile; it is struck from the ledger, so that placing uploads it again.
+    """
+    before = request.unplaced
+    if before is None or not isinstance(error, errors.KimiStatusError):
+        return None
+    given = {part.url for part in media_parts(before.body["messages"])}
+    account = Account.of(client, None)
+    missing = [
+        part.url.removeprefix("ms://")
+        for part in media_parts(request.body["messages"])
+        if part.url.startswith("ms://") and part.url not in given
+    ]
+    named = [file_id for file_id in missing if re.search(rf"\b{re.escape(file_id)}\b", str(error))]
+    for file_id in named:
+        account.ledger.forget_file(account.scope, file_id)
+    return before if named else None
+
+
+@dataclass(slots=True)
+class _Item:
+    """A part that may change: its bytes' size, its type, and how to get the bytes."""
+
+    part: MediaPart
+    size: int
+    mime: str
+    file: SourceFile | None = None
+    data: tuple[str, bool] | None = None
+
+    def source(self) -> SourceFile:
+        """The content as a file, its name by its type."""
+        if self.file is None:
+            assert self.data is not None  # noqa: S101 - one of the two is there
+            content = decoded(*self.data, f"{self.part.kind} data")
+            self.file = _from_bytes(content, self.mime)
+        return _named(self.file, self.mime)
+
+    def inline(self) -> str:
+        """The data URL, the one that came wherever it is right already."""
+        if self.data is None:
+            with self.source().open() as opened:
+                return data_url(self.mime, opened.read())
+        data, is_base64 = self.data
+        return f"data:{self.mime};base64,{data}" if is_base64 else data_url(self.mime, decoded(data, False, "data"))
+
+
+def _placing(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> Steps[ChatRequest]:
+    messages: Sequence[dict[str, Any]] = request.body["messages"]
+    items: list[_Item] = []
+    for part in media_parts(messages):
+        item = yield from _looked_at(part, policy)
+        if item is not None:
+            items.append(item)
+    if not items:
+        return replace(request, media=None)
+    sizes = [item.size for item in items]
+    chosen: set[int] = set()
+    if policy.platform:
+        rest = _size_without(messages, items, request) if near_limit(sizes) else 0
+        chosen = to_upload(sizes, policy.inline_bytes, rest)
+        if rest > MAX_BODY_BYTES:
+            raise KimiInputError(
+                "messages",
+                f"{rest / 1024 / 1024:.0f} MB without the images and videos",
+                "a request has at most 100 MB",
+                "shorten the history",
+            )
+    urls: dict[tuple[int, int], str] = {}
+    for place, item in enumerate(items):
+        if place in chosen:
+            uploaded = yield from kept_once(item.source(), item.part.kind, Account.of(client, None))
+            url = uploaded.url
+        elif item.size > HEAD * 64 and item.file is not None:
+            url = yield Call.in_thread(item.inline)
+        else:
+            url = item.inline()
+        if url != item.part.url:
+            urls[item.part.message, item.part.part] = url
+    if not urls:
+        return replace(request, media=None)
+    body = {**request.body, "messages": with_urls(messages, urls)}
+    return replace(request, body=body, media=None, unplaced=request)
+
+
+def _looked_at(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
+    """What a part holds; None if it stays as it is."""
+    what = f"{part.kind} in messages[{part.message}]"
+    if isinstance(part.url, LocalMedia):
+        file, mime = _described(part.url.path, part.kind, None)
+        return _Item(part, file.size, mime, file)
+    found = split_data_url(part.url)
+    if found is not None:
+        if not policy.platform:
+            return None
+        declared, data, is_base64 = found
+        mime = media_type(head_of(data, is_base64), declared, part.kind, what)
+        return _Item(part, decoded_size(data, is_base64), mime, data=(data, is_base64))
+    if policy.fetch and part.url[:8].lower().startswith(("http://", "https://")):
+        content, declared = yield from _fetched(part.url)
+        mime = media_type(content[:HEAD], declared, part.kind, what)
+        return _Item(part, len(content), mime, _from_bytes(content, mime))
+    if policy.platform and not part.url.startswith("ms://"):
+        raise KimiInputError(
+            what,
+            part.url[:200],
+            "the platform takes data URLs and ms://<file id> only, it does not fetch addresses",
+            "pass the bytes, upload them (kimi_api.media.upload_media), or set fetch_media=True for public http(s) "
+            "addresses",
+        )
+    return None
+
+
+# ------------------------------------------------------------------------------------------------- fetching
+
+
+_pages: OrderedDict[str, tuple[float, bytes, str | None]] = OrderedDict()
+_pages_lock = threading.Lock()
+
+
+def _fetched(url: str) -> Steps[tuple[bytes, str | None]]:
+    """What is at an address, remembered for an hour: a history must not change from turn to turn, nor be slow."""
+    with _pages_lock:
+        known = _pages.get(url)
+        if known is not None and time.monotonic() - known[0] < _FETCHED_SECONDS:
+            _pages.move_to_end(url)
+            return known[1], known[2]
+    from kimi_api.media import _fetch
+
+    content, declared = yield Call(lambda: _fetch.fetch(url), lambda: _fetch.afetch(url))
+    with _pages_lock:
+        _pages[url] = (time.monotonic(), content, declared)
+        while sum(len(page[1]) for page in _pages.values()) > _FETCHED_BYTES:
+            _pages.popitem(last=False)
+    return content, declared
+
+
+# ------------------------------------------------------------------------------------------------- files
+
+
+def _described(source: FileSource, kind: Kind | None, name: str | None) -> tuple[SourceFile, str]:
+    """A checked file and its type."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        given = bytes(source)
+        label = name or "bytes"
+        mime = media_type(given[:HEAD], mimetypes.guess_type(label)[0], kind, label)
+        return _from_bytes(given, mime, name), mime
+    if isinstance(source, (str, os.PathLike)):
+        # The name may have no extension, which `open_source` would refuse.
+        path = Path(source)
+        file = open_source(path, name or (path.name if path.suffix else f"{path.name}.bin"))
+    else:
+        file = open_source(source, name or _name_of(source))
+    with file.open() as opened:
+        head = opened.read(HEAD)
+    return file, media_type(head, mimetypes.guess_type(file.name)[0], kind, file.label)
+
+
+def _name_of(stream: Any) -> str:
+    given = getattr(stream, "name", None)
+    return PurePath(given).name if isinstance(given, str) and PurePath(given).suffix else "media.bin"
+
+
+def _from_bytes(content: bytes, mime: str, name: str | None = None) -> SourceFile:
+    known = name or f"{_kind_of(mime)}{suffix_of(mime)}"
+    return open_source(io.BytesIO(content), known if PurePath(known).suffix else known + suffix_of(mime))
+
+
+def _named(file: SourceFile, mime: str) -> SourceFile:
+    """The file under a name whose extension fits its content: the platform goes by the name."""
+    if mimetypes.guess_type(file.name)[0] == mime:
+        return file
+    return replace(file, name=PurePath(file.name).stem + suffix_of(mime))
+
+
+def _kind_of(mime: str) -> Kind:
+    return "video" if mime.startswith("video/") else "image"
+
+
+def _part(mime: str, url: str) -> dict[str, Any]:
+    name = f"{_kind_of(mime)}_url"
+    return {"type": name, name: {"url": url}}
+
+
+def _size_without(messages: Sequence[dict[str, Any]], items: Sequence[_Item], request: ChatRequest) -> int:
+    """Bytes of the body but for the media that may be uploaded."""
+    bare = with_urls(messages, {(item.part.message, item.part.part): "" for item in items})
+    return len(json.dumps({**request.body, "messages": bare}, ensure_ascii=False).encode("utf-8", "surrogatepass"))

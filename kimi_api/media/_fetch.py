@@ -1,0 +1,228 @@
+"""Getting a file from a web address that somebody else may have chosen, without being led into one's own network.
+
+A name is resolved once, every address it has must be a public one, and the connection is made to exactly the address
+that was checked, so that a second answer of the name server (rebinding) changes nothing. Redirects go the same way.
+No proxy, no cookies, no credentials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from kimi_api._transport.sdk_compat import transport
+from kimi_api.errors import KimiInputError
+
+MAX_BYTES = 100 * 1024 * 1024
+MAX_REDIRECTS = 5
+TIMEOUT = 30.0
+"""Seconds without a byte."""
+
+_REMEDY = "download the file yourself and pass its bytes"
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolve:
+    """Ask for the addresses of a host. Its result is a list of texts."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Get:
+    """Ask for `url`, whose host is an IP address, in the name of `host`.
+
+    Its result is `(status, location, content type, body)`.
+    """
+
+    url: str
+    host: str
+    header: str
+
+
+_Steps = Generator[_Resolve | _Get, Any, tuple[bytes, str | None]]
+
+
+def fetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
+    """The bytes at a web address and the type that its server claims.
+
+    Args:
+        url: http or https.
+        limit: bytes at most; the body is read no further.
+
+    Raises:
+        KimiInputError: not a web address, one that is not public (also after a redirect), no such host, no answer, an
+            error instead of a file, or more bytes than allowed. Nothing was sent to Kimi.
+    """
+    steps = _fetching(url, limit)
+    with transport().Client(trust_env=False, timeout=TIMEOUT, follow_redirects=False) as client:
+        result: Any = None
+        while True:
+            try:
+                step = steps.send(result)
+            except StopIteration as end:
+                return end.value
+            if isinstance(step, _Resolve):
+                try:
+                    found: Any = socket.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
+                except (OSError, UnicodeError) as error:
+                    found = error
+                result = _addresses(step, found)
+                continue
+            try:
+                with client.stream("GET", step.url, headers=_headers(step), extensions=_extensions(step)) as response:
+                    body = bytearray()
+                    for piece in response.iter_bytes() if response.is_success else ():
+                        body += piece
+                        _check_size(url, len(body), limit)
+                    result = _answer(response, body)
+            except transport().HTTPError as error:
+                raise _unreachable(url, error) from error
+
+
+async def afetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
+    """The asynchronous twin of `fetch`."""
+    steps = _fetching(url, limit)
+    async with transport().AsyncClient(trust_env=False, timeout=TIMEOUT, follow_redirects=False) as client:
+        result: Any = None
+        while True:
+            try:
+                step = steps.send(result)
+            except StopIteration as end:
+                return end.value
+            if isinstance(step, _Resolve):
+                loop = asyncio.get_running_loop()
+                try:
+                    found: Any = await loop.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
+                except (OSError, UnicodeError) as error:
+                    found = error
+                result = _addresses(step, found)
+                continue
+            try:
+                async with client.stream(
+                    "GET", step.url, headers=_headers(step), extensions=_extensions(step)
+                ) as response:
+                    body = bytearray()
+                    if response.is_success:
+                        async for piece in response.aiter_bytes():
+                            body += piece
+                            _check_size(url, len(body), limit)
+                    result = _answer(response, body)
+            except transport().HTTPError as error:
+                raise _unreachable(url, error) from error
+
+
+def _fetching(url: str, limit: int) -> _Steps:
+    here = url
+    for _ in range(MAX_REDIRECTS + 1):
+        host, port, header = _target(here)
+        addresses = [host] if _is_number(host) else (yield _Resolve(host, port))
+        for address in addresses:
+            reason = refusal(address)
+            if reason:
+                raise KimiInputError(
+                    "url", _shown(here), f"{host} is {address}, {reason}; only public addresses are fetched", _REMEDY
+                )
+        status, location, mime, body = yield _Get(_at(here, addresses[0], port), host, header)
+        if status in (301, 302, 303, 307, 308) and location:
+            here = urljoin(here, location)
+            continue
+        if not 200 <= status < 300:
+            raise KimiInputError("url", _shown(here), f"its server answered {status}", "check the address")
+        return body, mime
+    raise KimiInputError("url", _shown(url), f"it is redirected more than {MAX_REDIRECTS} times", "check the address")
+
+
+def refusal(address: str) -> str:
+    """Why an IP address is not fetched from; "" if it is a public one."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "which is no IP address"
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return refusal(str(inner))
+    for name in ("loopback", "link_local", "multicast", "unspecified", "private", "reserved"):
+        if getattr(ip, f"is_{name}"):
+            return f"a {name.replace('_', '-')} address"
+    return "" if ip.is_global else "which is not a public address"
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _target(url: str) -> tuple[str, int, str]:
+    """Host, port and `Host` header of a web address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise KimiInputError("url", url[:200], f"it is a web address ({error})", "check it") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise KimiInputError("url", _shown(url), "only http and https addresses are fetched", _REMEDY)
+    if parts.username is not None or parts.password is not None:
+        raise KimiInputError("url", _shown(url), "credentials in an address are not sent", _REMEDY)
+    return parts.hostname, port or (443 if parts.scheme == "https" else 80), parts.netloc
+
+
+def _at(url: str, address: str, port: int) -> str:
+    """`url` with the IP address in the place of its host."""
+    host = f"[{address.partition('%')[0]}]" if ":" in address else address
+    return urlsplit(url)._replace(netloc=f"{host}:{port}", fragment="").geturl()
+
+
+def _addresses(step: _Resolve, found: Any) -> list[str]:
+    """The distinct addresses in what `getaddrinfo` gave or raised. Raises `KimiInputError`: there are none."""
+    if isinstance(found, Exception):
+        raise KimiInputError("url", step.host, f"no such host is known ({found})", "check the address") from None
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not addresses:
+        raise KimiInputError("url", step.host, "its host has no address", "check the address")
+    return addresses
+
+
+def _headers(step: _Get) -> dict[str, str]:
+    return {"Host": step.header, "Accept": "image/*, video/*", "Accept-Encoding": "identity"}
+
+
+def _extensions(step: _Get) -> dict[str, Any]:
+    # The connection goes to the checked address, so TLS is told the name that the certificate is for.
+    return {"sni_hostname": step.host}
+
+
+def _answer(response: Any, body: bytearray) -> tuple[int, str | None, str | None, bytes]:
+    headers = response.headers
+    return response.status_code, headers.get("location"), headers.get("content-type"), bytes(body)
+
+
+def _check_size(url: str, size: int, limit: int) -> None:
+    if size > limit:
+        raise KimiInputError(
+            "url", _shown(url), f"it gives more than {limit / 1024 / 1024:g} MB, which is the limit", _REMEDY
+        )
+
+
+def _unreachable(url: str, error: Exception) -> KimiInputError:
+    return KimiInputError("url", _shown(url), f"it cannot be fetched ({error or type(error).__name__})", _REMEDY)
+
+
+def _shown(url: str) -> str:
+    """An address without what may be secret in it: credentials and the query, which often holds a signature."""
+    parts = urlsplit(url)
+    query = "?..." if parts.query else ""
+    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}{query}"
