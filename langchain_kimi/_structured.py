@@ -28,7 +28,7 @@ from langchain_kimi._tools import named_schema, response_format, tools_to_wire
 from langchain_kimi.errors import KimiStructuredOutputError
 
 if TYPE_CHECKING:
-    from langchain_kimi.chat_models import ChatKimi
+    from langchain_core.language_models import BaseChatModel
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
@@ -39,7 +39,7 @@ _BUDGET = "Raise max_tokens: it covers thinking and answer together, and 16,000 
 
 
 def structured_output(
-    llm: ChatKimi, schema: Any, *, include_raw: bool, method: Method, strict: bool | None, **kwargs: Any
+    llm: BaseChatModel, schema: Any, *, include_raw: bool, method: Method, strict: bool | None, **kwargs: Any
 ) -> Runnable[Any, Any]:
     """The chain behind `ChatKimi.with_structured_output`, which describes the arguments."""
     if method not in ("json_schema", "function_calling", "json_mode"):

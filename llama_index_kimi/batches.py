@@ -12,9 +12,9 @@ from kimi_api import KimiClient, KimiInputError, Reply
 from kimi_api.batches import BatchObject, BatchResult
 from kimi_api.batches._run import BatchRun
 from kimi_api.request import ChatRequest
-from llama_index_kimi.from_reply import to_response
+from llama_index_kimi._from_reply import to_response
+from llama_index_kimi._structured import call_arguments, read_answer
 from llama_index_kimi.llm import Kimi
-from llama_index_kimi.structured import call_arguments, read_answer
 
 __all__ = ["BatchObject", "BatchResult", "KimiBatch"]
 

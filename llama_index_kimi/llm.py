@@ -35,13 +35,20 @@ from kimi_api.credentials import resolve_base_url
 from kimi_api.options import ChatOptions
 from kimi_api.reply import Reply, ReplyBuilder
 from kimi_api.request import ChatRequest, build_request
-from llama_index_kimi.calling import keep_first_call, no_call_text, not_loaded, tool_selections, wire_name, wire_tools
-from llama_index_kimi.from_reply import to_response
-from llama_index_kimi.settings import CALL_NAMES, OPTIONS, as_limits, as_options, constructor_settings
-from llama_index_kimi.streaming import Accumulator
-from llama_index_kimi.structured import PARSED, StructuredPrediction
-from llama_index_kimi.to_wire import to_wire
-from llama_index_kimi.tokens import TokenCounting, tokenizer_setting
+from llama_index_kimi._from_reply import to_response
+from llama_index_kimi._settings import CALL_NAMES, OPTIONS, as_limits, as_options, constructor_settings
+from llama_index_kimi._streaming import Accumulator
+from llama_index_kimi._structured import PARSED, StructuredPrediction
+from llama_index_kimi._to_wire import to_wire
+from llama_index_kimi._tokens import TokenCounting, tokenizer_setting
+from llama_index_kimi._tool_calls import (
+    keep_first_call,
+    no_call_text,
+    not_loaded,
+    tool_selections,
+    wire_name,
+    wire_tools,
+)
 
 
 class Kimi(TokenCounting, StructuredPrediction):

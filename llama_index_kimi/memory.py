@@ -16,7 +16,7 @@ from llama_index.core.memory import ChatMemoryBuffer, Memory
 
 from kimi_api.errors import KimiInputError
 from kimi_api.tokens import Tokenizer, count_messages, count_text
-from llama_index_kimi.to_wire import wire_message
+from llama_index_kimi._to_wire import wire_message
 
 
 class KimiMemory(Memory):

@@ -8,7 +8,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage, ContentBlock, MessageRole, TextBlock, ThinkingBlock
 from llama_index.core.tools.types import BaseTool
 
-from llama_index_kimi.calling import wire_tools
+from llama_index_kimi._tool_calls import wire_tools
 
 
 def partial_message(prefix: str, *, name: str | None = None, reasoning_content: str | None = None) -> ChatMessage:

@@ -20,7 +20,7 @@ from kimi_api._many import aordered_map, ordered_map, progress
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiInputError, KimiKeyError
 from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache, aextract, extract
-from llama_index_kimi.settings import constructor_settings
+from llama_index_kimi._settings import constructor_settings
 
 logger = logging.getLogger(__name__)
 

@@ -28,8 +28,8 @@ from llama_index.core.llms import ChatMessage, MessageRole
 from llama_index.core.llms.llm import ToolSelection
 
 from kimi_api.reply import parse_reply
-from llama_index_kimi.from_reply import to_message
-from llama_index_kimi.to_wire import to_wire, wire_message
+from llama_index_kimi._from_reply import to_message
+from llama_index_kimi._to_wire import to_wire, wire_message
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 MP4 = b"\x00\x00\x00\x18ftypmp42" + bytes(20)

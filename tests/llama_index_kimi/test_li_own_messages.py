@@ -17,7 +17,7 @@ from kimi_api import messages as plain
 from kimi_api.errors import KimiInputError
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi, dynamic_tools_message, partial_message
-from llama_index_kimi.to_wire import wire_message
+from llama_index_kimi._to_wire import wire_message
 
 
 def lift_times(day: str) -> str:

@@ -10,7 +10,7 @@ from llama_index.core.tools.types import ToolMetadata
 from pydantic import BaseModel, ConfigDict, RootModel
 
 from llama_index_kimi import Kimi
-from llama_index_kimi.calling import wire_tools
+from llama_index_kimi._tool_calls import wire_tools
 
 
 class Folder(BaseModel):

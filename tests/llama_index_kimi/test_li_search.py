@@ -21,7 +21,7 @@ import llama_index_kimi
 from kimi_api import KimiFormulaError, KimiInputError, errors
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi, KimiFormulaToolSpec, KimiWebSearchToolSpec
-from llama_index_kimi.calling import wire_tools
+from llama_index_kimi._tool_calls import wire_tools
 
 Make = Callable[..., Kimi]
 # On old cores FunctionAgent asks for parallel calls only when it streams.

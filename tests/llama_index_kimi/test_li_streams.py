@@ -17,7 +17,7 @@ from kimi_api.errors import KimiAPIError, KimiIncompleteReplyError
 from kimi_api.reply import ReplyBuilder
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi
-from llama_index_kimi.streaming import Accumulator
+from llama_index_kimi._streaming import Accumulator
 
 HI = [ChatMessage("hi")]
 TOOLS = [

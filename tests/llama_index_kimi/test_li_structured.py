@@ -21,7 +21,7 @@ from kimi_api._warn import KimiWarning
 from kimi_api.errors import KimiInputError, KimiReplyError, KimiToolChoiceError
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi, structured
-from llama_index_kimi.structured import response_format
+from llama_index_kimi._structured import response_format
 
 
 class Song(BaseModel):

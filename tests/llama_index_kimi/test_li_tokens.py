@@ -186,7 +186,7 @@ def test_messages_that_cannot_be_sent_can_be_weighed() -> None:
 
 
 def count_messages_of(messages: list[ChatMessage]) -> int:
-    from llama_index_kimi.to_wire import to_wire
+    from llama_index_kimi._to_wire import to_wire
 
     return count_messages(to_wire(messages), overhead=False)
 

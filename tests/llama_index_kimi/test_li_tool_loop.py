@@ -19,7 +19,7 @@ from kimi_api._warn import KimiWarning
 from kimi_api.errors import KimiToolChoiceError
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi, KimiChatMemoryBuffer
-from llama_index_kimi.to_wire import NOT_KEPT, wire_message
+from llama_index_kimi._to_wire import NOT_KEPT, wire_message
 
 # On old cores FunctionAgent asks for parallel calls only when it streams.
 PLAIN_AGENTS_CALL_IN_PARALLEL = "allow_parallel_tool_calls" in str(FunctionAgent._get_response.__code__.co_consts)

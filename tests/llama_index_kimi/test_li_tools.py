@@ -18,7 +18,7 @@ from kimi_api._warn import KimiWarning
 from kimi_api.errors import KimiInputError
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi
-from llama_index_kimi.calling import wire_tools
+from llama_index_kimi._tool_calls import wire_tools
 
 
 def search(query: str, limit: int = 3) -> str:

@@ -23,8 +23,8 @@ from kimi_api import errors, retry
 from kimi_api._warn import KimiWarning
 from kimi_emulator import Emulator, Failure, Reply, ToolCall
 from llama_index_kimi import Kimi
-from llama_index_kimi.from_reply import to_message
-from llama_index_kimi.to_wire import to_wire
+from llama_index_kimi._from_reply import to_message
+from llama_index_kimi._to_wire import to_wire
 
 HI = [ChatMessage("test message")]
 ANSWER = Reply(content="\n\nThis is indeed a test", reasoning="Let me think about this.")

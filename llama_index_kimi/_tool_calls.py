@@ -16,8 +16,8 @@ from kimi_api import _verbatim
 from kimi_api._warn import warn_once
 from kimi_api.errors import KimiInputError
 from kimi_api.tools import WireTool, unreadable_arguments
-from llama_index_kimi.from_reply import finish_reason
-from llama_index_kimi.to_wire import wire_message
+from llama_index_kimi._from_reply import finish_reason
+from llama_index_kimi._to_wire import wire_message
 
 # What core copies from a schema's root, and what describes the function elsewhere.
 _COPIED = {"type", "properties", "required", "$defs", "definitions", "title", "description"}

@@ -12,8 +12,8 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.tools.types import BaseTool
 
 from kimi_api.tokens import EstimatedTokens
-from llama_index_kimi.calling import wire_tools
-from llama_index_kimi.to_wire import to_wire
+from llama_index_kimi._to_wire import to_wire
+from llama_index_kimi._tool_calls import wire_tools
 
 if TYPE_CHECKING:
     from kimi_api.client import KimiClient

@@ -21,7 +21,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from kimi_api.reply import Reply, ToolCall, Usage
-from llama_index_kimi.to_wire import FIELD_KEY
+from llama_index_kimi._to_wire import FIELD_KEY
 
 
 def to_message(reply: Reply) -> ChatMessage:

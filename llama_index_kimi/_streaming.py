@@ -15,7 +15,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, ToolCall
-from llama_index_kimi.from_reply import call_block, thinking_block, to_response
+from llama_index_kimi._from_reply import call_block, thinking_block, to_response
 
 
 class Accumulator:

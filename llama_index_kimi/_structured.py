@@ -40,8 +40,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from kimi_api.errors import KimiInputError, KimiReplyError
-from llama_index_kimi.connection import Connected
-from llama_index_kimi.from_reply import finish_reason
+from llama_index_kimi._connection import Connected
+from llama_index_kimi._from_reply import finish_reason
 
 dispatcher = get_dispatcher(__name__)
 

@@ -30,7 +30,7 @@ from llama_index.core.llms.llm import ToolSelection
 
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage
-from llama_index_kimi.media import ContentPart, image_part, video_part
+from llama_index_kimi._media import ContentPart, image_part, video_part
 
 logger = logging.getLogger(__name__)
 
