@@ -22,6 +22,21 @@ from kimi_api.errors import KimiInputError
 if TYPE_CHECKING:
     from kimi_api.usage import Usage
 
+__all__ = [
+    "DEFAULT_MODEL",
+    "MODELS",
+    "ModelSpec",
+    "Price",
+    "PromptTemplate",
+    "ToolChoiceKind",
+    "closest_model",
+    "current_models",
+    "find_model",
+    "get_model_spec",
+    "listed_price",
+    "utc_today",
+]
+
 ToolChoiceKind = Literal["auto", "none", "required", "named"]
 
 _ALL_CHOICES: frozenset[ToolChoiceKind] = frozenset({"auto", "none", "required", "named"})

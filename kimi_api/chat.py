@@ -17,6 +17,8 @@ from kimi_api.messages import FILLER
 from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, parse_reply
 from kimi_api.request import CHAT_PATH, ChatRequest
 
+__all__ = ["acomplete", "astream", "complete", "settle", "stream"]
+
 _DEMAND = "Answer with a call of the tool {name}, not with text."
 _DEMAND_ANY = "Answer with a call of one of the tools, not with text."
 

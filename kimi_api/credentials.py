@@ -8,6 +8,21 @@ from typing import Protocol, runtime_checkable
 
 from kimi_api.errors import KimiInputError, KimiKeyError
 
+__all__ = [
+    "BASE_URL_VARIABLES",
+    "CHINA",
+    "INTERNATIONAL",
+    "KEY_VARIABLES",
+    "ApiKey",
+    "Bearer",
+    "Secret",
+    "check_key",
+    "key_from_environment",
+    "other_region",
+    "read_key",
+    "resolve_base_url",
+]
+
 INTERNATIONAL = "https://api.moonshot.ai/v1"
 CHINA = "https://api.moonshot.cn/v1"
 KEY_VARIABLES = ("MOONSHOT_API_KEY", "KIMI_API_KEY")

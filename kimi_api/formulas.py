@@ -20,6 +20,18 @@ from kimi_api.client import KimiClient
 from kimi_api.errors import KimiFormulaError, KimiInputError, KimiReplyError
 from kimi_api.tools import WireTool, tool_name
 
+__all__ = [
+    "WEB_SEARCH",
+    "Fiber",
+    "alist_tools",
+    "arun_fiber",
+    "formula_uri",
+    "list_tools",
+    "parse_fiber",
+    "parse_tools",
+    "run_fiber",
+]
+
 WEB_SEARCH = "moonshot/web-search:latest"
 
 _URI = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)?\Z")

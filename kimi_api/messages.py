@@ -13,6 +13,16 @@ from typing import Any, Literal
 from kimi_api.catalog import ModelSpec
 from kimi_api.errors import KimiInputError
 
+__all__ = [
+    "Repair",
+    "WireMessage",
+    "dynamic_tools_message",
+    "partial_message",
+    "partial_prefix",
+    "prepare_messages",
+    "text_of",
+]
+
 WireMessage = dict[str, Any]
 Repair = Literal["safe", "cancel", "none"]
 """What may be mended in a history: "safe" what loses nothing, "cancel" also answers open tool calls, "none" nothing."""

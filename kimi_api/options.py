@@ -11,6 +11,8 @@ from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import Repair
 
+__all__ = ["ChatOptions", "Thinking", "Unsupported"]
+
 Thinking = Literal["enabled", "disabled"] | bool | Mapping[str, Any] | None
 Unsupported = Literal["warn", "error", "send"]
 

@@ -16,6 +16,17 @@ from typing import Any
 from kimi_api.errors import KimiIncompleteReplyError, KimiReplyError
 from kimi_api.usage import Usage, parse_usage
 
+__all__ = [
+    "Reply",
+    "ReplyBuilder",
+    "ReplyDelta",
+    "ToolCall",
+    "Usage",
+    "parse_reply",
+    "parse_usage",
+    "unique_id",
+]
+
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
 
 

@@ -22,6 +22,8 @@ from kimi_api.tools import ToolChoice, WireTool, check_tools, resolve_tool_choic
 if TYPE_CHECKING:
     from kimi_api.mfjs import NormalizedCache
 
+__all__ = ["CHAT_PATH", "ChatRequest", "build_request"]
+
 CHAT_PATH = "/chat/completions"
 _SAMPLING = ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty")
 _MAX_STOPS, _MAX_STOP_BYTES = 5, 32

@@ -10,6 +10,8 @@ from typing import Any
 from kimi_api.catalog import ModelSpec
 from kimi_api.errors import KimiInputError
 
+__all__ = ["ToolChoice", "WireTool", "check_tools", "resolve_tool_choice", "tool_name"]
+
 WireTool = dict[str, Any]
 
 # "function name is invalid, must start with a letter and can contain letters, numbers, underscores, and dashes".

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 
+__all__ = ["ChatKimi"]
+
 _VERSION = version("kimi-integrations")
 
 

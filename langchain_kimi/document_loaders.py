@@ -19,6 +19,8 @@ from kimi_api._warn import warn_once
 from langchain_kimi._documents import extracted_document
 from langchain_kimi.errors import error_types
 
+__all__ = ["KimiFileLoader"]
+
 
 class KimiFileLoader(BaseLoader):
     """Loads PDF, Office, text, source and image files as one `Document` each.

@@ -16,6 +16,8 @@ from kimi_api import KimiClient, KimiError, KimiFileError, KimiInputError, files
 from langchain_kimi._documents import extracted_document
 from langchain_kimi.errors import error_types
 
+__all__ = ["KimiBlobParser"]
+
 # What `mimetypes` knows of these depends on the operating system.
 _SUFFIXES = MappingProxyType(
     {

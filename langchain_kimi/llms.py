@@ -25,6 +25,8 @@ from langchain_kimi.chat_models import ChatKimi
 if TYPE_CHECKING:
     from typing import Self
 
+__all__ = ["KimiLLM"]
+
 _VERSION = version("kimi-integrations")
 _AT_ONCE = 8
 """Requests under way for one `generate` of several prompts. `batch` has LangChain's own `max_concurrency`."""

@@ -9,6 +9,8 @@ from langchain_core.messages import AIMessage, SystemMessage
 
 from langchain_kimi._tools import tools_to_wire
 
+__all__ = ["dynamic_tools_message", "partial_message"]
+
 
 def partial_message(prefix: str, *, name: str | None = None, reasoning_content: str | None = None) -> AIMessage:
     """The beginning of an answer, which the model continues instead of answering afresh (Partial Mode).

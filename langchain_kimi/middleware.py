@@ -21,6 +21,8 @@ from langchain_kimi._tools import tools_to_wire
 from langchain_kimi.chat_models import ChatKimi
 from langchain_kimi.messages import dynamic_tools_message
 
+__all__ = ["KimiDynamicToolsMiddleware", "KimiDynamicToolsState", "Select"]
+
 try:
     from langchain.agents.middleware.types import (
         AgentMiddleware,

@@ -7,6 +7,8 @@ from typing import Any
 
 from langchain_kimi._messages import PROVIDER
 
+__all__ = ["register"]
+
 
 def register() -> None:
     """Make `init_chat_model` of the package `langchain` know the provider "kimi".

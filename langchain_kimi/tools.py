@@ -18,6 +18,8 @@ from kimi_api.tools import WireTool
 from langchain_kimi._messages import encoded_arguments
 from langchain_kimi.errors import error_types
 
+__all__ = ["KimiFormulaTool", "KimiFormulaToolError", "KimiFormulaToolkit", "KimiWebSearch"]
+
 
 class KimiWebSearch(BaseTool):
     """The platform's built-in web search, `$web_search`. For K2.x models, thinking or not.

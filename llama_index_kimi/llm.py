@@ -50,6 +50,8 @@ from llama_index_kimi._tool_calls import (
     wire_tools,
 )
 
+__all__ = ["Kimi"]
+
 
 class Kimi(TokenCounting, StructuredPrediction):
     """A Kimi model of the Moonshot AI Open Platform.

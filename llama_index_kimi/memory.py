@@ -18,6 +18,8 @@ from kimi_api.errors import KimiInputError
 from kimi_api.tokens import Tokenizer, count_messages, count_text
 from llama_index_kimi._to_wire import wire_message
 
+__all__ = ["KimiChatMemoryBuffer", "KimiMemory"]
+
 
 class KimiMemory(Memory):
     """Core's `Memory`, whose `get` and `aget` return no more than `token_limit` tokens, thinking included.

@@ -10,6 +10,8 @@ from llama_index.core.tools.types import BaseTool
 
 from llama_index_kimi._tool_calls import wire_tools
 
+__all__ = ["dynamic_tools_message", "partial_message"]
+
 
 def partial_message(prefix: str, *, name: str | None = None, reasoning_content: str | None = None) -> ChatMessage:
     """The beginning of an answer, which the model continues instead of answering afresh (Partial Mode).

@@ -22,6 +22,8 @@ from kimi_api.errors import KimiError, KimiInputError, KimiKeyError
 from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache, aextract, extract
 from llama_index_kimi._settings import constructor_settings
 
+__all__ = ["FileInput", "KimiFileReader"]
+
 logger = logging.getLogger(__name__)
 
 _CONNECTION = (

@@ -21,6 +21,8 @@ from kimi_api.client import KimiClient
 from kimi_api.formulas import alist_tools, arun_fiber, formula_uri, list_tools, run_fiber
 from kimi_api.tools import WireTool
 
+__all__ = ["KimiFormulaToolSpec", "KimiWebSearchToolSpec"]
+
 WEB_SEARCH = "$web_search"
 
 

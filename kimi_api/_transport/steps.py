@@ -26,6 +26,8 @@ GRACE_SECONDS = 5.0
 class Client(Protocol):
     """What can do a procedure's requests: `kimi_api.client.KimiClient`."""
 
+    base_url: str
+
     def request(
         self,
         method: str,

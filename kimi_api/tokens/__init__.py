@@ -13,17 +13,14 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kimi_api._transport.steps import Send, Steps, adrive, drive
+from kimi_api._transport.steps import Client, Send, Steps, adrive, drive
 from kimi_api.errors import KimiInputError, KimiReplyError
 from kimi_api.tokens._count import EstimatedTokens, Tokenizer, count_text
 from kimi_api.tokens._estimate import estimate_text
 from kimi_api.tokens._prompt import count_messages
 from kimi_api.tokens.tokenizer import KimiTokenizer, as_tokenizer
-
-if TYPE_CHECKING:
-    from kimi_api.client import KimiClient
 
 __all__ = [
     "EstimatedTokens",
@@ -44,7 +41,7 @@ _answers: dict[bytes, int] = {}
 _lock = threading.Lock()
 
 
-def estimate(client: KimiClient, model: str, messages: Sequence[Mapping[str, Any]]) -> int:
+def estimate(client: Client, model: str, messages: Sequence[Mapping[str, Any]]) -> int:
     """Prompt tokens of wire `messages` as the platform counts them: https://platform.kimi.ai/docs/api/estimate.
 
     The endpoint is not documented to count tools; `count_messages((), tools, model=model)` adds about theirs. Equal
@@ -58,7 +55,7 @@ def estimate(client: KimiClient, model: str, messages: Sequence[Mapping[str, Any
     return drive(client, _estimate(client.base_url, model, messages))
 
 
-async def aestimate(client: KimiClient, model: str, messages: Sequence[Mapping[str, Any]]) -> int:
+async def aestimate(client: Client, model: str, messages: Sequence[Mapping[str, Any]]) -> int:
     """The asynchronous twin of `estimate`."""
     return await adrive(client, _estimate(client.base_url, model, messages))
 

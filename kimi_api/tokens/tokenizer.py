@@ -22,6 +22,8 @@ from kimi_api.tokens._count import EstimatedTokens, Tokenizer
 if TYPE_CHECKING:
     from tiktoken import Encoding
 
+__all__ = ["DEFAULT_REPOSITORY", "KimiTokenizer", "as_tokenizer"]
+
 DEFAULT_REPOSITORY = "moonshotai/Kimi-K2-Instruct"
 _FILE = "tiktoken.model"
 _INSTALL = 'pip install "kimi-integrations[tokenizer]"'
