@@ -16,8 +16,7 @@ import pytest
 
 from kimi_api import ChatOptions, KimiClient, KimiInputError, batches, build_request, errors
 from kimi_api._transport import steps
-from kimi_api.batches import BatchJob
-from kimi_api.batches import steps as _steps
+from kimi_api.batches import BatchJob, _steps
 from kimi_api.batches._lines import BatchObject, Fetched, read_results, write_parts
 from kimi_api.request import ChatRequest
 from kimi_emulator import FAULTS, Emulator, Failure, Fault, Reply, ToolCall

@@ -21,8 +21,9 @@ from typing import Any
 import pytest
 
 from kimi_api import AccountLimits, ChatOptions, KimiClient, KimiInputError, KimiLimitError, build_request, chat, errors
-from kimi_api.limits import ABANDONED_SECONDS, WINDOW_SECONDS, LimitStore, MemoryStore, RedisStore, Wait, counted_tokens
+from kimi_api.limits import LimitStore, MemoryStore, RedisStore, Wait
 from kimi_api.limits import _queue as line
+from kimi_api.limits._model import ABANDONED_SECONDS, WINDOW_SECONDS, counted_tokens
 from kimi_api.reply import ReplyBuilder
 from kimi_emulator import FAULTS, TIERS, Emulator, RateLimits
 
