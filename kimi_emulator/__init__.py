@@ -5,14 +5,14 @@ recorded answers of the real platform. It shares no code with the client package
 emulator meet only on the wire.
 """
 
+from kimi_emulator.brain import Brain, BrainContext
 from kimi_emulator.dialects import DIALECTS, Dialect
-from kimi_emulator.faults import FAULTS, Fault
+from kimi_emulator.faults import FAULTS
 from kimi_emulator.http.server import Emulator
-from kimi_emulator.platform.account import TIERS, RateLimits
-from kimi_emulator.platform.answers import Brain, BrainContext
 from kimi_emulator.platform.files import StoredFile
-from kimi_emulator.platform.state import Limits, ReceivedRequest, Report
-from kimi_emulator.script import Failure, Reply, ToolCall
+from kimi_emulator.platform.state import ReceivedRequest, Report
+from kimi_emulator.script import Failure, Fault, Reply, ToolCall
+from kimi_emulator.settings import TIERS, Limits, RateLimits
 
 __all__ = [
     "DIALECTS",

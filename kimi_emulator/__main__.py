@@ -9,7 +9,7 @@ from datetime import date
 
 from kimi_emulator.dialects import DIALECTS
 from kimi_emulator.http.server import Emulator
-from kimi_emulator.platform.account import TIERS
+from kimi_emulator.settings import TIERS
 
 
 def _say(text: str) -> None:
@@ -46,25 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--vocabulary", help="a tiktoken.model of Moonshot's open weights, to count tokens exactly")
     parser.add_argument("--no-inspector", dest="inspector", action="store_false", help="no page that shows the traffic")
     options = parser.parse_args(arguments)
-    emulator = Emulator(
-        host=options.host,
-        port=options.port,
-        api_key=options.api_key,
-        chunk_size=options.chunk_size,
-        today=options.today,
-        pending_polls=options.pending_polls,
-        tier=options.tier,
-        balance=options.balance,
-        batch_seconds=options.batch_seconds,
-        dialect=options.dialect,
-        region=options.region,
-        retired=options.retired,
-        mfjs=options.mfjs,
-        k3_requires_reasoning=options.k3_requires_reasoning,
-        k3_named_choice=options.k3_named_choice,
-        inspector=options.inspector,
-        vocabulary=options.vocabulary,
-    )
+    emulator = Emulator(**vars(options))
     with contextlib.suppress(KeyboardInterrupt), emulator:
         _say("Kimi emulator: a local stand-in for tests. This is not Moonshot's service; answers are made by rules.")
         _say(f"base_url: {emulator.base_url}")

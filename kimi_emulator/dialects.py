@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from kimi_emulator.platform.answers import Answer
+from kimi_emulator.script import Answer
 
 _SEVERITIES = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual", "violence")}
 _JAILBREAK = {"filtered": False, "detected": False}

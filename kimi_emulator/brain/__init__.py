@@ -1,5 +1,6 @@
-"""The rule-made brain that answers when no script is queued."""
+"""What answers when no script is queued: the contract of a brain, and the rule-made default."""
 
+from kimi_emulator.brain.contract import Brain, BrainContext
 from kimi_emulator.brain.default import DefaultBrain
 
-__all__ = ["DefaultBrain"]
+__all__ = ["Brain", "BrainContext", "DefaultBrain"]

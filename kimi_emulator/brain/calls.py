@@ -13,7 +13,7 @@ from kimi_emulator.brain.choices import with_names_of
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.fill import LIKELY, Filler
 from kimi_emulator.brain.values import CURRENCIES, Source
-from kimi_emulator.platform.tokens import compact
+from kimi_emulator.content import compact
 from kimi_emulator.script import ToolCall
 from kimi_emulator.words import clauses, rarity, stem, words
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from kimi_emulator.platform.tokens import text_of
+from kimi_emulator.content import text_of
 
 _ASKS = re.compile(
     r"^\s*(?:query|question|user question|follow ?up input|user query|task|request|input|q)\s*:\s*(.+?)\s*$",

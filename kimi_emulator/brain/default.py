@@ -8,8 +8,8 @@ from typing import Any
 
 from kimi_emulator.brain import documents, jsontext, protocols, samples
 from kimi_emulator.brain.calls import Planner, sayable
+from kimi_emulator.brain.contract import BrainContext
 from kimi_emulator.brain.conversation import Conversation
-from kimi_emulator.platform.answers import BrainContext
 from kimi_emulator.script import Reply
 from kimi_emulator.words import clauses
 

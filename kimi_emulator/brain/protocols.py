@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kimi_emulator.platform.tokens import text_of
+from kimi_emulator.content import text_of
 from kimi_emulator.script import ToolCall
 
 _ACTION_TOOL = re.compile(

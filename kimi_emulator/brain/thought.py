@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kimi_emulator.platform.tokens import text_of
+from kimi_emulator.content import text_of
 from kimi_emulator.script import Reply
 
 

@@ -6,7 +6,7 @@ to a scripted ``Reply``.
 """
 
 from kimi_emulator.faults.queue import FaultQueue
-from kimi_emulator.faults.registry import FAULTS, Fault, fault_named
+from kimi_emulator.faults.registry import FAULTS, declare, fault_named
 
 # The order of the imports below is the order of the registry.
 # isort: off
@@ -18,4 +18,4 @@ from kimi_emulator.faults import files as _files  # noqa: F401
 from kimi_emulator.faults import batches as _batches  # noqa: F401
 # isort: on
 
-__all__ = ["FAULTS", "Fault", "FaultQueue", "fault_named"]
+__all__ = ["FAULTS", "FaultQueue", "declare", "fault_named"]

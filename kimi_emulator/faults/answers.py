@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kimi_emulator.faults.registry import CHAT, MODELS, UPLOAD, Wire, declare
-from kimi_emulator.script import Failure
+from kimi_emulator.faults.registry import MODELS, UPLOAD, declare
+from kimi_emulator.script import CHAT, Failure, Wire
 
 _ACCOUNT = "Your account org-0123456789abcdef<ak-0123456789abcdef>"
 _RPM = f"{_ACCOUNT} request reached organization max RPM: 3, please try again after 1 seconds"

@@ -2,36 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kimi_emulator.faults.registry import BATCH, FIBER, declare
-
-if TYPE_CHECKING:
-    from kimi_emulator.platform.batches import Batch
-
-
-def _expired(batch: Batch) -> None:
-    batch.expires_halfway = True
-
-
-def _rejected(batch: Batch) -> None:
-    batch.rejected = True
-
-
-def _failed_lines(batch: Batch) -> None:
-    batch.line_failure = "response"
-
-
-def _error_lines(batch: Batch) -> None:
-    batch.line_failure = "error"
-
-
-def _lost_lines(batch: Batch) -> None:
-    batch.loses_lines = True
-
-
-def _stuck(batch: Batch) -> None:
-    batch.stuck = True
 
 
 def _failed_fiber(fiber: dict[str, Any]) -> dict[str, Any]:
@@ -44,42 +17,42 @@ declare(
     "The window passes when half of the lines are answered: the status becomes `expired`, the rest is in no file.",
     "API reference: the status",
     on=BATCH,
-    batch=_expired,
+    batch={"expires_halfway": True},
 )
 declare(
     "batches.failed",
     "The file does not pass, for no reason given: the status becomes `failed`, and there is no error file.",
     "API reference: the status",
     on=BATCH,
-    batch=_rejected,
+    batch={"rejected": True},
 )
 declare(
     "batches.lines_failed",
     "Every second line fails: the error file holds a response with status 500.",
     "API reference: the error file; the shape is that of the output line",
     on=BATCH,
-    batch=_failed_lines,
+    batch={"line_failure": "response"},
 )
 declare(
     "batches.lines_error",
     "Every second line fails: the error file holds a null response, and an `error` with code and message.",
     "the guide's output line has an `error`",
     on=BATCH,
-    batch=_error_lines,
+    batch={"line_failure": "error"},
 )
 declare(
     "batches.lines_lost",
     "The batch is completed, but every second line is in neither file.",
     "other vendors' batches",
     on=BATCH,
-    batch=_lost_lines,
+    batch={"loses_lines": True},
 )
 declare(
     "batches.stuck",
     "The batch stays `in_progress` until its window has passed.",
     "users of other vendors' batches",
     on=BATCH,
-    batch=_stuck,
+    batch={"stuck": True},
 )
 declare(
     "fibers.failed",

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from kimi_emulator.faults.registry import STREAM, declare
-from kimi_emulator.faults.replies import Chunks, choices_of, message_changed
-from kimi_emulator.platform.answers import Answer
+from kimi_emulator.faults.replies import Chunks, choices_of, message_changed, without_calls
+from kimi_emulator.script import Answer
 
 Call = dict[str, Any]
 
@@ -69,8 +69,7 @@ def _no_name_in(answer: Answer) -> Answer:
 
 
 def _none(answer: Answer) -> Answer:
-    message = {name: value for name, value in answer.message.items() if name != "tool_calls"}
-    return replace(answer, message=message, finish_reason="tool_calls", pieces=None)
+    return replace(without_calls(answer), finish_reason="tool_calls")
 
 
 def _markers(answer: Answer) -> Answer:

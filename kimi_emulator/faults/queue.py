@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 import threading
 
-from kimi_emulator.faults.registry import Fault, Kind, fault_named
+from kimi_emulator.faults.registry import fault_named
+from kimi_emulator.script import Fault, Kind
+
+__all__ = ["FaultQueue"]
 
 
 class FaultQueue:

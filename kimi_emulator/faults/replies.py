@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from kimi_emulator.faults.registry import STREAM, declare
-from kimi_emulator.platform.answers import Answer
+from kimi_emulator.script import Answer
 
 Chunks = list[dict[str, Any]]
 
@@ -17,17 +17,18 @@ def message_changed(answer: Answer, **members: Any) -> Answer:
     return replace(answer, message=answer.message | members, pieces=None)
 
 
-def _without_calls(answer: Answer) -> Answer:
+def without_calls(answer: Answer) -> Answer:
+    """The answer without its tool calls."""
     message = {name: value for name, value in answer.message.items() if name != "tool_calls"}
     return replace(answer, message=message, pieces=None)
 
 
 def _empty(answer: Answer) -> Answer:
-    return replace(message_changed(_without_calls(answer), content="", reasoning_content=""), finish_reason="stop")
+    return replace(message_changed(without_calls(answer), content="", reasoning_content=""), finish_reason="stop")
 
 
 def _thinking_only(answer: Answer) -> Answer:
-    return replace(message_changed(_without_calls(answer), content=""), finish_reason="stop")
+    return replace(message_changed(without_calls(answer), content=""), finish_reason="stop")
 
 
 def _half_of_the_json(answer: Answer) -> Answer:

@@ -6,12 +6,10 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kimi_emulator.faults.registry import CHAT, MODELS, STREAM, UPLOAD, Ending, Wire, declare
-
-if TYPE_CHECKING:
-    from kimi_emulator.platform.answers import Answer
+from kimi_emulator.faults.registry import MODELS, STREAM, UPLOAD, declare
+from kimi_emulator.script import CHAT, Answer, Ending, Wire
 
 _EVENT = re.compile(rb"data: (\{.*\})\n\n", re.DOTALL)
 _ANYWHERE = CHAT | UPLOAD | MODELS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import json
 import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,17 +12,17 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from kimi_emulator.dialects import Dialect
-from kimi_emulator.errors import ApiError
-from kimi_emulator.faults.registry import Fault, Wire
+from kimi_emulator.content import compact
+from kimi_emulator.dialects import PLATFORM, Dialect
 from kimi_emulator.http import streaming
 from kimi_emulator.http.transport import WireAnswer, disconnected
-from kimi_emulator.platform.answers import Answer
 from kimi_emulator.platform.clock import Clock
-from kimi_emulator.platform.tokens import compact
-from kimi_emulator.script import Failure
+from kimi_emulator.script import Answer, Failure, Fault, Wire
+from kimi_emulator.settings import Settings
 
-JSON = "application/json; charset=utf-8"
+__all__ = ["Finally", "Late", "broken", "failure", "headers", "json_answer", "plain", "streamed"]
+
+_JSON = "application/json; charset=utf-8"
 _EVENTS = "text/event-stream"
 
 
@@ -40,22 +39,19 @@ def headers() -> dict[str, str]:
 
 def json_answer(body: Any, status: int = 200, more: Mapping[str, str] | None = None) -> Response:
     """A JSON answer with the platform's headers."""
-    data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    data = compact(body).encode("utf-8", "surrogatepass")
     if status >= 400:  # written in Go, which escapes these three in JSON: recorded in 429 bodies
         data = data.replace(b"<", b"\\u003c").replace(b">", b"\\u003e").replace(b"&", b"\\u0026")
-    return Response(data, status, headers() | dict(more or {}), media_type=JSON)
+    return Response(data, status, headers() | dict(more or {}), media_type=_JSON)
 
 
 def failure(item: Failure) -> Response:
     """A scripted error."""
-    named = headers() | dict(item.headers or {})
-    if isinstance(item.body, str):
-        kind = "text/html" if item.body.lstrip().startswith("<") else "text/plain; charset=utf-8"
-        named.setdefault("Content-Type", kind)
-        return Response(item.body, item.status, named)
-    if item.body is not None:
-        return json_answer(item.body, item.status, item.headers)
-    return json_answer(ApiError(item.status, item.type, item.message).body, item.status, item.headers)
+    if not isinstance(item.body, str):
+        return json_answer(item.json(), item.status, item.headers)
+    kind = "text/html" if item.body.lstrip().startswith("<") else "text/plain; charset=utf-8"
+    named = {"Content-Type": kind} | headers() | dict(item.headers or {})
+    return Response(item.body, item.status, named)
 
 
 def broken(response: Response, fault: Fault | None) -> Response:
@@ -66,38 +62,26 @@ def broken(response: Response, fault: Fault | None) -> Response:
     wire = fault.wire([data])
     own = {name: value for name, value in response.headers.items() if name not in ("content-length", "content-type")}
     sent = sum(map(len, wire.packets)) if wire.ending in ("whole", "doomed") else len(data)
-    return WireAnswer(wire, own, JSON, sent)
+    return WireAnswer(wire, own, _JSON, sent)
 
 
-def befallen(answer: Answer, fault: Fault | None) -> Answer:
-    """The answer as its fault leaves it."""
-    return answer if fault is None or fault.answer is None else fault.answer(answer)
-
-
-def plain(answer: Answer, named: Mapping[str, str], dialect: Dialect, fault: Fault | None) -> Response:
+def plain(answer: Answer, own: Mapping[str, str], dialect: Dialect, fault: Fault | None) -> Response:
     """An answer to a request that did not ask for a stream."""
-    return broken(json_answer(dialect.body(answer.body()), 200, named), fault)
+    return broken(json_answer(dialect.body(answer.body()), 200, own), fault)
 
 
 def streamed(
-    answer: Answer,
-    size: int | None,
-    named: Mapping[str, str],
-    dialect: Dialect,
-    fault: Fault | None,
-    *,
-    include_usage: bool,
+    answer: Answer, own: Mapping[str, str], settings: Settings, fault: Fault | None, *, include_usage: bool
 ) -> Response:
-    """An answer as a stream of events, ``size`` characters of text in each (None: a word)."""
-    named = headers() | dict(named)
-    if fault is None and dialect == Dialect():
+    """An answer as a stream of events; ``own`` are the headers that it has beside the platform's."""
+    named, size = headers() | dict(own), settings.chunk_size
+    if fault is None and settings.dialect == PLATFORM:
         pieces = streaming.events(answer, size, include_usage=include_usage)
     else:
         chunks = copy.deepcopy(list(streaming.chunks(answer, size, include_usage=include_usage)))
         if fault is not None and fault.chunks is not None:
             chunks = fault.chunks(chunks)
-        spoken = (f"data: {compact(chunk)}\n\n" for chunk in dialect.chunks(chunks))
-        events = [*(text.encode("utf-8", "surrogatepass") for text in spoken), b"data: [DONE]\n\n"]
+        events = [*map(streaming.event, settings.dialect.chunks(chunks)), streaming.DONE]
         if fault is not None:
             wire = fault.wire(events) if fault.wire is not None else Wire(events)
             return WireAnswer(wire, named, _EVENTS, None)
@@ -132,11 +116,6 @@ class Late(Response):
             gone.cancel()
         if not gone.done() or gone.cancelled():
             await self._answer(scope, receive, send)
-
-
-def late(answer: Response, fault: Fault | None, clock: Clock) -> Response:
-    """The answer after the silence of its fault, if it has one."""
-    return answer if fault is None or not fault.silence else Late(answer, fault.silence, clock)
 
 
 class Finally(Response):

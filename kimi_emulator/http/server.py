@@ -15,22 +15,23 @@ from typing import Any, Literal, Self
 
 import uvicorn
 
-from kimi_emulator.brain import DefaultBrain
+from kimi_emulator.brain import Brain, DefaultBrain
 from kimi_emulator.dialects import Dialect, dialect_named
-from kimi_emulator.faults import Fault
+from kimi_emulator.faults import FaultQueue
 from kimi_emulator.http.app import build_app
+from kimi_emulator.http.calls import Service
 from kimi_emulator.http.transport import connection_class
-from kimi_emulator.platform.account import TIERS, RateLimits
-from kimi_emulator.platform.answers import Brain
+from kimi_emulator.inspector import Traffic
 from kimi_emulator.platform.batches import Batch
 from kimi_emulator.platform.clock import Clock
 from kimi_emulator.platform.files import StoredFile
-from kimi_emulator.platform.state import Limits, ReceivedRequest, Report, Settings, State
-from kimi_emulator.platform.vocabulary import Vocabulary
-from kimi_emulator.rules.batches import MODELS as BATCH_MODELS
-from kimi_emulator.script import Failure, Reply
+from kimi_emulator.platform.state import ReceivedRequest, Report, State
+from kimi_emulator.script import Failure, Fault, Reply
+from kimi_emulator.settings import BATCH_MODELS, TIERS, Limits, RateLimits, Settings
 
-CHAT_PATH = "/v1/chat/completions"
+__all__ = ["Emulator"]
+
+_CHAT_PATH = "/v1/chat/completions"
 
 
 class Emulator:
@@ -102,26 +103,25 @@ class Emulator:
             if value not in known:
                 raise ValueError(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}")
         settings = Settings(
-            api_key or ("sk-test-emulator" if region is None else f"sk-test-emulator-{region}"),
-            today,
-            k3_requires_reasoning,
-            pending_polls,
-            chunk_size,
-            limits or Limits(),
-            TIERS[tier] if isinstance(tier, int) else tier or RateLimits(),
-            balance,
-            dialect_named(dialect),
-            retired,
-            None if models is None else frozenset(models),
-            mfjs,
-            k3_named_choice,
-            batch_seconds,
-            frozenset(batch_models),
-            inspector,
-            None if vocabulary is None else Vocabulary(vocabulary),
+            api_key=api_key or ("sk-test-emulator" if region is None else f"sk-test-emulator-{region}"),
+            today=today,
+            k3_requires_reasoning=k3_requires_reasoning,
+            pending_polls=pending_polls,
+            chunk_size=chunk_size,
+            limits=limits or Limits(),
+            rates=TIERS[tier] if isinstance(tier, int) else tier or RateLimits(),
+            balance=balance,
+            dialect=dialect_named(dialect),
+            retired=retired,
+            models=None if models is None else frozenset(models),
+            mfjs=mfjs,
+            k3_named_choice=k3_named_choice,
+            batch_seconds=batch_seconds,
+            batch_models=frozenset(batch_models),
+            inspector=inspector,
         )
-        self._state = State(settings)
-        self._brain: Brain = brain or DefaultBrain()
+        self._state, self._faults, self._traffic = State(settings, vocabulary), FaultQueue(), Traffic()
+        self._service = Service(self._state, brain or DefaultBrain(), self._faults, self._traffic)
         self._address = (host, port)
         self._port: int | None = None
         self._server: uvicorn.Server | None = None
@@ -149,8 +149,8 @@ class Emulator:
             raise
         self._port = listener.getsockname()[1]
         config = uvicorn.Config(
-            build_app(self._state, self._brain),
-            http=connection_class(self._state.faults),
+            build_app(self._service),
+            http=connection_class(self._faults),
             lifespan="off",
             ws="none",
             log_level="error",
@@ -241,7 +241,7 @@ class Emulator:
     @property
     def chats(self) -> list[dict[str, Any]]:
         """The bodies of the chat requests."""
-        return [r.json for r in self.requests if r.path == CHAT_PATH and isinstance(r.json, dict)]
+        return [r.json for r in self.requests if r.path == _CHAT_PATH and isinstance(r.json, dict)]
 
     @property
     def replies(self) -> list[dict[str, Any]]:
@@ -282,16 +282,16 @@ class Emulator:
 
         Faults that only change an answer use up a scripted reply; errors in its place leave it for the next request.
         """
-        self._state.faults.add(*faults)
+        self._faults.add(*faults)
 
     def fail_at_rate(self, rate: float, *faults: Fault | str, seed: int = 0) -> None:
         """Let a share ``rate`` of all requests suffer one of ``faults``, the same ones each time for one ``seed``."""
-        self._state.faults.at_rate(rate, *faults, seed=seed)
+        self._faults.at_rate(rate, *faults, seed=seed)
 
     @property
     def pending_faults(self) -> list[str]:
         """Ids of queued faults that no request has met yet."""
-        return self._state.faults.waiting()
+        return self._faults.waiting()
 
     @property
     def clock(self) -> Clock:
@@ -305,4 +305,5 @@ class Emulator:
 
     def reset(self) -> None:
         """Forget requests, replies, reports, refusals, the script, faults, files, the cache and what was used up."""
-        self._state.reset()
+        for part in (self._state, self._faults, self._traffic):
+            part.clear()

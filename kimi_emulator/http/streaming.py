@@ -12,9 +12,12 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kimi_emulator.platform.answers import Answer
-from kimi_emulator.platform.tokens import compact
+from kimi_emulator.content import compact
+from kimi_emulator.script import Answer
 
+__all__ = ["DONE", "chunks", "cut", "deltas", "event", "events"]
+
+DONE = b"data: [DONE]\n\n"
 _HERE = "\0delta\0"  # stands for the delta; NUL can be in no id or model name
 _WORD = re.compile(r"\s*\S+|\s+\Z")
 
@@ -86,13 +89,14 @@ def events(answer: Answer, size: int | None, *, include_usage: bool) -> Iterator
     """The stream as bytes, one event each: the same as the ``chunks``, whose common part is written once."""
     frame = _Frame(answer)
     before, _, after = compact(frame.chunk(_HERE)).partition(compact(_HERE))
-    yield _event(frame.chunk({"role": "assistant", "content": ""}))
+    yield event(frame.chunk({"role": "assistant", "content": ""}))
     for delta in deltas(answer, size):
         yield f"data: {before}{compact(delta)}{after}\n\n".encode("utf-8", "surrogatepass")
     for chunk in frame.ending(include_usage=include_usage):
-        yield _event(chunk)
-    yield b"data: [DONE]\n\n"
+        yield event(chunk)
+    yield DONE
 
 
-def _event(chunk: Any) -> bytes:
+def event(chunk: Any) -> bytes:
+    """A chunk as an event of the stream."""
     return f"data: {compact(chunk)}\n\n".encode("utf-8", "surrogatepass")

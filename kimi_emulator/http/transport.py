@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from kimi_emulator.faults import FaultQueue
-from kimi_emulator.faults.registry import Wire
+from kimi_emulator.script import Wire
 
 _KEY = "kimi_emulator.connection"
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time: close sends RST in place of FIN

@@ -7,16 +7,17 @@ import ipaddress
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from kimi_emulator.inspector import view
+from kimi_emulator.inspector.traffic import Traffic
+from kimi_emulator.platform.state import State
 
-if TYPE_CHECKING:
-    from kimi_emulator.platform.state import State
+__all__ = ["routes"]
 
 _STATIC = Path(__file__).parent / "static"
 _FILES = {"inspector.css": "text/css", "inspector.js": "text/javascript"}
@@ -28,7 +29,7 @@ _SECURE = {
 _PAUSE = 0.15  # seconds between two looks at what changed, while a page is open
 
 
-def routes(state: State) -> list[Route]:
+def routes(state: State, traffic: Traffic) -> list[Route]:
     """The page at ``/``, its files, the list of exchanges as it changes, and one exchange."""
 
     async def page(request: Request) -> Response:
@@ -42,11 +43,11 @@ def routes(state: State) -> list[Route]:
 
     async def events(request: Request) -> Response:
         return _refused(request) or StreamingResponse(
-            _changes(state, request), media_type="text/event-stream", headers=_SECURE
+            _changes(state, traffic, request), media_type="text/event-stream", headers=_SECURE
         )
 
     async def exchange(request: Request) -> Response:
-        found = state.traffic.get(request.path_params["id"])
+        found = traffic.get(request.path_params["id"])
         if found is None:
             return PlainTextResponse("this exchange is not kept any more", 404)
         base = f"{request.url.scheme}://{request.url.netloc}/v1"
@@ -55,7 +56,7 @@ def routes(state: State) -> list[Route]:
     async def clear(request: Request) -> Response:
         refused = _refused(request)
         if refused is None:
-            state.traffic.clear()
+            traffic.clear()
         return refused or Response(status_code=204)
 
     return [
@@ -84,11 +85,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-async def _changes(state: State, request: Request) -> AsyncIterator[bytes]:
+async def _changes(state: State, traffic: Traffic, request: Request) -> AsyncIterator[bytes]:
     """Server-sent events: ``clear``, and ``exchange`` with a summary each time one begins, is answered or ends."""
     seen, cleared = 0, -1  # begins with a ``clear``: a page may remember an emulator that ran here before
     while not await request.is_disconnected():
-        traffic = state.traffic
         if traffic.cleared > cleared:
             cleared = seen = traffic.cleared
             yield b"event: clear\ndata: {}\n\n"

@@ -6,14 +6,12 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kimi_emulator.inspector.traffic import Exchange
 from kimi_emulator.platform.account import price
+from kimi_emulator.platform.state import ReceivedRequest, State
 from kimi_emulator.rules import RULES
-
-if TYPE_CHECKING:
-    from kimi_emulator.platform.state import ReceivedRequest, State
 
 _POINTS = 400  # of a stream's timing
 _SENT_BY_ITSELF = {"host", "content-length", "accept-encoding", "connection", "authorization", "content-type"}

@@ -10,36 +10,16 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kimi_emulator.errors import ApiError
 from kimi_emulator.platform.clock import Clock
+from kimi_emulator.settings import RateLimits
 
 ORGANIZATION = "org-0000000000000000emulated"
 KEY_ID = "ak-0000000000000000emulated"
 _MINUTE = 60.0
 
-
-@dataclass(frozen=True)
-class RateLimits:
-    """How much at once, per minute (RPM, TPM) and per day (TPD); None is without limit."""
-
-    concurrency: int | None = None
-    rpm: int | None = None
-    tpm: int | None = None
-    tpd: int | None = None
-
-
-TIERS: tuple[RateLimits, ...] = (
-    RateLimits(1, 3, 500_000, 1_500_000),
-    RateLimits(50, 200, 2_000_000),
-    RateLimits(100, 500, 3_000_000),
-    RateLimits(200, 5_000, 3_000_000),
-    RateLimits(400, 5_000, 4_000_000),
-    RateLimits(1_000, 10_000, 5_000_000),
-)
-"""The published table of 2026-08-13, tier 0 (recharged 1 USD) to tier 5 (3,000 USD)."""
 
 _PRICES: Mapping[str, tuple[float, float, float]] = {
     "kimi-k3.1-pro": (0.20, 2.00, 10.00),

@@ -1,73 +1,17 @@
-"""One chat request: check it, get an answer, apply the request's limits to it, count it."""
+"""From a reply to a finished answer: the request's limits are applied to it, and it is counted."""
 
 from __future__ import annotations
 
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from kimi_emulator.platform import tokens
 from kimi_emulator.platform.checks import ChatCheck
-from kimi_emulator.platform.models import Model
-from kimi_emulator.script import Reply, ToolCall
+from kimi_emulator.script import Answer, Reply, ToolCall
 
-
-@dataclass(frozen=True)
-class BrainContext:
-    """What a brain may want to know beside the request.
-
-    ``tools`` are all declared tools, those of messages included; ``prefix`` is the text of a partial message that
-    the answer continues, or None; ``thinks`` tells whether thinking will be given out.
-    """
-
-    model: str
-    thinks: bool
-    tools: Sequence[Mapping[str, Any]] = ()
-    prefix: str | None = None
-
-
-class Brain(Protocol):
-    """Whatever makes up answers. Called in a worker thread, possibly in several at once."""
-
-    def answer(self, request: Mapping[str, Any], context: BrainContext) -> Reply:
-        """An answer to a chat request that has passed all checks."""
-        ...
-
-
-def context_of(check: ChatCheck) -> BrainContext:
-    """The brain's view of a checked request."""
-    last = check.messages[-1]
-    prefix = None
-    if last.get("partial"):
-        prefix = str(last.get("name") or "") + tokens.text_of(last.get("content"))
-    return BrainContext(check.model.id, check.thinks, [entry.tool for entry in check.tools], prefix)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A finished answer: the assistant message, why it ended and what it cost."""
-
-    id: str
-    created: int
-    model: str
-    message: dict[str, Any]
-    finish_reason: str
-    usage: dict[str, Any]
-    pieces: Sequence[Mapping[str, Any]] | None = None
-
-    def body(self) -> dict[str, Any]:
-        """The answer to a request that did not ask for a stream."""
-        choice = {"index": 0, "message": self.message, "finish_reason": self.finish_reason}
-        return {
-            "id": self.id,
-            "object": "chat.completion",
-            "created": self.created,
-            "model": self.model,
-            "choices": [choice],
-            "usage": self.usage,
-        }
+__all__ = ["finish"]
 
 
 def _calls(reply: Reply, tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -147,12 +91,8 @@ def _usage(check: ChatCheck, completion: int, thinking: int, cached: int) -> dic
     }
     if cached:
         usage["cached_tokens"] = cached
-    if _counts_thinking(check.model):
+    if check.model.thinking != "none":
         usage["completion_tokens_details"] = {"reasoning_tokens": max(thinking, 1)}
     if cached:
         usage["prompt_tokens_details"] = {"cached_tokens": cached}
     return usage
-
-
-def _counts_thinking(model: Model) -> bool:
-    return model.thinking != "none"

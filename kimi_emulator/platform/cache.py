@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from kimi_emulator.content import compact
 from kimi_emulator.platform import tokens
 from kimi_emulator.platform.models import Model
 
@@ -33,7 +34,7 @@ class PrefixCache:
     def use(self, model: Model, body: Mapping[str, Any], prompt_tokens: int) -> int:
         """Cached tokens of this prompt, which is remembered for the next one."""
         # A changed effort breaks the prefix; tool_choice and response_format do not, they come after it.
-        tools = tokens.compact(body.get("tools") or [])
+        tools = compact(body.get("tools") or [])
         pieces = [f"{model.id}\n{body.get('reasoning_effort')}\n{tools}"]
         sizes = [model.hidden_tokens + (model.tool_tokens + tokens.count(tools) if body.get("tools") else 0)]
         for message in body["messages"]:
@@ -51,7 +52,7 @@ class PrefixCache:
                 same = start + _SLICE
             else:
                 self._points.add(point)
-        digest.update(tokens.compact(body.get("response_format")).encode())
+        digest.update(compact(body.get("response_format")).encode())
         whole = digest.digest()
         if whole in self._whole:
             return prompt_tokens

@@ -1,46 +1,42 @@
-"""What a rule looks at: a bare HTTP request, a chat request or an upload."""
+"""What a rule looks at: a bare HTTP request, a chat request, an upload, a batch and what else can be asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kimi_emulator.platform import tokens
+from kimi_emulator.platform import mfjs, tokens
+from kimi_emulator.platform.files import StoredFile
 from kimi_emulator.platform.models import MODELS, Model
-
-if TYPE_CHECKING:
-    from kimi_emulator.platform.files import StoredFile
-    from kimi_emulator.platform.search.builtin import Result
-    from kimi_emulator.platform.state import State
-
-GO_TYPES = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
-
-
-def go_type(value: Any) -> str:
-    """The server's word for a JSON value's type (it is written in Go)."""
-    return GO_TYPES.get(type(value), "null")
+from kimi_emulator.platform.search.builtin import Result
+from kimi_emulator.platform.state import State
 
 
 @dataclass(frozen=True)
 class HttpCheck:
-    """A request before its body is looked at; ``length`` is its size in bytes, 0 when it does not say."""
+    """A request before its body is looked at.
+
+    ``allowed`` are the methods that its address takes, none where there is no such address; ``length`` is its size in
+    bytes, 0 when it does not say.
+    """
 
     state: State
     method: str
     path: str
     headers: Mapping[str, str]
+    allowed: Collection[str] = ()
     length: int = 0
     broken_json: bool = False
 
 
 @dataclass(frozen=True)
 class ToolEntry:
-    """A declared tool: ``message`` is the position of the message that brought it, None for the request's own."""
+    """A declared tool, of the request or of a message."""
 
     tool: Any
-    message: int | None
 
     @property
     def function(self) -> dict[str, Any]:
@@ -105,13 +101,8 @@ class ChatCheck:
     @cached_property
     def tools(self) -> list[ToolEntry]:
         """All declared tools: the request's own, then those of messages."""
-        own = self.body.get("tools")
-        entries = [ToolEntry(tool, None) for tool in own] if isinstance(own, list) else []
-        for position, message in enumerate(self.messages):
-            declared = message.get("tools")
-            if isinstance(declared, list):
-                entries += [ToolEntry(tool, position) for tool in declared]
-        return entries
+        lists = [holder.get("tools") for holder in (self.body, *self.messages)]
+        return [ToolEntry(tool) for tools in lists if isinstance(tools, list) for tool in tools]
 
     @cached_property
     def max_tokens(self) -> int | None:
@@ -139,12 +130,26 @@ class ChatCheck:
         """The tool messages that answer calls of ``$web_search``, with these calls."""
         return self.state.searches.echoes(self.messages)
 
-    @cached_property
-    def schema_problems(self) -> dict[str, str]:
-        """Faults of the schemas in this request: rule id -> message of the first one."""
-        from kimi_emulator.rules import mfjs
+    def schemas(self) -> Iterator[tuple[str, Any, bool]]:
+        """The schemas of all functions and of the answer: where each stands, itself, and whether it is strict."""
+        for entry in self.tools:
+            if not entry.builtin:
+                strict = entry.function.get("strict") is not False
+                yield "tools.function.parameters", entry.function.get("parameters"), strict
+        response_format = self.body.get("response_format")
+        described = response_format.get("json_schema") if isinstance(response_format, dict) else None
+        if isinstance(described, dict) and isinstance(described.get("schema"), dict):
+            yield "response_format.json_schema", described["schema"], described.get("strict") is not False
 
-        return mfjs.problems(self)
+    @cached_property
+    def schema_problems(self) -> dict[str, tuple[str, mfjs.Problem]]:
+        """By topic the first problem of the strict schemas, with the place of its schema."""
+        first: dict[str, tuple[str, mfjs.Problem]] = {}
+        for place, schema, strict in self.schemas():
+            if strict and isinstance(schema, dict):  # strict false only asks for some valid JSON
+                for problem in mfjs.problems(schema, self.state.settings.mfjs):
+                    first.setdefault(problem.topic, (place, problem))
+        return first
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,6 @@ class UploadCheck:
 class FileCheck:
     """A request about a stored file."""
 
-    state: State
     id: str
     file: StoredFile | None
     wants_content: bool = False
@@ -169,12 +173,55 @@ class FileCheck:
 
 @dataclass(frozen=True)
 class FormulaCheck:
-    """A request about a formula: ``functions`` are its functions' names, None when there is no such formula.
+    """A request about a formula: ``functions`` are its functions' names, none when there is no such formula.
 
     ``fiber`` is the body that asks to run one of them, None when only the list is wanted.
     """
 
-    state: State
     uri: str
-    functions: Collection[str] | None
+    functions: Collection[str]
     fiber: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class BatchCheck:
+    """A call that makes a batch; ``file`` is the input file, None when there is none of that id."""
+
+    body: Mapping[str, Any]
+    file: StoredFile | None
+
+
+@dataclass(frozen=True)
+class BatchCallCheck:
+    """A call about the batch ``id``; ``status`` is None when there is no such batch."""
+
+    id: str
+    status: str | None
+    cancels: bool = False
+
+
+@dataclass(frozen=True)
+class BatchListCheck:
+    """A call for a page of the list, with its query parameters."""
+
+    query: Mapping[str, str]
+
+
+class BatchFileCheck:
+    """The input file of a batch, line by line. Rules run in order: once ``batch.line`` passed, lines are objects."""
+
+    def __init__(self, state: State, data: bytes) -> None:
+        self.state = state
+        self.texts = [text for text in data.split(b"\n") if text.strip()]
+
+    @cached_property
+    def entries(self) -> Sequence[Any]:
+        """The lines as JSON, None for one that is not."""
+        return [_parsed(text) for text in self.texts]
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

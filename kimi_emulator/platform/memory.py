@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kimi_emulator.platform.tokens import compact, text_of
+from kimi_emulator.content import compact, text_of
 
 
 def _arguments(text: Any) -> str:

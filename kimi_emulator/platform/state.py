@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import Any, Literal
+from typing import Any
 
-from kimi_emulator.dialects import PLATFORM, Dialect
-from kimi_emulator.faults import FaultQueue
-from kimi_emulator.inspector.traffic import Traffic
-from kimi_emulator.platform.account import Account, RateLimits
+from kimi_emulator.errors import ApiError
+from kimi_emulator.platform.account import Account
 from kimi_emulator.platform.batches import Batches
 from kimi_emulator.platform.cache import PrefixCache
 from kimi_emulator.platform.clock import Clock
@@ -20,45 +18,10 @@ from kimi_emulator.platform.files import FileStore
 from kimi_emulator.platform.memory import ReasoningMemory
 from kimi_emulator.platform.search import Searches
 from kimi_emulator.platform.vocabulary import Vocabulary
-from kimi_emulator.rules.batches import MODELS as BATCH_MODELS
 from kimi_emulator.script import Failure, Reply
+from kimi_emulator.settings import Settings
 
-
-@dataclass(frozen=True)
-class Limits:
-    """Sizes in bytes and counts; tests may make them small."""
-
-    body_bytes: int = 100 * 1024 * 1024
-    file_bytes: int = 100 * 1024 * 1024
-    files: int = 1000
-    total_bytes: int = 10 * 1024**3
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How this emulator behaves. ``today`` None means the real date, in UTC, at every request."""
-
-    api_key: str = "sk-test-emulator"
-    today: date | None = None
-    k3_requires_reasoning: bool = False
-    pending_polls: int = 0
-    chunk_size: int | None = None
-    limits: Limits = field(default_factory=Limits)
-    rates: RateLimits = field(default_factory=RateLimits)
-    balance: float | None = None
-    dialect: Dialect = PLATFORM
-    retired: bool = False
-    models: frozenset[str] | None = None
-    mfjs: Literal["live", "strict", "ultra"] = "live"
-    k3_named_choice: Literal["refuse", "ignore"] = "refuse"
-    batch_seconds: float = 0.0
-    batch_models: frozenset[str] = BATCH_MODELS
-    inspector: bool = True
-    vocabulary: Vocabulary | None = None
-
-    def day(self) -> date:
-        """The day that decides which models exist."""
-        return self.today or datetime.now(UTC).date()
+__all__ = ["ReceivedRequest", "Report", "State"]
 
 
 @dataclass
@@ -95,8 +58,9 @@ class Report:
 class State:
     """Everything the server thread writes and a test reads. ``reset`` forgets all of it but the settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, vocabulary: str | os.PathLike[str] | None = None) -> None:
         self.settings = settings
+        self.vocabulary = None if vocabulary is None else Vocabulary(vocabulary)
         self.lock = threading.RLock()
         self.requests: list[ReceivedRequest] = []
         self.replies: list[dict[str, Any]] = []
@@ -107,10 +71,8 @@ class State:
         self.cache = PrefixCache()
         self.memory = ReasoningMemory()
         self.clock = Clock()
-        self.faults = FaultQueue()
         self.account = Account(settings.rates, settings.balance, self.clock)
         self.searches = Searches()
-        self.traffic = Traffic()
         self._script: deque[Reply | Failure] = deque()
 
     def script(self, *items: Reply | Failure) -> None:
@@ -142,10 +104,11 @@ class State:
         with self.lock:
             self.report.append(Report(rule, message, request))
 
-    def refused(self, rule: str, message: str, request: int) -> None:
-        """Note which rule refused a request."""
-        with self.lock:
-            self.refusals.append(Report(rule, message, request))
+    def refused(self, error: ApiError, request: int) -> None:
+        """Note which rule refused a request, if it was one."""
+        if error.rule is not None:
+            with self.lock:
+                self.refusals.append(Report(error.rule, error.message, request))
 
     def answered(self, body: Mapping[str, Any], message: dict[str, Any]) -> None:
         """Keep an answer, and the thinking that belongs to it."""
@@ -153,19 +116,10 @@ class State:
             self.replies.append(message)
             self.memory.remember(body["messages"], message)
 
-    def reset(self) -> None:
-        """Forget requests, replies, reports, refusals, the script, faults, files, the cache and what was used up."""
+    def clear(self) -> None:
+        """Forget everything but the settings, the time and what counts tokens."""
         with self.lock:
-            self.requests.clear()
-            self.replies.clear()
-            self.report.clear()
-            self.refusals.clear()
-            self._script.clear()
-            self.faults.clear()
-            self.account.clear()
-            self.cache.clear()
-            self.memory.clear()
-            self.searches.clear()
-            self.batches.clear()
-            self.traffic.clear()
-            self.files.clear()
+            for records in (self.requests, self.replies, self.report, self.refusals, self._script):
+                records.clear()
+            for part in (self.account, self.cache, self.memory, self.searches, self.batches, self.files):
+                part.clear()

@@ -6,11 +6,11 @@ recordings: "say hi" costs 87 prompt tokens on K3, JSON mode about 47 more, a lo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
+from kimi_emulator.content import compact, content_parts
 from kimi_emulator.platform.models import Model
 from kimi_emulator.platform.vocabulary import Vocabulary
 
@@ -51,24 +51,6 @@ def cut(text: str, tokens: int) -> str:
         else:
             high = middle - 1
     return text[:low]
-
-
-compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-"""JSON without spaces; keys keep their order. (``json.dumps`` with options makes an encoder for each call.)"""
-
-
-def content_parts(content: Any) -> list[dict[str, Any]]:
-    """The parts of a message's content; a string is one text part, None is none."""
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}] if content else []
-    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-
-
-def text_of(content: Any) -> str:
-    """The text of a message's content, parts joined by newlines."""
-    if isinstance(content, str):
-        return content
-    return "\n".join(str(p.get("text", "")) for p in content_parts(content) if p.get("type") == "text")
 
 
 def rendered(message: Mapping[str, Any]) -> str:

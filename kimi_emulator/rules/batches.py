@@ -6,81 +6,17 @@ rule of the subject ``batch_file`` that refuses it makes the batch ``failed``, a
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from kimi_emulator.errors import NOT_FOUND
+from kimi_emulator.platform.batches import ENDPOINT, window_seconds
+from kimi_emulator.platform.checks import BatchCallCheck, BatchCheck, BatchFileCheck, BatchListCheck
 from kimi_emulator.platform.models import available
 from kimi_emulator.rules.registry import rule
 
-if TYPE_CHECKING:
-    from kimi_emulator.platform.files import StoredFile
-    from kimi_emulator.platform.state import State
-
-ENDPOINT = "/v1/chat/completions"
-MODELS = frozenset({"kimi-k2.6", "kimi-k2.5", "kimi-k2.7-code"})
-"""The guide names K2.6 and K2.5 and says that K3 is not among them; the price list adds K2.7-code."""
 CANCELLABLE = ("validating", "in_progress", "finalizing")
-_HOURS = {"h": 1, "d": 24}
-
-
-@dataclass(frozen=True)
-class BatchCheck:
-    """A call that makes a batch; ``file`` is the input file, None when there is none of that id."""
-
-    state: State
-    body: Mapping[str, Any]
-    file: StoredFile | None
-
-
-@dataclass(frozen=True)
-class BatchCallCheck:
-    """A call about the batch ``id``; ``status`` is None when there is no such batch."""
-
-    state: State
-    id: str
-    status: str | None
-    cancels: bool = False
-
-
-@dataclass(frozen=True)
-class BatchListCheck:
-    """A call for a page of the list, with its query parameters."""
-
-    state: State
-    query: Mapping[str, str]
-
-
-class BatchFileCheck:
-    """The input file of a batch, line by line. Rules run in order: once ``batch.line`` passed, lines are objects."""
-
-    def __init__(self, state: State, data: bytes, endpoint: str = ENDPOINT) -> None:
-        self.state = state
-        self.endpoint = endpoint
-        self.texts = [text for text in data.split(b"\n") if text.strip()]
-
-    @cached_property
-    def entries(self) -> Sequence[Any]:
-        """The lines as JSON, None for one that is not."""
-        return [_parsed(text) for text in self.texts]
-
-
-def _parsed(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def window_seconds(window: Any) -> int | None:
-    """The seconds of a completion window such as ``12h`` or ``3d``; None when it is none, or out of 12h to 7d."""
-    found = re.fullmatch(r"(\d{1,4})([hd])", window) if isinstance(window, str) else None
-    hours = int(found[1]) * _HOURS[found[2]] if found else 0
-    return hours * 3600 if 12 <= hours <= 7 * 24 else None
 
 
 # ------------------------------------------------------------------------------------------------- making one
@@ -170,15 +106,22 @@ def cancel(check: BatchCallCheck) -> str | None:
 # ------------------------------------------------------------------------------------------------- the input file
 
 
+def _first_line(check: BatchFileCheck, is_wrong: Callable[[Any], Any], what: str) -> str | None:
+    """What is to be said of the first line that is wrong, None if there is none."""
+    wrong = (number for number, entry in enumerate(check.entries, 1) if is_wrong(entry))
+    return next((f"Invalid request: line {number} {what}" for number in wrong), None)
+
+
 @rule("batch.line", subject="batch_file", source="guide: the input line; wording ours")
 def line(check: BatchFileCheck) -> str | None:
     """There is a line, and each is a JSON object with a ``body`` that is one."""
     if not check.entries:
         return "Invalid request: the input file holds no request"
-    for number, entry in enumerate(check.entries, 1):
-        if not isinstance(entry, dict) or not isinstance(entry.get("body"), dict):
-            return f"Invalid request: line {number} is not a JSON object with a body"
-    return None
+    return _first_line(
+        check,
+        lambda entry: not isinstance(entry, dict) or not isinstance(entry.get("body"), dict),
+        "is not a JSON object with a body",
+    )
 
 
 @rule("batch.custom_id", subject="batch_file", source="guide: unique custom_id; wording ours")
@@ -198,19 +141,13 @@ def custom_id(check: BatchFileCheck) -> str | None:
 @rule("batch.method", subject="batch_file", source="guide: method POST; wording ours")
 def method(check: BatchFileCheck) -> str | None:
     """Each line's ``method`` is ``POST``."""
-    for number, entry in enumerate(check.entries, 1):
-        if entry.get("method") != "POST":
-            return f"Invalid request: line {number} has a method other than POST"
-    return None
+    return _first_line(check, lambda entry: entry.get("method") != "POST", "has a method other than POST")
 
 
 @rule("batch.url", subject="batch_file", source="guide: url is that of the endpoint; wording ours")
 def url(check: BatchFileCheck) -> str | None:
     """Each line's ``url`` is the endpoint of the batch."""
-    for number, entry in enumerate(check.entries, 1):
-        if entry.get("url") != check.endpoint:
-            return f"Invalid request: line {number} has a url other than {check.endpoint}"
-    return None
+    return _first_line(check, lambda entry: entry.get("url") != ENDPOINT, f"has a url other than {ENDPOINT}")
 
 
 @rule("batch.one_model", subject="batch_file", source="guide: one model per file; wording ours")
@@ -236,7 +173,4 @@ def model(check: BatchFileCheck) -> str | None:
 @rule("batch.stream", subject="batch_file", source="an answer in a file cannot be a stream; wording ours")
 def stream(check: BatchFileCheck) -> str | None:
     """No line asks for a stream."""
-    for number, entry in enumerate(check.entries, 1):
-        if entry["body"].get("stream"):
-            return f"Invalid request: line {number} asks for a stream, which a batch cannot give"
-    return None
+    return _first_line(check, lambda entry: entry["body"].get("stream"), "asks for a stream, which a batch cannot give")

@@ -10,13 +10,13 @@ from kimi_emulator.rules.registry import rule
 @rule("formula.unknown", subject="formula", status=404, type=NOT_FOUND, source="wording ours")
 def unknown(check: FormulaCheck) -> str | None:
     """The formula exists, by its whole URI with the version."""
-    return None if check.functions is not None else f"Not found the formula {check.uri}"
+    return None if check.functions else f"Not found the formula {check.uri}"
 
 
 @rule("fiber.name", subject="formula", source="wording ours")
 def name(check: FormulaCheck) -> str | None:
     """A fiber names one of the functions that the formula lists."""
-    if check.fiber is None or check.fiber.get("name") in (check.functions or ()):
+    if check.fiber is None or check.fiber.get("name") in check.functions:
         return None
     return f"Invalid request: function {check.fiber.get('name') or ''} is not found in formula {check.uri}"
 

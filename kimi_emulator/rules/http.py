@@ -6,31 +6,6 @@ from kimi_emulator.errors import NOT_FOUND
 from kimi_emulator.platform.checks import HttpCheck
 from kimi_emulator.rules.registry import rule
 
-ENDPOINTS = {
-    "/v1/chat/completions": ("POST",),
-    "/v1/models": ("GET",),
-    "/v1/files": ("GET", "POST"),
-    "/v1/tokenizers/estimate-token-count": ("POST",),
-    "/v1/users/me/balance": ("GET",),
-    "/v1/batches": ("GET", "POST"),
-}
-_FILE_CALLS = {"": ("GET", "DELETE"), "content": ("GET",)}
-_BATCH_CALLS = {"": ("GET",), "cancel": ("POST",)}
-_FORMULA_CALLS = {"tools": ("GET",), "fibers": ("POST",)}
-
-
-def methods_of(path: str) -> tuple[str, ...]:
-    """The methods that an address takes; none where there is no such address."""
-    path = path.rstrip("/")
-    for prefix, calls in (("/v1/files/", _FILE_CALLS), ("/v1/batches/", _BATCH_CALLS)):
-        head, _, tail = path.removeprefix(prefix).partition("/")
-        if path.startswith(prefix) and head:
-            return calls.get(tail, ())
-    uri, _, tail = path.removeprefix("/v1/formulas/").rpartition("/")
-    if path.startswith("/v1/formulas/") and uri:
-        return _FORMULA_CALLS.get(tail, ())
-    return ENDPOINTS.get(path, ())
-
 
 @rule(
     "auth.bearer",
@@ -63,13 +38,13 @@ def legacy_completions(check: HttpCheck) -> str | None:
 @rule("endpoint.unknown", subject="http", status=404, type=NOT_FOUND, source="wording ours")
 def endpoint(check: HttpCheck) -> str | None:
     """Only the endpoints of the platform that are emulated exist."""
-    return None if methods_of(check.path) else f"Not found the endpoint {check.method} {check.path}"
+    return None if check.allowed else f"Not found the endpoint {check.method} {check.path}"
 
 
 @rule("endpoint.method", subject="http", status=405, source="wording ours; `Allow` as HTTP asks for it")
 def method(check: HttpCheck) -> str | None:
     """An endpoint takes the methods that are documented for it."""
-    if check.method in methods_of(check.path):
+    if check.method in check.allowed:
         return None
     return f"Invalid request: {check.path} does not take the method {check.method}"
 

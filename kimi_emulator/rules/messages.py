@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kimi_emulator.platform.checks import ChatCheck, go_type
+from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
+from kimi_emulator.rules.wording import go_type, illegal
 
 ROLES = ("system", "user", "assistant", "tool")
 PART_TYPES = ("text", "image_url", "video_url")
@@ -116,10 +117,7 @@ def member_type(check: ChatCheck) -> str | None:
         ):
             value = message.get(name, kind())
             if not isinstance(value, kind) and (value is not None or name != "reasoning_content"):
-                return (
-                    f"Invalid request: the messages.{name} field in the request (expected type {word}) is illegal, "
-                    f"and {go_type(value)} is not acceptable"
-                )
+                return f"Invalid request: {illegal(f'messages.{name}', word, value)}"
     return None
 
 

@@ -7,67 +7,40 @@ platform enforces differs from report to report.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from kimi_emulator.platform import mfjs
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
-
-_TOOLS = "tools.function.parameters"
-_FORMAT = "response_format.json_schema"
 
 
 def _details(place: str, path: str, message: str) -> str:
     # Recorded: with "Invalid request: " for response_format, without for tools.
-    prefix = "Invalid request: " if place == _FORMAT else ""
+    prefix = "Invalid request: " if place.startswith("response_format") else ""
     at = path or "root"
     return f"{prefix}{place} is not a valid moonshot flavored json schema, details: <At path '{at}': {message}>"
 
 
-def problems(check: ChatCheck) -> dict[str, str]:
-    """Faults of all schemas of a request: rule id -> message of the first one found."""
-    found: dict[str, str] = {}
-    schemas: list[tuple[str, Any, bool]] = [
-        (_TOOLS, entry.function.get("parameters"), entry.function.get("strict") is not False)
-        for entry in check.tools
-        if not entry.builtin
-    ]
-    response_format = check.body.get("response_format")
-    described = response_format.get("json_schema") if isinstance(response_format, dict) else None
-    if isinstance(described, dict) and isinstance(described.get("schema"), dict):
-        schemas.append((_FORMAT, described["schema"], described.get("strict") is not False))
-    for place, schema, strict in schemas:
-        if place == _TOOLS and (not isinstance(schema, dict) or schema.get("type") != "object"):
-            found.setdefault("mfjs.root_object", f'{_TOOLS}.type is required and must be "object"')
-        if not isinstance(schema, dict):
+@rule("mfjs.root_object", source="users' live report for tools; the response_format twin: wording ours")
+def root_object(check: ChatCheck) -> str | None:
+    """The root of a schema says ``"type": "object"``; a tool without parameters fails here too."""
+    text = 'type is required and must be "object"'
+    for place, schema, _ in check.schemas():
+        if isinstance(schema, dict) and schema.get("type") == "object":
             continue
-        if place == _FORMAT and schema.get("type") != "object" and ("type" in schema or not _refers(schema)):
-            found.setdefault("mfjs.root_object", _details(place, "", 'type is required and must be "object"'))
-        if strict:  # strict false only asks for some valid JSON
-            for topic, path, message in mfjs.problems(schema, check.state.settings.mfjs):
-                found.setdefault(f"mfjs.{topic}", _details(place, path, message))
-    return found
-
-
-def _refers(schema: dict[str, Any]) -> bool:
-    return "$ref" in schema or "anyOf" in schema
+        if place.startswith("tools"):
+            return f"{place}.{text}"
+        if "type" in schema or not ("$ref" in schema or "anyOf" in schema):
+            return _details(place, "", text)
+    return None
 
 
 def _declare(topic: str, description: str, source: str) -> None:
     def look(check: ChatCheck) -> str | None:
-        return check.schema_problems.get(f"mfjs.{topic}")
+        place, problem = check.schema_problems.get(topic, ("", None))
+        return None if problem is None else _details(place, problem.path, problem.message)
 
     look.__doc__ = description
-    named: Callable[[ChatCheck], str | None] = look
-    rule(f"mfjs.{topic}", source=source)(named)
+    rule(f"mfjs.{topic}", source=source)(look)
 
 
-_declare(
-    "root_object",
-    'The root of a schema says ``"type": "object"``; a tool without parameters fails here too.',
-    "users' live report for tools; the response_format twin: wording ours",
-)
 _declare(
     "anyof_type",
     "No ``type`` stands beside ``anyOf``: it belongs into the branches.",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from kimi_emulator.errors import NOT_FOUND
-from kimi_emulator.platform.checks import ChatCheck, go_type
+from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
+from kimi_emulator.rules.wording import illegal
 
 
 def _not_found(check: ChatCheck) -> str:
@@ -19,12 +20,7 @@ def _not_found(check: ChatCheck) -> str:
 def model_type(check: ChatCheck) -> str | None:
     """``model`` is there, and a text."""
     model = check.body.get("model")
-    if isinstance(model, str):
-        return None
-    return (
-        "Invalid request: the model field in the request (expected type string) is illegal, "
-        f"and {go_type(model)} is not acceptable"
-    )
+    return None if isinstance(model, str) else f"Invalid request: {illegal('model', 'string', model)}"
 
 
 @rule("model.unknown", status=404, type=NOT_FOUND, source="recorded 404")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kimi_emulator.platform.checks import ChatCheck, go_type
+from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
+from kimi_emulator.rules.wording import illegal, wrong_type
 
 
 @rule("max_tokens.value", source="wording ours")
@@ -79,10 +80,7 @@ def format_schema_type(check: ChatCheck) -> str | None:
     schema = (_json_schema(check) or {}).get("schema")
     if schema is None or isinstance(schema, dict):
         return None
-    return (
-        "Invalid request: the `response_format.json_schema.schema` field in the request "
-        f"(expected type dict[string,interface]) is illegal, and {go_type(schema)} is not acceptable"
-    )
+    return f"Invalid request: {illegal('`response_format.json_schema.schema`', 'dict[string,interface]', schema)}"
 
 
 @rule("response_format.strict_type", source="chat page; wording after the server's texts for other fields")
@@ -91,10 +89,7 @@ def format_strict(check: ChatCheck) -> str | None:
     strict = (_json_schema(check) or {}).get("strict")
     if strict is None or isinstance(strict, bool):
         return None
-    return (
-        "Invalid request: the `response_format.json_schema.strict` field in the request (expected type bool) is "
-        f"illegal, and {go_type(strict)} is not acceptable"
-    )
+    return f"Invalid request: {illegal('`response_format.json_schema.strict`', 'bool', strict)}"
 
 
 def _stops(check: ChatCheck) -> list[Any]:
@@ -129,10 +124,7 @@ def stop_length(check: ChatCheck) -> str | None:
 @rule("stream.type", source="wording after the server's text for thinking")
 def stream_type(check: ChatCheck) -> str | None:
     """``stream`` is a boolean."""
-    stream = check.body.get("stream")
-    if stream is None or isinstance(stream, bool):
-        return None
-    return f"the stream field in the request (expected type bool) is illegal, and {go_type(stream)} is not acceptable"
+    return wrong_type(check.body, "stream", bool, "bool")
 
 
 @rule("stream.options", source="wording ours; options without a stream are tolerated (recorded)")
@@ -180,17 +172,10 @@ def prediction(check: ChatCheck) -> str | None:
 @rule("cache.key", source="chat page: a string or null; wording after the server's text for thinking")
 def cache_key(check: ChatCheck) -> str | None:
     """``prompt_cache_key`` is a text."""
-    return _text_field(check, "prompt_cache_key")
+    return wrong_type(check.body, "prompt_cache_key", str, "string")
 
 
 @rule("safety_identifier.type", source="chat page: a string; wording after the server's text for thinking")
 def safety_identifier(check: ChatCheck) -> str | None:
     """``safety_identifier`` is a text."""
-    return _text_field(check, "safety_identifier")
-
-
-def _text_field(check: ChatCheck, name: str) -> str | None:
-    value = check.body.get(name)
-    if value is None or isinstance(value, str):
-        return None
-    return f"the {name} field in the request (expected type string) is illegal, and {go_type(value)} is not acceptable"
+    return wrong_type(check.body, "safety_identifier", str, "string")

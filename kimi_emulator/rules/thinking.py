@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from kimi_emulator.platform.checks import ChatCheck, go_type
+from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
+from kimi_emulator.rules.wording import wrong_type
 
 
 @rule("thinking.shape", source="users' report of the text for a boolean")
 def shape(check: ChatCheck) -> str | None:
     """``thinking`` is an object: a boolean is refused."""
-    thinking = check.body.get("thinking")
-    if thinking is None or isinstance(thinking, dict):
-        return None
-    return (
-        f"the thinking field in the request (expected type object) is illegal, and {go_type(thinking)} "
-        "is not acceptable"
-    )
+    return wrong_type(check.body, "thinking", dict, "object")
 
 
 @rule("thinking.type", source="users' report (kimi-k3, 2026-07): the text contains `invalid value for thinking type`")
@@ -50,13 +45,7 @@ def keep(check: ChatCheck) -> str | None:
 @rule("effort.type", source="users' report: an object is 400; wording after the server's text for thinking")
 def effort_type(check: ChatCheck) -> str | None:
     """``reasoning_effort`` is a text; unknown words pass (see tolerated.effort_word)."""
-    effort = check.body.get("reasoning_effort")
-    if effort is None or isinstance(effort, str):
-        return None
-    return (
-        f"the reasoning_effort field in the request (expected type string) is illegal, and {go_type(effort)} "
-        "is not acceptable"
-    )
+    return wrong_type(check.body, "reasoning_effort", str, "string")
 
 
 @rule("effort.with_thinking", source="users' report on K2.5 and K2.6")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from kimi_emulator.platform.checks import ChatCheck, go_type
+from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
+from kimi_emulator.rules.wording import illegal
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}\Z")
 _BUILTIN_NAME = re.compile(r"\$[A-Za-z][A-Za-z0-9_-]{0,127}\Z")
@@ -51,10 +52,7 @@ def member_type(check: ChatCheck) -> str | None:
         for name, kind, word in (("description", str, "string"), ("strict", bool, "bool")):
             value = entry.function.get(name)
             if value is not None and not isinstance(value, kind):
-                return (
-                    f"Invalid request: the tools.function.{name} field in the request (expected type {word}) is "
-                    f"illegal, and {go_type(value)} is not acceptable"
-                )
+                return f"Invalid request: {illegal(f'tools.function.{name}', word, value)}"
     return None
 
 

@@ -26,9 +26,9 @@ from kimi_api import (
 from kimi_api.limits import MemoryStore
 from kimi_api.reply import Reply as Answered
 from kimi_api.reply import ReplyBuilder
-from kimi_emulator import Emulator, Failure, Reply, ToolCall
-from kimi_emulator.faults import FAULTS, Fault
-from kimi_emulator.faults.registry import STREAM, Wire
+from kimi_emulator import FAULTS, Emulator, Failure, Fault, Reply, ToolCall
+from kimi_emulator.faults.registry import STREAM
+from kimi_emulator.script import Wire
 
 TEXT = "One, two; three: four.\n\nFive six 七八 nine \U0001f319 ten, eleven and twelve. The end."
 ASK = [{"role": "user", "content": "Count."}]

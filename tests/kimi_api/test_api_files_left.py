@@ -19,8 +19,7 @@ from kimi_api import KimiClient, KimiFileError, errors, files
 from kimi_api.files import _uploads, ledger
 from kimi_api.files.cache import FileCache
 from kimi_api.files.ledger import Ledger, default_ledger
-from kimi_emulator import Emulator
-from kimi_emulator.platform.state import Limits
+from kimi_emulator import Emulator, Limits
 
 Ways = RawServer = Any  # the fixtures `ways` and `raw` of conftest.py
 HOUR = 3600.0

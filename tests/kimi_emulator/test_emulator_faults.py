@@ -13,9 +13,9 @@ import pytest
 from batch_examples import line, make
 
 from kimi_emulator import FAULTS, Emulator, Fault, Reply, ToolCall
-from kimi_emulator.faults import fault_named
-from kimi_emulator.faults.registry import Wire, declare
+from kimi_emulator.faults import declare, fault_named
 from kimi_emulator.faults.wire import place
+from kimi_emulator.script import Wire
 
 TEXT, THOUGHT = "你好 hello there", "let me think"
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}

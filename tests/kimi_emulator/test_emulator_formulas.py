@@ -193,6 +193,13 @@ def test_a_function_that_fails_is_a_failed_fiber(
     assert fiber["context"]["error"] == reason
 
 
+@pytest.mark.parametrize("name", [None, "", "nope", 3, [], {}])
+def test_a_name_of_any_type_is_refused(client: httpx.Client, name: Any):
+    answer = client.post("/formulas/moonshot/date:latest/fibers", json={"name": name, "arguments": "{}"})
+    assert answer.status_code == 400
+    assert "is not found in formula moonshot/date:latest" in answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("arguments", ['{"days": ', "", "[" * 100_000])
 def test_arguments_that_are_not_json_fail_in_the_fiber(client: httpx.Client, arguments: str):
     fiber = run(client, "date", "date", arguments)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import emulator as bench
 from kimi_emulator.http import streaming
-from kimi_emulator.platform.answers import Answer
+from kimi_emulator.script import Answer
 
 
 def answer(**message) -> Answer:

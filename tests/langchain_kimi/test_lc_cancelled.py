@@ -19,9 +19,9 @@ from pydantic import BaseModel
 from kimi_api import KimiInputError
 from kimi_api.messages import CANCELLED
 from kimi_emulator import Emulator, Fault, Reply, ToolCall
-from kimi_emulator.faults.registry import Wire
 from kimi_emulator.faults.wire import place
 from kimi_emulator.http import transport
+from kimi_emulator.script import Wire
 from langchain_kimi import ChatKimi, KimiLLM
 
 Make = Callable[..., ChatKimi]

@@ -14,8 +14,7 @@ from typing import Any
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock, ToolCallBlock
 
-from kimi_emulator import Emulator, Reply, ToolCall
-from kimi_emulator.platform.answers import BrainContext
+from kimi_emulator import BrainContext, Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi
 
 NEW_CORE = "early_stopping_method" in FunctionAgent.model_fields
@@ -50,7 +49,7 @@ class ScriptedKimi:
         return [body for body in self.emulator.chats if body.get("prompt_cache_key") == llm.prompt_cache_key]
 
     def answer(self, request: Mapping[str, Any], context: BrainContext) -> Reply:
-        """The emulator's question; see `kimi_emulator.platform.answers.Brain`."""
+        """The emulator's question; see `kimi_emulator.Brain`."""
         answer = self._scripts[request["prompt_cache_key"]](request)
         if isinstance(answer, ChatMessage):
             return reply_of(answer)

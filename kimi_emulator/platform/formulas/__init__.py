@@ -4,6 +4,6 @@
 parameters are the emulator's own, but for ``web_search``, which the documents show.
 """
 
-from kimi_emulator.platform.formulas.fibers import FORMULAS, answer
+from kimi_emulator.platform.formulas.fibers import FORMULAS, run
 
-__all__ = ["FORMULAS", "answer"]
+__all__ = ["FORMULAS", "run"]

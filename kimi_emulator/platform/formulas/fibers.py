@@ -10,26 +10,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kimi_emulator.platform.checks import FormulaCheck
+from kimi_emulator.content import compact
 from kimi_emulator.platform.formulas import functions
 from kimi_emulator.platform.formulas.units import convert
 from kimi_emulator.platform.search import look_up, seal
 from kimi_emulator.platform.search.index import as_text
-from kimi_emulator.platform.state import State
-from kimi_emulator.platform.tokens import compact
-from kimi_emulator.rules import enforce
+from kimi_emulator.settings import Settings
 
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
 @dataclass(frozen=True)
 class Function:
-    """One function of a formula. ``run`` gets the state and the parsed arguments, and raises ``ValueError``."""
+    """One function of a formula. ``run`` gets the settings and the parsed arguments, and raises ``ValueError``."""
 
     name: str
     description: str
     parameters: Mapping[str, Any]
-    run: Callable[[State, Mapping[str, Any]], str]
+    run: Callable[[Settings, Mapping[str, Any]], str]
     sealed: bool = False
 
     def tool(self) -> dict[str, Any]:
@@ -38,7 +36,7 @@ class Function:
         return {"type": "function", "function": function}
 
 
-def _search(state: State, arguments: Mapping[str, Any]) -> str:
+def _search(_: Settings, arguments: Mapping[str, Any]) -> str:
     query = functions.text(arguments, "query")
     return as_text(query, look_up(query))
 
@@ -115,21 +113,15 @@ FORMULAS: Mapping[str, Mapping[str, Function]] = {
 """Formulas by URI, their functions by name."""
 
 
-def answer(state: State, path: str, fiber: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The body of an answer to ``/v1/formulas/{uri}/tools`` (``fiber`` None) or ``/fibers``.
+def run(settings: Settings, uri: str, fiber: Mapping[str, Any]) -> dict[str, Any]:
+    """The body that answers a fiber: what became of running a function of the formula ``uri``.
 
-    Raises ``ApiError`` for an unknown formula or function. A function that fails is no such error: its fiber says so.
+    ``fiber`` is as the rules let it pass. A function that fails is no error: the body says so.
     """
-    uri = path.removeprefix("/v1/formulas/").rpartition("/")[0]
-    members = FORMULAS.get(uri)
-    enforce("formula", FormulaCheck(state, uri, members, fiber))
-    members = members or {}  # the rule formula.unknown has passed
-    if fiber is None:
-        return {"object": "list", "tools": [function.tool() for function in members.values()]}
-    function = members[fiber["name"]]
+    function = FORMULAS[uri][fiber["name"]]
     status, context = "succeeded", {"input": compact({"name": function.name, "arguments": fiber["arguments"]})}
     try:
-        output = function.run(state, _parsed(fiber["arguments"]))
+        output = function.run(settings, _parsed(fiber["arguments"]))
     except (ValueError, OverflowError) as error:  # the second for numbers that no float can hold
         status = "failed"
         context["error"] = str(error)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kimi_emulator.platform.state import State
-from kimi_emulator.platform.tokens import compact
+from kimi_emulator.content import compact
+from kimi_emulator.settings import Settings
 
 
 def text(arguments: Mapping[str, Any], name: str) -> str:
@@ -22,7 +22,7 @@ def text(arguments: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def date(state: State, arguments: Mapping[str, Any]) -> str:
+def date(settings: Settings, arguments: Mapping[str, Any]) -> str:
     """The time in a zone, ``days`` from today (the emulator's today, if it was given one)."""
     zone = arguments.get("timezone") or "UTC"
     days = arguments.get("days") or 0
@@ -31,8 +31,8 @@ def date(state: State, arguments: Mapping[str, Any]) -> str:
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         raise ValueError(f"unknown timezone {zone!r}") from None
     now = datetime.now(UTC)
-    if state.settings.today is not None:
-        now = datetime.combine(state.settings.today, now.timetz())
+    if settings.today is not None:
+        now = datetime.combine(settings.today, now.timetz())
     try:
         moment = (now + timedelta(days=days)).astimezone(place)
     except (OverflowError, TypeError):
@@ -47,12 +47,12 @@ def date(state: State, arguments: Mapping[str, Any]) -> str:
     )
 
 
-def base64_encode(_: State, arguments: Mapping[str, Any]) -> str:
+def base64_encode(_: Settings, arguments: Mapping[str, Any]) -> str:
     """Text -> base64 of its UTF-8."""
     return base64.b64encode(text(arguments, "text").encode("utf-8", "surrogatepass")).decode()
 
 
-def base64_decode(_: State, arguments: Mapping[str, Any]) -> str:
+def base64_decode(_: Settings, arguments: Mapping[str, Any]) -> str:
     """Base64 of UTF-8 -> text."""
     encoded = text(arguments, "encoded")
     try:
@@ -61,7 +61,7 @@ def base64_decode(_: State, arguments: Mapping[str, Any]) -> str:
         raise ValueError(f"not the base64 of a text: {encoded[:60]!r}") from None
 
 
-def random_choice(_: State, arguments: Mapping[str, Any]) -> str:
+def random_choice(_: Settings, arguments: Mapping[str, Any]) -> str:
     """Different candidates, as a JSON array of ``count``."""
     candidates, count = arguments.get("candidates"), arguments.get("count") or 1
     if not isinstance(candidates, list) or not candidates:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kimi_emulator.content import compact, text_of
 from kimi_emulator.platform import tokens
 from kimi_emulator.platform.search.index import as_text, look_up
 from kimi_emulator.platform.search.sealed import is_sealed, unseal
@@ -47,7 +48,7 @@ def results(messages: Sequence[Mapping[str, Any]]) -> Iterator[Result]:
             }
         elif message.get("role") == "tool":
             name, arguments = calls.get(str(message.get("tool_call_id")), ("", ""))
-            yield Result(position, name, arguments, tokens.text_of(message.get("content")))
+            yield Result(position, name, arguments, text_of(message.get("content")))
 
 
 class Searches:
@@ -77,7 +78,7 @@ class Searches:
         )
         if not declared:
             return reply
-        question = next((tokens.text_of(m.get("content")) for m in reversed(messages) if m.get("role") == "user"), "")
+        question = next((text_of(m.get("content")) for m in reversed(messages) if m.get("role") == "user"), "")
         calls = [self._issued(call, question) if call.name == WEB_SEARCH else call for call in reply.tool_calls]
         return replace(reply, tool_calls=calls)
 
@@ -90,7 +91,7 @@ class Searches:
             # The same search has the same id, so that a recorded conversation can be played again.
             search_id = hashlib.blake2b(query.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
             size = tokens.count(as_text(query, look_up(query)))
-            text = tokens.compact({"search_result": {"search_id": search_id}, "usage": {"total_tokens": size}})
+            text = compact({"search_result": {"search_id": search_id}, "usage": {"total_tokens": size}})
         with self._lock:
             self._given.add(text)
             if search_id is not None:

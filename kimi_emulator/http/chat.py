@@ -1,0 +1,124 @@
+"""Chat: a request is examined, gets a reply and becomes an answer; the same for a request of its own and for a line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.responses import Response
+
+from kimi_emulator.brain import BrainContext, thought
+from kimi_emulator.content import text_of
+from kimi_emulator.errors import ApiError
+from kimi_emulator.faults import fault_named
+from kimi_emulator.http import delivery
+from kimi_emulator.http.calls import Call, Failed, Service
+from kimi_emulator.platform.answers import finish
+from kimi_emulator.platform.checks import ChatCheck
+from kimi_emulator.platform.state import State
+from kimi_emulator.rules import enforce
+from kimi_emulator.script import Answer, Failure, Fault
+
+__all__ = ["answer_line", "complete", "estimate"]
+
+PRICE_OF_A_LINE = 0.6
+"""What a line of a batch costs, as a share of the price of the same request."""
+
+
+async def complete(call: Call) -> Response:
+    """``POST /v1/chat/completions``."""
+    check = _examine(call.state, await call.json(), call.position)
+    account = call.state.account
+    account.admit(check.prompt_tokens + (check.max_tokens or check.model.default_output))
+    try:
+        return delivery.Finally(await _deliver(call, check), account.release)
+    except BaseException:
+        account.release()
+        raise
+
+
+async def _deliver(call: Call, check: ChatCheck) -> Response:
+    is_stream = bool(check.body.get("stream"))
+    try:
+        fault = call.fault("stream" if is_stream else "plain")
+        answer, fault, cached = await _answer(call.service, check, fault)
+    except Failed as failed:
+        return call.failure(failed)
+    settings = call.state.settings
+    headers = {"Msh-Context-Cache-Token-Saved": str(cached)} if cached else {}
+    if not is_stream:
+        return call.late(delivery.plain(answer, headers, settings.dialect, fault), fault)
+    include_usage = bool((check.body.get("stream_options") or {}).get("include_usage"))
+    return call.late(delivery.streamed(answer, headers, settings, fault, include_usage=include_usage), fault)
+
+
+async def estimate(call: Call) -> Response:
+    """``POST /v1/tokenizers/estimate-token-count``."""
+    rules = ("model.", "messages.", "message.", "media.")
+    check = _examine(call.state, await call.json(), call.position, rules)
+    return call.answer({"data": {"total_tokens": check.prompt_tokens}})
+
+
+async def answer_line(service: Service, body: dict[str, Any], position: int) -> tuple[int, dict[str, Any]]:
+    """The status and the body that answer a line of a batch, by the rules of a chat request; rate limits play no part.
+
+    ``position`` is the place in ``State.requests`` of the call that made the batch.
+    """
+    state = service.state
+    try:
+        state.account.check_balance()
+        check = _examine(state, body, position)
+        answer, _, _ = await _answer(service, check, share=PRICE_OF_A_LINE)
+    except ApiError as error:
+        state.refused(error, position)
+        return error.status, error.body
+    except Failed as failed:
+        return failed.failure.status, failed.failure.json()
+    return 200, state.settings.dialect.body(answer.body())
+
+
+def _examine(state: State, body: dict[str, Any], position: int, only: Iterable[str] = ()) -> ChatCheck:
+    """The request, if the rules let it pass; what they tolerate is noted."""
+    check = ChatCheck(state, state.settings.dialect.request(body))
+    for rule, message in enforce("chat", check, only):
+        state.tolerated(rule.id, message, position)
+    return check
+
+
+async def _answer(
+    service: Service, check: ChatCheck, fault: Fault | None = None, share: float = 1.0
+) -> tuple[Answer, Fault | None, int]:
+    """The answer to an examined request, its fault (a scripted reply may bring one), and its cached prompt tokens.
+
+    ``share`` is the part of the price that is charged. Raises ``Failed`` when an error stands in the script.
+    """
+    state = service.state
+    reply = state.scripted()
+    if isinstance(reply, Failure):
+        raise Failed(reply)
+    context = _context(check)
+    if reply is None:
+        reply = await asyncio.to_thread(service.brain.answer, check.read, context)
+    if reply.reasoning is None and context.thinks:
+        reply = thought.add(reply, check.read)
+    reply = state.searches.issued(reply, context.tools, check.messages)
+    cached = state.cache.use(check.model, check.read, check.prompt_tokens)
+    if reply.fault is not None:
+        fault = fault_named(reply.fault)
+        if fault.failure is not None:
+            raise Failed(fault.failure, fault)
+    answer = finish(check, reply, cached)
+    state.account.charge(answer.model, answer.usage, share)
+    if fault is not None and fault.answer is not None:
+        answer = fault.answer(answer)
+    answer = state.settings.dialect.answer(answer, check.messages)
+    state.answered(check.body, answer.message)
+    return answer, fault, cached
+
+
+def _context(check: ChatCheck) -> BrainContext:
+    """The brain's view of an examined request."""
+    last = check.messages[-1]
+    prefix = str(last.get("name") or "") + text_of(last.get("content")) if last.get("partial") else None
+    return BrainContext(check.model.id, check.thinks, [entry.tool for entry in check.tools], prefix)
