@@ -11,6 +11,7 @@ import asyncio
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -236,6 +237,16 @@ class Chat(ABC):
         outcome.warnings = [str(warning.message) for warning in said]
         return outcome
 
+    def leave(self, messages: History, **call: Any) -> None:
+        """Read the first piece of a stream, and close it."""
+        with closing(self._stream(messages, call)) as pieces:  # type: ignore[type-var]
+            next(pieces)
+
+    async def aleave(self, messages: History, **call: Any) -> None:
+        """The asynchronous twin of `leave`."""
+        async with aclosing(self._astream(messages, call)) as pieces:  # type: ignore[type-var]
+            await anext(pieces)
+
     async def _acollect(self, messages: History, call: dict[str, Any], shown: list[Any]) -> None:
         if self.way in ("plain", "aplain"):
             shown.append(await self._aplain(messages, call))
@@ -357,3 +368,8 @@ class Adapter(ABC):
     @abstractmethod
     def web_search(self) -> Any:
         """The built-in search as the framework's tool."""
+
+
+def ask_in_a_worker(adapter: type[Adapter], native: Any) -> str:
+    """The text of an answer, for a process of its own."""
+    return adapter({}).chat(native).ask("hi").text

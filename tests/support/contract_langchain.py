@@ -7,6 +7,7 @@ import base64
 import json
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class LangChainChat(Chat):
 
     def _stream(self, messages: History, call: dict[str, Any]) -> Iterator[Any]:
         bound, arguments = self._bound(call)
-        yield from bound.stream(to_messages(messages), **arguments)
+        yield from bound.stream(to_messages(messages), **arguments)  # closes it with itself
 
     async def _aplain(self, messages: History, call: dict[str, Any]) -> Any:
         bound, arguments = self._bound(call)
@@ -61,8 +62,9 @@ class LangChainChat(Chat):
 
     async def _astream(self, messages: History, call: dict[str, Any]) -> AsyncIterator[Any]:
         bound, arguments = self._bound(call)
-        async for chunk in bound.astream(to_messages(messages), **arguments):
-            yield chunk
+        async with aclosing(bound.astream(to_messages(messages), **arguments)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def _bound(self, call: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         call = dict(call)

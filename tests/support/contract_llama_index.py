@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,10 @@ class LlamaIndexChat(Chat):
         return await self._method("achat", call)(**self._arguments(messages, call))
 
     async def _astream(self, messages: History, call: dict[str, Any]) -> AsyncIterator[Any]:
-        async for response in await self._method("astream_chat", call)(**self._arguments(messages, call)):
-            yield response
+        responses = await self._method("astream_chat", call)(**self._arguments(messages, call))
+        async with aclosing(responses):
+            async for response in responses:
+                yield response
 
     def _method(self, name: str, call: dict[str, Any]) -> Any:
         return getattr(self.native, name if call.get("tools") is None else f"{name}_with_tools")

@@ -1,0 +1,138 @@
+"""The key is seen by the platform alone, and the platform sees nothing that belongs to OpenAI."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from contract_kit import Adapter, Chat
+from pydantic import SecretStr
+
+from kimi_api import KimiAuthenticationError, KimiKeyError
+from kimi_emulator import Emulator
+
+Make = Callable[..., Chat]
+KEY = "sk-test-very-secret-0123456789"
+
+
+@pytest.mark.parametrize("key", [KEY, SecretStr(KEY), lambda: KEY], ids=["str", "SecretStr", "function"])
+def test_the_key_is_shown_nowhere(
+    kimi: Emulator, make: Make, adapter: Adapter, key: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    chat = make(api_key=key)
+    with pytest.raises(KimiAuthenticationError) as caught:
+        chat.ask("hello")
+    error: Any = caught.value
+    told = [str(error), repr(error), repr(error.body), "".join(traceback.format_exception(error)), caplog.text]
+    shown = [*adapter.dumps(chat.native), repr(chat.native.client), *told]
+    assert [text for text in shown if KEY in text] == []
+    assert kimi.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_headers_may_be_a_gateways_key_and_are_not_shown(kimi: Emulator, adapter: Adapter) -> None:
+    chat = adapter.make(default_headers={"X-Gateway-Key": KEY})
+    for native in (chat.native, pickle.loads(pickle.dumps(chat.native))):
+        adapter.chat(native).ask("hello")
+    assert [text for text in adapter.dumps(chat.native) if KEY in text] == []
+    assert [request.headers["x-gateway-key"] for request in kimi.requests] == [KEY, KEY]
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (None, "MOONSHOT_API_KEY"),
+        ("", "not empty"),
+        ("   ", "not empty"),
+        ("sk-secret-one\nsk-secret-two", "one line"),
+        ("sk secret", "one ASCII word"),
+        ("sk-sécret", "one ASCII word"),
+    ],
+)
+def test_an_unusable_key_is_refused_at_construction_without_being_shown(
+    kimi: Emulator, adapter: Adapter, key: str | None, words: str
+) -> None:
+    for act in (lambda: adapter.make(api_key=key), lambda: adapter.loader([], api_key=key)):
+        with pytest.raises(KimiKeyError, match=words) as caught:
+            act()
+        assert "secret" not in str(caught.value)
+        assert caught.value.remedy in str(caught.value)
+    assert kimi.requests == []
+
+
+@pytest.mark.parametrize("given", ["", " ", None, "two words"])
+def test_a_key_function_that_gives_no_key_is_an_error_of_the_call(kimi: Emulator, make: Make, given: Any) -> None:
+    with pytest.raises(KimiKeyError, match="the api_key function"):
+        make(api_key=lambda: given).ask("hello")
+    assert kimi.requests == []
+
+
+def test_a_key_function_is_asked_before_each_request(kimi: Emulator, make: Make) -> None:
+    keys = iter(["sk-test-first", "sk-test-second"])
+    chat = make(api_key=lambda: next(keys))
+    for _ in range(2):
+        chat.attempt("hello")
+    assert [request.headers["authorization"] for request in kimi.requests] == [
+        "Bearer sk-test-first",
+        "Bearer sk-test-second",
+    ]
+
+
+@pytest.mark.parametrize("variable", ["MOONSHOT_API_KEY", "KIMI_API_KEY"])
+@pytest.mark.parametrize("address", ["MOONSHOT_BASE_URL", "MOONSHOT_API_BASE"])
+def test_key_and_address_come_from_the_environment_and_are_not_kept(
+    kimi: Emulator, adapter: Adapter, monkeypatch: pytest.MonkeyPatch, variable: str, address: str
+) -> None:
+    monkeypatch.setenv(variable, kimi.api_key)
+    monkeypatch.setenv(address, kimi.base_url)
+    native = adapter.model_class()
+    assert adapter.chat(native).ask("hello").text
+    assert kimi.api_key not in repr(vars(native))
+    pickled = pickle.dumps(native)
+    assert kimi.api_key.encode() not in pickled
+    assert adapter.chat(pickle.loads(pickled)).ask("hello").text  # read there again
+    monkeypatch.delenv(variable)
+    with pytest.raises(KimiKeyError):
+        adapter.chat(pickle.loads(pickled)).ask("hello")
+
+
+def test_a_key_that_was_passed_in_travels_with_a_pickle(kimi: Emulator, adapter: Adapter) -> None:
+    """Worker processes need it."""
+    twin = pickle.loads(pickle.dumps(adapter.make().native))
+    assert adapter.chat(twin).ask("hello").text
+    assert [text for text in adapter.dumps(twin) if kimi.api_key in text] == []
+
+
+def test_nothing_of_openai_reaches_the_platform(kimi: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "OPENAI_API_KEY": "sk-test-openai-key",
+        "OPENAI_ADMIN_KEY": "sk-test-openai-admin",
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+        "OPENAI_ORG_ID": "org-openai",
+        "OPENAI_PROJECT_ID": "proj-openai",
+        "OPENAI_CUSTOM_HEADERS": "Authorization: Bearer sk-test-openai-custom\nX-Openai-Secret: 1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    # SDK clients read the variables when they are made, so the address must be one that none was made for.
+    with Emulator() as fresh:
+        assert make(base_url=fresh.base_url, api_key=fresh.api_key).ask("hello").text
+        (request,) = fresh.requests
+    assert request.headers["authorization"] == f"Bearer {fresh.api_key}"
+    assert "openai" not in json.dumps(dict(request.headers)).replace("kimi-integrations", "").lower()
+
+
+def test_no_key_of_openai_stands_in_for_a_missing_one(adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-openai-key")
+    with pytest.raises(KimiKeyError, match="MOONSHOT_API_KEY"):
+        adapter.model_class()
+
+
+def test_a_setting_of_the_wrong_type_is_refused_without_printing_the_key(adapter: Adapter) -> None:
+    with pytest.raises(ValueError, match=r"api_key|temperature") as caught:
+        adapter.make(api_key=["sk-secret"], temperature="hot")
+    assert "sk-secret" not in str(caught.value)
