@@ -11,7 +11,7 @@ import asyncio
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from contextlib import AbstractContextManager, aclosing, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -364,6 +364,14 @@ class Adapter(ABC):
     @abstractmethod
     def reasoning_forms(self, text: str, reasoning: str, call: Call) -> dict[str, Any]:
         """The framework's own messages for one assistant turn, one for each place where thinking may stand."""
+
+    @abstractmethod
+    def native_messages(self, messages: History) -> list[Any]:
+        """Neutral messages as the framework's own."""
+
+    @abstractmethod
+    def costs(self, **settings: Any) -> AbstractContextManager[Any]:
+        """The block that counts what calls cost (`get_kimi_cost_callback`, `get_kimi_costs`)."""
 
     @abstractmethod
     def web_search(self) -> Any:

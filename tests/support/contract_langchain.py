@@ -42,7 +42,14 @@ from langchain_core.messages import (
 from langchain_core.tools import StructuredTool
 
 from kimi_api import KimiWarning, Usage
-from langchain_kimi import ChatKimi, KimiFileLoader, KimiWebSearch, dynamic_tools_message, partial_message
+from langchain_kimi import (
+    ChatKimi,
+    KimiFileLoader,
+    KimiWebSearch,
+    dynamic_tools_message,
+    get_kimi_cost_callback,
+    partial_message,
+)
 
 
 class LangChainChat(Chat):
@@ -194,6 +201,12 @@ class LangChain(Adapter):
                 content_blocks=[block, {"type": "text", "text": text}, {"type": "tool_call", **calls[0]}]  # type: ignore[list-item]
             ),
         }
+
+    def native_messages(self, messages: History) -> list[Any]:
+        return to_messages(messages)
+
+    def costs(self, **settings: Any) -> Any:
+        return get_kimi_cost_callback(**settings)
 
     def web_search(self) -> KimiWebSearch:
         return KimiWebSearch()

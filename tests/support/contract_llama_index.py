@@ -41,7 +41,14 @@ from llama_index.core.tools import FunctionTool
 from llama_index.core.types import PydanticProgramMode
 
 from kimi_api import Usage
-from llama_index_kimi import Kimi, KimiFileReader, KimiWebSearchToolSpec, dynamic_tools_message, partial_message
+from llama_index_kimi import (
+    Kimi,
+    KimiFileReader,
+    KimiWebSearchToolSpec,
+    dynamic_tools_message,
+    get_kimi_costs,
+    partial_message,
+)
 
 
 class LlamaIndexChat(Chat):
@@ -211,6 +218,12 @@ class LlamaIndex(Adapter):
                 additional_kwargs={"reasoning_content": reasoning, "tool_calls": [stored]},
             ),
         }
+
+    def native_messages(self, messages: History) -> list[Any]:
+        return to_messages(messages)
+
+    def costs(self, **settings: Any) -> Any:
+        return get_kimi_costs(**settings)
 
     def web_search(self) -> FunctionTool:
         return KimiWebSearchToolSpec().to_tool_list()[0]
