@@ -1,7 +1,8 @@
 """One suite that both adapters must pass.
 
-`make` gives a model of each framework in each of the four ways of calling (eight tests from one function); `adapter`
-gives each framework once, for rules that have nothing to do with the way:
+`make` gives a model of each framework in each of the four ways of calling (eight tests from one function), or in those
+that `@pytest.mark.ways(...)` names: what is only about the request needs two. `adapter` gives each framework once, for
+rules that have nothing to do with the way:
 
     def test_a_budget_goes_out(kimi, make):
         outcome = make(max_tokens=900).ask([system("Be brief."), user("Hi")], stop=["END"])
@@ -15,7 +16,7 @@ fault of both with a strict `xfail`; the mark goes when the rule is followed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -39,13 +40,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.xfail(strict=True, **mark.kwargs))
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The four ways, or those that `@pytest.mark.ways(...)` names."""
+    given = {name for mark in metafunc.definition.iter_markers("parametrize") for name in _names(mark.args[0])}
+    if "way" in metafunc.fixturenames and "way" not in given:
+        mark = metafunc.definition.get_closest_marker("ways")
+        metafunc.parametrize("way", mark.args if mark else WAYS, indirect=True)
+
+
+def _names(names: str | Sequence[str]) -> Sequence[str]:
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+
+
 @pytest.fixture(params=list(_ADAPTERS))
 def adapter(request: pytest.FixtureRequest, kimi: Emulator) -> Adapter:
     """A framework; its models talk to the emulator."""
     return _ADAPTERS[request.param]({"base_url": kimi.base_url, "api_key": kimi.api_key})
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture
 def way(request: pytest.FixtureRequest) -> Way:
     """A way of calling."""
     return request.param

@@ -27,7 +27,7 @@ COPIES = {
     "model_copy": lambda native: native.model_copy(),
     "deep model_copy": lambda native: native.model_copy(deep=True),
 }
-asynchronous = pytest.mark.parametrize("way", ["aplain", "astreamed"], indirect=True)
+asynchronous = pytest.mark.ways("aplain", "astreamed")
 
 
 @pytest.mark.parametrize("how", COPIES)

@@ -27,7 +27,7 @@ from kimi_emulator import Emulator, Failure, Reply
 
 Make = Callable[..., Chat]
 TEXT, THOUGHT = "你好 hello there my friend", "let me think about it"
-streamed_only = pytest.mark.parametrize("way", STREAMED, indirect=True)
+streamed_only = pytest.mark.ways(*STREAMED)
 OVERFLOW = "Invalid request: Your request exceeded model token limit: 262144 (requested: 269030)"
 CLASSES: list[Any] = [
     (400, "invalid_request_error", "bad", "BadRequest", openai.BadRequestError),

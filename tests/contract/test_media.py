@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from contract_kit import Adapter, Call, Chat, Media, assistant, result, user, wire_tool
+from contract_kit import FOR_REQUESTS, Adapter, Call, Chat, Media, assistant, result, user, wire_tool
 
 from kimi_api import KimiInputError
 from kimi_emulator import Emulator, Reply
 
+pytestmark = pytest.mark.ways(*FOR_REQUESTS)
 Make = Callable[..., Chat]
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

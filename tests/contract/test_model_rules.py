@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from contract_kit import Adapter, Chat
+from contract_kit import FOR_REQUESTS, Adapter, Chat
 
 from kimi_api import KimiInputError, KimiWarning
 from kimi_emulator import Emulator
 
+pytestmark = pytest.mark.ways(*FOR_REQUESTS)
 Make = Callable[..., Chat]
 
 

@@ -13,7 +13,7 @@ from kimi_emulator import Emulator, Reply
 
 Make = Callable[..., Chat]
 TEXT = "你好 hello there my friend"
-streamed_only = pytest.mark.parametrize("way", STREAMED, indirect=True)
+streamed_only = pytest.mark.ways(*STREAMED)
 
 
 @pytest.mark.usefixtures("waits")

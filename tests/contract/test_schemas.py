@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any, Literal, Optional
 
 import pytest
-from contract_kit import Chat, Tool, wire_tool
+from contract_kit import FOR_REQUESTS, Chat, Tool, wire_tool
 from pydantic import BaseModel, Field
 
 from kimi_api import KimiInputError
 from kimi_emulator import Emulator, Reply, ToolCall
 
+pytestmark = pytest.mark.ways(*FOR_REQUESTS)
 Make = Callable[..., Chat]
 
 

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from contract_kit import Adapter, Chat
+from contract_kit import FOR_REQUESTS, Adapter, Chat
 from pydantic import SecretStr
 
 from kimi_api import KimiAuthenticationError, KimiKeyError
 from kimi_emulator import Emulator
 
+pytestmark = pytest.mark.ways(*FOR_REQUESTS)
 Make = Callable[..., Chat]
 KEY = "sk-test-very-secret-0123456789"
 

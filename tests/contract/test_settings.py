@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from contract_kit import Adapter, Chat
+from contract_kit import FOR_REQUESTS, Adapter, Chat
 
 from kimi_api import AccountLimits, KimiError, KimiInputError
 from kimi_emulator import Emulator, Failure
 
+pytestmark = pytest.mark.ways(*FOR_REQUESTS)
 Make = Callable[..., Chat]
 LIMITS = {"concurrency": 5, "rpm": 900}
 

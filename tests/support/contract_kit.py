@@ -22,6 +22,8 @@ Way = Literal["plain", "streamed", "aplain", "astreamed"]
 """How to call: an answer that comes whole, or in pieces; blocking, or asynchronous (the two with an "a")."""
 WAYS: tuple[Way, ...] = ("plain", "streamed", "aplain", "astreamed")
 STREAMED: tuple[Way, ...] = ("streamed", "astreamed")
+FOR_REQUESTS: tuple[Way, ...] = ("plain", "astreamed")
+"""Enough for what is only about the request: whole and streamed, blocking and not."""
 
 # ---------------------------------------------------------------------------------------------------- messages
 

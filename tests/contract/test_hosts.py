@@ -1,0 +1,126 @@
+"""Other hosts of the same weights: their own names of fields, ids, deltas and ends; and the two regions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from contract_kit import Call, Chat, assistant, result, user, wire_tool
+
+from kimi_api import KimiAuthenticationError, KimiInputError, KimiPermissionError, KimiWarning
+from kimi_emulator import Emulator, Failure, Reply, ToolCall
+
+Make = Callable[..., Chat]
+WEATHER = wire_tool("get_weather")
+HOSTS = [("vllm", "vllm"), ("azure", "openai"), ("openrouter", "openai")]
+LEAKED = (
+    "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>"
+    '{"city": "Oslo"}<|tool_call_end|><|tool_calls_section_end|>'
+)
+
+
+def get_weather(city: str) -> str:
+    """Current weather of a city."""
+    return f"{city}: 7 degrees"
+
+
+@pytest.mark.parametrize(("host", "dialect"), HOSTS)
+def test_an_answer_is_read_in_every_dress(make: Make, host: str, dialect: str) -> None:
+    with Emulator(dialect=host) as other:
+        other.script(
+            Reply(content="One moment.", reasoning="Look.", tool_calls=[ToolCall("get_weather", {"city": "Oslo"})])
+        )
+        chat = make(base_url=other.base_url, api_key=other.api_key, dialect=dialect)
+        outcome = chat.ask("?", tools=[WEATHER])
+    assert (outcome.text, outcome.reasoning, outcome.finish_reason) == ("One moment.", "Look.", "tool_calls")
+    assert [(call.name, call.args) for call in outcome.calls] == [("get_weather", {"city": "Oslo"})]
+    assert outcome.usage is not None
+    assert outcome.usage.prompt_tokens > 0
+
+
+@pytest.mark.parametrize(("host", "dialect"), HOSTS)
+def test_an_agent_works_on_other_hosts(make: Make, host: str, dialect: str) -> None:
+    with Emulator(dialect=host) as other:
+        other.script(
+            Reply(reasoning="Look.", tool_calls=[ToolCall("get_weather", {"city": "Oslo"})]), Reply(content="7.")
+        )
+        chat = make(base_url=other.base_url, api_key=other.api_key, dialect=dialect)
+        assert chat.run_agent("Weather?", [get_weather]).text == "7."
+        turn = next(message for message in other.chats[-1]["messages"] if message.get("tool_calls"))
+        assert "Look." in (turn.get("reasoning"), turn.get("reasoning_content"))
+
+
+@pytest.mark.parametrize("dialect", ["platform", "openai", "vllm"])
+def test_thinking_goes_back_under_the_name_it_came_with(make: Make, dialect: str) -> None:
+    """Also where the user did not name the host's dialect."""
+    with Emulator(dialect="openrouter") as other:  # says `reasoning`
+        other.script(Reply(content="Hello.", reasoning="Greet."), Reply(content="Fine."))
+        chat = make(base_url=other.base_url, api_key=other.api_key, dialect=dialect)
+        chat.ask([user("Hi"), chat.ask("Hi"), user("How are you?")])
+        assert other.chats[-1]["messages"][1]["reasoning"] == "Greet."
+
+
+@pytest.mark.ways("plain", "astreamed")
+def test_a_dialect_names_fields_and_ids_as_its_hosts_do(kimi: Emulator, make: Make) -> None:
+    calls = [Call("get_weather", {"city": city}, f"c{n}") for n, city in enumerate(("Oslo", "Rome"))]
+    history = [user("?"), assistant("", *calls, reasoning="Look."), *map(result, calls)]
+    make(dialect="vllm", max_tokens=700).ask(history, tools=[WEATHER])
+    body = kimi.chats[0]
+    assert body["max_tokens"] == 700
+    assert "max_completion_tokens" not in body
+    turn, *results = body["messages"][1:]
+    assert turn["reasoning"] == "Look."
+    ids = ["functions.get_weather:0", "functions.get_weather:1"]
+    assert [call["id"] for call in turn["tool_calls"]] == ids
+    assert [message["tool_call_id"] for message in results] == ids
+
+
+@pytest.mark.ways("plain", "astreamed")
+def test_other_hosts_get_a_forced_tool_as_it_was_asked_for(kimi: Emulator, make: Make) -> None:
+    kimi.script(Reply(tool_calls=[ToolCall("get_weather", {"city": "Oslo"})]))
+    chat = make(dialect="openai", model="kimi-k3")
+    chat.attempt("?", tools=[WEATHER, wire_tool("get_time")], tool_choice="required")
+    assert kimi.chats[0]["tool_choice"] == "required"
+    assert len(kimi.chats[0]["tools"]) == 2
+
+
+def test_calls_that_a_host_leaks_as_text_are_not_silent(kimi: Emulator, make: Make) -> None:
+    kimi.script(Reply(content=LEAKED))
+    with pytest.warns(KimiWarning, match="wrote its tool calls as text"):
+        outcome = make(dialect="vllm").ask("?", tools=[WEATHER])
+    assert (outcome.text, outcome.calls) == (LEAKED, [])
+
+
+@pytest.mark.ways("plain", "astreamed")
+def test_a_switch_of_another_vendor_for_thinking_is_not_swallowed(kimi: Emulator, make: Make) -> None:
+    """`enable_thinking=False` is ignored by the platform: people believed that thinking was off."""
+    with pytest.raises(KimiInputError, match="thinking"):
+        make(model="kimi-k2.6", enable_thinking=False)
+    with pytest.raises(KimiInputError, match="thinking"):
+        make(model="kimi-k2.6").ask("hi", enable_thinking=False)
+    assert kimi.requests == []
+
+
+# ---------------------------------------------------------------------------------------------------- regions
+
+
+@pytest.mark.ways("plain", "astreamed")
+def test_a_key_of_the_other_region_is_told_apart_from_a_wrong_key(make: Make) -> None:
+    """401 Invalid Authentication: "almost always a region mismatch, not a bad key"."""
+    with Emulator(region="ai") as ai, Emulator(region="cn") as cn:
+        error: Any = make(base_url=ai.base_url, api_key=cn.api_key).attempt("hi").error
+        assert isinstance(error, KimiAuthenticationError)
+        assert "region" in str(error)
+        assert cn.api_key not in str(error)
+        assert make(base_url=cn.base_url, api_key=cn.api_key).ask("hi").text
+
+
+@pytest.mark.ways("plain", "astreamed")
+def test_a_key_of_the_coding_plan_is_named_as_such(kimi: Emulator, make: Make) -> None:
+    text = "Kimi For Coding is currently only available for Coding Agents such as Kimi CLI, Claude Code, etc."
+    kimi.script(Failure(403, "access_terminated_error", text))
+    error = make().attempt("hi").error
+    assert isinstance(error, KimiPermissionError)
+    assert "works only in Kimi Code" in str(error)
+    assert len(kimi.requests) == 1
