@@ -32,7 +32,7 @@ lint: $(READY)  ## style, types, and the arrows between the packages
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m scripts.import_circles kimi_emulator
+	$(BIN)/python -m scripts.import_circles
 
 format: $(READY)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

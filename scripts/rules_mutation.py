@@ -20,7 +20,7 @@ import pytest
 from kimi_emulator.rules import RULES, Rule, altered
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ROOT / "tests" / "kimi_emulator" / "test_emulator_rules.py"
+TESTS = ROOT / "tests" / "kimi_emulator" / "test_rules.py"
 
 
 def _off(rule: Rule) -> dict[str, Any]:

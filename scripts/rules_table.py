@@ -40,7 +40,7 @@ SECTIONS: Mapping[str, str] = {
     "6.6": "What is not offered",
 }
 """The sections that have rules, under titles of our own."""
-TEST = "tests/kimi_emulator/test_emulator_rules.py"
+TEST = "tests/kimi_emulator/test_rules.py"
 
 
 def examples() -> Mapping[str, tuple[Any, Any, str]]:
