@@ -301,6 +301,54 @@ class Chat(ABC):
     def predict(self, schema: type[Any], question: str, *, by_tool: bool = False, **call: Any) -> Any:
         """A structured answer, of a stream the last object; `by_tool` takes the route of a demanded tool."""
 
+    @abstractmethod
+    def batch(
+        self, *, tools: Sequence[Any] = (), schema: type[Any] | None = None, ids: Sequence[str] = (), **settings: Any
+    ) -> Any:
+        """A `KimiBatch` of the framework: of the model, with tools, or of structured answers; `ids` resume one."""
+
+    def run_batch(self, batch: Any, inputs: Any) -> dict[str, Any]:
+        """Submit `inputs` (a list or a dict of histories), wait, and read: outcomes, objects, or errors, by id."""
+        native: Any = inputs
+        if isinstance(inputs, Mapping):
+            native = {name: self.batch_input(history) for name, history in inputs.items()}
+        elif not isinstance(inputs, str):
+            native = [self.batch_input(history) for history in inputs]
+        if self.way == "plain":
+            answers = batch.submit(native).wait(poll=0.005).results()
+        else:
+            answers = asyncio.run(self._arun_batch(batch, native))
+        return {name: self.batch_answer(answer) for name, answer in answers.items()}
+
+    async def _arun_batch(self, batch: Any, native: Any) -> Any:
+        await batch.asubmit(native)
+        await batch.await_done(poll=0.005)
+        return await batch.aresults()
+
+    @abstractmethod
+    def batch_input(self, history: History) -> Any:
+        """A history as what `submit` takes."""
+
+    @abstractmethod
+    def batch_answer(self, answer: Any) -> Any:
+        """What a batch gave for one input: an outcome, an object, or an error."""
+
+    # ---------------------------------------------------------------- counting
+
+    @abstractmethod
+    def count(self, messages: History, tools: Sequence[Any] = ()) -> int:
+        """Tokens, counted on this machine."""
+
+    def estimate(self, messages: History) -> int:
+        """Tokens, counted by the platform."""
+        native = self._for_estimates(messages)
+        if self.way == "plain":
+            return self.native.estimate_tokens(native)
+        return asyncio.run(self.native.aestimate_tokens(native))
+
+    @abstractmethod
+    def _for_estimates(self, messages: History) -> Any: ...
+
 
 class Loader(ABC):
     """A loader of one framework on one source, used in one way ("streamed" is the lazy one)."""

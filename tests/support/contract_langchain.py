@@ -44,6 +44,7 @@ from langchain_core.tools import StructuredTool
 from kimi_api import KimiWarning, Usage
 from langchain_kimi import (
     ChatKimi,
+    KimiBatch,
     KimiFileLoader,
     KimiWebSearch,
     dynamic_tools_message,
@@ -132,6 +133,28 @@ class LangChainChat(Chat):
             return [piece async for piece in chain.astream(question)][-1]
 
         return asyncio.run(run())
+
+    def batch(
+        self, *, tools: Sequence[Any] = (), schema: type[Any] | None = None, ids: Sequence[str] = (), **settings: Any
+    ) -> KimiBatch:
+        chain: Any = self.native
+        if tools:
+            chain = chain.bind_tools([to_tool(tool) for tool in tools])
+        if schema is not None:
+            chain = chain.with_structured_output(schema)
+        return KimiBatch.from_id(chain, *ids) if ids else KimiBatch(chain, **settings)
+
+    def batch_input(self, history: History) -> Any:
+        return to_messages(history)
+
+    def batch_answer(self, answer: Any) -> Any:
+        return self._outcome([answer]) if isinstance(answer, BaseMessage) else answer
+
+    def count(self, messages: History, tools: Sequence[Any] = ()) -> int:
+        return self.native.get_num_tokens_from_messages(self._for_estimates(messages), tools=tools or None)
+
+    def _for_estimates(self, messages: History) -> Any:
+        return [HumanMessage(messages)] if isinstance(messages, str) else to_messages(messages)
 
 
 class LangChainLoader(Loader):

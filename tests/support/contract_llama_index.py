@@ -29,6 +29,7 @@ from contract_kit import (
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import (
     ChatMessage,
+    ChatResponse,
     ImageBlock,
     TextBlock,
     ThinkingBlock,
@@ -39,10 +40,12 @@ from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from llama_index.core.types import PydanticProgramMode
+from pydantic import BaseModel
 
 from kimi_api import Usage
 from llama_index_kimi import (
     Kimi,
+    KimiBatch,
     KimiFileReader,
     KimiWebSearchToolSpec,
     dynamic_tools_message,
@@ -138,6 +141,29 @@ class LlamaIndexChat(Chat):
             return [piece async for piece in pieces][-1]
 
         return asyncio.run(run())
+
+    def batch(
+        self, *, tools: Sequence[Any] = (), schema: type[Any] | None = None, ids: Sequence[str] = (), **settings: Any
+    ) -> KimiBatch:
+        llm: Any = self.native if schema is None else self.native.as_structured_llm(schema)
+        if ids:
+            return KimiBatch.from_id(llm, *ids)
+        more = {"tools": [to_tool(tool) for tool in tools]} if tools else {}
+        return KimiBatch(llm, **more, **settings)
+
+    def batch_input(self, history: History) -> Any:
+        return history if isinstance(history, str) else to_messages(history)
+
+    def batch_answer(self, answer: Any) -> Any:
+        if not isinstance(answer, ChatResponse):
+            return answer
+        return answer.raw if isinstance(answer.raw, BaseModel) else self._outcome([answer])
+
+    def count(self, messages: History, tools: Sequence[Any] = ()) -> int:
+        return self.native.count_tokens(to_messages(messages), [to_tool(tool) for tool in tools])
+
+    def _for_estimates(self, messages: History) -> Any:
+        return to_messages(messages)
 
 
 class LlamaIndexLoader(Loader):
