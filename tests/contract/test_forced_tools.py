@@ -129,7 +129,7 @@ def test_a_forced_tool_that_went_out_as_an_offer_is_asked_for_again(
     kimi.script(Reply(content="Shall I?"), Reply(reasoning="All right.", tool_calls=[CALL]))
     outcome = make(model=model).ask("Weather?", tools=tools, tool_choice=choice)
     assert [(call.name, call.args) for call in outcome.calls] == [("get_weather", {"city": "Turku"})]
-    assert outcome.reasoning == "All right."
+    assert (outcome.reasoning, outcome.finish_reason) == ("All right.", "tool_calls")
     assert outcome.text == "".join(outcome.pieces) == ""  # nothing is shown that is taken back
     assert len(kimi.chats) == 2
     first, second = (body["messages"] for body in kimi.chats)
@@ -166,6 +166,18 @@ def test_a_forced_tool_that_is_never_called_is_an_error_after_two_requests(kimi:
     with pytest.raises(KimiToolChoiceError, match=r"demanded.*Ask for the call in the prompt"):
         make(model="kimi-k2.7-code").ask("Weather?", tools=[WEATHER], tool_choice="required")
     assert len(kimi.chats) == 2
+
+
+@offered
+@pytest.mark.parametrize(("model", "other"), [("kimi-k3", False), ("kimi-k2.7-code", True)])
+def test_a_missing_call_names_another_model_only_where_that_helps(
+    kimi: Emulator, make: Make, model: str, other: bool
+) -> None:
+    kimi.script(Reply(content="No."), Reply(content="No."))
+    error = make(model=model).attempt("?", tools=[WEATHER], tool_choice="required").error
+    assert isinstance(error, KimiToolChoiceError)
+    assert "Ask for the call in the prompt, or use response_format" in str(error)
+    assert ("a K3 model can be made to call" in str(error)) is other
 
 
 @offered

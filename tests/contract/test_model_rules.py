@@ -81,6 +81,11 @@ def test_whoever_may_leave_nothing_out_gets_an_error_before_sending(
     assert kimi.requests == []
 
 
+def test_the_value_that_the_model_has_anyway_is_no_error(kimi: Emulator, make: Make) -> None:
+    assert make(unsupported="error").ask("hi", temperature=1).text
+    assert "temperature" not in kimi.chats[0]
+
+
 def test_whoever_sends_all_the_same_gets_the_servers_answer(kimi: Emulator, make: Make) -> None:
     outcome = make(temperature=0.3, unsupported="send").attempt("hi")
     assert kimi.chats[0]["temperature"] == 0.3
@@ -102,7 +107,7 @@ def test_another_host_gets_what_the_user_set(kimi: Emulator, make: Make, dialect
 def test_thinking_is_switched_off_where_the_model_can(kimi: Emulator, make: Make, off: Any) -> None:
     outcome = make(model="kimi-k2.6", thinking=off).ask("hi")
     assert options(kimi.chats[0]) == {"thinking": {"type": "disabled"}}
-    assert not outcome.reasoning
+    assert outcome.reasoning == ""
 
 
 @pytest.mark.parametrize("model", ["kimi-k3", "kimi-k2.7-code"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -47,6 +48,7 @@ def get_wind(city: str) -> str:
     return f"4 m/s in {city} 😀"
 
 
+SCHEMA = Place.model_json_schema()
 TOOLS = [Tool(get_tide, name="get_tide", schema=Tide), get_wind]
 
 
@@ -65,13 +67,19 @@ def script(kimi: Emulator, turns: int = TURNS) -> None:
 
 @pytest.mark.parametrize("settings", [{}, {"model": "kimi-k2.6", "thinking_keep": "all"}], ids=["k3", "k2.6"])
 def test_each_request_of_an_agent_begins_with_the_one_before_it(
-    kimi: Emulator, make: Make, settings: dict[str, Any]
+    kimi: Emulator, make: Make, adapter: Adapter, settings: dict[str, Any]
 ) -> None:
     script(kimi)
     chat = make(prompt_cache_key="tides", cache_ttl="1h", **settings)
     history: list[Any] = []
-    for turn in range(TURNS):
-        history = chat.run_agent(f"{turn}: {QUESTION if turn == 0 else 'And then?'}", TOOLS, history=history).messages
+    question = f"{QUESTION} When is high water?"
+    with adapter.costs() as costs:
+        for _ in range(TURNS):
+            history = chat.run_agent(question, TOOLS, history=history).messages
+            question = "And then?"
+    used = costs.tally.usage
+    assert costs.tally.calls == 2 * TURNS
+    assert used.cached_tokens >= (1 - 1 / TURNS) * used.prompt_tokens  # all but the first, which nothing came before
     assert len(kimi.chats) == 2 * TURNS
     assert broken([request.body for request in kimi.requests]) == []
     last = kimi.chats[-1]
@@ -81,9 +89,6 @@ def test_each_request_of_an_agent_begins_with_the_one_before_it(
     assert [m["reasoning_content"].strip() for m in last["messages"] if m["role"] == "assistant"] == thoughts
     assert any(thoughts)
     assert kimi.report == kimi.refusals == []
-    thanks = chat.ask([*history, user("Thanks.")], tools=TOOLS)
-    assert thanks.usage is not None
-    assert thanks.usage.cached_tokens >= 0.9 * thanks.usage.prompt_tokens
 
 
 def test_a_history_that_was_stored_as_json_is_the_same_prefix(kimi: Emulator, make: Make, adapter: Adapter) -> None:
@@ -122,8 +127,10 @@ import sys
 sys.path[:0] = {paths!r}
 import contract_kit
 from {module} import {name} as Adapter
-from {here} import TOOLS
-Adapter({host!r}).make().ask("hi", tools=TOOLS)
+from {here} import SCHEMA, TOOLS
+chat = Adapter({host!r}).make()
+chat.ask("hi", tools=TOOLS)
+chat.ask("Where?", response_format={{"type": "json_schema", "json_schema": {{"name": "p", "schema": SCHEMA}}}})
 """
 
 
@@ -139,8 +146,10 @@ def test_tools_are_the_same_bytes_in_every_process(kimi: Emulator, adapter: Adap
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, env=environment)
-    assert len({sent(request.body).tools for request in kimi.requests}) == 1
-    assert len(kimi.requests) == 2
+    bodies = [request.body for request in kimi.requests]
+    assert len(bodies) == 4
+    assert len({sent(body).tools for body in bodies[::2]}) == 1
+    assert len({json.dumps(json.loads(body)["response_format"]) for body in bodies[1::2]}) == 1
 
 
 @pytest.mark.ways("plain", "astreamed")

@@ -80,7 +80,16 @@ def test_an_agent_keeps_thinking_through_its_loop_and_into_the_next_run(kimi: Em
     assert chat.run_agent("Thanks!", [get_weather], history=first.messages).text == "You are welcome."
     assert len(kimi.chats) == 4
     for number, body in enumerate(kimi.chats):
-        assert thinking_of(body["messages"]) == thinking_of(kimi.replies[:number])
+        turns = [message for message in body["messages"] if message["role"] == "assistant"]
+        assert thinking_of(turns) == thinking_of(kimi.replies[:number])
+        for turn, reply in zip(turns, kimi.replies, strict=False):
+            assert turn["content"] == reply["content"]
+            made = [call["function"] for call in reply.get("tool_calls", ())]
+            assert [call["function"] for call in turn.get("tool_calls", ())] == made
+    messages = kimi.chats[-1]["messages"]
+    ids = [call["id"] for message in messages for call in message.get("tool_calls", ())]
+    assert [message["tool_call_id"] for message in messages if message["role"] == "tool"] == ids
+    assert len(set(ids)) == 2  # the platform's own are get_weather_0 in both turns
     assert kimi.refusals == kimi.report == []
 
 

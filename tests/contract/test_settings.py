@@ -100,8 +100,8 @@ def test_the_window_can_be_given(adapter: Adapter) -> None:
     ("name", "near"),
     [("temprature", "temperature"), ("max_token", "max_tokens"), ("modle", "model"), ("thinkng", "thinking")],
 )
-def test_a_misspelt_name_suggests_the_nearest(kimi: Emulator, adapter: Adapter, name: str, near: str) -> None:
-    for act in (lambda: adapter.make(**{name: 1}), lambda: adapter.make().ask("hi", **{name: 1})):
+def test_a_misspelt_name_suggests_the_nearest(kimi: Emulator, make: Make, name: str, near: str) -> None:
+    for act in (lambda: make(**{name: 1}), lambda: make().ask("hi", **{name: 1})):
         with pytest.raises(KimiInputError, match=f"did you mean '{near}'") as caught:
             act()
         assert caught.value.value == name
@@ -117,6 +117,26 @@ def test_a_field_is_given_once(adapter: Adapter) -> None:
     with pytest.raises(KimiInputError, match="model and model_name are one field"):
         adapter.make(model="kimi-k3", model_name="kimi-k2.6")
     adapter.make(model="kimi-k3", model_name="kimi-k3")
+
+
+def test_members_of_the_body_may_be_given_under_several_names_and_merge(kimi: Emulator, adapter: Adapter) -> None:
+    adapter.make(extra_body={"metadata": {"a": 1}}, model_kwargs={"metadata": {"b": 2}}).ask("hi")
+    adapter.make(model_kwargs=None).ask("hi")
+    assert [body.get("metadata") for body in kimi.chats] == [{"a": 1, "b": 2}, None]
+
+
+@pytest.mark.fails_in("llama_index", reason="Kimi takes None for model_kwargs and not for extra_body")
+def test_no_members_of_the_body_may_be_none(kimi: Emulator, adapter: Adapter) -> None:
+    adapter.make(extra_body=None).ask("hi")
+    assert options(kimi.chats[0]) == {"model": "kimi-k3"}
+
+
+@pytest.mark.parametrize("model", ["kimi k3", " ", ""])
+def test_a_model_id_that_is_no_word_is_refused(kimi: Emulator, make: Make, model: str) -> None:
+    with pytest.raises(KimiInputError, match="non-empty word") as caught:
+        make(model=model).ask("hi")
+    assert caught.value.value == model
+    assert kimi.requests == []
 
 
 # ---------------------------------------------------------------------------------------------------- of a call
