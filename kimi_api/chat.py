@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import replace
 from typing import Any
 
 from kimi_api import errors
 from kimi_api._continue import Going, Whole
+from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import warn
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiReplyError, KimiToolChoiceError
@@ -93,7 +93,9 @@ async def _aanswer(client: KimiClient, request: ChatRequest, call: dict[str, Any
     return parse_reply(answer.body, answer.headers)
 
 
-def stream(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Any) -> Iterator[ReplyDelta]:
+def stream(
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Any
+) -> Generator[ReplyDelta, None, None]:
     """Yield what each event adds; afterwards `settle(builder, request)` gives the whole answer.
 
     An error after the finish_reason is not raised: the answer is whole, only its usage may be missing. An answer that
@@ -117,16 +119,16 @@ def stream(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **ca
                 return
             request = mended(client, request, error)
         finally:
-            events.close()  # type: ignore[attr-defined]
+            events.close()
 
 
 async def astream(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Any
-) -> AsyncIterator[ReplyDelta]:
+) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `stream`."""
     request = await aplaced(client, request)
     if request.auto_continue or request.resume_streams:
-        async with aclosing(_agoing(client, request, builder, call)) as deltas:
+        async with Unregistered(_agoing(client, request, builder, call)) as deltas:
             async for delta in deltas:
                 yield delta
         return
@@ -134,7 +136,7 @@ async def astream(
     while True:
         events = client.astream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)
         try:
-            async for event in events:
+            async for event in Unregistered(events):
                 delta = feed(event)
                 if delta is not None:
                     yield delta
@@ -144,7 +146,7 @@ async def astream(
                 return
             request = await amended(client, request, error)
         finally:
-            await events.aclose()  # type: ignore[attr-defined]
+            await events.aclose()
 
 
 def _going(
@@ -166,7 +168,7 @@ def _going(
                 return
             time.sleep(seconds)
         finally:
-            deltas.close()  # type: ignore[attr-defined]
+            deltas.close()
 
 
 async def _agoing(
@@ -179,7 +181,7 @@ async def _agoing(
     while True:
         deltas = astream(client, replace(going.request, auto_continue=0, resume_streams=0), builder, **call)
         try:
-            async for delta in deltas:
+            async for delta in Unregistered(deltas):
                 if (shown := going.shown(delta)) is not None:
                     yield shown
             if not going.goes_on():
@@ -190,7 +192,7 @@ async def _agoing(
                 return
             await asyncio.sleep(seconds)
         finally:
-            await deltas.aclose()  # type: ignore[attr-defined]
+            await deltas.aclose()
 
 
 def placed(client: KimiClient, request: ChatRequest) -> ChatRequest:

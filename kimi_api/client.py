@@ -8,12 +8,13 @@ endpoints. `client.chat.completions.create` would walk every message through the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._transport.answers import Answer, is_json, not_a_stream, read_answer
 from kimi_api._transport.connection import Connection
+from kimi_api._transport.unregistered import FirstStep
 from kimi_api._transport.upload import Upload
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from kimi_api.limits._queue import Turn
 
 __all__ = ["Answer", "KimiClient", "Upload"]
+
+_EXHAUST_SECONDS = 1.0  # a closed response fails at once; this is for HTTP clients of the user's own
 
 
 class KimiClient(Connection):
@@ -159,7 +162,7 @@ class KimiClient(Connection):
         max_retries: int | None = None,
         account_limits: AccountLimits | Literal[False] | None = None,
         on_headers: Callable[[Mapping[str, str]], None] | None = None,
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Generator[dict[str, Any], None, None]:
         """The events of a streamed answer, as dicts. Closing the generator closes the connection.
 
         Sent again only as long as nothing arrived: a failure after the first event is raised. `on_headers` receives
@@ -219,7 +222,7 @@ class KimiClient(Connection):
         max_retries: int | None = None,
         account_limits: AccountLimits | Literal[False] | None = None,
         on_headers: Callable[[Mapping[str, str]], None] | None = None,
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """The asynchronous twin of `stream`."""
         from kimi_api.retry import async_retrying
 
@@ -237,7 +240,7 @@ class KimiClient(Connection):
                     await opened.response.aread()
                     raise not_a_stream(opened.response, asked, self._types())
                 with self._translating(asked, opened.response):
-                    return opened, await anext(opened, None)
+                    return opened, await FirstStep(lambda: anext(opened, None))
             except BaseException:
                 await opened.close()
                 raise
@@ -265,7 +268,11 @@ class KimiClient(Connection):
         finally:
             for turn in turns:
                 turn.leave(abandoned=not whole)
-            await opened.close()
+            try:
+                await opened.close()
+            finally:  # also when the task that closes is itself cancelled, as at the end of asyncio.run
+                if not whole:
+                    await _exhaust(opened)
 
 
 @contextmanager
@@ -276,6 +283,21 @@ def _files(upload: Upload | None) -> Iterator[list[Any] | None]:
         return
     with upload.open() as opened:
         yield [("file", (upload.name, opened, upload.mime))]
+
+
+async def _exhaust(opened: Any) -> None:
+    """Bring the generators inside a closed SDK stream to their end.
+
+    `close` closes the response, and leaves the SDK's and the HTTP client's generators where they wait. Collected later,
+    outside the event loop, they print "unknown async library, or not in async context". One more read ends them: it
+    gives what was buffered, then fails, since the response is closed.
+    """
+    import asyncio
+
+    with suppress(Exception):
+        async with asyncio.timeout(_EXHAUST_SECONDS):
+            while True:
+                await anext(opened)
 
 
 def _asked(base_url: str, body: Mapping[str, Any] | None) -> Asked:

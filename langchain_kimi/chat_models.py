@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, Secret
 
 from kimi_api import ChatOptions, KimiInputError, build_request, chat, get_model_spec
 from kimi_api._media_rules import INLINE_BYTES
+from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.credentials import KEY_VARIABLES, resolve_base_url
 from kimi_api.messages import Repair
@@ -319,7 +320,7 @@ class ChatKimi(TokenCounting, Connected):
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
         finally:
-            deltas.close()  # type: ignore[attr-defined]
+            deltas.close()
         chunk = chunks.last()
         if run_manager:
             run_manager.on_llm_new_token("", chunk=chunk)
@@ -341,15 +342,12 @@ class ChatKimi(TokenCounting, Connected):
                 yield chunk
             return
         chunks = Chunks(request, prefix)
-        deltas = chat.astream(self.client, request, chunks.builder, **call)
-        try:
+        async with Unregistered(chat.astream(self.client, request, chunks.builder, **call)) as deltas:
             async for delta in deltas:
                 chunk = chunks.of(delta)
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
-        finally:
-            await deltas.aclose()  # type: ignore[attr-defined]
         chunk = chunks.last()
         if run_manager:
             await run_manager.on_llm_new_token("", chunk=chunk)

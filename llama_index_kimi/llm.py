@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import aclosing, closing
+from contextlib import closing
 from dataclasses import replace
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from llama_index.core.base.llms.generic_utils import (
     achat_to_completion_decorator,
@@ -30,6 +30,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, Secret
 
 from kimi_api import chat
 from kimi_api._media_rules import INLINE_BYTES
+from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import DEFAULT_MODEL, get_model_spec
 from kimi_api.credentials import resolve_base_url
 from kimi_api.options import ChatOptions
@@ -252,7 +253,7 @@ class Kimi(TokenCounting, StructuredPrediction):
             builder = ReplyBuilder()
             grown = Accumulator(builder, one_call=request.one_call, prefix=(request.prefix or "") if join else "")
             # Closed with the consumer: an abandoned answer must not go on being generated and paid for.
-            with closing(cast(Generator[Any, None, None], chat.stream(client, request, builder, **call))) as deltas:
+            with closing(chat.stream(client, request, builder, **call)) as deltas:
                 for delta in deltas:
                     yield grown.add(delta)
             yield grown.last(_joined(chat.settle(builder, request), request, join))
@@ -266,8 +267,7 @@ class Kimi(TokenCounting, StructuredPrediction):
         async def responses() -> AsyncGenerator[ChatResponse, None]:
             builder = ReplyBuilder()
             grown = Accumulator(builder, one_call=request.one_call, prefix=(request.prefix or "") if join else "")
-            stream = cast(AsyncGenerator[Any, None], chat.astream(client, request, builder, **call))
-            async with aclosing(stream) as deltas:
+            async with Unregistered(chat.astream(client, request, builder, **call)) as deltas:
                 async for delta in deltas:
                     yield grown.add(delta)
             yield grown.last(_joined(chat.settle(builder, request), request, join))
