@@ -20,6 +20,7 @@ from kimi_api.errors import (
     KimiKeyError,
     KimiLimitError,
     KimiReplyError,
+    KimiStructuredOutputError,
     KimiToolChoiceError,
 )
 from kimi_api.messages import dynamic_tools_message, partial_message
@@ -75,6 +76,7 @@ __all__ = [
     "KimiReplyError",
     "KimiServerError",
     "KimiStatusError",
+    "KimiStructuredOutputError",
     "KimiTimeoutError",
     "KimiTokenizer",
     "KimiToolChoiceError",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.exceptions import OutputParserException
 
-from kimi_api import KimiReplyError
+import kimi_api
 
 if TYPE_CHECKING:
     from kimi_api.errors import ErrorTypes
@@ -53,25 +53,11 @@ __all__ = [
 ]
 
 
-class KimiStructuredOutputError(KimiReplyError, OutputParserException):
-    """An answer that cannot be the object asked for: cut off, empty, refused, or not that object.
+class KimiStructuredOutputError(kimi_api.KimiStructuredOutputError, OutputParserException):
+    """`kimi_api.KimiStructuredOutputError`, and what LangChain's parsers raise."""
 
-    Attributes:
-        llm_output: the text that came.
-    """
-
-    def __init__(self, message: str, *, llm_output: str = "", request_id: str | None = None) -> None:
-        KimiReplyError.__init__(self, message, request_id=request_id)
-        self.observation = None
-        self.llm_output = llm_output
-        self.send_to_llm = False
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _structured_output_error, (self.message, self.llm_output, self.request_id)
-
-
-def _structured_output_error(message: str, llm_output: str, request_id: str | None) -> KimiStructuredOutputError:
-    return KimiStructuredOutputError(message, llm_output=llm_output, request_id=request_id)
+    observation: str | None = None
+    send_to_llm: bool = False
 
 
 def error_types() -> ErrorTypes:

@@ -1,8 +1,8 @@
 """`Reply` -> LlamaIndex responses. Pure.
 
-Blocks are the carrier: thinking first, then text, then calls. They survive `model_dump`, `Memory` and a workflow's
-`Context`, so what agents store is what goes back. `additional_kwargs["tool_calls"]` repeats the calls as plain dicts,
-because core's streamed structured prediction looks only there.
+Blocks are the carrier: thinking with words first, then text, then calls. They survive `model_dump`, `Memory` and a
+workflow's `Context`, so what agents store is what goes back. `additional_kwargs["tool_calls"]` repeats the calls as
+plain dicts, because core's streamed structured prediction looks only there.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ from llama_index_kimi._to_wire import FIELD_KEY
 def to_message(reply: Reply) -> ChatMessage:
     """The assistant message of `reply`."""
     blocks: list[ContentBlock] = []
-    if reply.reasoning is not None:
-        tokens = reply.usage.reasoning_tokens if reply.usage else 0
-        blocks.append(thinking_block(reply.reasoning, reply.reasoning_field, tokens or None))
     if reply.content or not reply.tool_calls:
         blocks.append(TextBlock(text=reply.content))
+    if reply.reasoning is not None:
+        tokens = reply.usage.reasoning_tokens if reply.usage else 0
+        # Empty thinking stands behind the text: it goes back to the model too, but whoever reads `blocks[0]`, as
+        # `DocumentContextExtractor` does, wants the answer.
+        place = 0 if reply.reasoning else len(blocks)
+        blocks.insert(place, thinking_block(reply.reasoning, reply.reasoning_field, tokens or None))
     blocks += [call_block(call) for call in reply.tool_calls]
     return ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=calls_as_kwargs(reply.tool_calls))
 

@@ -60,10 +60,10 @@ class Accumulator:
         if delta.tool_calls:
             self._grow(delta.tool_calls)
         blocks: list[ContentBlock] = []
-        if self._thinking_block is not None:
-            blocks.append(self._thinking_block)
         if self._text_block is not None:
             blocks.append(self._text_block)
+        if self._thinking_block is not None:
+            blocks.insert(0 if self._thinking else len(blocks), self._thinking_block)  # see `to_message`
         extra: dict[str, Any] = {}
         if self._calls:
             blocks += self._call_blocks.values()

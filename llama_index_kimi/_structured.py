@@ -39,7 +39,7 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from kimi_api.errors import KimiInputError, KimiReplyError
+from kimi_api.errors import KimiInputError, KimiStructuredOutputError
 from llama_index_kimi._connection import Connected
 from llama_index_kimi._from_reply import finish_reason
 
@@ -71,7 +71,7 @@ class StructuredPrediction(Connected):
             prompt_args: values for the prompt's variables.
 
         Raises:
-            KimiReplyError: the answer was cut off, empty, or does not fit `output_cls`; says what to do.
+            KimiStructuredOutputError: the answer was cut off, empty, or does not fit `output_cls`; says what to do.
             KimiToolChoiceError: a tool was to be called (mode FUNCTION), and was not.
             KimiInputError: a mode that only works inside the model's own process.
             KimiAPIError: the platform or the network said no.
@@ -236,7 +236,7 @@ def read_answer(output_cls: type[BaseModel], response: ChatResponse | None) -> A
     The reason for the end is looked at before the text: half a JSON document would only give a puzzling parser error.
 
     Raises:
-        KimiReplyError: the answer was cut off, withheld or empty, or is no `output_cls`.
+        KimiStructuredOutputError: the answer was cut off, withheld or empty, or is no `output_cls`.
     """
     name = output_cls.__name__
     text = (response.message.content or "") if response is not None else ""
@@ -245,15 +245,17 @@ def read_answer(output_cls: type[BaseModel], response: ChatResponse | None) -> A
     if reason == "length":
         used = (response.additional_kwargs if response is not None else {}).get("completion_tokens")
         spent = f"all of its {used} tokens" if used else "its token budget"
-        raise KimiReplyError(
+        raise KimiStructuredOutputError(
             f"the answer ended after {spent}, before the {name} was complete. Raise max_tokens, which thinking is part "
             'of (16,000 or more is advised): in Kimi(max_tokens=...), or here with llm_kwargs={"max_tokens": ...}',
+            llm_output=text,
             request_id=request_id,
         )
     if not text.strip():
-        raise KimiReplyError(
+        raise KimiStructuredOutputError(
             f"the answer is empty (finish_reason {reason!r}), so there is no {name} in it. Ask again, or ask for JSON "
             "in the prompt",
+            llm_output=text,
             request_id=request_id,
         )
     try:
@@ -261,8 +263,8 @@ def read_answer(output_cls: type[BaseModel], response: ChatResponse | None) -> A
         bare = _unwrapped(output_cls, value)
         return output_cls.model_validate_json(text if bare is value else json.dumps(bare))
     except ValueError as error:  # pydantic's ValidationError is one
-        raise KimiReplyError(
-            f"the answer is no {name}: {error}. It began with {text[:200]!r}", request_id=request_id
+        raise KimiStructuredOutputError(
+            f"the answer is no {name}: {error}. It began with {text[:200]!r}", llm_output=text, request_id=request_id
         ) from error
 
 

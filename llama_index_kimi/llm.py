@@ -166,9 +166,14 @@ class Kimi(TokenCounting, StructuredPrediction):
     def metadata(self) -> LLMMetadata:
         """What core plans prompts and memory with; figures in tokens, from the catalogue."""
         spec = get_model_spec(self.model)
+        window = self.context_window or spec.context_window
         return LLMMetadata(
-            context_window=self.context_window or spec.context_window,
-            num_output=self.max_tokens or spec.default_output,
+            context_window=window,
+            # Core's prompt helper refuses an output as large as the window ("Calculated available context size ...
+            # was not non-negative"), and leaves no room for passages beside a nearly as large one.
+            num_output=self.max_tokens
+            if self.max_tokens and self.max_tokens < window
+            else min(spec.default_output, window // 4),
             is_chat_model=True,
             is_function_calling_model=True,
             model_name=self.model,

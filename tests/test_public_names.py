@@ -16,6 +16,7 @@ PUBLIC = {
         KimiConnectionError KimiContentFilterError KimiContextOverflowError KimiError KimiFileError KimiFormulaError
         KimiIncompleteReplyError KimiInputError KimiKeyError KimiLimitError KimiNotFoundError KimiOverloadedError
         KimiPermissionError KimiQuotaError KimiRateLimitError KimiReplyError KimiServerError KimiStatusError
+        KimiStructuredOutputError
         KimiTimeoutError KimiTokenizer KimiToolChoiceError KimiWarning MODELS ModelSpec Price Reply ToolCall Usage
         build_request dynamic_tools_message get_model_spec normalize_schema partial_message
     """,
@@ -58,6 +59,7 @@ PUBLIC = {
         KimiContentFilterError KimiContextOverflowError KimiError KimiFileError KimiFormulaError
         KimiIncompleteReplyError KimiInputError KimiKeyError KimiLimitError KimiNotFoundError KimiOverloadedError
         KimiPermissionError KimiQuotaError KimiRateLimitError KimiReplyError KimiServerError KimiStatusError
+        KimiStructuredOutputError
         KimiTimeoutError KimiToolChoiceError
     """,
     "kimi_api.files": """

@@ -7,7 +7,8 @@
     ├── KimiReplyError                       the platform answered, but the answer cannot be used
     │   ├── KimiIncompleteReplyError         the stream ended before its finish_reason
     │   ├── KimiFormulaError                 an official tool failed; names the tool and its reason
-    │   └── KimiToolChoiceError              a demanded tool was not called
+    │   ├── KimiStructuredOutputError (ValueError)   an answer that is not the object asked for
+    │   └── KimiToolChoiceError (ValueError)         a demanded tool was not called
     ├── KimiFileError                        a file could not be extracted; names the file
     ├── KimiBatchError                       a batch, or one request of it, has no answer; names both
     └── KimiAPIError (openai.APIError)       the platform or the network said no
@@ -43,6 +44,7 @@ from kimi_api.errors._base import (
     KimiKeyError,
     KimiLimitError,
     KimiReplyError,
+    KimiStructuredOutputError,
     KimiToolChoiceError,
 )
 
@@ -88,6 +90,7 @@ __all__ = [
     "KimiReplyError",
     "KimiServerError",
     "KimiStatusError",
+    "KimiStructuredOutputError",
     "KimiTimeoutError",
     "KimiToolChoiceError",
 ]

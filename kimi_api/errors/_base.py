@@ -76,8 +76,28 @@ class KimiIncompleteReplyError(KimiReplyError):
     """A stream ended without a finish_reason: what arrived is only the beginning of an answer."""
 
 
-class KimiToolChoiceError(KimiReplyError):
-    """A tool call was demanded and none (or another one) came back."""
+class KimiToolChoiceError(KimiReplyError, ValueError):
+    """A tool call was demanded and none (or another one) came back.
+
+    A ValueError too, as LlamaIndex's own "no tool call" is: its selectors and extractors go on with the next one.
+    """
+
+
+class KimiStructuredOutputError(KimiReplyError, ValueError):
+    """An answer that cannot be the object asked for: cut off, empty, withheld, or not that object.
+
+    A ValueError too, as pydantic's is: LlamaIndex's extractors and refine steps go on with the next chunk then.
+
+    Attributes:
+        llm_output: the text that came.
+    """
+
+    def __init__(self, message: str, *, llm_output: str = "", request_id: str | None = None) -> None:
+        super().__init__(message, request_id=request_id)
+        self.llm_output = llm_output  # last: LangChain's class, which comes in between in its subclass, sets it too
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_structured_output_error, (type(self), self.message, self.llm_output, self.request_id)
 
 
 class KimiFormulaError(KimiReplyError):
@@ -165,6 +185,12 @@ def _rebuild_batch_error(
     cls: type[KimiBatchError], batch_id: str, status: str, reason: str, custom_id: str | None
 ) -> KimiBatchError:
     return cls(batch_id, status, reason, custom_id=custom_id)
+
+
+def _rebuild_structured_output_error(
+    cls: type[KimiStructuredOutputError], message: str, llm_output: str, request_id: str | None
+) -> KimiStructuredOutputError:
+    return cls(message, llm_output=llm_output, request_id=request_id)
 
 
 def _rebuild_reply_error(cls: type[KimiReplyError], message: str, request_id: str | None) -> KimiReplyError:

@@ -249,8 +249,8 @@ def test_partial_and_json_mode_exclude_each_other(kimi: Emulator, llm: Kimi) -> 
 def test_an_answer_without_words_keeps_its_empty_thinking(kimi: Emulator, llm: Kimi) -> None:
     kimi.script(Reply(content="a", reasoning=""))
     message = llm.chat(HI).message
-    assert [type(block) for block in message.blocks] == [ThinkingBlock, TextBlock]
-    assert message.blocks[0].content == ""  # type: ignore[union-attr]
+    assert [type(block) for block in message.blocks] == [TextBlock, ThinkingBlock]
+    assert message.blocks[1].content == ""  # type: ignore[union-attr]
 
 
 def test_an_answer_that_thinking_ate_says_how_to_raise_the_budget(kimi: Emulator, llm: Kimi) -> None:
