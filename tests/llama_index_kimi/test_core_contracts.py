@@ -15,7 +15,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.core.storage.docstore import SimpleDocumentStore
 
 from kimi_api import KimiIncompleteReplyError, KimiStructuredOutputError, KimiToolChoiceError
-from kimi_emulator import Emulator, Reply
+from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi
 
 CUT = Reply(content='{"triplets": [{"subject": {"type": "PERS', finish_reason="length")
@@ -55,8 +55,8 @@ def test_one_unusable_answer_does_not_end_a_property_graph(kimi: Emulator, llm: 
 
 
 def test_a_refine_query_that_filters_answers_goes_on_after_an_unusable_one(kimi: Emulator, llm: Kimi) -> None:
-    second = '{"answer": "It is Turku.", "query_satisfied": true}'
-    kimi.script(Reply(content="{", finish_reason="length"), Reply(content=second))
+    second = ToolCall("StructuredRefineResponse", {"answer": "It is Turku.", "query_satisfied": True})
+    kimi.script(Reply(content="{", finish_reason="length"), Reply(tool_calls=[second]))
     nodes = [NodeWithScore(node=TextNode(text=text)) for text in ("Snow.", "It is Turku.")]
     synthesizer = get_response_synthesizer(llm=llm, response_mode="refine", structured_answer_filtering=True)
     assert str(synthesizer.synthesize("Which town?", nodes)) == "It is Turku."
