@@ -1,4 +1,4 @@
-"""What a LangChain user sees of the faults that matter most; `tests/kimi_api/test_api_faults.py` goes through all."""
+"""What a LangChain user sees of the faults that matter most; `tests/kimi_api/errors` goes through all."""
 
 from __future__ import annotations
 

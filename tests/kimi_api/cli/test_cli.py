@@ -185,7 +185,7 @@ def test_exit_codes_of_several_things() -> None:
 
 
 def test_every_exit_code_is_explained() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "command-line.md").read_text("utf-8")
     for code in Exit:
         assert f"| {int(code)} |" in page, code.name
 

@@ -29,7 +29,7 @@ def settings(kimi: Emulator) -> Iterator[dict[str, Any]]:
 
 def test_every_example_has_a_test() -> None:
     here = Path(__file__).parent
-    tests = "".join(path.read_text("utf-8") for path in here.glob("test_examples*.py"))
+    tests = "".join(path.read_text("utf-8") for path in here.glob("test_*.py"))
     examples = sorted(path.stem for path in (here.parents[1] / "examples" / "langchain").glob("[a-z]*.py"))
     assert len(examples) > 15
     assert [name for name in examples if not re.search(rf"examples\.langchain import .*\b{name}\b", tests)] == []
