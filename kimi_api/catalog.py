@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -347,9 +348,38 @@ def closest_model(model: str) -> str | None:
     return found[0] if found else None
 
 
+# What stands behind a model's name in names of files and repositories: formats, kinds of quantisation, their sizes,
+# parts of a file.
+_WEIGHTS = re.compile(
+    r"(gguf|safetensors|mlx|awq|gptq|exl[23]|ud|instruct|base|quantized|dynamic|fp\d+|nvfp4|mxfp4|bf16|int[48]|w\d+a\d+"
+    r"|[48]bit|i?q\d\w*|tq\d\w*|k|[sml]|x+[sl]|\d{5}|of)"
+)
+_WEIGHT_NAMES = {
+    "kimi-k2-instruct-0905": "kimi-k2-0905-preview",
+    "kimi-k2-instruct": "kimi-k2-0711-preview",
+}
+"""Repositories of open weights whose name is not the platform's id."""
+
+
+@lru_cache(maxsize=256)
 def _key(model: str) -> str:
-    """`moonshotai/Kimi-K2.6:free` and the like, as other hosts spell ids, name the same weights."""
-    return model.rsplit("/", 1)[-1].partition(":")[0].lower()
+    """The id in `MODELS` that a host's own spelling means; in lower case, without the path, if there is none.
+
+    Understood are a path and a variant (`moonshotai/Kimi-K2.6:free`), repositories and files of weights
+    (`unsloth/Kimi-K2.6-GGUF`, `Kimi-K2.6-UD-Q2_K_XL.gguf`), and a proxy's prefix (`oai-kimi-k2.6`).
+    """
+    name = model.rsplit("/", 1)[-1].partition(":")[0].lower()
+    if name in MODELS:
+        return name
+    best = ""
+    for known in (*MODELS, *_WEIGHT_NAMES):
+        start = name.find(known)
+        if start < 0 or (start and name[start - 1] not in "-_.") or len(known) <= len(best):
+            continue
+        rest = name[start + len(known) :]
+        if not rest or (rest[0] in "-_." and all(_WEIGHTS.fullmatch(word) for word in re.split("[-_.]", rest[1:]))):
+            best = known
+    return _WEIGHT_NAMES.get(best, best) or name
 
 
 _installed: Mapping[str, ModelSpec] = MappingProxyType({})

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
+from math import isfinite
 from typing import Any, TypeVar
 
 import openai
@@ -55,10 +56,15 @@ _QUOTA_WORDS = re.compile(
     r"|account is in arrears",
     re.IGNORECASE,
 )
-# "Your request exceeded model token limit: 262144 (requested: 269030)", "Input token length too long",
-# "prompt tokens + max_tokens exceeds the model specification"
+# The platform: "Your request exceeded model token limit: 262144 (requested: 269030)", "Input token length too long",
+# "prompt tokens + max_tokens exceeds the model specification". vLLM and OpenAI: "This model's maximum context length is
+# 262144 tokens." llama.cpp: "the request exceeds the available context size, try increasing it". SGLang: "The input
+# (300000 tokens) is longer than the model's context length (262144 tokens)", "Requested token count exceeds the model's
+# maximum context length". Ollama: "input length exceeds the context length".
 _OVERFLOW_WORDS = re.compile(
-    r"exceeded model token limit|token length too long|exceeds the model specification|model max length exceeded",
+    r"exceeded model token limit|token length too long|exceeds the model specification|model max length exceeded"
+    r"|maximum context length|exceeds? the (available )?context (size|length|window)"
+    r"|longer than the (model's|maximum) (maximum )?(context|model) length|context[_ ]length[_ ]exceeded",
     re.IGNORECASE,
 )
 # A day's token budget (TPD) does not come back within a retry, nor does a file become readable:
@@ -76,6 +82,8 @@ _BY_TYPE: dict[str, type[KimiStatusError]] = {
     "engine_overloaded_error": KimiOverloadedError,
     "rate_limit_reached_error": KimiRateLimitError,
     "exceeded_current_quota_error": KimiQuotaError,
+    "exceed_context_size_error": KimiContextOverflowError,  # llama.cpp
+    "context_length_exceeded": KimiContextOverflowError,  # OpenAI, where it is the code
 }
 _BY_STATUS: dict[int, type[KimiStatusError]] = {
     400: KimiBadRequestError,
@@ -217,7 +225,8 @@ def _class_for(status: int, kind: str | None, message: str) -> type[KimiStatusEr
         return _BY_TYPE[kind]
     if kind == "invalid_request_error" and not 400 <= status < 500:  # a gateway put its own status over it
         status = 400
-    if status == 400 and _OVERFLOW_WORDS.search(message):
+    # Servers of open weights say it with 413, 422 or 500 too, and not always with a type.
+    if status in (400, 413, 422, 500) and _OVERFLOW_WORDS.search(message):
         return KimiContextOverflowError
     if status >= 500:
         return KimiServerError
@@ -260,6 +269,8 @@ def _error_object(body: object) -> tuple[str | None, str]:
         if isinstance(inner, dict) and "error" in inner:
             return _error_object(inner)
     kind = error.get("type") or error.get("code")
+    if error.get("code") == "context_length_exceeded":  # OpenAI's type, "invalid_request_error", says less
+        kind = error["code"]
     # vLLM and other FastAPI servers say `detail`.
     return (kind if isinstance(kind, str) else None), str(error.get("message") or error.get("detail") or "")
 
@@ -330,16 +341,27 @@ def _model_hint(model: str | None) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from the three headers a recorded 429 carried. Proxies may give `Retry-After` as a date."""
-    for name in ("retry-after", "x-retry-after", "msh-cooldown-seconds"):
-        value = headers.get(name) or ""
-        try:
-            seconds = float(value)
-        except ValueError:
-            when = parsedate_tz(value)
-            if when is None:
-                continue
-            seconds = max(mktime_tz(when) - time.time(), 0.0)
-        if seconds >= 0:
+    """Seconds to wait, from the three headers a recorded 429 carried. Proxies may give `Retry-After` as a date.
+
+    LiteLLM passes the headers of the host behind it on under new names, "llm_provider-retry-after".
+    """
+    names = ("retry-after", "x-retry-after", "msh-cooldown-seconds")
+    for name in (*names, *(f"llm_provider-{name}" for name in names)):
+        value = headers.get(name)
+        seconds = _seconds(value) if value else None
+        if seconds is not None:
             return seconds
     return None
+
+
+def _seconds(value: str) -> float | None:
+    """Seconds from now: a number, or a date of any year. None for what is neither, negative, or not finite."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_tz(value)
+            seconds = max(mktime_tz(when) - time.time(), 0.0) if when is not None else -1.0
+        except (ValueError, OverflowError, TypeError):  # a year that the C library has no time for
+            return None
+    return seconds if isfinite(seconds) and seconds >= 0 else None

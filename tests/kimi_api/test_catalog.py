@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from kimi_api import MODELS, KimiInputError, KimiWarning, Price, Usage, get_model_spec
-from kimi_api.catalog import DEFAULT_MODEL, closest_model, current_models
+from kimi_api.catalog import DEFAULT_MODEL, closest_model, current_models, find_model
 
 DAY = datetime.date(2026, 11, 22)
 K3_FAMILY = ["kimi-k3.1-pro", "kimi-k3.1-pro-highspeed", "kimi-k3"]
@@ -143,6 +143,36 @@ def test_other_hosts_spellings_mean_the_same_weights(spelling: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert get_model_spec(spelling) is MODELS["kimi-k2.6"]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "model"),
+    [
+        ("unsloth/Kimi-K2.6-GGUF", "kimi-k2.6"),
+        ("Kimi-K2.6-UD-Q2_K_XL.gguf", "kimi-k2.6"),
+        ("/models/Kimi-K3-Q4_K_M-00001-of-00012.gguf", "kimi-k3"),
+        ("nvidia/Kimi-K2.5-NVFP4", "kimi-k2.5"),
+        ("mlx-community/Kimi-K2.6-4bit", "kimi-k2.6"),
+        ("RedHatAI/Kimi-K2.5-quantized.w4a16", "kimi-k2.5"),
+        ("kimi-k2.7-code-fp8", "kimi-k2.7-code"),
+        ("moonshotai/Kimi-K2-Instruct-0905", "kimi-k2-0905-preview"),
+        ("moonshotai/Kimi-K2-Instruct", "kimi-k2-0711-preview"),
+        ("moonshotai/Kimi-K2-Thinking", "kimi-k2-thinking"),
+        ("oai-kimi-k2.6", "kimi-k2.6"),
+        ("azure_ai/team.kimi-k2.5", "kimi-k2.5"),
+    ],
+)
+def test_names_of_weights_and_proxies_mean_the_model(spelling: str, model: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert get_model_spec(spelling) is MODELS[model]
+
+
+@pytest.mark.parametrize(
+    "other", ["kimi-k3.2-pro", "kimi-k3-mini", "mykimi-k3", "kimi-k2.6-thinking", "kimi-k2", "q4_k_m"]
+)
+def test_another_model_is_not_taken_for_a_variant_of_weights(other: str) -> None:
+    assert find_model(other) is None
 
 
 @pytest.mark.parametrize("model", ["", " ", " kimi-k3", "kimi k3", "kimi-k3\n", None, 3])

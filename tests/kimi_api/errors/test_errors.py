@@ -451,7 +451,63 @@ def test_a_connection_error_keeps_its_cause(raw: RawServer) -> None:
     assert caught.value.request_id is None
 
 
+def error_of(message: str, kind: str | None = None) -> dict[str, Any]:
+    return {"error": {"message": message, "type": kind}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, error_of("the request exceeds the available context size, try increasing it", "exceed_context_size_error")),
+        (500, error_of("the request exceeds the available context size. try increasing it", "invalid_request_error")),
+        (400, {"object": "error", "type": "BadRequestError", "message": "This model's maximum context length is 262144 "
+               "tokens. However, you requested 300000 tokens (268928 in the messages)."}),
+        (400, {"object": "error", "type": "BadRequestError",
+               "message": "The input (300000 tokens) is longer than the model's context length (262144 tokens)."}),
+        (400, error_of("Requested token count exceeds the model's maximum context length of 262144 tokens.")),
+        (413, {"detail": "input length exceeds the context length"}),
+        (400, {"error": {"message": "Your input is too long.", "type": "invalid_request_error",
+                         "code": "context_length_exceeded"}}),
+    ],
+    ids=["llama.cpp", "llama.cpp older", "vLLM", "SGLang", "SGLang tokens", "Ollama", "OpenAI code"],
+)  # fmt: skip
+def test_an_overflow_is_recognised_in_the_words_of_other_hosts(status: int, body: Any) -> None:
+    error = answered(status, body, Asked("http://127.0.0.1:8000/v1"))
+    assert type(error) is errors.KimiContextOverflowError
+    assert not error.retryable
+
+
+@pytest.mark.parametrize("message", ["context deadline exceeded", "tool context is too long a word", "size exceeded"])
+def test_other_refusals_are_no_overflow(message: str) -> None:
+    assert type(answered(400, {"error": {"message": message}}, Asked())) is errors.KimiBadRequestError
+
+
 # ---------------------------------------------------------------------------------------------------- retry-after
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"llm_provider-retry-after": "7"}, 7.0),
+        ({"llm_provider-msh-cooldown-seconds": "3"}, 3.0),
+        ({"retry-after": "2", "llm_provider-retry-after": "7"}, 2.0),
+        ({"retry-after": "Fri, 31 Dec 999999 23:59:59 GMT"}, None),
+        ({"retry-after": "Fri, 31 Dec 99999999999 23:59:59 GMT"}, None),
+        ({"retry-after": "Mon, 01 Jan 0000 00:00:00 GMT"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0.0),
+    ],
+)
+def test_retry_after_of_whatever_kind_is_seconds_or_nothing(headers: dict[str, str], seconds: float | None) -> None:
+    library = transport()
+    response = library.Response(429, headers=headers, request=library.Request("POST", "http://h/v1"))
+    error = from_response(
+        429, {"error": {"message": "slow down", "type": "rate_limit_reached_error"}}, response, Asked()
+    )
+    assert error.retry_after == seconds
 
 
 @pytest.mark.parametrize(
