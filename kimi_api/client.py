@@ -9,12 +9,12 @@ endpoints. `client.chat.completions.create` would walk every message through the
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._transport.answers import Answer, is_json, not_a_stream, read_answer
 from kimi_api._transport.connection import Connection
-from kimi_api._transport.unregistered import FirstStep
+from kimi_api._transport.unregistered import FirstStep, close_all
 from kimi_api._transport.upload import Upload
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from kimi_api.limits._queue import Turn
 
 __all__ = ["Answer", "KimiClient", "Upload"]
-
-_EXHAUST_SECONDS = 1.0  # a closed response fails at once; this is for HTTP clients of the user's own
 
 
 class KimiClient(Connection):
@@ -229,6 +227,7 @@ class KimiClient(Connection):
         asked = _asked(self.base_url, body)
         limits = self._limits(path, account_limits)
         turns: list[Turn] = []
+        started: list[AsyncGenerator[Any, None]] = []
         whole = False
 
         async def start() -> tuple[Any, dict[str, Any] | None]:
@@ -240,17 +239,18 @@ class KimiClient(Connection):
                     await opened.response.aread()
                     raise not_a_stream(opened.response, asked, self._types())
                 with self._translating(asked, opened.response):
-                    return opened, await FirstStep(lambda: anext(opened, None))
+                    return opened, await FirstStep(lambda: anext(opened, None), started)
             except BaseException:
                 await opened.close()
+                await close_all(started)
                 raise
 
         async def start_in_turn() -> tuple[Any, dict[str, Any] | None]:
             assert limits is not None  # noqa: S101
             with await self._aenter(limits, body) as turn:
-                started = await start()
+                opening = await start()
                 turns.append(turn.kept())
-                return started
+                return opening
 
         opened, event = await async_retrying(self._retries(max_retries))(start if limits is None else start_in_turn)
         try:
@@ -271,8 +271,7 @@ class KimiClient(Connection):
             try:
                 await opened.close()
             finally:  # also when the task that closes is itself cancelled, as at the end of asyncio.run
-                if not whole:
-                    await _exhaust(opened)
+                await close_all(started)
 
 
 @contextmanager
@@ -283,21 +282,6 @@ def _files(upload: Upload | None) -> Iterator[list[Any] | None]:
         return
     with upload.open() as opened:
         yield [("file", (upload.name, opened, upload.mime))]
-
-
-async def _exhaust(opened: Any) -> None:
-    """Bring the generators inside a closed SDK stream to their end.
-
-    `close` closes the response, and leaves the SDK's and the HTTP client's generators where they wait. Collected later,
-    outside the event loop, they print "unknown async library, or not in async context". One more read ends them: it
-    gives what was buffered, then fails, since the response is closed.
-    """
-    import asyncio
-
-    with suppress(Exception):
-        async with asyncio.timeout(_EXHAUST_SECONDS):
-            while True:
-                await anext(opened)
 
 
 def _asked(base_url: str, body: Mapping[str, Any] | None) -> Asked:

@@ -1,25 +1,24 @@
-"""Asynchronous generators that their owner closes, and that the event loop does not know of."""
+"""Asynchronous generators that their owner closes, so that the event loop need not.
+
+An event loop registers every asynchronous generator at its first step, and when it shuts down it closes all of them at
+once, each in a task of its own. A stream is made of generators inside generators (ours, the SDK's, the HTTP client's),
+and most of them close the one inside. When a program leaves an `async for` early and ends, both happen at the same
+time, and the loop prints "aclose(): asynchronous generator is already running". So only the outermost generator is
+registered; it closes the others one after another. Their finalizer stays the loop's.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 
 
 class Unregistered(Generic[T]):
-    """`async with Unregistered(generator) as items:`, like `contextlib.aclosing`, without the event loop's own closing.
-
-    An event loop registers every asynchronous generator at its first step, and closes all of them when it shuts down,
-    each in a task of its own. Our streams are generators inside generators, each of which closes the one inside. When
-    a program leaves an `async for` early and ends, both happen at once, and the loop prints "aclose(): asynchronous
-    generator is already running" for each inner one. Only the outermost generator needs the loop; it closes the rest.
-
-    The generators of the SDK and of the HTTP client at the bottom are kept from registering by `FirstStep`.
-    """
+    """`async with Unregistered(generator) as items:`, like `contextlib.aclosing`, for a generator of our own."""
 
     __slots__ = ("_generator", "_next")
 
@@ -41,21 +40,22 @@ class Unregistered(Generic[T]):
 
     def _first(self) -> Awaitable[T]:
         self._next = self._generator.__anext__
-        with _hooks_off():
+        with _registering(None):
             return self._generator.__anext__()  # registers in the call, before it runs
 
 
 class FirstStep(Generic[T]):
-    """Awaits what `begin` gives, and keeps every asynchronous generator that starts meanwhile from registering.
+    """Awaits what `begin` gives; asynchronous generators that start meanwhile go to `started`, not to the event loop.
 
-    For the first item of a stream of the SDK, whose generators its owner brings to their end by itself. The hooks
-    belong to the thread, so they are on again whenever this waits.
+    For the first event of a stream of the SDK. The hook belongs to the thread, so it is the loop's own again whenever
+    this waits. `close_all(started)` ends the generators.
     """
 
-    __slots__ = ("_begin",)
+    __slots__ = ("_begin", "_started")
 
-    def __init__(self, begin: Callable[[], Awaitable[T]]) -> None:
+    def __init__(self, begin: Callable[[], Awaitable[T]], started: list[AsyncGenerator[Any, None]]) -> None:
         self._begin = begin
+        self._started = started
 
     def __await__(self) -> Generator[Any, Any, T]:
         inner: Any = None
@@ -63,7 +63,7 @@ class FirstStep(Generic[T]):
         error: BaseException | None = None
         while True:
             try:
-                with _hooks_off():
+                with _registering(self._started.append):
                     if inner is None:
                         inner = self._begin().__await__()
                     pending = inner.send(value) if error is None else inner.throw(error)
@@ -76,11 +76,20 @@ class FirstStep(Generic[T]):
                 error = exception
 
 
+async def close_all(generators: list[AsyncGenerator[Any, None]]) -> None:
+    """Close generators one after another, the outermost first. Those that have ended cost nothing."""
+    for generator in generators:
+        # The response is closed already: that one of its readers complains about it tells nobody anything.
+        with suppress(Exception):
+            await generator.aclose()
+    generators.clear()
+
+
 @contextmanager
-def _hooks_off() -> Iterator[None]:
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
+def _registering(hook: Callable[[AsyncGenerator[Any, Any]], None] | None) -> Iterator[None]:
+    before = sys.get_asyncgen_hooks().firstiter
+    sys.set_asyncgen_hooks(firstiter=hook)
     try:
         yield
     finally:
-        sys.set_asyncgen_hooks(*hooks)
+        sys.set_asyncgen_hooks(firstiter=before)
