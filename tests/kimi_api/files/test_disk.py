@@ -63,6 +63,15 @@ def test_what_was_not_used_for_longest_goes_first(kept: FileCache) -> None:
     assert kept.get("1") is None
 
 
+def test_the_newest_entry_stays_though_it_fills_more_than_an_eviction_leaves(tmp_path: Path) -> None:
+    cache = FileCache.on_disk(tmp_path / "c", max_bytes=4000)
+    cache.put("old", {"content": "x" * 800})
+    os.utime(cache._path("old"), (time.time() - 100,) * 2)
+    cache.put("new", {"content": "x" * 3800})  # above nine tenths of the whole, below the whole
+    assert cache.get("new") is not None
+    assert cache.get("old") is None
+
+
 def test_what_is_larger_than_the_cache_is_not_kept(kept: FileCache) -> None:
     kept.put("small", {"content": "x"})
     kept.put("large", {"content": "x" * 5000})

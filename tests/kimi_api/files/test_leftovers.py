@@ -135,6 +135,18 @@ def test_a_file_of_somebody_else_that_looks_alike_is_left_alone(
     assert theirs["id"] in kimi.files, "one of two was ours, and nobody can say which"
 
 
+def test_a_file_that_two_uploads_could_have_made_belongs_to_neither() -> None:
+    book = Ledger.in_memory()
+    first = book.begin("scope", "file-extract", "a.txt", 4, "")
+    stored = _uploads.FileObject("file-1", "a.txt", 4, int(first.started_at), "file-extract")
+    assert _uploads._match(first, [stored], book.entries()) == stored
+    second = book.begin("scope", "file-extract", "a.txt", 4, "")
+    assert _uploads._match(first, [stored], book.entries()) is None
+    assert _uploads._match(second, [stored], book.entries()) is None
+    book.settle(second, "file-1")
+    assert _uploads._match(first, [stored], book.entries()) is None, "it is known to be the other's"
+
+
 def test_an_upload_that_was_refused_is_not_looked_for(
     ways: Ways, kimi: Emulator, client: KimiClient, waits: list[float]
 ) -> None:

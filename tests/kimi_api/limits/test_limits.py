@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import gc
+import math
 import os
 import pickle
 import shutil
@@ -25,6 +26,7 @@ from kimi_api.limits import LimitStore, MemoryStore, RedisStore, Wait
 from kimi_api.limits import _queue as line
 from kimi_api.limits._model import ABANDONED_SECONDS, WINDOW_SECONDS, counted_tokens
 from kimi_api.reply import ReplyBuilder
+from kimi_api.tokens import count_messages
 from kimi_emulator import FAULTS, TIERS, Emulator, RateLimits
 
 HI = [{"role": "user", "content": "say hi"}]
@@ -433,6 +435,13 @@ def test_only_chat_completions_are_counted(client: KimiClient) -> None:
         client.request("GET", "/models")
         client.request("POST", "/tokenizers/estimate-token-count", body={"model": "kimi-k3", "messages": HI})
     assert not client.account_limits.store._accounts  # type: ignore[union-attr]
+
+
+def test_the_prompt_counts_a_tenth_more_than_estimated() -> None:
+    body = {**BODY, "messages": [{"role": "user", "content": "snow falls " * 500}]}
+    prompt = count_messages(body["messages"], model=body["model"])
+    assert prompt > 500
+    assert counted_tokens(AccountLimits(tpm=1_000_000), body) == math.ceil(prompt * 1.1) + 100
 
 
 def test_the_prompt_and_the_output_asked_for_are_counted() -> None:
