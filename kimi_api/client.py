@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._transport.answers import Answer, is_json, not_a_stream, read_answer
-from kimi_api._transport.connection import Connection
+from kimi_api._transport.connection import SETTINGS, Connection
 from kimi_api._transport.unregistered import FirstStep, close_all
 from kimi_api._transport.upload import Upload
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from kimi_api._transport.translate import Asked
+    from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
     from kimi_api.limits._queue import Turn
 
@@ -272,6 +273,39 @@ class KimiClient(Connection):
                 await opened.close()
             finally:  # also when the task that closes is itself cancelled, as at the end of asyncio.run
                 await close_all(started)
+
+
+Followed = tuple[dict[str, Any], KimiClient]
+"""The settings that a client was made for, and the client."""
+
+
+def follow(
+    owner: object,
+    known: Followed | None,
+    *,
+    names: tuple[str, ...] = SETTINGS,
+    error_types: Callable[[], ErrorTypes] | None = None,
+) -> Followed:
+    """The client for the present settings of `owner`: the known one as long as they are the same, else a new one.
+
+    A change counts from the next request on, also one within a dict (headers, limits).
+
+    Args:
+        owner: a model or loader with attributes of these names.
+        known: what the last call of this function gave, kept by `owner`.
+        names: which of `SETTINGS` the owner has.
+        error_types: see `KimiClient`.
+
+    Raises:
+        KimiInputError: a setting that cannot be.
+    """
+    settings: dict[str, Any] = {}
+    for name in names:
+        value = getattr(owner, name)
+        settings[name] = dict(value) if isinstance(value, Mapping) else value
+    if known is not None and known[0] == settings:
+        return known
+    return settings, KimiClient(**settings, error_types=error_types)
 
 
 @contextmanager

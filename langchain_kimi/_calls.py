@@ -8,25 +8,15 @@ from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
-from kimi_api import KimiInputError
+from kimi_api._transport.connection import ADDRESS_ALIASES, as_limits, take_transport
 from kimi_api.options import ALIASES as OPTION_ALIASES
 from kimi_api.options import by_field
 from kimi_api.request import ChatRequest
 from langchain_kimi._tools import response_format, tools_to_wire
 
-ALIASES: Mapping[str, str] = {**OPTION_ALIASES, "api_base": "base_url"}
+ALIASES: Mapping[str, str] = {**OPTION_ALIASES, **ADDRESS_ALIASES}
 """Other names of constructor fields, as people bring them from the OpenAI-like classes."""
 
-_TRANSPORT = {
-    "headers": "headers",
-    "extra_headers": "headers",
-    "timeout": "timeout",
-    "max_retries": "max_retries",
-    "account_limits": "account_limits",
-}
-_OF_THE_MODEL = frozenset(
-    {"api_key", "base_url", "api_base", "default_headers", "http_client", "async_http_client", "tokenizer"}
-)
 # LangChain's own: what it asks of other vendors' classes, or keeps for tracing.
 _NOT_FOR_US = frozenset(
     {"stream", "stream_usage", "ls_structured_output_format", "structured_output_format", "strict", "run_manager"}
@@ -48,24 +38,16 @@ def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
         KimiInputError: a field that one call cannot change.
     """
     options: dict[str, Any] = {}
-    transport: dict[str, Any] = {}
     join_prefix: bool | None = None
-    for name, value in arguments.items():
+    left = dict(arguments)
+    transport = take_transport(left)
+    for name, value in left.items():
         if name == "tools":  # mostly bound, and converted by then
             options[name] = value if all(isinstance(tool, Mapping) for tool in value or ()) else tools_to_wire(value)
         elif name == "response_format":
             options[name] = value if value is None or isinstance(value, Mapping) else response_format(value)
-        elif name in _TRANSPORT:
-            transport[_TRANSPORT[name]] = value
         elif name == "join_prefix":
             join_prefix = value
-        elif name in _OF_THE_MODEL:
-            raise KimiInputError(
-                "argument",
-                name,
-                "it belongs to the model, not to one call",
-                "make a ChatKimi of its own with it",
-            )
         elif name not in _NOT_FOR_US:
             options[name] = value
     if stop is not None:
@@ -76,15 +58,6 @@ def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
 def as_secret(key: Any) -> Any:
     """A key that prints as asterisks; functions and None as they are."""
     return SecretStr(key) if isinstance(key, str) else key
-
-
-def as_limits(value: Any) -> Any:
-    """The account's limits, also from the dict that a dump holds."""
-    if value is None:
-        return None
-    from kimi_api.limits import AccountLimits  # which few programs need
-
-    return AccountLimits.of(value)
 
 
 def constructor_arguments(given: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:

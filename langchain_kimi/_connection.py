@@ -8,7 +8,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import PrivateAttr
 
 from kimi_api import KimiClient
-from kimi_api._transport.connection import SETTINGS
+from kimi_api.client import Followed, follow
 from langchain_kimi.errors import error_types
 
 if TYPE_CHECKING:
@@ -22,17 +22,13 @@ class Connected(BaseChatModel):
         http_client: Any
         async_http_client: Any
 
-    _connection: tuple[dict[str, Any], KimiClient] | None = PrivateAttr(default=None)
+    _connection: Followed | None = PrivateAttr(default=None)
 
     @property
     def client(self) -> KimiClient:
         """The connection under this model, for files, balance and the like. Made anew when a field it uses changes."""
-        settings: dict[str, Any] = {name: getattr(self, name) for name in SETTINGS}
-        settings["default_headers"] = dict(settings["default_headers"] or {})  # may be changed in place
-        known = self._connection
-        if known is None or known[0] != settings:
-            known = self._connection = settings, KimiClient(**settings, error_types=error_types)
-        return known[1]
+        self._connection = followed = follow(self, self._connection, error_types=error_types)
+        return followed[1]
 
     def __getstate__(self) -> dict[Any, Any]:
         """Everything but HTTP clients, which hold sockets. A key that was passed in travels, one from outside not."""

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, Secret
 
 from kimi_api import ChatOptions, KimiInputError, build_request, chat, get_model_spec
 from kimi_api._media_rules import INLINE_BYTES
+from kimi_api._transport.connection import as_limits, plain_limits
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.credentials import KEY_VARIABLES, resolve_base_url
@@ -26,7 +27,6 @@ from kimi_api.request import ChatRequest
 from langchain_kimi import _blocks  # noqa: F401 - registers the translator of content blocks
 from langchain_kimi._calls import (
     add_counts,
-    as_limits,
     as_secret,
     constructor_arguments,
     offered_only,
@@ -136,9 +136,7 @@ class ChatKimi(TokenCounting, Connected):
     max_retries: int = 2
     """How often a request that failed for a passing reason is sent again; n means n + 1 requests at most."""
 
-    account_limits: Annotated[
-        Any, BeforeValidator(as_limits), PlainSerializer(lambda limits: limits and limits.as_dict())
-    ] = None
+    account_limits: Annotated[Any, BeforeValidator(as_limits), PlainSerializer(plain_limits)] = None
     """A `kimi_api.AccountLimits`: what the account may do. Calls then wait here for their turn, together with those of
     all models with the same key, instead of being refused. False in a call lifts them. Dumps leave its store out."""
 
@@ -248,7 +246,7 @@ class ChatKimi(TokenCounting, Connected):
     @property
     def lc_attributes(self) -> dict[str, Any]:
         """What `langchain_core.load.dumps` writes in other words than the fields hold."""
-        return {} if self.account_limits is None else {"account_limits": self.account_limits.as_dict()}
+        return {} if self.account_limits is None else {"account_limits": plain_limits(self.account_limits)}
 
     @property
     def lc_secrets(self) -> dict[str, str]:

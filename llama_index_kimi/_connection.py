@@ -13,8 +13,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import default_completion_to_prompt
 from pydantic import BaseModel, PrivateAttr
 
-from kimi_api._transport.connection import SETTINGS
-from kimi_api.client import KimiClient
+from kimi_api.client import Followed, KimiClient, follow
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ _LEFT_BEHIND = (*_SHARED, "messages_to_prompt", "completion_to_prompt", "output_
 class Connected(FunctionCallingLLM):
     """The part of `Kimi` that holds the client. Clients are made when needed and belong to one instance."""
 
-    _client: KimiClient | None = PrivateAttr(default=None)
+    _connection: Followed | None = PrivateAttr(default=None)
 
     @property
     def client(self) -> KimiClient:
@@ -37,15 +36,8 @@ class Connected(FunctionCallingLLM):
 
     def _connect(self) -> KimiClient:
         """The client for the present connection settings."""
-        client = self._client
-        if client is None:
-            client = self._client = KimiClient(**{name: getattr(self, name) for name in SETTINGS})
-        return client
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name in SETTINGS:
-            self._client = None
+        self._connection = followed = follow(self, self._connection)
+        return followed[1]
 
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle carries: the fields, but for connections and what cannot be pickled anyway.
@@ -61,7 +53,7 @@ class Connected(FunctionCallingLLM):
             "__dict__": kept,
             "__pydantic_extra__": None,
             "__pydantic_fields_set__": set(self.model_fields_set),
-            "__pydantic_private__": {"_client": None},
+            "__pydantic_private__": {"_connection": None},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -74,7 +66,7 @@ class Connected(FunctionCallingLLM):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Pydantic's copy; `update` may also name connection settings."""
         copied = super().model_copy(update=update, deep=deep)
-        copied._client = None
+        copied._connection = None
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
@@ -83,7 +75,7 @@ class Connected(FunctionCallingLLM):
             value = getattr(self, name, None)
             if value is not None:
                 memo[id(value)] = value
-        memo[id(self._client)] = None
+        memo[id(self._connection)] = None
         return super().__deepcopy__(memo)
 
 

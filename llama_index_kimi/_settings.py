@@ -6,17 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
+from kimi_api._transport.connection import ADDRESS_ALIASES, as_limits
 from kimi_api.options import ALIASES, PASSED_ON, ChatOptions, by_field, merged
 
 OPTIONS = frozenset(field.name for field in fields(ChatOptions))
 
-CALL_NAMES = frozenset({"timeout", "max_retries", "extra_headers", "account_limits"})
-"""Per-call arguments that concern the HTTP request rather than its body."""
-
 _FIELD_ALIASES: Mapping[str, str] = {
-    "api_base": "base_url",
-    "openai_api_base": "base_url",
-    "openai_api_key": "api_key",
+    **ADDRESS_ALIASES,
     "model_name": "model",
     "max_completion_tokens": "max_tokens",
     "stop_sequences": "stop",
@@ -30,19 +26,10 @@ def constructor_settings(given: Mapping[str, Any], known: Collection[str]) -> di
     Raises:
         KimiInputError: a name that is neither a field nor an alias, with the nearest one; or two names for one field.
     """
-    found = by_field(given, known, _FIELD_ALIASES, merging="additional_kwargs")
-    if found.get("account_limits") is not None:
-        found["account_limits"] = as_limits(found["account_limits"])
-    return found
-
-
-def as_limits(value: Any) -> Any:
-    """The account's limits, also from the dict that a stored model holds."""
-    if value is None:
-        return None
-    from kimi_api.limits import AccountLimits  # which few programs need
-
-    return AccountLimits.of(value)
+    named = by_field(given, known, _FIELD_ALIASES, merging="additional_kwargs")
+    if named.get("account_limits") is not None:
+        named["account_limits"] = as_limits(named["account_limits"])
+    return named
 
 
 def as_options(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -190,7 +190,8 @@ class StructuredPrediction(Connected):
         ):  # core demands the tool of a whole answer, and of a stream only offers it
             changes["additional_kwargs"] = {**self.additional_kwargs, "tool_choice": "required"}
         bare = self.model_copy(update=changes)
-        bare._client = self._connect()
+        self._connect()
+        bare._connection = self._connection
         template = prompt.model_copy(update={"output_parser": None})
         return bare, ChatPromptTemplate(self._filled(template, prompt_args))
 

@@ -30,6 +30,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, Secret
 
 from kimi_api import chat
 from kimi_api._media_rules import INLINE_BYTES
+from kimi_api._transport.connection import as_limits, plain_limits, take_transport
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import DEFAULT_MODEL, get_model_spec
 from kimi_api.credentials import resolve_base_url
@@ -37,7 +38,7 @@ from kimi_api.options import ChatOptions
 from kimi_api.reply import Reply, ReplyBuilder
 from kimi_api.request import ChatRequest, build_request
 from llama_index_kimi._from_reply import to_response
-from llama_index_kimi._settings import CALL_NAMES, OPTIONS, as_limits, as_options, constructor_settings
+from llama_index_kimi._settings import OPTIONS, as_options, constructor_settings
 from llama_index_kimi._streaming import Accumulator
 from llama_index_kimi._structured import PARSED, StructuredPrediction
 from llama_index_kimi._to_wire import to_wire
@@ -126,9 +127,7 @@ class Kimi(TokenCounting, StructuredPrediction):
     context_window: int | None = Field(default=None, description="Tokens; None: what the catalogue says.")
     timeout: float | None = Field(default=None, description="Seconds without a byte; None: 10 to connect, 900 to read.")
     max_retries: int = Field(default=2, description="n means n + 1 requests at most.")
-    account_limits: Annotated[
-        Any, BeforeValidator(as_limits), PlainSerializer(lambda limits: limits and limits.as_dict())
-    ] = Field(
+    account_limits: Annotated[Any, BeforeValidator(as_limits), PlainSerializer(plain_limits)] = Field(
         default=None,
         description="A kimi_api.AccountLimits: calls wait for their turn instead of being refused. False lifts them "
         "for a call. Stored models leave its store out.",
@@ -286,11 +285,7 @@ class Kimi(TokenCounting, StructuredPrediction):
         changes = dict(kwargs)
         join = bool(changes.pop("join_prefix", self.join_prefix))
         parsed = bool(changes.pop(PARSED, False))
-        call = {
-            ("headers" if name == "extra_headers" else name): changes.pop(name)
-            for name in CALL_NAMES
-            if name in changes
-        }
+        call = take_transport(changes)
         if changes.get("tools"):
             changes["tools"] = not_loaded(wire_tools(changes["tools"]), messages)
         elif "tools" in changes:

@@ -33,6 +33,22 @@ SETTINGS = (
 )
 """What a user says about a connection; both frameworks' models have fields of these names."""
 
+ADDRESS_ALIASES: Mapping[str, str] = {
+    "api_base": "base_url",
+    "openai_api_base": "base_url",
+    "openai_api_key": "api_key",
+}
+"""Other names of settings, as people bring them from the OpenAI-like classes."""
+
+_OF_A_CALL = {
+    "headers": "headers",
+    "extra_headers": "headers",
+    "timeout": "timeout",
+    "max_retries": "max_retries",
+    "account_limits": "account_limits",
+}
+_OF_THE_MODEL = frozenset({*SETTINGS, *ADDRESS_ALIASES, "tokenizer"}) - _OF_A_CALL.keys()
+
 _COUNTED_PATH = "/chat/completions"  # what the account's limits are about, see `kimi_api.limits`
 
 
@@ -59,8 +75,8 @@ class Connection:
         self.base_url = resolve_base_url(base_url)
         self.timeout = timeout
         self.max_retries = max_retries
-        self.default_headers = _without_authorization(default_headers or {})
-        self.account_limits = None if account_limits is None else _as_limits(account_limits)
+        self.default_headers = _without_authorization({} if default_headers is None else default_headers)
+        self.account_limits = as_limits(account_limits)
         self._api_key = api_key
         self._http_client = http_client
         self._async_http_client = async_http_client
@@ -119,7 +135,7 @@ class Connection:
     def _limits(self, path: str, given: AccountLimits | Literal[False] | None) -> AccountLimits | None:
         """The limits that count for a request; None as a rule."""
         limits = self.account_limits if given is None else given
-        return _as_limits(limits) if limits and path == _COUNTED_PATH else None
+        return as_limits(limits) if limits and path == _COUNTED_PATH else None
 
     def _enter(self, limits: AccountLimits, body: Mapping[str, Any]) -> Turn:
         from kimi_api.limits._queue import enter  # which few programs need
@@ -224,10 +240,49 @@ class Connection:
             raise ours from error if isinstance(ours, KimiConnectionError) else None
 
 
-def _as_limits(given: AccountLimits | Mapping[str, Any]) -> AccountLimits | None:
-    from kimi_api.limits import AccountLimits
+def take_transport(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Move what concerns the HTTP request of one call out of its keyword arguments.
 
-    return AccountLimits.of(given)
+    Args:
+        arguments: a call's own copy; `headers`, `extra_headers` (both may be given: they are merged), `timeout`,
+            `max_retries` and `account_limits` are removed from it.
+
+    Returns:
+        Arguments for `KimiClient.stream` and the like.
+
+    Raises:
+        KimiInputError: a setting that one call cannot change, such as the key. Its value is not shown.
+    """
+    taken: dict[str, Any] = {}
+    for name in _OF_A_CALL:
+        if name not in arguments:
+            continue
+        if name in ("headers", "extra_headers"):
+            if arguments[name] is not None:
+                taken["headers"] = {**taken.get("headers", {}), **_checked_headers(arguments[name])}
+        else:
+            taken[_OF_A_CALL[name]] = arguments[name]
+        del arguments[name]
+    for name in arguments.keys() & _OF_THE_MODEL:
+        raise KimiInputError(
+            "argument", name, "it belongs to the model, not to one call", "make a model of its own with it"
+        )
+    return taken
+
+
+def as_limits(value: AccountLimits | Mapping[str, Any] | None) -> AccountLimits | None:
+    """An account's limits, also from the dict that a stored model holds. Raises `KimiInputError`: neither."""
+    if value is None:
+        return None
+    from kimi_api.limits import AccountLimits  # which few programs need
+
+    return AccountLimits.of(value)
+
+
+def plain_limits(value: AccountLimits | Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The limits as plain data, for dumps; a model's field may hold the dict that somebody assigned."""
+    limits = as_limits(value)
+    return None if limits is None else limits.as_dict()
 
 
 def _check_timeout(given: Any) -> float | None:
@@ -244,6 +299,10 @@ def _check_retries(given: Any) -> int:
 
 def _without_authorization(headers: Mapping[str, str]) -> dict[str, str]:
     """`headers` but for one that would stand beside our own key; names of headers come in any case."""
+    return {name: value for name, value in _checked_headers(headers).items() if name.lower() != "authorization"}
+
+
+def _checked_headers(headers: Any) -> Mapping[str, str]:
     if not isinstance(headers, Mapping):
         raise KimiInputError("headers", headers, "they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}")
-    return {name: value for name, value in headers.items() if name.lower() != "authorization"}
+    return headers

@@ -84,7 +84,6 @@ def test_the_address_may_be_given_as_api_base(kimi: Emulator, adapter: Adapter) 
     assert adapter.chat(native).ask("hi").text
 
 
-@pytest.mark.fails_in("langchain", raises=KimiInputError, reason="ChatKimi does not know openai_api_base and its key")
 def test_address_and_key_have_the_names_of_openais_classes_too(kimi: Emulator, adapter: Adapter) -> None:
     native = adapter.model_class(openai_api_base=kimi.base_url, openai_api_key=kimi.api_key)
     assert adapter.chat(native).ask("hi").text
@@ -189,11 +188,21 @@ def test_extra_headers_of_a_call_are_sent(kimi: Emulator, make: Make) -> None:
     check_headers(kimi, make, "extra_headers")
 
 
-@pytest.mark.fails_in(
-    "llama_index", raises=KimiInputError, reason="Kimi knows extra_headers of a call, and not headers"
-)
 def test_headers_of_a_call_are_sent(kimi: Emulator, make: Make) -> None:
     check_headers(kimi, make, "headers")
+
+
+def test_headers_and_extra_headers_of_one_call_are_both_sent(kimi: Emulator, make: Make) -> None:
+    make().ask("hi", headers={"X-One": "1", "X-Two": "1"}, extra_headers={"X-Two": "2"})
+    sent = kimi.requests[0].headers
+    assert (sent["x-one"], sent["x-two"]) == ("1", "2")
+
+
+@pytest.mark.parametrize("name", ["headers", "extra_headers"])
+def test_headers_that_are_no_dict_are_refused(kimi: Emulator, make: Make, name: str) -> None:
+    with pytest.raises(KimiInputError, match="headers"):
+        make().ask("hi", **{name: "X-One: 1"})
+    assert kimi.requests == []
 
 
 def test_the_number_of_retries_is_chosen_per_call(kimi: Emulator, make: Make, waits: list[float]) -> None:
@@ -218,7 +227,6 @@ def test_what_belongs_to_the_model_is_refused_for_one_call(kimi: Emulator, adapt
     assert kimi.requests == []
 
 
-@pytest.mark.fails_in("llama_index", reason="Kimi says of a key for one call to put it into the body")
 def test_a_key_for_one_call_is_not_sent_to_where_the_model_would_read_it(adapter: Adapter) -> None:
     with pytest.raises(KimiInputError, match="belongs to the model, not to one call") as caught:
         adapter.make().ask("hi", api_key="sk-test-another")
@@ -236,7 +244,6 @@ def test_limits_are_given_as_a_dict(kimi: Emulator, make: Make) -> None:
     assert all("account_limits" not in body for body in kimi.chats)
 
 
-@pytest.mark.fails_in("langchain", raises=AttributeError, reason="limits assigned as a dict break the next call")
 def test_limits_are_assigned_as_a_dict(kimi: Emulator, make: Make) -> None:
     chat = make()
     chat.native.account_limits = LIMITS
@@ -248,6 +255,22 @@ def test_limits_are_assigned_as_a_dict(kimi: Emulator, make: Make) -> None:
     chat.native.account_limits = None
     assert chat.ask("hi").text
     assert len(kimi.requests) == 2
+
+
+def test_limits_that_are_changed_in_place_count_from_the_next_call(kimi: Emulator, make: Make) -> None:
+    chat = make()
+    chat.native.account_limits = {"rpm": 900}
+    assert chat.ask("hi").text
+    chat.native.account_limits["tpm"] = 1
+    with pytest.raises(KimiInputError, match="tpm=1"):
+        chat.ask("hi")
+    assert len(kimi.requests) == 1
+
+
+def test_limits_assigned_as_a_dict_are_dumped(adapter: Adapter) -> None:
+    chat = adapter.make()
+    chat.native.account_limits = LIMITS
+    assert chat.native.model_dump()["account_limits"] == LIMITS
 
 
 def test_limits_hold_back_a_call_and_can_be_lifted_for_it(kimi: Emulator, make: Make) -> None:
@@ -287,7 +310,6 @@ def test_a_changed_address_and_key_count_from_the_next_call(kimi: Emulator, othe
     assert other.requests[0].headers["authorization"] == f"Bearer {other.api_key}"
 
 
-@pytest.mark.fails_in("llama_index", reason="Kimi does not see headers that are changed in place")
 def test_headers_that_are_changed_in_place_count_from_the_next_call(kimi: Emulator, make: Make) -> None:
     headers = {"X-One": "1"}
     chat = make(default_headers=headers)

@@ -170,8 +170,15 @@ class Broken:
             self.closed = True
 
 
+def lend(llm: Kimi, client: Broken) -> Broken:
+    """Put `client` in the place of the one that `llm` has made."""
+    assert llm._connection is not None
+    llm._connection = llm._connection[0], client  # type: ignore[assignment]
+    return client
+
+
 def test_an_abandoned_stream_is_closed(llm: Kimi) -> None:
-    client = llm._client = Broken()  # type: ignore[assignment]
+    client = lend(llm, Broken())
     stream = llm.stream_chat(HI)
     next(stream)
     stream.close()
@@ -182,7 +189,7 @@ def test_an_abandoned_stream_is_closed(llm: Kimi) -> None:
 
 
 async def test_an_abandoned_asynchronous_stream_is_closed(llm: Kimi) -> None:
-    client = llm._client = Broken()  # type: ignore[assignment]
+    client = lend(llm, Broken())
     stream = await llm.astream_chat(HI)
     await anext(stream)
     await stream.aclose()
@@ -194,7 +201,7 @@ async def test_an_abandoned_asynchronous_stream_is_closed(llm: Kimi) -> None:
 
 
 def test_a_stream_that_ends_early_raises(llm: Kimi) -> None:
-    llm._client = Broken(3)  # type: ignore[assignment]
+    lend(llm, Broken(3))
     with pytest.raises(KimiIncompleteReplyError, match="finish_reason"):
         list(llm.stream_chat(HI))
 
