@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Generator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from kimi_api import errors
 from kimi_api._continue import Going, Whole
+from kimi_api._demand import Held, demanding, insist, offered_only, unmet_demand
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import warn
 from kimi_api.client import KimiClient
-from kimi_api.errors import KimiError, KimiReplyError, KimiToolChoiceError
+from kimi_api.errors import KimiError, KimiReplyError
 from kimi_api.messages import FILLER
 from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, parse_reply
 from kimi_api.request import CHAT_PATH, ChatRequest
 
 __all__ = ["acomplete", "astream", "complete", "settle", "stream"]
-
-_DEMAND = "Answer with a call of the tool {name}, not with text."
-_DEMAND_ANY = "Answer with a call of one of the tools, not with text."
 
 
 def complete(client: KimiClient, request: ChatRequest, **call: Any) -> Reply:
@@ -100,7 +99,22 @@ def stream(
 
     An error after the finish_reason is not raised: the answer is whole, only its usage may be missing. An answer that
     used up its budget goes on as `request.auto_continue` says, and a broken stream as `request.resume_streams` does.
+    Where a forced tool had to go out as a mere offer, nothing is shown until a call comes; where none does, one more
+    request asks for it in words, and `builder` holds its answer.
     """
+    return (_held if offered_only(request) else _stream)(client, request, builder, call)
+
+
+def astream(
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Any
+) -> AsyncGenerator[ReplyDelta, None]:
+    """The asynchronous twin of `stream`."""
+    return (_aheld if offered_only(request) else _astream)(client, request, builder, call)
+
+
+def _stream(
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
+) -> Generator[ReplyDelta, None, None]:
     request = placed(client, request)
     if request.auto_continue or request.resume_streams:
         yield from _going(client, request, builder, call)
@@ -122,10 +136,10 @@ def stream(
             events.close()
 
 
-async def astream(
-    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Any
+async def _astream(
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
 ) -> AsyncGenerator[ReplyDelta, None]:
-    """The asynchronous twin of `stream`."""
+    """The asynchronous twin of `_stream`."""
     request = await aplaced(client, request)
     if request.auto_continue or request.resume_streams:
         async with Unregistered(_agoing(client, request, builder, call)) as deltas:
@@ -149,13 +163,43 @@ async def astream(
             await events.aclose()
 
 
+def _held(
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
+) -> Generator[ReplyDelta, None, None]:
+    """The deltas of an answer that must hold a call, and of a second one where the first holds none."""
+    held = Held(request, builder)
+    while True:
+        with closing(_stream(client, held.request, builder, call)) as deltas:
+            for delta in deltas:
+                yield from held.shown(delta)
+        yield from held.rest()
+        if not held.asks_again():
+            return
+
+
+async def _aheld(
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
+) -> AsyncGenerator[ReplyDelta, None]:
+    """The asynchronous twin of `_held`."""
+    held = Held(request, builder)
+    while True:
+        async with Unregistered(_astream(client, held.request, builder, call)) as deltas:
+            async for delta in deltas:
+                for each in held.shown(delta):
+                    yield each
+        for each in held.rest():
+            yield each
+        if not held.asks_again():
+            return
+
+
 def _going(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
 ) -> Generator[ReplyDelta, None, None]:
     """The deltas of an answer that may take several streams."""
     going = Going(request, builder)
     while True:
-        deltas = stream(client, replace(going.request, auto_continue=0, resume_streams=0), builder, **call)
+        deltas = _stream(client, replace(going.request, auto_continue=0, resume_streams=0), builder, call)
         try:
             for delta in deltas:
                 if (shown := going.shown(delta)) is not None:
@@ -179,7 +223,7 @@ async def _agoing(
 
     going = Going(request, builder)
     while True:
-        deltas = astream(client, replace(going.request, auto_continue=0, resume_streams=0), builder, **call)
+        deltas = _astream(client, replace(going.request, auto_continue=0, resume_streams=0), builder, call)
         try:
             async for delta in Unregistered(deltas):
                 if (shown := going.shown(delta)) is not None:
@@ -310,14 +354,6 @@ def budget_text(reply: Reply, request: ChatRequest) -> str:
     )
 
 
-def unmet_demand(reply: Reply, request: ChatRequest) -> bool:
-    """Whether a demanded tool is missing from the answer."""
-    demand = request.choice.demand
-    if not demand or reply.finish_reason == "length":
-        return False
-    return not any(demand in ("*", call.name) for call in reply.tool_calls)
-
-
 def refilled(request: ChatRequest, error: Exception) -> ChatRequest:
     """The request with a filler for thinking that the server misses, to be sent once more.
 
@@ -336,30 +372,8 @@ def refilled(request: ChatRequest, error: Exception) -> ChatRequest:
     return replace(request, body={**request.body, "messages": filled})
 
 
-def demanding(request: ChatRequest) -> ChatRequest:
-    """The same request with the demand put into words, in one more message at the end of the cached prefix."""
-    demand = request.choice.demand
-    text = _DEMAND_ANY if demand == "*" else _DEMAND.format(name=demand)
-    messages = [*request.body["messages"], {"role": "user", "content": text}]
-    return replace(request, body={**request.body, "messages": messages})
-
-
 def _counted(reply: Reply, first: Reply) -> Reply:
     """The answer with the tokens of the one before it, which is paid for too."""
     if reply.usage is not None and first.usage is not None:
         reply.usage += first.usage
     return reply
-
-
-def insist(reply: Reply, request: ChatRequest) -> None:
-    """Raise `KimiToolChoiceError` when a demanded tool was not called."""
-    if unmet_demand(reply, request):
-        demand = request.choice.demand
-        wanted = "a tool call" if demand == "*" else f"a call of {demand!r}"
-        came = ", ".join(call.name for call in reply.tool_calls) or f"text: {reply.content[:120]!r}"
-        raise KimiToolChoiceError(
-            f"{wanted} was demanded, and {request.body['model']} answered with {came}. Ask for the call in "
-            "the prompt, or use response_format (json_schema) for structured output"
-            + ("; a K3 model can be made to call a tool" if request.choice.send == "auto" else ""),
-            request_id=reply.request_id,
-        )

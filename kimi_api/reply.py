@@ -142,7 +142,7 @@ class ReplyBuilder:
         self._reasoning: list[str] = []
         self._calls: _Calls | None = None
         self._usage: object = None
-        self._spent: Usage | None = None  # by the requests before `reopen`
+        self._spent: Usage | None = None  # by the requests before `reopen` or `restart`
         self._own_reasoning: int | None = None  # pieces of thinking from before the text was continued
         if headers is not None:
             self.note_headers(headers)
@@ -178,15 +178,26 @@ class ReplyBuilder:
         Usage adds up. Where text has come, thinking that comes now is not kept: it stands before the text. Where none
         has, the answer begins anew, and the thinking so far is not kept: a turn has the thinking that led to its text.
         """
-        usage = parse_usage(self._usage)
-        if usage is not None:
-            self._spent = usage if self._spent is None else self._spent + usage
-        self._usage = None
+        self._count()
         self.reply.finish_reason = None
         if not self._content:
             self._reasoning.clear()
         elif self._own_reasoning is None:
             self._own_reasoning = len(self._reasoning)
+
+    def restart(self) -> None:
+        """Make ready for another answer in place of this one, of which only the usage stays: it is paid for too."""
+        self._count()
+        self.reply = Reply()
+        self._content.clear()
+        self._reasoning.clear()
+        self._calls = self._own_reasoning = None
+
+    def _count(self) -> None:
+        usage = parse_usage(self._usage)
+        if usage is not None:
+            self._spent = usage if self._spent is None else self._spent + usage
+        self._usage = None
 
     def feed(self, event: Mapping[str, Any]) -> ReplyDelta | None:
         """Take one event; what it added, or None when it added nothing to show."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pydantic import SecretStr
@@ -11,7 +10,6 @@ from pydantic import SecretStr
 from kimi_api._transport.connection import ADDRESS_ALIASES, as_limits, take_transport
 from kimi_api.options import ALIASES as OPTION_ALIASES
 from kimi_api.options import by_field
-from kimi_api.request import ChatRequest
 from langchain_kimi._tools import response_format, tools_to_wire
 
 ALIASES: Mapping[str, str] = {**OPTION_ALIASES, **ADDRESS_ALIASES}
@@ -80,17 +78,3 @@ def add_counts(total: dict[str, Any], counts: Mapping[str, Any]) -> None:
             add_counts(total.setdefault(name, {}), value)
         elif isinstance(value, int):
             total[name] = total.get(name, 0) + value
-
-
-def offered_only(request: ChatRequest) -> bool:
-    """Whether a forced tool goes out as a mere offer, so that the answer may have to be asked for twice.
-
-    Such a call is not streamed: text that was streamed cannot be taken back when it turns out not to be the call.
-    """
-    return bool(request.choice.demand) and request.choice.send == "auto"
-
-
-def unstreamed(request: ChatRequest) -> ChatRequest:
-    """The same request for a whole answer."""
-    body = {name: value for name, value in request.body.items() if name not in ("stream", "stream_options")}
-    return replace(request, body=body)

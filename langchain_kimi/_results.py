@@ -9,7 +9,6 @@ blocks by it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -102,12 +101,6 @@ def last_chunk(reply: Reply, *, model: str, prefix: str = "") -> ChatGenerationC
         chunk_position="last",
     )
     return ChatGenerationChunk(message=message)
-
-
-def reply_to_chunks(reply: Reply, *, model: str, prefix: str = "") -> Iterator[ChatGenerationChunk]:
-    """A whole answer as a stream of two chunks."""
-    yield delta_to_chunk(ReplyDelta(reply.content, reply.reasoning, reply.tool_calls), prefix)
-    yield last_chunk(reply, model=model)
 
 
 def usage_metadata(usage: Usage | None) -> UsageMetadata | None:

@@ -29,14 +29,12 @@ from langchain_kimi._calls import (
     add_counts,
     as_secret,
     constructor_arguments,
-    offered_only,
     sort_arguments,
-    unstreamed,
 )
 from langchain_kimi._connection import Connected
 from langchain_kimi._messages import PROVIDER, to_wire
 from langchain_kimi._profile import model_profile, of_this_model
-from langchain_kimi._results import chat_result, reply_to_chunks, warn_unreadable
+from langchain_kimi._results import chat_result, warn_unreadable
 from langchain_kimi._streaming import Chunks
 from langchain_kimi._structured import Method, structured_output
 from langchain_kimi._tokens import TokenCounting, with_tokenizer
@@ -302,13 +300,6 @@ class ChatKimi(TokenCounting, Connected):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         request, call, prefix = self._request(messages, stop, kwargs, stream=True)
-        if offered_only(request):
-            reply = chat.complete(self.client, unstreamed(request), **call)
-            for chunk in reply_to_chunks(reply, model=request.body["model"], prefix=prefix):
-                if run_manager:
-                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
-            return
         chunks = Chunks(request, prefix)
         deltas = chat.stream(self.client, request, chunks.builder, **call)
         try:
@@ -332,13 +323,6 @@ class ChatKimi(TokenCounting, Connected):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         request, call, prefix = self._request(messages, stop, kwargs, stream=True)
-        if offered_only(request):
-            reply = await chat.acomplete(self.client, unstreamed(request), **call)
-            for chunk in reply_to_chunks(reply, model=request.body["model"], prefix=prefix):
-                if run_manager:
-                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
-            return
         chunks = Chunks(request, prefix)
         async with Unregistered(chat.astream(self.client, request, chunks.builder, **call)) as deltas:
             async for delta in deltas:

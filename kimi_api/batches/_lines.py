@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kimi_api import chat
+from kimi_api._demand import insist
 from kimi_api.catalog import MODELS, get_model_spec
 from kimi_api.errors import KimiBatchError, KimiError, KimiInputError
 from kimi_api.files._sources import MAX_BYTES
@@ -336,7 +337,7 @@ def _read(
         reply = parse_reply(answer if isinstance(answer, Mapping) else {})
         reply.request_id = request_id
         if request is not None:
-            chat.insist(chat.check_reply(reply, request), request)
+            insist(chat.check_reply(reply, request), request)
     except KimiError as failure:
         return failure
     return reply

@@ -107,13 +107,6 @@ def test_k27_is_offered_the_tool_and_says_so(kimi: Emulator, make: Make) -> None
 
 @offered
 @switched_off
-@pytest.mark.fails_in(
-    "llama_index",
-    "streamed",
-    "astreamed",
-    raises=KimiToolChoiceError,
-    reason="LlamaIndex's streams do not ask again where a forced tool went out as an offer",
-)
 @pytest.mark.parametrize(
     ("model", "tools", "choice"),
     [
@@ -138,13 +131,6 @@ def test_a_forced_tool_that_went_out_as_an_offer_is_asked_for_again(
 
 
 @offered
-@pytest.mark.fails_in(
-    "llama_index",
-    "streamed",
-    "astreamed",
-    raises=KimiToolChoiceError,
-    reason="LlamaIndex's streams do not ask again where a forced tool went out as an offer",
-)
 def test_both_requests_for_a_forced_tool_are_counted(kimi: Emulator, make: Make) -> None:
     usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
     kimi.script(Reply(content="Shall I?", usage=usage), Reply(tool_calls=[CALL], usage=usage))
@@ -154,13 +140,6 @@ def test_both_requests_for_a_forced_tool_are_counted(kimi: Emulator, make: Make)
 
 
 @offered
-@pytest.mark.fails_in(
-    "llama_index",
-    "streamed",
-    "astreamed",
-    raises=AssertionError,
-    reason="LlamaIndex's streams do not ask again where a forced tool went out as an offer",
-)
 def test_a_forced_tool_that_is_never_called_is_an_error_after_two_requests(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(content="No."), Reply(content="Never."))
     with pytest.raises(KimiToolChoiceError, match=r"demanded.*Ask for the call in the prompt"):
@@ -189,12 +168,6 @@ def test_a_tool_that_was_called_at_once_is_not_asked_for_again(kimi: Emulator, m
 
 
 @offered
-@pytest.mark.fails_in(
-    "llama_index",
-    "streamed",
-    "astreamed",
-    reason="LlamaIndex's streams do not ask again where a forced tool went out as an offer",
-)
 def test_an_agent_whose_first_tool_is_forced_asks_again(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(content="Shall I?"), Reply(reasoning="r", tool_calls=[CALL]), Reply(content="It is cold."))
     run = make(model="kimi-k2.7-code").run_agent("Weather?", [get_weather, get_time], first_choice="get_weather")
@@ -204,12 +177,6 @@ def test_an_agent_whose_first_tool_is_forced_asks_again(kimi: Emulator, make: Ma
 
 
 @offered
-@pytest.mark.fails_in(
-    "llama_index",
-    "streamed",
-    "astreamed",
-    reason="LlamaIndex's streams do not ask again where a forced tool went out as an offer",
-)
 def test_an_object_by_a_demanded_tool_is_asked_for_again(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(content="Turku."), Reply(tool_calls=[ToolCall("City", {"city": "Turku"})]))
     assert make(model="kimi-k2.7-code").predict(City, "Where?", by_tool=True) == City(city="Turku")

@@ -106,13 +106,22 @@ def test_another_tool_than_the_demanded_one_does_not_count(ways: Ways, kimi: Emu
         )
 
 
-def test_a_streamed_answer_cannot_be_taken_back_so_an_unmet_demand_raises_at_once(
+def test_a_streamed_demand_that_went_out_as_it_was_raises_at_once(
     ways: Ways, kimi: Emulator, client: KimiClient
 ) -> None:
     kimi.script(Reply("Three."))
     with pytest.raises(KimiToolChoiceError, match="a tool call was demanded"):
-        ask(ways, client, build(True, model="kimi-k2.7-code", tools=TOOLS, tool_choice="any"))
+        ask(ways, client, build(True, model="kimi-k3", tools=TOOLS, tool_choice="any"))
     assert len(kimi.chats) == 1
+
+
+def test_a_streamed_answer_without_the_offered_tool_is_not_shown_and_asked_for_again(
+    ways: Ways, kimi: Emulator, client: KimiClient
+) -> None:
+    kimi.script(Reply("Three."), Reply(reasoning="r", tool_calls=[ToolCall("add")]))
+    reply = ask(ways, client, build(True, model="kimi-k2.7-code", tools=TOOLS, tool_choice="any"))
+    assert (reply.content, reply.reasoning, [call.name for call in reply.tool_calls]) == ("", "r", ["add"])
+    assert [body["stream"] for body in kimi.chats] == [True, True]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -244,7 +244,7 @@ def test_forced_tool_that_could_only_be_offered_is_asked_for_again(
     assert message.text == ""
     assert message.additional_kwargs["reasoning_content"] == "All right."
     assert message.chunk_position == "last"
-    assert [chat.get("stream") for chat in kimi.chats] == [None, None]
+    assert [chat.get("stream") for chat in kimi.chats] == [True, True]
 
 
 def test_arguments_cut_off_in_a_stream_do_not_break_the_history(kimi: Emulator, llm: ChatKimi) -> None:

@@ -1,0 +1,98 @@
+"""A tool that must be called: whether an answer calls it, and how it is asked for once more.
+
+Models that cannot be made to call a tool are only offered it (`kimi_api.tools.resolve_tool_choice`). Where no call
+comes, one more request asks for it in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kimi_api.errors import KimiToolChoiceError
+from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, ToolCall
+from kimi_api.request import ChatRequest
+
+_DEMAND = "Answer with a call of the tool {name}, not with text."
+_DEMAND_ANY = "Answer with a call of one of the tools, not with text."
+
+
+def offered_only(request: ChatRequest) -> bool:
+    """Whether a forced tool goes out as a mere offer, so that the answer may have to be asked for twice."""
+    return bool(request.choice.demand) and request.choice.send == "auto"
+
+
+def unmet_demand(reply: Reply, request: ChatRequest) -> bool:
+    """Whether a demanded tool is missing from the answer. One that its budget ended before the call is no refusal."""
+    return bool(request.choice.demand) and reply.finish_reason != "length" and not _calls_it(reply.tool_calls, request)
+
+
+def demanding(request: ChatRequest) -> ChatRequest:
+    """The same request with the demand put into words, in one more message at the end of the cached prefix."""
+    demand = request.choice.demand
+    text = _DEMAND_ANY if demand == "*" else _DEMAND.format(name=demand)
+    messages = [*request.body["messages"], {"role": "user", "content": text}]
+    return replace(request, body={**request.body, "messages": messages})
+
+
+def insist(reply: Reply, request: ChatRequest) -> None:
+    """Raise `KimiToolChoiceError` when a demanded tool was not called."""
+    if unmet_demand(reply, request):
+        demand = request.choice.demand
+        wanted = "a tool call" if demand == "*" else f"a call of {demand!r}"
+        came = ", ".join(call.name for call in reply.tool_calls) or f"text: {reply.content[:120]!r}"
+        raise KimiToolChoiceError(
+            f"{wanted} was demanded, and {request.body['model']} answered with {came}. Ask for the call in "
+            "the prompt, or use response_format (json_schema) for structured output"
+            + ("; a K3 model can be made to call a tool" if request.choice.send == "auto" else ""),
+            request_id=reply.request_id,
+        )
+
+
+class Held:
+    """A streamed answer that is shown from the moment on in which the demanded call begins.
+
+    What was shown cannot be taken back, so an answer without the call must not be shown: it is asked for again.
+    `request` is the one to stream next; `shown` gives what the consumer is to see for each delta, `rest` what is left
+    when a stream has ended, and `asks_again` tells whether another stream follows.
+    """
+
+    def __init__(self, request: ChatRequest, builder: ReplyBuilder) -> None:
+        self.request = request
+        self._asked = request
+        self._builder = builder
+        self._held: list[ReplyDelta] | None = []  # None: the call has begun
+
+    def shown(self, delta: ReplyDelta) -> Sequence[ReplyDelta]:
+        """The deltas to show now."""
+        if self._held is None:
+            return (delta,)
+        self._held.append(delta)
+        if delta.tool_calls and _calls_it(self._builder.tool_calls, self._asked):
+            return self._release()
+        return ()
+
+    def rest(self) -> Sequence[ReplyDelta]:
+        """What is shown of a stream that ended without the call: all of it where that is no refusal to call."""
+        return () if self._held is None or self._refused() else self._release()
+
+    def asks_again(self) -> bool:
+        """Whether the call is to be asked for in words, which happens once. The builder then begins anew."""
+        if self._held is None or self.request is not self._asked or not self._refused():
+            return False
+        self._held.clear()
+        self._builder.restart()
+        self.request = demanding(self._asked)
+        return True
+
+    def _refused(self) -> bool:
+        return self._builder.complete and self._builder.reply.finish_reason != "length"
+
+    def _release(self) -> Sequence[ReplyDelta]:
+        deltas, self._held = self._held or (), None
+        return deltas
+
+
+def _calls_it(calls: Sequence[ToolCall], request: ChatRequest) -> bool:
+    counted = calls[:1] if request.one_call else calls
+    return any(request.choice.demand in ("*", call.name) for call in counted)
