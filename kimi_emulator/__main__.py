@@ -7,9 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from datetime import date
 
-from kimi_emulator.dialects import DIALECTS
-from kimi_emulator.http.server import Emulator
-from kimi_emulator.settings import TIERS
+from kimi_emulator import DIALECTS, TIERS, Emulator
 
 
 def _say(text: str) -> None:

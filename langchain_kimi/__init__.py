@@ -5,6 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+try:
+    import langchain_core as _
+except ModuleNotFoundError as error:
+    if error.name != "langchain_core":
+        raise
+    raise ModuleNotFoundError(
+        "langchain_kimi needs langchain-core, which is not installed. "
+        "What to do: pip install 'kimi-integrations[langchain]'",
+        name="langchain_core",
+    ) from None
+
 from kimi_api import KimiWarning
 from langchain_kimi.chat_models import ChatKimi
 from langchain_kimi.errors import KimiStructuredOutputError

@@ -5,6 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+try:
+    import llama_index.core as _  # noqa: F401 - only to say what to install
+except ModuleNotFoundError as error:
+    if error.name not in ("llama_index", "llama_index.core"):
+        raise
+    raise ModuleNotFoundError(
+        "llama_index_kimi needs llama-index-core, which is not installed. "
+        "What to do: pip install 'kimi-integrations[llama-index]'",
+        name=error.name,
+    ) from None
+
 from llama_index_kimi.llm import Kimi
 
 if TYPE_CHECKING:

@@ -21,10 +21,7 @@ def emulator(context: typer.Context) -> None:
     try:
         runpy.run_module("kimi_emulator", run_name="__main__")
     except ModuleNotFoundError as error:
-        note(
-            f"error: the emulator needs {error.name}, which is not installed. "
-            "What to do: pip install 'kimi-integrations[emulator]'."
-        )
+        note(f"error: {error}.")  # kimi_emulator's own sentence says what to install
         raise typer.Exit(Exit.FAILED) from None
     except OSError as error:
         note(f"error: the emulator could not start: {error}. What to do: choose a free port with --port 0.")
