@@ -13,6 +13,8 @@ from typing import Any
 
 from kimi_emulator.script import Answer
 
+__all__ = ["DIALECTS", "PLATFORM", "Dialect", "dialect_named"]
+
 _SEVERITIES = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual", "violence")}
 _JAILBREAK = {"filtered": False, "detected": False}
 _END_OF_TURN = 163586  # the token that ended a recorded answer
@@ -101,17 +103,13 @@ class Dialect:
             if self.usage_at_end:
                 choice.pop("usage", None)
             choice["delta"] = self._renamed(self._filled(choice["delta"]))
-            yield (
-                self._headed(chunk)
-                | {"choices": [self._marked(choice)]}
-                | ({"usage": None} if self.null_deltas else {})
-            )
+            usage_member = {"usage": None} if self.null_deltas else {}
+            yield {**self._headed(chunk), "choices": [self._marked(choice)], **usage_member}
         if self.usage_at_end:
             yield {**self._headed(head), "choices": [], "usage": self._usage(usage)}
 
     def _headed(self, chunk: dict[str, Any]) -> dict[str, Any]:
-        hidden = {"system_fingerprint"} if self.filter_results else set[str]()
-        return {name: value for name, value in chunk.items() if name not in hidden}
+        return {name: value for name, value in chunk.items() if name != "system_fingerprint" or not self.filter_results}
 
     def _marked(self, choice: dict[str, Any]) -> dict[str, Any]:
         if not self.filter_results:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+__all__ = ["INVALID_REQUEST", "NOT_FOUND", "ApiError"]
+
 INVALID_REQUEST = "invalid_request_error"
 NOT_FOUND = "resource_not_found_error"
 

@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+__all__ = ["clauses", "rarity", "sentences", "shortened", "stem", "words"]
+
 STOP_WORDS = frozenset(
     """a an and any are as at be been but by can could did do does for from give had has have he her his how i if in
     into is it its just let me my of on or our please she should so some tell than that the their them then there
@@ -71,3 +73,9 @@ _CLAUSE = re.compile(
 def clauses(text: str) -> list[str]:
     """The parts of a request that may be requests of their own."""
     return [clause for clause in _CLAUSE.split(text) if clause.strip()]
+
+
+def shortened(text: str, length: int) -> str:
+    """The text on one line; of a longer one its first words, and dots."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[:length].rsplit(" ", 1)[0] + " ..."

@@ -17,6 +17,8 @@ from kimi_emulator.content import compact
 from kimi_emulator.script import ToolCall
 from kimi_emulator.words import clauses, rarity, stem, words
 
+__all__ = ["Planner", "sayable"]
+
 _FIT = 2.0
 _VERBS = frozenset(words("get fetch use call tool function run make return value data input output given current"))
 _SEARCHING = re.compile(r"search|retriev|query|lookup|look_up|knowledge|documents?\b|find_", re.IGNORECASE)
@@ -181,7 +183,7 @@ class Planner:
             # Once something was done, what is left to do is to fill in the form for the answer.
             tools.sort(key=lambda tool: tool.answers is not bool(done))
             tools = tools or self.tools[-1:]
-        return [ToolCall(tools[0].name, self._arguments(tools[0]))] if tools else []
+        return [ToolCall(tools[0].name, self._filled(tools[0])[0])] if tools else []
 
     # -- arguments --------------------------------------------------------------------------------------------
 
@@ -193,7 +195,7 @@ class Planner:
         return pieces[fits.index(best)] if best > 0 else self.talk.question
 
     def _filled(self, tool: Tool, *, alone: bool = True) -> tuple[dict[str, Any], int]:
-        results = [done.result for done in self.talk.done]
+        results = [done.content for done in self.talk.done]
         if tool.answers:
             filler = Filler(
                 [*results, self.talk.request, *self.talk.documents], tool.parameters, question=self.talk.question
@@ -204,9 +206,6 @@ class Planner:
                 texts = [self._clause(tool), *results, *([self.talk.question] if results else [])]
             filler = Filler(texts, tool.parameters, question=texts[0])
         return filler.object(tool.parameters)
-
-    def _arguments(self, tool: Tool) -> Mapping[str, Any]:
-        return self._filled(tool)[0]
 
     def _spread(self, tool: Tool, values: Mapping[str, Any]) -> list[ToolCall]:
         """One call, or one for each of several names that stand in a list where the argument was found."""

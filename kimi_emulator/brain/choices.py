@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kimi_emulator.brain.naming import parts
-from kimi_emulator.words import clauses, rarity, words
+from kimi_emulator.words import clauses, rarity, shortened, words
+
+__all__ = ["Choice", "about", "assigned", "counts_items", "numbered", "ranked", "with_names_of"]
 
 _HEAD = re.compile(
     r"^[ \t]*(?:\((\d{1,3})\)[ \t]+|(?:document|source|passage|option|choice|candidate)[ \t]+(\d{1,3})[ \t]*:[ \t]*)",
@@ -86,8 +88,7 @@ def about(choice: Choice, schema: Mapping[str, Any], counter: str) -> dict[str, 
         if kind in ("integer", "number") and parts(name) & _RATES_ITEMS:
             said[name] = choice.relevance
         elif kind == "string":
-            text = " ".join(choice.text.split())
-            said[name] = f"It says: {text if len(text) <= 120 else text[:120] + ' ...'}"
+            said[name] = f"It says: {shortened(choice.text, 120)}"
     return said
 
 

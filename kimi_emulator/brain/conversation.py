@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from kimi_emulator.content import text_of
+from kimi_emulator.content import ToolResult, text_of, tool_results
+
+__all__ = ["Conversation"]
 
 _ASKS = re.compile(
     r"^\s*(?:query|question|user question|follow ?up input|user query|task|request|input|q)\s*:\s*(.+?)\s*$",
@@ -29,15 +30,6 @@ _DEMAND = re.compile(
     re.IGNORECASE,
 )
 _STANDALONE = re.compile(r"standalone (?:question|message)\s*[:>]?\s*$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Done:
-    """A tool call of this request and what came back."""
-
-    name: str
-    arguments: str
-    result: str
 
 
 class Conversation:
@@ -98,19 +90,9 @@ class Conversation:
         return bool(_STANDALONE.search(self.request.rstrip()))
 
     @cached_property
-    def done(self) -> list[Done]:
-        """Tool calls made for the last user message, with their results, in order."""
-        calls: dict[str, tuple[str, str]] = {}
-        found: list[Done] = []
-        for message in self.messages[self._last_user + 1 :]:
-            if message.get("role") == "assistant":
-                # Ids count within one turn only, so a later turn's call replaces an earlier one of the same id.
-                for call in message.get("tool_calls") or ():
-                    calls[call["id"]] = (call["function"]["name"], call["function"]["arguments"])
-            elif message.get("role") == "tool":
-                name, arguments = calls.get(str(message.get("tool_call_id")), ("", ""))
-                found.append(Done(name, arguments, text_of(message.get("content"))))
-        return found
+    def done(self) -> list[ToolResult]:
+        """Results of the tool calls that were made for the last user message, in order."""
+        return list(tool_results(self.messages[self._last_user + 1 :]))
 
     @cached_property
     def system(self) -> list[str]:

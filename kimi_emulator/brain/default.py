@@ -11,7 +11,9 @@ from kimi_emulator.brain.calls import Planner, sayable
 from kimi_emulator.brain.contract import BrainContext
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.script import Reply
-from kimi_emulator.words import clauses
+from kimi_emulator.words import clauses, shortened
+
+__all__ = ["DefaultBrain"]
 
 _LONG = 600
 """Characters of a tool result that are repeated whole; of longer ones the fitting sentences are quoted."""
@@ -44,30 +46,25 @@ class DefaultBrain:
         return Reply(content=self._content(request, context, talk))
 
     def _content(self, request: Mapping[str, Any], context: BrainContext, talk: Conversation) -> str:
-        response_format = request.get("response_format") or {}
-        texts = [*(done.result for done in talk.done), talk.request, *talk.system, *talk.earlier]
+        response_format, prefix = request.get("response_format") or {}, context.prefix
+        texts = [*(done.content for done in talk.done), talk.request, *talk.system, *talk.earlier]
+
+        def in_words() -> dict[str, Any]:
+            asked = "\n".join([*talk.system, talk.request])
+            return jsontext.from_words(asked, texts, talk.question, self._said(talk))
+
         wanted: dict[str, Any] | None = None
         if response_format.get("type") == "json_schema":
             wanted = jsontext.from_schema(response_format["json_schema"]["schema"], texts, talk.question)
         elif response_format.get("type") == "json_object":
-            wanted = jsontext.from_words(
-                "\n".join([*talk.system, talk.request]), texts, talk.question, self._said(talk)
-            )
-        prefix = context.prefix
+            wanted = in_words()
+        if wanted is not None and not (prefix or "").strip():
+            return json.dumps(wanted, ensure_ascii=False)
         if prefix is None:
-            if wanted is not None:
-                return json.dumps(wanted, ensure_ascii=False)
             said = self._said(talk)
             return (None if talk.done else samples.answer(talk, said)) or said
-        if wanted is not None and not prefix.strip():
-            return json.dumps(wanted, ensure_ascii=False)
         if wanted is not None or prefix.rstrip().rsplit("\n", 1)[-1].lstrip("`jsonJSON \n").startswith(("{", "[")):
-            words = wanted
-            if words is None:
-                words = jsontext.from_words(
-                    "\n".join([*talk.system, talk.request]), texts, talk.question, self._said(talk)
-                )
-            rest = jsontext.continued(prefix, words)
+            rest = jsontext.continued(prefix, in_words() if wanted is None else wanted)
             if rest is not None:
                 return rest
         said = self._said(talk)
@@ -87,8 +84,8 @@ class DefaultBrain:
         if found is not None:
             return found
         if talk.documents and talk.question:
-            return f"I find nothing about that in the given texts: {_short(talk.question)}"
-        asked = _short(talk.question or talk.request)
+            return f"I find nothing about that in the given texts: {shortened(talk.question, 300)}"
+        asked = shortened(talk.question or talk.request, 300)
         return f"This is the local Kimi emulator, which answers by rules and not by a model. You wrote: {asked}"
 
     def _each_part(self, talk: Conversation) -> str | None:
@@ -102,15 +99,10 @@ class DefaultBrain:
     def _from_results(self, talk: Conversation) -> str:
         said: list[str] = []
         for done in talk.done:
-            text = sayable(done.result)
+            text = sayable(done.content)
             if len(text) > _LONG:
-                text = documents.best(talk.question, [done.result], most=3) or text[:_LONG] + " ..."
+                text = documents.best(talk.question, [done.content], most=3) or text[:_LONG] + " ..."
             said.append(f"{done.name or 'The tool'}: {text}" if len(talk.done) > 1 else text)
         if len(said) == 1:
             return f"The result is: {said[0]}"
         return "The results are:\n" + "\n".join(said)
-
-
-def _short(text: str, length: int = 300) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[:length] + " ..."

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from kimi_emulator.words import rarity, sentences, words
 
+__all__ = ["best"]
+
 _RULE_LINE = re.compile(r"^[\s|:=_*-]*$")
 _HEADING = re.compile(r"^\s*#{1,6}\s+")
 _LIMIT = 200_000

@@ -15,6 +15,8 @@ from kimi_emulator.brain.documents import best
 from kimi_emulator.brain.naming import DIRECTIONS, in_range, loose, parts, prepositions, same, scalar, way
 from kimi_emulator.brain.values import CURRENCIES, Source, iso_date
 
+__all__ = ["Filler"]
+
 NAMED, SURE, LIKELY, MADE_UP = 3, 2, 1, 0
 _DEPTH = 8
 _PLACE = re.compile(r"city|location|place|country|region|address|destination|origin|station|airport|town")

@@ -11,6 +11,8 @@ from kimi_emulator.brain.fill import Filler
 from kimi_emulator.brain.values import Source
 from kimi_emulator.words import sentences
 
+__all__ = ["continued", "from_schema", "from_words"]
+
 _KEYS = re.compile(r"(?:keys?|fields?|propert(?:y|ies)|members?|attributes?|entries)\b", re.IGNORECASE)
 _NUMERIC = re.compile(r"age$|count|number|year|price|total|amount|quantity|score", re.IGNORECASE)
 _ABOUT_FORMAT = re.compile(r"\bJSON\b.*\b(?:key|field|format|object|nothing|only)|nothing other than", re.IGNORECASE)
@@ -55,23 +57,8 @@ def from_words(request: str, texts: Sequence[str], question: str, answer: str) -
 
 _OPEN_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*(?:"((?:[^"\\]|\\.)*))?$')
 _ENDINGS = (
-    "",
-    '"',
-    '": ""',
-    ': ""',
-    '""',
-    "null",
-    '"": null',
-    "0",
-    "e",
-    "ue",
-    "rue",
-    "alse",
-    "lse",
-    "se",
-    "ull",
-    "ll",
-    "l",
+    *("", '"', '": ""', ': ""', '""', "null", '"": null', "0"),
+    *("e", "ue", "rue", "alse", "lse", "se", "ull", "ll", "l"),
 )
 
 

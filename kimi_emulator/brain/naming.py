@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+__all__ = ["DIRECTIONS", "in_range", "loose", "parts", "prepositions", "same", "scalar", "way"]
+
 DIRECTIONS = {
     "from": "from",
     "source": "from|of",

@@ -16,6 +16,8 @@ from typing import Any, Literal
 from kimi_emulator.content import text_of
 from kimi_emulator.script import ToolCall
 
+__all__ = ["read"]
+
 _ACTION_TOOL = re.compile(
     r"^[>\s-]*Tool Name:\s*(?P<name>\S+)\s*\nTool Description:\s*(?P<about>.*?)\nTool Args:\s*(?P<args>\{.*\})\s*$",
     re.MULTILINE | re.DOTALL,

@@ -19,6 +19,8 @@ from kimi_emulator.brain.documents import best
 from kimi_emulator.brain.fill import Filler
 from kimi_emulator.words import rarity, sentences, stem, words
 
+__all__ = ["answer", "refined"]
+
 _LABEL_AT_END = re.compile(r"(?:^|\n)[ \t]*(<[\w ]{1,40}>|[A-Z][\w ]{1,40}:)\s*$")
 _WORD_AT_END = re.compile(r"\b(title|keywords|summary)[ \t]*:[ \t]*(?:\"{3})?\s*$", re.IGNORECASE)
 _QUOTED_FORM = re.compile(r"['\"`]([A-Z][A-Z ]{1,30}):\s*<([\w -]{1,40})>['\"`]")

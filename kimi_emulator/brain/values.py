@@ -11,6 +11,8 @@ from typing import Any
 
 from kimi_emulator.words import words
 
+__all__ = ["CURRENCIES", "Source", "iso_date"]
+
 _LIMIT = 100_000
 """Characters looked at."""
 _NUMBER = re.compile(r"(?<![\w.,-])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w-])|(?<![\w.-])-?\d+(?:\.\d+)?(?![\w-]|\.\d)")
@@ -77,12 +79,11 @@ class Source:
 
     # -- taking -----------------------------------------------------------------------------------------------
 
-    def take(self, found: Iterator[tuple[str, int, int]], *, keep: bool = False) -> str | None:
+    def take(self, found: Iterator[tuple[str, int, int]]) -> str | None:
         """The first found value that does not touch a taken one."""
         for value, start, end in found:
             if all(end <= a or start >= b for a, b in self._taken):
-                if not keep:
-                    self._taken.add((start, end))
+                self._taken.add((start, end))
                 return value
         return None
 

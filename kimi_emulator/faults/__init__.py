@@ -10,12 +10,7 @@ from kimi_emulator.faults.registry import FAULTS, declare, fault_named
 
 # The order of the imports below is the order of the registry.
 # isort: off
-from kimi_emulator.faults import wire as _wire  # noqa: F401
-from kimi_emulator.faults import answers as _answers  # noqa: F401
-from kimi_emulator.faults import replies as _replies  # noqa: F401
-from kimi_emulator.faults import calls as _calls  # noqa: F401
-from kimi_emulator.faults import files as _files  # noqa: F401
-from kimi_emulator.faults import batches as _batches  # noqa: F401
+from kimi_emulator.faults import wire, answers, replies, calls, files, batches  # noqa: F401
 # isort: on
 
 __all__ = ["FAULTS", "FaultQueue", "declare", "fault_named"]

@@ -147,13 +147,7 @@ declare(
     "error JSON cut short behind a proxy",
     wire=lambda events: Wire([*events[: len(events) // 2], _cut(events[len(events) // 2])]),
 )
-declare(
-    "models.slow",
-    "`GET /v1/models` takes 30 seconds.",
-    "rikkahub/rikkahub#1537",
-    on=MODELS,
-    silence=30.0,
-)
+declare("models.slow", "`GET /v1/models` takes 30 seconds.", "rikkahub/rikkahub#1537", on=MODELS, silence=30.0)
 
 
 def _cut(event: bytes) -> bytes:

@@ -133,11 +133,7 @@ _declare(
     answer=_calls_changed(_with_function(name=lambda name: "")),
 )
 _declare(
-    "calls.name_late",
-    "The name comes with the second piece of a call.",
-    "other hosts",
-    on=STREAM,
-    chunks=_late_name,
+    "calls.name_late", "The name comes with the second piece of a call.", "other hosts", on=STREAM, chunks=_late_name
 )
 _declare(
     "calls.arguments_cut",

@@ -9,6 +9,8 @@ from typing import Any
 from kimi_emulator.faults.registry import STREAM, declare
 from kimi_emulator.script import Answer
 
+__all__ = ["Chunks", "choices_of", "message_changed", "without_calls"]
+
 Chunks = list[dict[str, Any]]
 
 

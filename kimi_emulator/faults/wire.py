@@ -11,6 +11,8 @@ from typing import Any
 from kimi_emulator.faults.registry import MODELS, STREAM, UPLOAD, declare
 from kimi_emulator.script import CHAT, Answer, Ending, Wire
 
+__all__ = ["place"]
+
 _EVENT = re.compile(rb"data: (\{.*\})\n\n", re.DOTALL)
 _ANYWHERE = CHAT | UPLOAD | MODELS
 
@@ -205,13 +207,7 @@ declare(
     "slow proxies; splits characters and events",
     wire=lambda events: Wire([bytes([byte]) for byte in b"".join(events)]),
 )
-declare(
-    "sse.glued",
-    "Two events stand on one line.",
-    "link-assistant/agent#169",
-    on=STREAM,
-    wire=_glued,
-)
+declare("sse.glued", "Two events stand on one line.", "link-assistant/agent#169", on=STREAM, wire=_glued)
 declare(
     "sse.truncated_glued",
     "An event is cut short, and the next stands right behind it on the same line.",

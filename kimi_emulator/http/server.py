@@ -22,7 +22,7 @@ from kimi_emulator.http.app import build_app
 from kimi_emulator.http.calls import Service
 from kimi_emulator.http.transport import connection_class
 from kimi_emulator.inspector import Traffic
-from kimi_emulator.platform.batches import Batch
+from kimi_emulator.platform.batches import ENDPOINT, Batch
 from kimi_emulator.platform.clock import Clock
 from kimi_emulator.platform.files import StoredFile
 from kimi_emulator.platform.state import ReceivedRequest, Report, State
@@ -30,8 +30,6 @@ from kimi_emulator.script import Failure, Fault, Reply
 from kimi_emulator.settings import BATCH_MODELS, TIERS, Limits, RateLimits, Settings
 
 __all__ = ["Emulator"]
-
-_CHAT_PATH = "/v1/chat/completions"
 
 
 class Emulator:
@@ -241,7 +239,7 @@ class Emulator:
     @property
     def chats(self) -> list[dict[str, Any]]:
         """The bodies of the chat requests."""
-        return [r.json for r in self.requests if r.path == _CHAT_PATH and isinstance(r.json, dict)]
+        return [r.json for r in self.requests if r.path == ENDPOINT and isinstance(r.json, dict)]
 
     @property
     def replies(self) -> list[dict[str, Any]]:

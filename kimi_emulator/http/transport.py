@@ -21,6 +21,8 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from kimi_emulator.faults import FaultQueue
 from kimi_emulator.script import Wire
 
+__all__ = ["WireAnswer", "connection_class", "disconnected"]
+
 _KEY = "kimi_emulator.connection"
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time: close sends RST in place of FIN
 _Protocol: Any = AutoHTTPProtocol

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+__all__ = ["PLACE", "Exchange", "Traffic", "watching"]
+
 KEPT = 500
 """So many exchanges are kept, the newest."""
 KEPT_BYTES = 64 * 1024 * 1024

@@ -13,6 +13,8 @@ from kimi_emulator.platform.account import price
 from kimi_emulator.platform.state import ReceivedRequest, State
 from kimi_emulator.rules import RULES
 
+__all__ = ["detail", "masked", "summary"]
+
 _POINTS = 400  # of a stream's timing
 _SENT_BY_ITSELF = {"host", "content-length", "accept-encoding", "connection", "authorization", "content-type"}
 _THOUGHTS = ("reasoning_content", "reasoning")

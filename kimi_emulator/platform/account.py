@@ -16,6 +16,8 @@ from kimi_emulator.errors import ApiError
 from kimi_emulator.platform.clock import Clock
 from kimi_emulator.settings import RateLimits
 
+__all__ = ["Account", "price"]
+
 ORGANIZATION = "org-0000000000000000emulated"
 KEY_ID = "ak-0000000000000000emulated"
 _MINUTE = 60.0

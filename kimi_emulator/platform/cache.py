@@ -15,6 +15,8 @@ from kimi_emulator.content import compact
 from kimi_emulator.platform import tokens
 from kimi_emulator.platform.models import Model
 
+__all__ = ["PrefixCache"]
+
 STEP = 256
 _SLICE = 128  # characters between two comparison points
 

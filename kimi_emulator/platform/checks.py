@@ -8,11 +8,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from kimi_emulator.content import ToolResult
 from kimi_emulator.platform import mfjs, tokens
 from kimi_emulator.platform.files import StoredFile
 from kimi_emulator.platform.models import MODELS, Model
-from kimi_emulator.platform.search.builtin import Result
 from kimi_emulator.platform.state import State
+
+__all__ = [
+    "BatchCallCheck",
+    "BatchCheck",
+    "BatchFileCheck",
+    "BatchListCheck",
+    "ChatCheck",
+    "FileCheck",
+    "FormulaCheck",
+    "HttpCheck",
+    "UploadCheck",
+]
 
 
 @dataclass(frozen=True)
@@ -126,7 +138,7 @@ class ChatCheck:
             return {**body, "tool_choice": "auto"}
         return body
 
-    def searched(self) -> list[Result]:
+    def searched(self) -> list[ToolResult]:
         """The tool messages that answer calls of ``$web_search``, with these calls."""
         return self.state.searches.echoes(self.messages)
 

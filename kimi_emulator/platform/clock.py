@@ -7,6 +7,8 @@ import threading
 import time
 from datetime import UTC, datetime
 
+__all__ = ["Clock"]
+
 
 class Clock:
     """Seconds since 1970 as the emulator counts them. ``advance`` makes waits and limits pass at once."""

@@ -14,6 +14,8 @@ from typing import Any, BinaryIO, Literal
 
 from kimi_emulator.platform import extract
 
+__all__ = ["FileStore", "StoredFile"]
+
 Status = Literal["created", "ok", "failed"]
 _ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 _PIECE = 1024 * 1024

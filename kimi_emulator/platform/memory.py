@@ -12,6 +12,8 @@ from typing import Any
 
 from kimi_emulator.content import compact, text_of
 
+__all__ = ["ReasoningMemory"]
+
 
 def _arguments(text: Any) -> str:
     """The same text for the same arguments, whatever their spacing or key order."""

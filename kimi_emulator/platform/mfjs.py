@@ -12,6 +12,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+__all__ = ["Problem", "problems"]
+
 LIVE = frozenset({"anyof_type", "items_array", "boolean_schema", "ref_target", "ref_type", "enum_type"})
 STRICT = frozenset({"type", "enum", "any_of", "ref", "defs", "object", "annotation", "limits", "recursion"})
 ULTRA = frozenset({"keyword"})

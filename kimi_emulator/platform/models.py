@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, Literal
 
+__all__ = ["MODELS", "OWNER", "Model", "available"]
+
 OWNER = "kimi-emulator (local, not Moonshot)"
 
 Thinking = Literal["always", "switchable", "none"]

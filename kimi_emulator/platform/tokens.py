@@ -14,6 +14,8 @@ from kimi_emulator.content import compact, content_parts
 from kimi_emulator.platform.models import Model
 from kimi_emulator.platform.vocabulary import Vocabulary
 
+__all__ = ["CLOSE_TOKENS", "VOCABULARY", "count", "cut", "message_tokens", "prompt_tokens", "rendered"]
+
 VOCABULARY: ContextVar[Vocabulary | None] = ContextVar("kimi_emulator.vocabulary", default=None)
 """What counts while a request is answered; None estimates."""
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+__all__ = ["Vocabulary"]
+
 _LETTERS_UP = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]"
 _LETTERS_LOW = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]"
 _ENDINGS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
@@ -29,9 +31,7 @@ _SPLIT = "|".join(
         r"\s+",
     )
 )
-_LONGEST = (
-    25_000  # characters without a change between blank and not blank; longer runs are cut, as in the open tokenizer
-)
+_LONGEST = 25_000  # characters without a change between blank and not; longer runs are cut, as in the open tokenizer
 _RUN = re.compile(r"\s+|\S+")
 
 

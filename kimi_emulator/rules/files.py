@@ -75,13 +75,7 @@ def not_parsed(check: FileCheck) -> str | None:
     return None
 
 
-@rule(
-    "file.extract_failed",
-    subject="file",
-    status=500,
-    type="",
-    source="recorded 500, with an empty type",
-)
+@rule("file.extract_failed", subject="file", status=500, type="", source="recorded 500, with an empty type")
 def extract_failed(check: FileCheck) -> str | None:
     """A file that could not be parsed has no content."""
     file = check.file

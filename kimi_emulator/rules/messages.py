@@ -117,7 +117,7 @@ def member_type(check: ChatCheck) -> str | None:
         ):
             value = message.get(name, kind())
             if not isinstance(value, kind) and (value is not None or name != "reasoning_content"):
-                return f"Invalid request: {illegal(f'messages.{name}', word, value)}"
+                return f"Invalid request: {illegal(f'messages.{name}', value, word)}"
     return None
 
 

@@ -20,7 +20,7 @@ def _not_found(check: ChatCheck) -> str:
 def model_type(check: ChatCheck) -> str | None:
     """``model`` is there, and a text."""
     model = check.body.get("model")
-    return None if isinstance(model, str) else f"Invalid request: {illegal('model', 'string', model)}"
+    return None if isinstance(model, str) else f"Invalid request: {illegal('model', model, 'string')}"
 
 
 @rule("model.unknown", status=404, type=NOT_FOUND, source="recorded 404")

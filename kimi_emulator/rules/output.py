@@ -6,7 +6,7 @@ from typing import Any
 
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import illegal, wrong_type
+from kimi_emulator.rules.wording import wrong_type
 
 
 @rule("max_tokens.value", source="wording ours")
@@ -44,6 +44,11 @@ def _json_schema(check: ChatCheck) -> dict[str, Any] | None:
     return described if isinstance(described, dict) else {}
 
 
+def _wrong_member(check: ChatCheck, name: str, kind: type, expected: str) -> str | None:
+    value = (_json_schema(check) or {}).get(name)
+    return wrong_type(f"`response_format.json_schema.{name}`", value, kind, expected, prefix="Invalid request: ")
+
+
 @rule("response_format.type", source="Moonshot's verifier expects 400; wording ours")
 def format_type(check: ChatCheck) -> str | None:
     """The format is text, json_object or json_schema."""
@@ -77,19 +82,13 @@ def format_schema(check: ChatCheck) -> str | None:
 @rule("response_format.schema_type", source="response format page, for a schema given as a text")
 def format_schema_type(check: ChatCheck) -> str | None:
     """The schema is an object, not its text."""
-    schema = (_json_schema(check) or {}).get("schema")
-    if schema is None or isinstance(schema, dict):
-        return None
-    return f"Invalid request: {illegal('`response_format.json_schema.schema`', 'dict[string,interface]', schema)}"
+    return _wrong_member(check, "schema", dict, "dict[string,interface]")
 
 
 @rule("response_format.strict_type", source="chat page; wording after the server's texts for other fields")
 def format_strict(check: ChatCheck) -> str | None:
     """``json_schema.strict`` is a boolean."""
-    strict = (_json_schema(check) or {}).get("strict")
-    if strict is None or isinstance(strict, bool):
-        return None
-    return f"Invalid request: {illegal('`response_format.json_schema.strict`', 'bool', strict)}"
+    return _wrong_member(check, "strict", bool, "bool")
 
 
 def _stops(check: ChatCheck) -> list[Any]:
@@ -124,7 +123,7 @@ def stop_length(check: ChatCheck) -> str | None:
 @rule("stream.type", source="wording after the server's text for thinking")
 def stream_type(check: ChatCheck) -> str | None:
     """``stream`` is a boolean."""
-    return wrong_type(check.body, "stream", bool, "bool")
+    return wrong_type("stream", check.body.get("stream"), bool, "bool")
 
 
 @rule("stream.options", source="wording ours; options without a stream are tolerated (recorded)")
@@ -172,10 +171,10 @@ def prediction(check: ChatCheck) -> str | None:
 @rule("cache.key", source="chat page: a string or null; wording after the server's text for thinking")
 def cache_key(check: ChatCheck) -> str | None:
     """``prompt_cache_key`` is a text."""
-    return wrong_type(check.body, "prompt_cache_key", str, "string")
+    return wrong_type("prompt_cache_key", check.body.get("prompt_cache_key"), str, "string")
 
 
 @rule("safety_identifier.type", source="chat page: a string; wording after the server's text for thinking")
 def safety_identifier(check: ChatCheck) -> str | None:
     """``safety_identifier`` is a text."""
-    return wrong_type(check.body, "safety_identifier", str, "string")
+    return wrong_type("safety_identifier", check.body.get("safety_identifier"), str, "string")

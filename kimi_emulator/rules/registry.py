@@ -13,42 +13,34 @@ from typing import Any, Literal
 
 from kimi_emulator.errors import INVALID_REQUEST, ApiError
 
+__all__ = ["RULES", "Rule", "altered", "enforce", "rule"]
+
 Subject = Literal["http", "chat", "upload", "file", "formula", "batch", "batch_call", "batch_file", "batch_list"]
 Check = Callable[[Any], str | None]
 
-_SECTIONS = {
-    "auth": "1.3",
-    "endpoint": "1.2",
-    "model": "2.2",
-    "sampling": "2.4",
-    "effort": "2.5",
-    "thinking": "2.6",
-    "body": "3.1",
-    "cache": "3.1",
-    "max_tokens": "3.1",
-    "messages": "3.1",
-    "prediction": "3.1",
-    "safety_identifier": "3.1",
-    "stop": "3.1",
-    "stream": "3.1",
-    "message": "3.2",
-    "media": "3.2",
-    "partial": "3.3",
-    "response_format": "3.4",
-    "reasoning": "3.7",
-    "context": "3.8",
-    "tools": "4.1",
-    "history": "4.2",
-    "tool_choice": "2.3",
-    "mfjs": "4.3",
-    "fiber": "4.4",
-    "formula": "4.4",
-    "search": "4.4",
-    "dynamic_tools": "4.5",
-    "file": "5",
-    "batch": "6.5",
-    "batches": "6.5",
+_GROUPS = {
+    "1.2": "endpoint",
+    "1.3": "auth",
+    "2.2": "model",
+    "2.3": "tool_choice",
+    "2.4": "sampling",
+    "2.5": "effort",
+    "2.6": "thinking",
+    "3.1": "body cache max_tokens messages prediction safety_identifier stop stream",
+    "3.2": "message media",
+    "3.3": "partial",
+    "3.4": "response_format",
+    "3.7": "reasoning",
+    "3.8": "context",
+    "4.1": "tools",
+    "4.2": "history",
+    "4.3": "mfjs",
+    "4.4": "fiber formula search",
+    "4.5": "dynamic_tools",
+    "5": "file",
+    "6.5": "batch batches",
 }
+_SECTIONS = {group: section for section, groups in _GROUPS.items() for group in groups.split()}
 """Where the facts behind a group of rules stand: the group is the id up to its dot."""
 
 

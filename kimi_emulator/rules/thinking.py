@@ -10,7 +10,7 @@ from kimi_emulator.rules.wording import wrong_type
 @rule("thinking.shape", source="users' report of the text for a boolean")
 def shape(check: ChatCheck) -> str | None:
     """``thinking`` is an object: a boolean is refused."""
-    return wrong_type(check.body, "thinking", dict, "object")
+    return wrong_type("thinking", check.body.get("thinking"), dict, "object")
 
 
 @rule("thinking.type", source="users' report (kimi-k3, 2026-07): the text contains `invalid value for thinking type`")
@@ -45,7 +45,7 @@ def keep(check: ChatCheck) -> str | None:
 @rule("effort.type", source="users' report: an object is 400; wording after the server's text for thinking")
 def effort_type(check: ChatCheck) -> str | None:
     """``reasoning_effort`` is a text; unknown words pass (see tolerated.effort_word)."""
-    return wrong_type(check.body, "reasoning_effort", str, "string")
+    return wrong_type("reasoning_effort", check.body.get("reasoning_effort"), str, "string")
 
 
 @rule("effort.with_thinking", source="users' report on K2.5 and K2.6")

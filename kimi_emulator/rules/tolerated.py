@@ -7,28 +7,11 @@ from kimi_emulator.rules.registry import rule
 from kimi_emulator.rules.sampling import FIELDS
 
 KNOWN_FIELDS = frozenset(
-    {
-        "model",
-        "messages",
-        "max_completion_tokens",
-        "max_tokens",
-        "stream",
-        "stream_options",
-        "stop",
-        "response_format",
-        "tools",
-        "tool_choice",
-        "logprobs",
-        "top_logprobs",
-        "logit_bias",
-        "prediction",
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "safety_identifier",
-        "thinking",
-        "reasoning_effort",
-        *FIELDS,
-    }
+    (
+        *("model", "messages", "max_completion_tokens", "max_tokens", "stream", "stream_options", "stop"),
+        *("response_format", "tools", "tool_choice", "logprobs", "top_logprobs", "logit_bias", "prediction"),
+        *("prompt_cache_key", "prompt_cache_options", "safety_identifier", "thinking", "reasoning_effort", *FIELDS),
+    )
 )
 
 

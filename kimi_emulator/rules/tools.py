@@ -6,7 +6,7 @@ import re
 
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import illegal
+from kimi_emulator.rules.wording import wrong_type
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}\Z")
 _BUILTIN_NAME = re.compile(r"\$[A-Za-z][A-Za-z0-9_-]{0,127}\Z")
@@ -51,8 +51,8 @@ def member_type(check: ChatCheck) -> str | None:
     for entry in check.tools:
         for name, kind, word in (("description", str, "string"), ("strict", bool, "bool")):
             value = entry.function.get(name)
-            if value is not None and not isinstance(value, kind):
-                return f"Invalid request: {illegal(f'tools.function.{name}', word, value)}"
+            if text := wrong_type(f"tools.function.{name}", value, kind, word, prefix="Invalid request: "):
+                return text
     return None
 
 

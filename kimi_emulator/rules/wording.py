@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 __all__ = ["go_type", "illegal", "wrong_type"]
@@ -15,13 +14,12 @@ def go_type(value: Any) -> str:
     return _GO_TYPES.get(type(value), "null")
 
 
-def illegal(field: str, expected: str, value: Any) -> str:
+def illegal(field: str, value: Any, expected: str) -> str:
     """What the server says of a ``field`` whose ``value`` is not of the ``expected`` type."""
     kind = go_type(value)
     return f"the {field} field in the request (expected type {expected}) is illegal, and {kind} is not acceptable"
 
 
-def wrong_type(holder: Mapping[str, Any], field: str, kind: type, expected: str) -> str | None:
-    """The same if the field is there, not null, and not of this ``kind``; else None."""
-    value = holder.get(field)
-    return None if value is None or isinstance(value, kind) else illegal(field, expected, value)
+def wrong_type(field: str, value: Any, kind: type, expected: str, *, prefix: str = "") -> str | None:
+    """The same with a ``prefix``, or None for a value that is null or of this ``kind``."""
+    return None if value is None or isinstance(value, kind) else prefix + illegal(field, value, expected)

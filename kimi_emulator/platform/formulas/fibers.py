@@ -17,6 +17,8 @@ from kimi_emulator.platform.search import look_up, seal
 from kimi_emulator.platform.search.index import as_text
 from kimi_emulator.settings import Settings
 
+__all__ = ["FORMULAS", "run"]
+
 _ALPHABET = string.ascii_lowercase + string.digits
 
 

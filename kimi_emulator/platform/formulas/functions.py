@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from kimi_emulator.content import compact
 from kimi_emulator.settings import Settings
 
+__all__ = ["base64_decode", "base64_encode", "date", "random_choice", "text"]
+
 
 def text(arguments: Mapping[str, Any], name: str) -> str:
     """A text among the arguments."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+__all__ = ["convert"]
+
 _KINDS: Mapping[str, str] = {
     "length": (
         "m meter metre 1; km kilometer kilometre 1000; cm centimeter centimetre 0.01; mm millimeter millimetre 0.001;"

@@ -10,45 +10,21 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from kimi_emulator.content import compact, text_of
+from kimi_emulator.content import ToolResult, compact, text_of, tool_results
 from kimi_emulator.platform import tokens
 from kimi_emulator.platform.search.index import as_text, look_up
 from kimi_emulator.platform.search.sealed import is_sealed, unseal
 from kimi_emulator.script import Reply, ToolCall
 
+__all__ = ["WEB_SEARCH", "Searches"]
+
 WEB_SEARCH = "$web_search"
 _MADE_UP = "As far as I remember this is well known, and nothing about it has changed lately."
 """What the model comes up with when it gets no search result: users report that it then invents an answer."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A tool message and the call that it answers; ``arguments`` is the text in the assistant message."""
-
-    position: int
-    name: str
-    arguments: str
-    content: str
-
-
-def results(messages: Sequence[Mapping[str, Any]]) -> Iterator[Result]:
-    """Every tool message that answers a call, with that call. Ids count within one turn only."""
-    calls: dict[str, tuple[str, str]] = {}
-    for position, message in enumerate(messages):
-        if message.get("role") == "assistant":
-            made = message.get("tool_calls")
-            calls = {
-                call["id"]: (str(call["function"].get("name")), str(call["function"].get("arguments")))
-                for call in (made if isinstance(made, list) else ())
-                if isinstance(call, dict) and isinstance(call.get("function"), dict) and isinstance(call.get("id"), str)
-            }
-        elif message.get("role") == "tool":
-            name, arguments = calls.get(str(message.get("tool_call_id")), ("", ""))
-            yield Result(position, name, arguments, text_of(message.get("content")))
 
 
 class Searches:
@@ -102,13 +78,13 @@ class Searches:
         """Whether a call with exactly these arguments was given out."""
         return arguments in self._given
 
-    def echoes(self, messages: Sequence[Mapping[str, Any]]) -> list[Result]:
+    def echoes(self, messages: Sequence[Mapping[str, Any]]) -> list[ToolResult]:
         """The tool messages that answer calls of ``$web_search``."""
-        return [result for result in results(messages) if result.name == WEB_SEARCH]
+        return [result for result in tool_results(messages) if result.name == WEB_SEARCH]
 
     def broken_seal(self, messages: Sequence[Mapping[str, Any]]) -> int | None:
         """Position of the first tool message with encrypted output that cannot be read."""
-        for result in results(messages):
+        for result in tool_results(messages):
             if is_sealed(result.content):
                 try:
                     unseal(result.content)
@@ -119,7 +95,7 @@ class Searches:
     def read(self, messages: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
         """The messages as the model reads them: sealed text opened, searches in the place of their ids."""
         changed: dict[int, str] = {}
-        for result in results(messages):
+        for result in tool_results(messages):
             if result.name == WEB_SEARCH:
                 changed[result.position] = self._found(result)
             elif is_sealed(result.content):
@@ -134,7 +110,7 @@ class Searches:
             for position, message in enumerate(messages)
         ]
 
-    def _found(self, result: Result) -> str:
+    def _found(self, result: ToolResult) -> str:
         query = self._queries.get(_search_id(result.content) or "")
         if query is None or result.content != result.arguments:
             return _MADE_UP

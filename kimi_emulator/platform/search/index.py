@@ -11,6 +11,8 @@ from pathlib import Path
 
 from kimi_emulator.words import words
 
+__all__ = ["as_text", "look_up", "pages"]
+
 _PAGE = re.compile(r"^# (?P<title>.+?)\n\n(?P<url>\S+) (?P<date>\S+)\n\n(?P<text>.+?)(?=\n\n# |\Z)", re.M | re.S)
 _K1, _B = 1.5, 0.75  # the usual constants of BM25
 _TITLE = 3

@@ -13,6 +13,8 @@ import hmac
 import re
 import zlib
 
+__all__ = ["is_sealed", "seal", "unseal"]
+
 BEGIN, END = "----MOONSHOT ENCRYPTED BEGIN----", "----MOONSHOT ENCRYPTED END----"
 _KEY = b"kimi_emulator"
 _MARK = 16
