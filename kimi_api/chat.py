@@ -80,7 +80,7 @@ def _answer(client: KimiClient, request: ChatRequest, call: dict[str, Any]) -> R
     except errors.KimiStatusError as error:
         request = mended(client, request, error)
         answer = client.request("POST", CHAT_PATH, body=request.body, **call)
-    return parse_reply(answer.body, answer.headers)
+    return parse_reply(answer.body, answer.headers, request_body=request.body)
 
 
 async def _aanswer(client: KimiClient, request: ChatRequest, call: dict[str, Any]) -> Reply:
@@ -89,7 +89,7 @@ async def _aanswer(client: KimiClient, request: ChatRequest, call: dict[str, Any
     except errors.KimiStatusError as error:
         request = await amended(client, request, error)
         answer = await client.arequest("POST", CHAT_PATH, body=request.body, **call)
-    return parse_reply(answer.body, answer.headers)
+    return parse_reply(answer.body, answer.headers, request_body=request.body)
 
 
 def stream(
@@ -119,6 +119,7 @@ def _stream(
     if request.auto_continue or request.resume_streams:
         yield from _going(client, request, builder, call)
         return
+    builder.request_body = request.body
     feed = builder.feed
     while True:
         events = client.stream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)
@@ -146,6 +147,7 @@ async def _astream(
             async for delta in deltas:
                 yield delta
         return
+    builder.request_body = request.body
     feed = builder.feed
     while True:
         events = client.astream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)

@@ -7,12 +7,13 @@ Shapes follow answers recorded from api.moonshot.ai (July to September 2026); wh
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kimi_api._argument_schema import Watch, correct, structured_members
+from kimi_api._arguments import encode, read
 from kimi_api.errors import KimiIncompleteReplyError, KimiReplyError
 from kimi_api.usage import Usage, parse_usage
 
@@ -34,7 +35,9 @@ _REASONING_FIELDS = ("reasoning_content", "reasoning")
 class ToolCall:
     """A tool call, complete or still growing.
 
-    `id` is unique within a conversation (see `unique_id`), `arguments` the model's own JSON text, never re-encoded.
+    `id` is unique within a conversation (see `unique_id`), `arguments` the model's own JSON text, never re-encoded,
+    but for members that came as strings where the tool's schema wants an array or an object: these are decoded, and
+    the model's own text is in `original`, which is None otherwise.
     """
 
     index: int
@@ -42,14 +45,12 @@ class ToolCall:
     name: str
     arguments: str
     type: str = "function"
+    original: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """As it stands in a wire message."""
-        return {
-            "id": self.id,
-            "type": self.type,
-            "function": {"name": self.name, "arguments": self.arguments},
-        }
+        """As it stands in a wire message, with the model's own text."""
+        text = self.arguments if self.original is None else self.original
+        return {"id": self.id, "type": self.type, "function": {"name": self.name, "arguments": text}}
 
 
 @dataclass(slots=True)
@@ -89,8 +90,18 @@ class Reply:
         return self.finish_reason == "length" and not self.content and not self.tool_calls
 
 
-def parse_reply(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Reply:
-    """The answer in a non-streamed body. `headers` (lower-case names) give the request and trace ids.
+def parse_reply(
+    body: Mapping[str, Any],
+    headers: Mapping[str, str] | None = None,
+    *,
+    request_body: Mapping[str, Any] | None = None,
+) -> Reply:
+    """The answer in a non-streamed body.
+
+    Args:
+        body: what the host answered.
+        headers: lower-case names; they give the request and trace ids.
+        request_body: what was asked; its tools say which arguments are arrays or objects.
 
     Raises:
         KimiReplyError: the body holds no answer.
@@ -118,7 +129,7 @@ def parse_reply(body: Mapping[str, Any], headers: Mapping[str, str] | None = Non
             break
     pieces = message.get("tool_calls")
     if pieces:
-        calls = _Calls(reply.id)
+        calls = _Calls(reply.id, request_body, whole=True)
         # Each entry is a call of its own, whatever indices and ids other hosts give.
         calls.add([{**piece, "index": position} for position, piece in enumerate(pieces)])
         reply.tool_calls = calls.finished()
@@ -131,13 +142,19 @@ class ReplyBuilder:
 
     Costs per event do not grow with the length of the stream. Usage and finish_reason are held back to `finish`, so
     that a consumer cannot count them twice: with `include_usage` the platform sends the same usage object in the
-    finishing choice and again in a closing event without choices.
+    finishing choice and again in a closing event without choices. Arguments that came encoded once too often are held
+    back from where that begins, and come corrected with the finish_reason.
+
+    Attributes:
+        reply: what is known so far.
+        request_body: what was asked; its tools say which arguments are arrays or objects. Set by `chat.stream`.
     """
 
-    __slots__ = ("_calls", "_content", "_own_reasoning", "_reasoning", "_spent", "_usage", "reply")
+    __slots__ = ("_calls", "_content", "_own_reasoning", "_reasoning", "_spent", "_usage", "reply", "request_body")
 
     def __init__(self, headers: Mapping[str, str] | None = None) -> None:
         self.reply = Reply()
+        self.request_body: Mapping[str, Any] | None = None
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._calls: _Calls | None = None
@@ -158,7 +175,7 @@ class ReplyBuilder:
 
     @property
     def tool_calls(self) -> list[ToolCall]:
-        """The calls so far, with all the arguments that have come."""
+        """The calls so far, with all the arguments that have come and are not held."""
         return self._calls.so_far() if self._calls else []
 
     @property
@@ -222,6 +239,8 @@ class ReplyBuilder:
             reply.finish_reason = finish_reason
         delta = choice.get("delta")
         if not delta:
+            if finish_reason and self._calls is not None and (rest := self._calls.release()):
+                return ReplyDelta(tool_calls=rest)
             return None
         reasoning = delta.get("reasoning_content")
         if reasoning is None:
@@ -239,10 +258,14 @@ class ReplyBuilder:
         if content:
             self._content.append(content)
         pieces = delta.get("tool_calls")
-        if pieces:
+        if pieces or (finish_reason and self._calls is not None):
             if self._calls is None:
-                self._calls = _Calls(reply.id)
-            return ReplyDelta(content, reasoning, self._calls.add(pieces))
+                self._calls = _Calls(reply.id, self.request_body)
+            added = self._calls.add(pieces) if pieces else []
+            if finish_reason:
+                added += self._calls.release()
+            if added:
+                return ReplyDelta(content, reasoning, added)
         if content or reasoning is not None:
             return ReplyDelta(content, reasoning)
         return None
@@ -271,19 +294,50 @@ class ReplyBuilder:
         return reply
 
 
+class _Growing:
+    """A call, the pieces of its arguments that were shown, and what watches over the rest."""
+
+    __slots__ = ("call", "given_id", "pieces", "watch")
+
+    def __init__(self, call: ToolCall, given_id: str, watch: Watch | None) -> None:
+        self.call = call
+        self.given_id = given_id
+        self.pieces: list[str] = []
+        self.watch = watch
+
+    @property
+    def begun(self) -> bool:
+        """Whether some of the arguments have come."""
+        return bool(self.pieces) or (self.watch is not None and self.watch.held is not None)
+
+    def take(self, arguments: str) -> str:
+        """The part of a piece that is shown now."""
+        watch = self.watch
+        if watch is not None:
+            arguments = watch.show(arguments)
+            if watch.idle:
+                self.watch = None
+        if arguments:
+            self.pieces.append(arguments)
+        return arguments
+
+
 class _Calls:
     """Tool calls of one answer, put together by index.
 
-    Seen on some hosts, and read: no index (see `_place`), a blank or repeated id, a name that comes late, all calls in
-    one event, pieces of two calls in turn, arguments as an object.
+    Seen on some hosts, and read: no index (see `_place`), one index for all calls (see `_begins_anew`), a blank or
+    repeated id, a name that comes late, all calls in one event, pieces of two calls in turn, arguments as an object or
+    encoded once too often.
     """
 
-    __slots__ = ("_by_index", "_given", "_ids", "_pieces", "_reply_id")
+    __slots__ = ("_at", "_given", "_growing", "_ids", "_reply_id", "_request_body", "_whole")
 
-    def __init__(self, reply_id: str) -> None:
+    def __init__(self, reply_id: str, request_body: Mapping[str, Any] | None, *, whole: bool = False) -> None:
         self._reply_id = reply_id
-        self._by_index: dict[int, ToolCall] = {}
-        self._pieces: dict[int, list[str]] = {}
+        self._request_body = request_body
+        self._whole = whole  # nothing is shown before all is there, so nothing needs to be held
+        self._growing: dict[int, _Growing] = {}
+        self._at: dict[int, _Growing] = {}  # index as it came -> the newest call there
         self._given: dict[str, int] = {}  # id as it came -> index
         self._ids: set[str] = set()
 
@@ -297,49 +351,95 @@ class _Calls:
                 index = self._place(piece.get("id") or "", name)
             arguments: Any = function.get("arguments")
             if arguments.__class__ is not str:  # an object where the JSON text of one belongs
-                arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
-            call = self._by_index.get(index)
-            if call is None:
-                given_id = str(piece.get("id") or "")
-                call = ToolCall(index, self._unique(given_id, name, index), name, "", piece.get("type") or "function")
-                self._by_index[index] = call
-                if given_id:
-                    self._given[given_id] = index
-                self._pieces[index] = [arguments] if arguments else []
-                added.append(ToolCall(index, call.id, name, arguments, call.type))
+                arguments = "" if arguments is None else encode(arguments)
+            growing = self._at.get(index)
+            if growing is None or (name and self._begins_anew(growing, str(piece.get("id") or ""), arguments)):
+                growing = self._begin(index, piece, name)
+                call = growing.call
+                added.append(ToolCall(call.index, call.id, name, growing.take(arguments), call.type))
                 continue
-            if arguments:
-                self._pieces[index].append(arguments)
+            call = growing.call
             late = ""
             if name and not call.name:
                 call.name = late = name
-            added.append(ToolCall(index, "", late, arguments, call.type))
+            if arguments:
+                if growing.watch is None:
+                    growing.pieces.append(arguments)
+                else:
+                    arguments = growing.take(arguments)
+                    if not arguments and not late:
+                        continue
+            added.append(ToolCall(call.index, "", late, arguments, call.type))
         return added
+
+    def _begin(self, index: int, piece: Mapping[str, Any], name: str) -> _Growing:
+        given_id = str(piece.get("id") or "")
+        own_index = index if index not in self._growing else max(self._growing) + 1
+        call = ToolCall(own_index, self._unique(given_id, name, own_index), name, "", piece.get("type") or "function")
+        watch = None if self._whole else Watch(structured_members(self._request_body, name) if name else None)
+        growing = _Growing(call, given_id, watch)
+        self._growing[own_index] = self._at[index] = growing
+        if given_id:
+            self._given[given_id] = own_index
+        return growing
 
     def _place(self, given_id: str, name: str) -> int:
         """The index of a piece that has none: a known id without a name, or neither, continues a call."""
-        if self._by_index:
-            last = next(reversed(self._by_index))
+        if self._growing:
+            last = next(reversed(self._growing))
             if given_id:
                 if not name and given_id in self._given:
                     return self._given[given_id]
-            elif not name or not self._by_index[last].name:
+            elif not name or not self._growing[last].call.name:
                 return last
-        return max(self._by_index, default=-1) + 1
+        return max(self._growing, default=-1) + 1
+
+    def _begins_anew(self, growing: _Growing, given_id: str, arguments: str) -> bool:
+        """Whether a piece with a name, on an index that has a call, begins another call.
+
+        With a new id it does (older vLLM has one index for all calls; without a name it numbers each piece of one call
+        anew). Without an id it does where the call that is there is complete.
+        """
+        if not growing.call.name:
+            return False
+        if given_id:
+            return given_id not in self._given and (bool(growing.given_id) or growing.begun)
+        text = "".join(growing.pieces)
+        return bool(arguments) and text.rstrip().endswith("}") and read(text) is not None
 
     def so_far(self) -> list[ToolCall]:
-        for index, pieces in self._pieces.items():
+        for growing in self._growing.values():
+            pieces = growing.pieces
             if len(pieces) > 1:
                 pieces[:] = ["".join(pieces)]
-            self._by_index[index].arguments = pieces[0] if pieces else ""
-        return list(self._by_index.values())
+            growing.call.arguments = pieces[0] if pieces else ""
+        return [growing.call for growing in self._growing.values()]
+
+    def release(self) -> list[ToolCall]:
+        """What was held, corrected, as pieces."""
+        rest = []
+        for growing in self._growing.values():
+            watch, growing.watch = growing.watch, None
+            if watch is not None and watch.held is not None:
+                call, shown = growing.call, "".join(growing.pieces)
+                own = shown + "".join(watch.held)
+                self._correct(call, own)
+                hidden = call.arguments.removeprefix(shown)  # both begin with what was shown
+                growing.pieces = [shown, hidden]
+                rest.append(ToolCall(call.index, "", "", hidden, call.type))
+        return rest
 
     def finished(self) -> list[ToolCall]:
+        self.release()
         calls = sorted(self.so_far(), key=lambda call: call.index)
-        for call in calls:
-            if call.arguments.startswith('"'):
-                call.arguments = _unwrapped(call.arguments)
+        if self._whole:
+            for call in calls:
+                self._correct(call, call.arguments)
         return calls
+
+    def _correct(self, call: ToolCall, text: str) -> None:
+        call.arguments, own = correct(text, lambda: structured_members(self._request_body, call.name))
+        call.original = None if own == call.arguments else own
 
     def _unique(self, given_id: str, name: str, index: int) -> str:
         made = unique_id(given_id or f"{name}_{index}", self._reply_id)
@@ -347,15 +447,6 @@ class _Calls:
             made = f"{made}-{index}"
         self._ids.add(made)
         return made
-
-
-def _unwrapped(arguments: str) -> str:
-    """Arguments that came as the JSON text of a JSON text, seen on hosts that encode twice, once less encoded."""
-    try:
-        inner = json.loads(arguments)
-        return inner if isinstance(json.loads(inner), dict) else arguments
-    except (ValueError, TypeError):
-        return arguments
 
 
 def unique_id(call_id: str, reply_id: str) -> str:

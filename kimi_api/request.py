@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from kimi_api._arguments import strict_arguments
 from kimi_api._media_rules import MediaPolicy, has_media
 from kimi_api._warn import warn_once
 from kimi_api.catalog import ModelSpec, closest_model, current_models, get_model_spec
@@ -107,6 +108,8 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
 
     ours = dialect.platform_rules
     prepared = prepare_messages(messages, spec, thinking=thinking and ours, repair=options.repair, rules=ours)
+    if not ours:
+        prepared = strict_arguments(prepared)
     if dialect.numbers_calls:
         prepared = numbered(prepared)
     body: dict[str, Any] = {"model": options.model, "messages": prepared}

@@ -4,18 +4,19 @@ What a message must carry so that the platform sees its own turn again, byte for
 
 * thinking, from `reasoning` content blocks or from `additional_kwargs["reasoning_content"]` (see `own_reasoning`);
 * the text of tool-call arguments, which LangChain keeps only parsed. `langchain_kimi._results` puts it under
-  `additional_kwargs["kimi"]`, wherever encoding the parsed form again would give other bytes.
+  `additional_kwargs["kimi"]`, wherever encoding the parsed form again would give other bytes. It goes back as long as
+  the arguments still say what it says (`kimi_api._arguments.wire_text`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from kimi_api import KimiInputError
+from kimi_api._arguments import wire_text
 from langchain_kimi._parts import content_to_wire
 
 PROVIDER = "kimi"
@@ -27,7 +28,6 @@ KEPT = "kimi"
 made again from the message stands there."""
 
 _MEDIA = frozenset({"image", "image_url", "video", "video_url", "audio", "input_audio", "file"})
-_encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would make an encoder per call
 _ROLES = {"developer": "system", "human": "user", "ai": "assistant"}
 
 
@@ -135,11 +135,6 @@ def own_reasoning(message: AIMessage) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def encoded_arguments(args: Mapping[str, Any]) -> str:
-    """Arguments as JSON text, in the spelling that models use; other scripts stay readable."""
-    return _encode(args)
-
-
 def _assistant_text(content: str | Sequence[Any]) -> str:
     """The text of a turn. Calls and thinking stand in fields of their own; other vendors' marks mean nothing here."""
     if isinstance(content, str):
@@ -175,10 +170,10 @@ def _tool_calls(
     wire = []
     for call in calls:
         known = kept.get(call.get("id") or "") or {}
-        wire.append(_wire_call(call, known, _arguments(call.get("args"), known.get("arguments"))))
+        wire.append(_wire_call(call, known, wire_text(call.get("args"), known.get("arguments"))))
     for invalid in message.invalid_tool_calls:
         if answered is None or invalid.get("id") in answered:
-            wire.append(_wire_call(invalid, kept.get(invalid.get("id") or "") or {}, invalid.get("args") or "{}"))
+            wire.append(_wire_call(invalid, kept.get(invalid.get("id") or "") or {}, wire_text(invalid.get("args"))))
     return wire
 
 
@@ -194,19 +189,6 @@ def _wire_call(call: Mapping[str, Any], kept: Mapping[str, Any], arguments: str)
 def call_type(name: str) -> str:
     """The type of a call of the tool `name`: the platform's own tools begin with a dollar sign."""
     return "builtin_function" if name.startswith("$") else "function"
-
-
-def _arguments(args: Any, text: str | None) -> str:
-    """`text` if it still says what `args` says, else `args` encoded (they were edited, or came from elsewhere)."""
-    if text is not None:
-        try:
-            # Compared as text: 1, 1.0 and True are equal to Python, and the order of keys is lost on it.
-            if encoded_arguments(json.loads(text)) == encoded_arguments(args):
-                return text
-        except ValueError:
-            # A stream was cut inside the arguments, and LangChain closed the brackets.
-            return encoded_arguments(args)
-    return args if isinstance(args, str) else encoded_arguments(args or {})
 
 
 def _system(message: SystemMessage, any_url: bool) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ blocks by it.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -18,11 +17,12 @@ from langchain_core.messages.tool import ToolCall as LangChainToolCall
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from kimi_api import Reply, ToolCall, Usage, _verbatim
+from kimi_api._arguments import encode, read
 from kimi_api._warn import warn
 from kimi_api.reply import ReplyDelta
 from kimi_api.request import ChatRequest
 from kimi_api.tools import unreadable_arguments
-from langchain_kimi._messages import KEPT, PROVIDER, call_type, encoded_arguments
+from langchain_kimi._messages import KEPT, PROVIDER, call_type
 
 
 def chat_result(reply: Reply, *, model: str, prefix: str = "") -> ChatResult:
@@ -50,7 +50,7 @@ def reply_to_message(reply: Reply, *, model: str = "", prefix: str = "") -> AIMe
     calls: list[LangChainToolCall] = []
     invalid: list[InvalidToolCall] = []
     for call in reply.tool_calls:
-        args = _object(call.arguments)
+        args = read(call.arguments)
         if args is not None:
             calls.append(tool_call(name=call.name, args=args, id=call.id))
         else:
@@ -142,13 +142,14 @@ def _kept(reply: Reply) -> dict[str, Any]:
         entry: dict[str, str] = {}
         if call.type != call_type(call.name):
             entry["type"] = call.type
-        args = _object(call.arguments)
+        args = read(call.arguments)
         if args is None:
             mixed = len(reply.tool_calls) > 1
-        elif call.arguments and encoded_arguments(args) != call.arguments:
-            entry["arguments"] = call.arguments
-        if args is not None:
-            _verbatim.note(call.name, call.arguments, args)
+        else:
+            text = call.arguments if call.original is None else call.original
+            if text and encode(args) != text:
+                entry["arguments"] = text
+            _verbatim.note(call.name, text, args)
         if entry:
             calls[call.id] = entry
     kept: dict[str, Any] = {}
@@ -173,16 +174,7 @@ def warn_unreadable(reply: Reply, request: ChatRequest, *, streamed: bool = Fals
     """
     if request.choice.demand in ("", "*"):
         for call in reply.tool_calls:
-            if _object(call.arguments) is None:
+            if read(call.arguments) is None:
                 outcome = _MENDED if streamed else _SKIPPED
                 warn(unreadable_arguments(call.name, reply.finish_reason, outcome))
     return reply
-
-
-def _object(arguments: str) -> dict[str, Any] | None:
-    """The arguments as an object, None if they are none (LangChain keeps such calls, with their text, apart)."""
-    try:
-        parsed = json.loads(arguments or "{}")
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) else None

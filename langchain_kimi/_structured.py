@@ -23,7 +23,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from kimi_api import KimiInputError
-from langchain_kimi._messages import encoded_arguments
+from kimi_api._arguments import encode
 from langchain_kimi._tools import named_schema, response_format, tools_to_wire
 from langchain_kimi.errors import KimiStructuredOutputError
 
@@ -166,7 +166,7 @@ class _FromText(JsonOutputParser):
                 raise _misfit("its JSON is broken or ends early", text, message)
         try:
             value = super().parse_result(result, partial=partial)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _misfit("it is not JSON", text, message) from error
         return _made(value, self, text, message, partial=partial)
 
@@ -198,7 +198,7 @@ def _arguments(message: AIMessage) -> str:
     """The arguments of the first call, as text."""
     for call in (*message.tool_calls, *message.invalid_tool_calls):
         args = call["args"]
-        return encoded_arguments(args) if isinstance(args, Mapping) else args or ""
+        return encode(args) if isinstance(args, Mapping) else args or ""
     return ""
 
 
@@ -278,7 +278,7 @@ def _unusable(what: str, ended: str, text: str, message: AIMessage) -> KimiStruc
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
-    except ValueError:
+        json.loads(text, strict=False)  # as core's parsers read: models write line breaks within strings
+    except (ValueError, RecursionError):
         return False
     return True

@@ -13,9 +13,9 @@ from langchain_core.tools import BaseTool, BaseToolkit, ToolException
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
 from kimi_api import KimiClient, KimiFormulaError, _verbatim
+from kimi_api._arguments import encode
 from kimi_api.formulas import alist_tools, arun_fiber, formula_uri, list_tools, run_fiber
 from kimi_api.tools import WireTool
-from langchain_kimi._messages import encoded_arguments
 from langchain_kimi.errors import error_types
 
 __all__ = ["KimiFormulaTool", "KimiFormulaToolError", "KimiFormulaToolkit", "KimiWebSearch"]
@@ -40,10 +40,10 @@ class KimiWebSearch(BaseTool):
     args_schema: Any = Field(default={"type": "object", "properties": {}}, repr=False)
 
     def _run(self, /, **arguments: Any) -> str:
-        return encoded_arguments(arguments)
+        return encode(arguments)
 
     async def _arun(self, /, **arguments: Any) -> str:
-        return encoded_arguments(arguments)
+        return encode(arguments)
 
 
 class KimiFormulaToolError(KimiFormulaError, ToolException):

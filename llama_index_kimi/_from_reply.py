@@ -21,7 +21,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from kimi_api.reply import Reply, ToolCall, Usage
-from llama_index_kimi._to_wire import FIELD_KEY
+from llama_index_kimi._to_wire import FIELD_KEY, KEPT
 
 
 def to_message(reply: Reply) -> ChatMessage:
@@ -99,10 +99,21 @@ def thinking_block(text: str, field: str = "reasoning_content", tokens: int | No
 
 
 def call_block(call: ToolCall) -> ToolCallBlock:
-    """The block of `call`, holding the model's own argument text: parsed and printed again it would be other bytes."""
+    """The block of `call`, holding its argument text: parsed and printed again it would be other bytes."""
     return ToolCallBlock(tool_call_id=call.id, tool_name=call.name, tool_kwargs=call.arguments)
 
 
+def call_as_dict(call: ToolCall) -> dict[str, Any]:
+    """`call` as a wire message has it, with the arguments that the tool gets."""
+    return {"id": call.id, "type": call.type, "function": {"name": call.name, "arguments": call.arguments}}
+
+
 def calls_as_kwargs(calls: Sequence[ToolCall]) -> dict[str, Any]:
-    """`ChatMessage.additional_kwargs` for `calls`."""
-    return {"tool_calls": [call.as_dict() for call in calls]} if calls else {}
+    """`ChatMessage.additional_kwargs` for `calls`, with the model's own text where the tool gets a corrected one."""
+    if not calls:
+        return {}
+    made: dict[str, Any] = {"tool_calls": [call_as_dict(call) for call in calls]}
+    kept = {call.id: {"arguments": call.original} for call in calls if call.original is not None}
+    if kept:
+        made[KEPT] = {"tool_calls": kept}
+    return made

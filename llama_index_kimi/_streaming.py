@@ -15,7 +15,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, ToolCall
-from llama_index_kimi._from_reply import call_block, thinking_block, to_response
+from llama_index_kimi._from_reply import call_as_dict, call_block, thinking_block, to_response
 
 
 class Accumulator:
@@ -87,5 +87,5 @@ class Accumulator:
         touched = {piece.index for piece in pieces}
         for call in self._builder.tool_calls:
             if call.index in touched and (not self._one_call or not self._calls or call.index in self._calls):
-                self._calls[call.index] = call.as_dict()
+                self._calls[call.index] = call_as_dict(call)
                 self._call_blocks[call.index] = call_block(call)

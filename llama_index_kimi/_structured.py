@@ -39,6 +39,7 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
+from kimi_api._arguments import strict_text
 from kimi_api.errors import KimiInputError, KimiStructuredOutputError
 from llama_index_kimi._connection import Connected
 from llama_index_kimi._from_reply import finish_reason
@@ -260,10 +261,11 @@ def read_answer(output_cls: type[BaseModel], response: ChatResponse | None) -> A
             request_id=request_id,
         )
     try:
-        value = json.loads(text)
+        strict = strict_text(text)
+        value = json.loads(strict)
         bare = _unwrapped(output_cls, value)
-        return output_cls.model_validate_json(text if bare is value else json.dumps(bare))
-    except ValueError as error:  # pydantic's ValidationError is one
+        return output_cls.model_validate_json(strict if bare is value else json.dumps(bare))
+    except (ValueError, RecursionError) as error:  # pydantic\'s ValidationError is a ValueError
         raise KimiStructuredOutputError(
             f"the answer is no {name}: {error}. It began with {text[:200]!r}", llm_output=text, request_id=request_id
         ) from error
@@ -291,7 +293,7 @@ class PartialReader:
             return None
         self._next = self._length + (self._length >> 8)
         try:
-            value = from_json(response.message.content or "", allow_partial="trailing-strings")
+            value = from_json(strict_text(response.message.content or ""), allow_partial="trailing-strings")
         except ValueError:
             return None
         value = _unwrapped(self._output_cls, value)

@@ -7,7 +7,6 @@ assistant tool call message at index N"), argument texts byte for byte, images i
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -28,6 +27,7 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.llms.llm import ToolSelection
 
+from kimi_api._arguments import wire_text
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage
 from llama_index_kimi._media import ContentPart, image_part, video_part
@@ -36,6 +36,13 @@ logger = logging.getLogger(__name__)
 
 FIELD_KEY = "reasoning_field"
 """Where a `ThinkingBlock` notes that its text came under another name than `reasoning_content`."""
+
+KEPT = "kimi"
+"""The key of `additional_kwargs` that holds the model's own text of arguments that the tool got corrected:
+{"tool_calls": {id: {"arguments": text}}}."""
+
+UNREADABLE_MARK = " (unreadable arguments)"
+"""What a selection has behind the tool's name when nobody can read its arguments."""
 
 NOT_KEPT = "The tool was run, but its result was not kept: the result of another tool was given as the answer."
 """What stands for the results that core drops beside a `return_direct` tool's."""
@@ -131,6 +138,8 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
     parts: list[ContentPart] = []
     thinking: str | None = None
     calls: list[dict[str, Any]] = []
+    extra = message.additional_kwargs
+    kept = (extra.get(KEPT) or {}).get("tool_calls") or {}
     for block in message.blocks:
         if isinstance(block, TextBlock):
             parts.append({"type": "text", "text": block.text})
@@ -139,17 +148,16 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
                 thinking = (thinking or "") + block.content
                 reasoning_field = block.additional_information.get(FIELD_KEY, reasoning_field)
         elif isinstance(block, ToolCallBlock):
-            calls.append(_wire_call(block.tool_call_id, block.tool_name, block.tool_kwargs, len(calls)))
+            calls.append(_wire_call(block.tool_call_id, block.tool_name, block.tool_kwargs, len(calls), kept))
         else:
             parts += _parts([block], "assistant")
-    extra = message.additional_kwargs
     if thinking is None:
         for name in ("reasoning_content", "reasoning"):
             if isinstance(extra.get(name), str):
                 thinking = extra[name]
                 break
     if not calls and extra.get("tool_calls"):
-        calls = [_stored_call(call, position) for position, call in enumerate(extra["tool_calls"])]
+        calls = [_stored_call(call, position, kept) for position, call in enumerate(extra["tool_calls"])]
     wire: WireMessage = {"role": "assistant", "content": _content(parts)}
     if thinking is not None:
         wire[reasoning_field] = thinking
@@ -208,20 +216,21 @@ def _content(parts: list[ContentPart]) -> str | list[ContentPart]:
     return [part for part in parts if part["type"] != "text" or part["text"]]
 
 
-def _wire_call(call_id: str | None, name: str, arguments: Mapping[str, Any] | str, position: int) -> dict[str, Any]:
-    if not isinstance(arguments, str):
-        arguments = json.dumps(arguments, ensure_ascii=False, default=str)
+def _wire_call(
+    call_id: str | None, name: str, arguments: Mapping[str, Any] | str, position: int, kept: Mapping[Any, Any]
+) -> dict[str, Any]:
+    known = kept.get(call_id)
     return {
         "id": call_id or f"{name}_{position}",
         "type": "builtin_function" if name.startswith("$") else "function",
-        "function": {"name": name, "arguments": arguments},
+        "function": {"name": name, "arguments": wire_text(arguments, known and known.get("arguments"))},
     }
 
 
-def _stored_call(call: Any, position: int) -> dict[str, Any]:
+def _stored_call(call: Any, position: int, kept: Mapping[Any, Any]) -> dict[str, Any]:
     """A call from `additional_kwargs["tool_calls"]`: a wire dict, a `ToolSelection`, or an SDK object."""
     if isinstance(call, ToolSelection):
-        return _wire_call(call.tool_id, call.tool_name, call.tool_kwargs, position)
+        return _wire_call(call.tool_id, call.tool_name.removesuffix(UNREADABLE_MARK), call.tool_kwargs, position, kept)
     if hasattr(call, "model_dump"):
         call = call.model_dump(exclude_none=True)
     function = call.get("function") if isinstance(call, Mapping) else None
@@ -232,4 +241,4 @@ def _stored_call(call: Any, position: int) -> dict[str, Any]:
             'a call is {"id": ..., "type": "function", "function": {"name": ..., "arguments": "..."}}',
             "pass calls in that form, or as ToolCallBlocks",
         )
-    return _wire_call(call.get("id"), function["name"], function.get("arguments") or "", position)
+    return _wire_call(call.get("id"), function["name"], function.get("arguments") or "", position, kept)

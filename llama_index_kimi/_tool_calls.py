@@ -13,11 +13,12 @@ from llama_index.core.tools.types import BaseTool, ToolMetadata
 from pydantic_core import from_json
 
 from kimi_api import _verbatim
+from kimi_api._arguments import UNREADABLE, read, strict_text
 from kimi_api._warn import warn_once
 from kimi_api.errors import KimiInputError
 from kimi_api.tools import WireTool, unreadable_arguments
 from llama_index_kimi._from_reply import finish_reason
-from llama_index_kimi._to_wire import wire_message
+from llama_index_kimi._to_wire import KEPT, UNREADABLE_MARK, wire_message
 
 # What core copies from a schema's root, and what describes the function elsewhere.
 _COPIED = {"type", "properties", "required", "$defs", "definitions", "title", "description"}
@@ -122,7 +123,9 @@ def tool_selections(response: ChatResponse) -> list[ToolSelection]:
 
     Called for every streamed chunk, so unfinished arguments are read by pydantic-core's partial parser, which takes
     microseconds where core's own takes a millisecond for 30 KB, and shows the text so far of an unfinished string.
-    Arguments of a finished answer are read strictly: a tool must not run with half of what was meant for it.
+    Of a finished answer, a call whose arguments cannot be read is a selection under a name that no tool has
+    (`unreadable_name`): a tool must not run with half of what was meant for it, or with nothing. Core's agents answer
+    such a call with "Tool ... not found", and the model, which sees that, calls again.
     """
     message = response.message
     reason = finish_reason(response)
@@ -142,38 +145,41 @@ def tool_selections(response: ChatResponse) -> list[ToolSelection]:
             )
             for call in calls
         ]
-    return [
-        ToolSelection(
-            tool_id=block.tool_call_id or "",
-            tool_name=_own_names.get(block.tool_name, block.tool_name),
-            tool_kwargs=_arguments(block, reason),
-        )
-        for block in blocks
-    ]
+    kept = (message.additional_kwargs.get(KEPT) or {}).get("tool_calls") or {}
+    return [_selection(block, reason, kept) for block in blocks]
 
 
-def _arguments(block: ToolCallBlock, reason: str | None) -> dict[str, Any]:
-    given = block.tool_kwargs
-    if not isinstance(given, str):
-        return given
+def _selection(block: ToolCallBlock, reason: str | None, kept: Mapping[str, Any]) -> ToolSelection:
+    call_id, name, text = block.tool_call_id or "", block.tool_name, block.tool_kwargs
+    arguments: dict[str, Any] | None
+    if not isinstance(text, str):
+        arguments = text
+    elif reason is None:
+        arguments = _partial(text)
+    else:
+        arguments = read(text)
+        if arguments is not None:
+            _verbatim.note(name, (kept.get(call_id) or {}).get("arguments") or text, arguments)
+    name = _own_names.get(name, name)
+    if arguments is None:
+        outcome = "no tool is run for it"
+        warn_once(("unreadable_arguments", call_id), unreadable_arguments(block.tool_name, reason, outcome))
+        return ToolSelection(tool_id=call_id, tool_name=unreadable_name(name), tool_kwargs={UNREADABLE: text})
+    return ToolSelection(tool_id=call_id, tool_name=name, tool_kwargs=arguments)
+
+
+def unreadable_name(name: str) -> str:
+    """What a call of the tool `name` is called whose arguments cannot be read; no tool is called so."""
+    return name + UNREADABLE_MARK
+
+
+def _partial(text: str) -> dict[str, Any]:
+    """What unfinished arguments say so far."""
     try:
-        parsed = from_json(given, allow_partial="trailing-strings" if reason is None else "off") if given else {}
+        value = from_json(strict_text(text), allow_partial="trailing-strings") if text else {}
     except ValueError:
-        parsed = {}
-        if reason is not None:
-            _warn_unreadable(block, reason)
-    if not isinstance(parsed, dict):
         return {}
-    if reason is not None:
-        _verbatim.note(block.tool_name, given, parsed)
-    return parsed
-
-
-def _warn_unreadable(block: ToolCallBlock, reason: str) -> None:
-    warn_once(
-        ("unreadable_arguments", str(block.tool_call_id)),
-        unreadable_arguments(block.tool_name, reason, "the tool gets none"),
-    )
+    return value if isinstance(value, dict) else {}
 
 
 def no_call_text(response: ChatResponse, model: str) -> str:

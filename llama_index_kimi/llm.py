@@ -37,6 +37,7 @@ from kimi_api.credentials import resolve_base_url
 from kimi_api.options import ChatOptions
 from kimi_api.reply import Reply, ReplyBuilder
 from kimi_api.request import ChatRequest, build_request
+from llama_index_kimi._calling import ToolCalling
 from llama_index_kimi._from_reply import to_response
 from llama_index_kimi._settings import OPTIONS, as_options, constructor_settings
 from llama_index_kimi._streaming import Accumulator
@@ -55,7 +56,7 @@ from llama_index_kimi._tool_calls import (
 __all__ = ["Kimi"]
 
 
-class Kimi(TokenCounting, StructuredPrediction):
+class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     """A Kimi model of the Moonshot AI Open Platform.
 
         from llama_index_kimi import Kimi

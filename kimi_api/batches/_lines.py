@@ -334,7 +334,7 @@ def _read(
     if status != 200 or is_error_body(answer):
         return from_line(500 if status == 200 else status, answer, asked, types, request_id)
     try:
-        reply = parse_reply(answer if isinstance(answer, Mapping) else {})
+        reply = parse_reply(answer if isinstance(answer, Mapping) else {}, request_body=body)
         reply.request_id = request_id
         if request is not None:
             insist(chat.check_reply(reply, request), request)

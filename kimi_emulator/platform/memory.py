@@ -19,7 +19,7 @@ def _arguments(text: Any) -> str:
     """The same text for the same arguments, whatever their spacing or key order."""
     try:
         return json.dumps(json.loads(text), sort_keys=True) if isinstance(text, str) else compact(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return str(text)
 
 

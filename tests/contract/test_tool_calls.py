@@ -201,12 +201,11 @@ def test_arguments_that_were_cut_are_not_silent(kimi: Emulator, make: Make) -> N
     assert "raise max_tokens" in "".join(outcome.warnings)
 
 
-def test_arguments_encoded_twice_are_read(kimi: Emulator, adapter: Adapter) -> None:
-    for way in ("plain", "aplain"):
-        kimi.script(BOTH)
-        kimi.fail("calls.arguments_twice")
-        outcome = adapter.make(way).ask("?", tools=[WEATHER])  # type: ignore[arg-type]
-        assert [call.args for call in outcome.calls] == [{"city": "北京"}, {"city": "Turku"}]
+def test_arguments_encoded_twice_are_read(kimi: Emulator, make: Make) -> None:
+    kimi.script(BOTH)
+    kimi.fail("calls.arguments_twice")
+    outcome = make().ask("?", tools=[WEATHER])
+    assert [call.args for call in outcome.calls] == [{"city": "北京"}, {"city": "Turku"}]
 
 
 # ---------------------------------------------------------------------------------------------------- names

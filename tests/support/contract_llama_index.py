@@ -105,7 +105,7 @@ class LlamaIndexChat(Chat):
 
     def _calls(self, response: Any) -> list[Call]:
         selections = self.native.get_tool_calls_from_response(response, error_on_no_tool_call=False)
-        return [Call(call.tool_name, call.tool_kwargs, call.tool_id) for call in selections]
+        return [_call(call) for call in selections]
 
     async def arun_agent(
         self, question: str, tools: Sequence[Any], *, history: Sequence[Any] = (), first_choice: str | None = None
@@ -283,6 +283,12 @@ def _to_message(message: Any) -> Any:
     if message.call_id is not None:
         extra["tool_call_id"] = message.call_id
     return ChatMessage(role=message.role, blocks=blocks, additional_kwargs=extra)
+
+
+def _call(selection: Any) -> Call:
+    """A selection; one whose arguments cannot be read is named so that no tool is run for it."""
+    name = selection.tool_name.removesuffix(" (unreadable arguments)")
+    return Call(name, selection.tool_kwargs if name == selection.tool_name else None, selection.tool_id)
 
 
 def _block(media: Media) -> ImageBlock | VideoBlock:

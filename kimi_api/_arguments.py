@@ -1,0 +1,147 @@
+"""The arguments of a tool call: read as the frameworks read them, and written so that every host can read them. Pure.
+
+`read` is the one place that decides whether a text is a call's arguments, `wire_text` the one place that decides what
+goes back to the model, for both adapters.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kimi_api.errors import KimiInputError
+
+UNREADABLE = "unreadable_arguments"
+"""The one member of the object that stands on the wire for arguments that nobody can read."""
+
+DEEPEST = 100
+"""Levels of objects and arrays. No tool takes more; Python's own limit depends on who called, so that the same text
+would be read in one place and refused in another, and what passed it could not be copied or stored."""
+
+_decode = json.JSONDecoder(strict=False).decode  # strict refuses a line break within a string, which models write
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode  # `json.dumps` would make an encoder per call
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_BRACKETS = re.compile(_STRING.pattern + r"|[\[\]{}]", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f]")
+
+
+def read(text: str) -> dict[str, Any] | None:
+    """The object that `text` says; {} where there is no text (a call without arguments), None if it cannot be read.
+
+    Control characters within strings are allowed, as in `langchain_core`'s readers.
+    """
+    if not text or text.isspace():
+        return {}
+    value = value_of(text)
+    return value if isinstance(value, dict) else None
+
+
+def value_of(text: str) -> Any:
+    """The JSON value in `text`, None if there is none, or one that is nested deeper than `DEEPEST`."""
+    try:
+        return None if _too_deep(text) else _decode(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def encode(arguments: Mapping[str, Any]) -> str:
+    """Arguments as JSON text, in the spelling that models use; other scripts stay readable.
+
+    Raises:
+        KimiInputError: they are nested too deeply to be written.
+    """
+    try:
+        return _encode(arguments)
+    except (RecursionError, ValueError) as error:  # ValueError: an object that holds itself
+        raise KimiInputError(
+            "arguments of a tool call",
+            sorted(map(str, arguments)),
+            "they are nested too deeply for JSON, or hold themselves",
+            "shorten them, or take the call out of the history",
+        ) from error
+
+
+def wire_text(arguments: Mapping[str, Any] | str | None, own: str | None = None) -> str:
+    """The text that goes back to the model for a call.
+
+    Args:
+        arguments: what the framework holds: an object, or a text.
+        own: the model's own text, if it was kept. It goes back, byte for byte, as long as `arguments` say the same
+            (the prefix stays cached); otherwise somebody has edited them, and they go.
+
+    A text that cannot be read becomes an object that holds it. Hosts parse histories, and answer 500 to every request
+    that has it as it came: "Failed to parse tool call arguments as JSON".
+    """
+    if isinstance(arguments, str):
+        value = read(arguments)
+        if value is None:
+            return _encode({UNREADABLE: arguments})
+        written = arguments if value else arguments.strip() or "{}"
+    else:
+        value, written = arguments or {}, None
+    if own and not own.isspace() and says(own, value):
+        return own
+    return encode(value) if written is None else written
+
+
+def says(text: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether `arguments` are what `text` says, or were decoded from it (see `kimi_api._argument_schema.correct`)."""
+    value = read(text)
+    if value is None:
+        return False
+    # Compared as text: 1, 1.0 and True are equal to Python, and the order of keys is lost on it.
+    if encode(value) == encode(arguments):
+        return True
+    return list(value) == list(arguments) and all(_is(value[name], arguments[name]) for name in value)
+
+
+def strict_arguments(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`messages` with arguments that strict JSON parsers read, too (see `strict_text`).
+
+    For hosts of open weights, which parse the arguments of a history: "Invalid control character at: line 1 column 11".
+    """
+    return [_strict(message) if message.get("tool_calls") else message for message in messages]
+
+
+def _strict(message: dict[str, Any]) -> dict[str, Any]:
+    texts = [call["function"].get("arguments") or "" for call in message["tool_calls"]]
+    if not any(map(_CONTROL.search, texts)):
+        return message
+    calls = [
+        {**call, "function": {**call["function"], "arguments": strict_text(text)}}
+        for call, text in zip(message["tool_calls"], texts, strict=True)
+    ]
+    return {**message, "tool_calls": calls}
+
+
+def strict_text(text: str) -> str:
+    """JSON with its control characters escaped, for parsers that refuse them; all other bytes as they are."""
+    return _STRING.sub(_escaped, text) if _CONTROL.search(text) else text
+
+
+def _escaped(string: re.Match[str]) -> str:
+    return _CONTROL.sub(lambda char: _encode(char.group())[1:-1], string.group())
+
+
+def _is(written: Any, held: Any) -> bool:
+    if isinstance(written, str) and isinstance(held, list | dict):
+        value = value_of(written)
+        return type(value) is type(held) and _encode(value) == _encode(held)
+    return _encode(written) == _encode(held)
+
+
+def _too_deep(text: str) -> bool:
+    if text.count("{") + text.count("[") <= DEEPEST:
+        return False
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        char = match.group()
+        if char in "[{":
+            depth += 1
+            if depth > DEEPEST:
+                return True
+        elif char in "]}":
+            depth -= 1
+    return False
