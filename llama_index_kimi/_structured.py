@@ -265,7 +265,7 @@ def read_answer(output_cls: type[BaseModel], response: ChatResponse | None) -> A
         value = json.loads(strict)
         bare = _unwrapped(output_cls, value)
         return output_cls.model_validate_json(strict if bare is value else json.dumps(bare))
-    except (ValueError, RecursionError) as error:  # pydantic\'s ValidationError is a ValueError
+    except (ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError
         raise KimiStructuredOutputError(
             f"the answer is no {name}: {error}. It began with {text[:200]!r}", llm_output=text, request_id=request_id
         ) from error

@@ -288,7 +288,8 @@ def test_calls_that_are_not_json_go_only_with_their_answer() -> None:
     without = to_wire([turn, ToolMessage("r", tool_call_id="c1")])
     assert [c["id"] for c in without[0]["tool_calls"]] == ["c1"]
     answered = to_wire([turn, ToolMessage("r", tool_call_id="c1"), ToolMessage("not JSON", tool_call_id="c2")])
-    assert answered[0]["tool_calls"][1]["function"] == {"name": "g", "arguments": '{"x": '}
+    sent = answered[0]["tool_calls"][1]["function"]
+    assert sent == {"name": "g", "arguments": json.dumps({"unreadable_arguments": '{"x": '})}
 
 
 def test_built_in_tools_keep_their_type() -> None:
