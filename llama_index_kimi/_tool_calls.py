@@ -176,9 +176,12 @@ def unreadable_name(name: str) -> str:
 def _partial(text: str) -> dict[str, Any]:
     """What unfinished arguments say so far."""
     try:
-        value = from_json(strict_text(text), allow_partial="trailing-strings") if text else {}
+        value = from_json(text, allow_partial="trailing-strings") if text else {}
     except ValueError:
-        return {}
+        try:  # only now: to look for control characters takes longer than to read the text
+            value = from_json(strict_text(text), allow_partial="trailing-strings")
+        except ValueError:
+            return {}
     return value if isinstance(value, dict) else {}
 
 
