@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import importlib
 import multiprocessing
 import pickle
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pytest
 from contract_kit import Adapter, Chat, ask_in_a_worker
 
@@ -69,6 +71,28 @@ def test_an_http_client_of_ones_own_is_shared_by_copies_and_left_out_of_pickles(
         lone = pickle.loads(pickle.dumps(chat.native))
     assert lone.http_client is None
     assert adapter.chat(lone).ask("hi").text
+
+
+def transports(kind: str) -> list[Any]:
+    """The HTTP clients that this openai takes."""
+    names = ["httpx"] if int(openai.__version__.split(".")[0]) < 3 else ["httpx", "httpx2"]
+    return [pytest.param(getattr(importlib.import_module(name), kind), id=name) for name in names]
+
+
+@pytest.mark.ways("plain", "streamed")
+@pytest.mark.parametrize("client_class", transports("Client"))
+def test_an_http_client_of_ones_own_is_used(kimi: Emulator, make: Make, client_class: Any) -> None:
+    with client_class(headers={"X-Own": "1"}) as client:
+        assert make(http_client=client).ask("hi").text
+    assert [request.headers.get("x-own") for request in kimi.requests] == ["1"]
+
+
+@pytest.mark.ways("aplain", "astreamed")
+@pytest.mark.parametrize("client_class", transports("AsyncClient"))
+async def test_an_asynchronous_http_client_of_ones_own_is_used(kimi: Emulator, make: Make, client_class: Any) -> None:
+    async with client_class(headers={"X-Own": "1"}) as client:
+        assert (await make(async_http_client=client).aask("hi")).text
+    assert [request.headers.get("x-own") for request in kimi.requests] == ["1"]
 
 
 @asynchronous

@@ -176,6 +176,26 @@ def test_an_agent_whose_first_tool_is_forced_asks_again(kimi: Emulator, make: Ma
     assert "Shall I?" not in str(kimi.chats[2]["messages"])
 
 
+@pytest.mark.parametrize(
+    ("model", "choice", "sent"),
+    [
+        ("kimi-k3", "required", "required"),
+        ("kimi-k3", "get_weather", "required"),
+        ("kimi-k2.6", "get_weather", NAMED),
+        ("kimi-k2.7-code", "required", "auto"),
+        ("kimi-k2.7-code", "get_weather", "auto"),
+    ],
+)
+@offered
+@switched_off
+def test_an_agents_first_choice_holds_for_its_first_request_as_the_model_takes_it(
+    kimi: Emulator, make: Make, model: str, choice: str, sent: Any
+) -> None:
+    kimi.script(Reply(reasoning="r", tool_calls=[CALL]), Reply(content="It is cold."))
+    assert make(model=model).run_agent("Weather?", [get_weather], first_choice=choice).text == "It is cold."
+    assert [body.get("tool_choice") for body in kimi.chats] == [sent, None]
+
+
 @offered
 def test_an_object_by_a_demanded_tool_is_asked_for_again(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(content="Turku."), Reply(tool_calls=[ToolCall("City", {"city": "Turku"})]))

@@ -16,7 +16,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 import kimi_api
 from kimi_api._transport.sdk_compat import transport
-from kimi_emulator import Emulator, Failure, Reply
+from kimi_emulator import Emulator, Failure
 from langchain_kimi import ChatKimi, errors
 
 OVERFLOW = "Invalid request: Your request exceeded model token limit: 262144 (requested: 269030)"
@@ -113,34 +113,6 @@ def test_refused_content_is_a_refusal_to_code_that_knows_cores_class(
         assert error.raw_message is None  # there is no answer, and handlers read it
 
 
-@pytest.mark.parametrize(
-    ("failure", "told"),
-    [
-        (Failure(408, body="Request Timeout"), "408: Request Timeout. What to do: try again: nothing was done"),
-        (Failure(401, "x", "It has expired."), "It has expired. What to do: check the key"),
-        (Failure(400, "invalid_request_error", "file f1 not found"), "What to do: upload the image or video again"),
-        (Failure(404, "x", "Not found the endpoint POST /x"), "it ends in /v1 on Moonshot's hosts"),
-    ],
-)
-def test_errors_say_what_to_do(kimi: Emulator, make: Callable[..., ChatKimi], failure: Failure, told: str) -> None:
-    kimi.script(failure)
-    with pytest.raises(core.ModelError) as caught:
-        make(max_retries=0).invoke("?")
-    assert told in str(caught.value)
-
-
-@pytest.mark.filterwarnings("ignore:kimi-k2.7-code cannot be made to call a tool")
-@pytest.mark.parametrize(("model", "other"), [("kimi-k3", False), ("kimi-k2.7-code", True)])
-def test_a_missing_call_names_another_model_only_where_that_helps(
-    kimi: Emulator, make: Callable[..., ChatKimi], model: str, other: bool
-) -> None:
-    kimi.script(Reply(content="No."), Reply(content="No."))
-    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
-    with pytest.raises(kimi_api.KimiToolChoiceError, match="Ask for the call in the prompt, or use") as caught:
-        make(model=model).bind_tools([tool], tool_choice="any").invoke("?")
-    assert ("a K3 model can be made to call" in str(caught.value)) is other
-
-
 def test_no_connection() -> None:
     llm = ChatKimi(api_key="sk-test", base_url="http://127.0.0.1:9/v1", max_retries=0)
     with pytest.raises(core.ModelConnectionError) as caught:
@@ -163,16 +135,6 @@ def test_time_out_may_be_retried_by_others_but_not_by_us(kimi: Emulator, make: C
     error: Any = caught.value
     assert isinstance(error, openai.APITimeoutError)
     assert (error.retryable, error.is_retryable) == (False, True)
-
-
-def test_passing_failures_are_retried_and_quota_is_not(kimi: Emulator, make: Callable[..., ChatKimi]) -> None:
-    kimi.script(Failure(429, "engine_overloaded_error", "busy"), Reply(content="ok"))
-    assert make(max_retries=1).invoke("?").text == "ok"
-    assert len(kimi.requests) == 2
-    kimi.script(Failure(429, "exceeded_current_quota_error", "empty"))
-    with pytest.raises(errors.ChatKimiQuotaError):
-        make(max_retries=5).invoke("?")
-    assert len(kimi.requests) == 3
 
 
 def test_callbacks_see_the_response(kimi: Emulator, llm: ChatKimi) -> None:

@@ -18,35 +18,11 @@ BEGINNINGS: list[Any] = [
 ]
 
 
-def ask(llm: ChatKimi, how: str, last: Any, **call: Any) -> list[AIMessage]:
-    messages = [HumanMessage("JSON?"), last]
-    return [llm.invoke(messages, **call)] if how == "plain" else list(llm.stream(messages, **call))
-
-
-@pytest.mark.parametrize("how", ["plain", "streamed"])
 @pytest.mark.parametrize("last", BEGINNINGS)
-@pytest.mark.parametrize("join", [False, True])
-def test_continuation(kimi: Emulator, make: Callable[..., ChatKimi], how: str, last: Any, join: bool) -> None:
+def test_a_beginning_is_one_in_every_form(kimi: Emulator, llm: ChatKimi, last: Any) -> None:
     kimi.script(Reply(content='"a": 1}'))
-    messages = ask(make(join_prefix=join), how, last)
-    assert "".join(m.text for m in messages) == ('{"a": 1}' if join else '"a": 1}')
+    assert llm.invoke([HumanMessage("JSON?"), last]).text == '"a": 1}'
     assert kimi.chats[-1]["messages"][-1] == {"role": "assistant", "content": "{", "partial": True}
-    if join:
-        assert messages[0].text.startswith("{")
-
-
-@pytest.mark.parametrize("how", ["plain", "streamed"])
-def test_joining_is_chosen_per_call_too(kimi: Emulator, llm: ChatKimi, how: str) -> None:
-    kimi.script(Reply(content="}"), Reply(content=""))
-    assert "".join(m.text for m in ask(llm, how, BEGINNINGS[0], join_prefix=True)) == "{}"
-    assert "".join(m.text for m in ask(llm, how, BEGINNINGS[0], join_prefix=True)) == "{"
-
-
-@pytest.mark.parametrize("how", ["plain", "streamed"])
-def test_without_a_partial_message_nothing_is_joined(kimi: Emulator, make: Callable[..., ChatKimi], how: str) -> None:
-    kimi.script(Reply(content="Hello."))
-    messages = ask(make(join_prefix=True), how, HumanMessage("again"))
-    assert "".join(m.text for m in messages) == "Hello."
 
 
 def test_blocks_keep_their_order_when_joined(kimi: Emulator, make: Callable[..., ChatKimi]) -> None:
@@ -57,14 +33,3 @@ def test_blocks_keep_their_order_when_joined(kimi: Emulator, make: Callable[...,
         ("reasoning", "R."),
         ("text", "{}"),
     ]
-
-
-def test_a_voice_and_the_thinking_so_far(kimi: Emulator, llm: ChatKimi) -> None:
-    llm.invoke([HumanMessage("Who?"), partial_message("", name="Kelsier", reasoning_content="I am he.")])
-    assert kimi.chats[-1]["messages"][-1] == {
-        "role": "assistant",
-        "content": "",
-        "name": "Kelsier",
-        "reasoning_content": "I am he.",
-        "partial": True,
-    }

@@ -1,13 +1,7 @@
-"""The prefix cache: each request of an agent begins, byte for byte, with the one before it, and is found there."""
+"""The prefix cache through LangGraph's checkpoints: twenty turns of a thread, each beginning with the one before."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import subprocess
-import sys
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -17,9 +11,8 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.tools import StructuredTool
 from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import BaseModel, Field
-from wire_prefix import broken, sent
+from wire_prefix import broken
 
-from kimi_api import KimiInputError, KimiWarning
 from kimi_emulator import Emulator, Reply, ToolCall
 from langchain_kimi import ChatKimi
 
@@ -70,34 +63,26 @@ def script(kimi: Emulator) -> None:
         )
 
 
-def converse(agent: Any, how: str) -> list[AIMessage]:
+def converse(agent: Any) -> list[AIMessage]:
     """Twenty turns in one thread; the answers of the models."""
     config: Any = {"configurable": {"thread_id": "tides"}, "recursion_limit": 50}
 
     def ask(turn: int) -> dict[str, Any]:
         return {"messages": [HumanMessage(f"Question {turn}: when is high water?")]}
 
-    async def run() -> None:
-        for turn in range(TURNS):
-            await agent.ainvoke(ask(turn), config)
-
-    if how == "async":
-        asyncio.run(run())
-    else:
-        for turn in range(TURNS):
-            agent.invoke(ask(turn), config)
+    for turn in range(TURNS):
+        agent.invoke(ask(turn), config)
     return [m for m in agent.get_state(config).values["messages"] if isinstance(m, AIMessage)]
 
 
 @pytest.mark.parametrize(("model", "options"), MODELS, ids=[model for model, _ in MODELS])
-@pytest.mark.parametrize("how", ["sync", "async", "streamed"])
-def test_each_request_of_an_agent_begins_with_the_one_before_it(
-    kimi: Emulator, make: Callable[..., ChatKimi], model: str, options: dict[str, Any], how: str
+def test_each_request_of_a_long_thread_begins_with_the_one_before_it(
+    kimi: Emulator, make: Callable[..., ChatKimi], model: str, options: dict[str, Any]
 ) -> None:
     script(kimi)
-    llm = make(model=model, streaming=how == "streamed", prompt_cache_key="tides", cache_ttl="1h", **options)
+    llm = make(model=model, prompt_cache_key="tides", cache_ttl="1h", **options)
     agent = create_agent(llm, tools=tools(), system_prompt=SYSTEM, checkpointer=InMemorySaver())
-    answers = converse(agent, how)
+    answers = converse(agent)
     assert len(kimi.chats) == 2 * TURNS
     assert broken([request.body for request in kimi.requests]) == []
     last = kimi.chats[-1]
@@ -118,51 +103,6 @@ def test_each_request_of_an_agent_begins_with_the_one_before_it(
     assert min(shares) >= 0.9, shares
 
 
-def test_tools_and_schemas_are_the_same_bytes_in_every_process(kimi: Emulator) -> None:
-    """A hash seed of its own for each process: nothing may depend on the order of a set."""
-    code = (
-        "import sys; sys.path[:0] = ['tests/langchain_kimi', 'tests/support']\n"
-        "import test_lc_prefix_cache as t\n"
-        "from langchain_kimi import ChatKimi\n"
-        f"llm = ChatKimi(base_url={kimi.base_url!r}, api_key={kimi.api_key!r})\n"
-        "llm.bind_tools(t.tools()).invoke('hi')\n"
-        "llm.with_structured_output(t.Place, include_raw=True).invoke('Where?')\n"
-    )
-    for seed in ("1", "2", "3"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed}
-        subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True)
-    bodies = [request.body for request in kimi.requests]
-    assert len(bodies) == 6
-    assert len({sent(body).tools for body in bodies[::2]}) == 1
-    assert len({json.dumps(json.loads(body)["response_format"]) for body in bodies[1::2]}) == 1
-
-
-def test_binding_the_same_tools_again_changes_nothing(kimi: Emulator, llm: ChatKimi) -> None:
-    for _ in range(3):
-        llm.bind_tools(tools()).invoke([SystemMessage("Be brief."), HumanMessage("hi")])
-    assert broken([request.body for request in kimi.requests]) == []
-
-
-@pytest.mark.parametrize("thought", ["", "I must look.", None])
-def test_thinking_switched_off_for_a_call_leaves_the_history_as_it_was(
-    kimi: Emulator, make: Callable[..., ChatKimi], thought: str | None
-) -> None:
-    """A single forced tool stops K2.6's thinking for that call, so agents switch back and forth."""
-    llm = make(model="kimi-k2.6", thinking_keep="all", unsupported="warn")
-    history: list[Any] = [HumanMessage("When?")]
-    for turn in range(6):
-        kimi.script(Reply(reasoning=thought, tool_calls=[ToolCall("get_wind", {"city": "Turku"})]))
-        forced = {"tool_choice": "get_wind"} if turn % 2 else {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", KimiWarning)
-            answer = llm.bind_tools(tools(), **forced).invoke(history)
-        history += [answer, *(_result(call) for call in answer.tool_calls)]
-    found = [told for told in broken([request.body for request in kimi.requests]) if "other options" not in told]
-    assert found == []
-    assert {chat.get("thinking", {}).get("type") for chat in kimi.chats} == {"enabled", "disabled"}
-    assert kimi.report == []
-
-
 def test_a_history_that_was_stored_as_json_is_the_same_prefix(kimi: Emulator, llm: ChatKimi) -> None:
     """Checkpoints and databases print messages and read them again."""
     from langchain_core.load import dumps, loads
@@ -181,24 +121,6 @@ def _result(call: Any) -> Any:
     from langchain_core.messages import ToolMessage
 
     return ToolMessage("4 m/s", tool_call_id=call["id"])
-
-
-@pytest.mark.parametrize("key", ["", "  ", 7, ["a"]])
-def test_a_cache_key_that_is_none_is_refused_before_anything_is_sent(
-    kimi: Emulator, llm: ChatKimi, key: object
-) -> None:
-    with pytest.raises(KimiInputError, match=r"prompt_cache_key.*session"):
-        llm.invoke("hi", prompt_cache_key=key)
-    assert kimi.requests == []
-
-
-@pytest.mark.parametrize("ttl", ["2h", "", 300])
-def test_a_time_to_live_that_does_not_exist_is_refused_before_anything_is_sent(
-    kimi: Emulator, llm: ChatKimi, ttl: object
-) -> None:
-    with pytest.raises(KimiInputError, match="'5m' or '1h'"):
-        llm.invoke("hi", cache_ttl=ttl)
-    assert kimi.requests == []
 
 
 def test_the_harness_sees_what_breaks_a_prefix(kimi: Emulator, llm: ChatKimi) -> None:

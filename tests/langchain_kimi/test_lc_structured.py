@@ -223,6 +223,15 @@ def test_method_and_schema_are_checked(llm: ChatKimi) -> None:
     assert llm.with_structured_output(None, method="json_mode")
 
 
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [("function_calling", "tool_choice"), ("function_calling", "tools"), ("json_schema", "response_format")],
+)
+def test_what_a_schema_decides_cannot_be_given_beside_it(llm: ChatKimi, method: Any, given: str) -> None:
+    with pytest.raises(KimiInputError, match=f"^{given}: .*method '{method}' sets it from the schema"):
+        llm.with_structured_output({"title": "T", "type": "object"}, method=method, **{given: "auto"})
+
+
 class Node(BaseModel):
     value: int
     children: list[Node] = []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +9,11 @@ from typing import Any
 
 import pytest
 import small_vocabulary
-from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage, trim_messages
 from langchain_core.tools import tool
 
 from kimi_api import KimiInputError, KimiTokenizer
-from kimi_api.tokens import count_messages, estimate_text, forget_estimates
+from kimi_api.tokens import count_messages, estimate_text
 from kimi_emulator import Emulator
 from langchain_kimi import ChatKimi
 
@@ -74,33 +71,6 @@ def test_cores_own_field_for_ids_is_used(make: Make) -> None:
     assert llm.get_num_tokens("a b c") == 3
 
 
-@pytest.mark.parametrize("given", [3, "no/such/file"])
-def test_what_is_no_tokenizer_is_refused_at_once(make: Make, given: object) -> None:
-    with pytest.raises(KimiInputError) as caught:
-        make(tokenizer=given)
-    assert caught.value.value == given
-
-
-def test_a_tokenizer_travels_with_the_model_but_not_into_dumps(make: Make, vocabulary: KimiTokenizer) -> None:
-    llm = make(tokenizer=vocabulary)
-    for copied in (copy.deepcopy(llm), pickle.loads(pickle.dumps(llm)), llm.model_copy()):
-        assert copied.get_token_ids("hello") == vocabulary.encode("hello")
-    assert vocabulary.path not in dumps(llm)
-    assert vocabulary.path not in repr(llm)
-    assert "tokenizer" not in llm.model_dump()
-
-
-@pytest.mark.parametrize("model", ["kimi-k3", "kimi-k2.6"])
-def test_thinking_tool_calls_and_tools_count(make: Make, model: str) -> None:
-    llm = make(model=model)
-    plain = llm.get_num_tokens_from_messages(history(3))
-    thinking = llm.get_num_tokens_from_messages(history(3, "the Moon pulls at the sea " * 10))
-    assert thinking - plain == 6 * estimate_text("the Moon pulls at the sea " * 10)
-    without_calls = [m for m in history(3) if not getattr(m, "tool_calls", None)]
-    assert llm.get_num_tokens_from_messages(without_calls) < plain
-    assert llm.get_num_tokens_from_messages(history(3), tools=[get_tides]) > plain + 20
-
-
 def test_reasoning_blocks_count_like_the_other_form(llm: ChatKimi) -> None:
     blocks = AIMessage([{"type": "reasoning", "reasoning": "one two three"}, {"type": "text", "text": "four"}])
     kwargs = AIMessage("four", additional_kwargs={"reasoning_content": "one two three"})
@@ -112,13 +82,6 @@ def test_other_forms_of_messages_and_pictures(llm: ChatKimi) -> None:
     picture = HumanMessage([{"type": "image_url", "image_url": {"url": "https://example.org/x.png"}}])
     assert llm.get_num_tokens_from_messages([picture]) > 1_000
     assert llm.get_num_tokens_from_messages([]) == 0
-
-
-def test_thinking_switched_off_opens_another_way(make: Make) -> None:
-    one = [HumanMessage("hi")]
-    on = make(model="kimi-k2.6").get_num_tokens_from_messages(one)
-    for off in ("disabled", False, {"type": "disabled"}):
-        assert make(model="kimi-k2.6", thinking=off).get_num_tokens_from_messages(one) == on + 1
 
 
 @pytest.mark.parametrize("strategy", ["last", "first"])
@@ -148,18 +111,3 @@ def test_trimming_a_long_history_is_quick(llm: ChatKimi) -> None:
     begun = time.process_time()
     trim_messages(messages, max_tokens=20_000, token_counter=llm, strategy="last", include_system=True)
     assert time.process_time() - begun < 1.0
-
-
-async def test_the_platform_is_asked_only_by_name(llm: ChatKimi, kimi: Emulator) -> None:
-    forget_estimates()
-    messages = history(1)
-    count = llm.estimate_tokens(messages)
-    assert count > 80
-    assert [request.path for request in kimi.requests] == ["/v1/tokenizers/estimate-token-count"]
-    assert kimi.requests[0].json["model"] == "kimi-k3"
-    assert len(kimi.requests[0].json["messages"]) == len(messages)
-    assert await llm.aestimate_tokens(messages) == count  # remembered
-    assert len(kimi.requests) == 1
-    forget_estimates()
-    assert await llm.aestimate_tokens(messages) == count
-    assert len(kimi.requests) == 2

@@ -1,8 +1,7 @@
-"""A tool loop over several turns: every turn's own thinking and its calls go back as they came."""
+"""A tool loop in LangChain's own ways: content blocks, event streams, checkpoints."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -50,31 +49,9 @@ def check_turns(kimi: Emulator, messages: list[BaseMessage]) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("how", HOW)
-def test_tool_loop_agent(kimi: Emulator, make: Callable[..., ChatKimi], model: str, how: str) -> None:
+def test_tool_loop_with_content_blocks(kimi: Emulator, make: Callable[..., ChatKimi], model: str, how: str) -> None:
     three_turns(kimi)
-    agent = create_agent(make(model=model, streaming=how == "streamed"), tools=[get_weather])
-    result = agent.invoke({"messages": [HumanMessage("Weather?")]})
-    assert {chat.get("stream", False) for chat in kimi.chats} == {how == "streamed"}
-    check_turns(kimi, result["messages"])
-
-
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("how", HOW)
-async def test_tool_loop_agent_async(kimi: Emulator, make: Callable[..., ChatKimi], model: str, how: str) -> None:
-    three_turns(kimi)
-    agent = create_agent(make(model=model, streaming=how == "streamed"), tools=[get_weather])
-    result = await agent.ainvoke({"messages": [HumanMessage("Weather?")]})
-    check_turns(kimi, result["messages"])
-
-
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("output_version", ["v0", "v1"])
-def test_tool_loop_by_hand(
-    kimi: Emulator, make: Callable[..., ChatKimi], model: str, how: str, output_version: str
-) -> None:
-    three_turns(kimi)
-    llm = make(model=model, output_version=output_version).bind_tools([get_weather])
+    llm = make(model=model, output_version="v1").bind_tools([get_weather])
     messages: list[BaseMessage] = [HumanMessage("Weather?")]
     while True:
         if how == "streamed":
@@ -137,14 +114,3 @@ def test_tool_loop_over_a_checkpoint(kimi: Emulator, make: Callable[..., ChatKim
         agent = create_agent(make(model=model), tools=[get_weather], checkpointer=saver, interrupt_before=["tools"])
         state = agent.invoke(None, config)  # type: ignore[arg-type]
     check_turns(kimi, state["messages"])
-
-
-def test_repeated_event_loops_on_one_instance(kimi: Emulator, llm: ChatKimi) -> None:
-    async def ask() -> str:
-        return (await llm.ainvoke("hello")).text
-
-    async def read() -> int:
-        return len([chunk async for chunk in llm.astream("hello")])
-
-    assert [bool(asyncio.run(ask())) for _ in range(3)] == [True] * 3
-    assert [asyncio.run(read()) > 1 for _ in range(3)] == [True] * 3

@@ -13,8 +13,8 @@ from llama_index.core.llms.mock import MockLLM
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
-from kimi_api import KimiBatchError, KimiInputError, KimiOverloadedError, KimiReplyError
-from kimi_emulator import Emulator, Failure, Reply, ToolCall
+from kimi_api import KimiInputError, KimiReplyError
+from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi, KimiBatch
 
 Make = Callable[..., Kimi]
@@ -80,11 +80,10 @@ def test_responses_are_those_of_a_live_chat(kimi: Emulator, llm: Kimi, run: Any)
     assert kimi.report == []
 
 
-def test_a_list_gets_ids_and_keeps_its_order(kimi: Emulator, llm: Kimi, run: Any) -> None:
+def test_inputs_are_texts_messages_and_histories(kimi: Emulator, llm: Kimi, run: Any) -> None:
     kimi.script(*(Reply(content=str(number)) for number in range(3)))
     chats = ["zero", ChatMessage("one"), [ChatMessage("Count.", role="system"), ChatMessage("two")]]
     answers = run(KimiBatch(llm), chats)
-    assert list(answers) == ["request-1", "request-2", "request-3"]
     assert [answer.message.content for answer in answers.values()] == ["0", "1", "2"]
     assert [len(body["messages"]) for body in bodies(kimi)] == [1, 1, 2]
 
@@ -123,66 +122,9 @@ def test_structured_models_give_objects_and_readable_errors(kimi: Emulator, llm:
     assert kimi.report == []
 
 
-def test_a_partial_message_is_joined_when_asked(kimi: Emulator, make: Make, run: Any) -> None:
-    kimi.script(Reply(content=" time there was"))
-    llm = make(model="kimi-k2.6", join_prefix=True)
-    begun = ChatMessage("Once upon a", role="assistant", additional_kwargs={"partial": True})
-    batch = KimiBatch(llm)
-    assert run(batch, {"a": [ChatMessage("Begin."), begun]})["a"].message.content == "Once upon a time there was"
-    resumed = KimiBatch.from_id(llm, *batch.ids)
-    assert resumed.results()["a"].message.content == "Once upon a time there was"
-
-
-def test_errors_stand_beside_answers(kimi: Emulator, llm: Kimi, run: Any) -> None:
-    busy = Failure(429, "engine_overloaded_error", "The engine is currently overloaded, please try again later")
-    kimi.script(Reply(content="fine"), busy)
-    answers = run(KimiBatch(llm), {"a": "one", "b": "two"})
-    assert answers["a"].message.content == "fine"
-    assert type(answers["b"]) is KimiOverloadedError
-
-
-def test_what_an_expired_batch_got_done_is_not_lost(kimi: Emulator, llm: Kimi, run: Any) -> None:
-    kimi.fail("batches.expired")
-    answers = run(KimiBatch(llm), {"a": "one", "b": "two"})
-    assert "one" in answers["a"].message.content
-    assert isinstance(answers["b"], KimiBatchError)
-    assert answers["b"].custom_id == "b"
-
-
-def test_another_object_goes_on_by_the_ids(kimi: Emulator, llm: Kimi, run: Any) -> None:
-    kimi.script(*(Reply(content=f'{{"name":"{n}","people":{n}}}') for n in range(5)))
-    structured = llm.as_structured_llm(City)
-    started = KimiBatch(structured, max_requests=2, metadata={"job": "7"}).submit([f"city {n}" for n in range(5)])
-    assert len(started.ids) == 3
-    resumed = KimiBatch.from_id(structured, *started.ids)
-    assert [state.metadata for state in resumed.status()] == [{"job": "7"}] * 3
-    answers = resumed.wait(poll=0.005).results(delete_after=True)
-    assert [answer.raw.people for answer in answers.values()] == [0, 1, 2, 3, 4]
-    assert kimi.files == {}
-
-
-async def test_cancelling() -> None:
-    with Emulator(batch_seconds=3600) as kimi:
-        llm = Kimi("kimi-k2.6", base_url=kimi.base_url, api_key=kimi.api_key)
-        batch = KimiBatch(llm)
-        await batch.asubmit(["a", "b"])
-        assert (await batch.astatus())[0].status == "in_progress"
-        await batch.acancel()
-        await batch.await_done(poll=0.005)
-        answers = await batch.aresults()
-    assert [type(answer) for answer in answers.values()] == [KimiBatchError] * 2
-    assert "was cancelled before it was answered" in str(answers["request-1"])
-
-
-def test_misuse_is_told_before_anything_is_sent(kimi: Emulator, llm: Kimi, make: Make) -> None:
-    with pytest.raises(KimiInputError, match=r"batches are not offered for it.*kimi-k2.6"):
-        KimiBatch(make(model="kimi-k3")).submit(["a"])
+def test_misuse_is_told_before_anything_is_sent(kimi: Emulator, llm: Kimi) -> None:
     with pytest.raises(KimiInputError, match="it is a Kimi"):
         KimiBatch(MockLLM())  # type: ignore[arg-type]
     with pytest.raises(KimiInputError, match="max_tokens"):
         KimiBatch(llm, max_token=5).submit(["a"])
-    with pytest.raises(KimiInputError, match="put a single one into a list"):
-        KimiBatch(llm).submit("one")
-    with pytest.raises(KimiInputError, match="call submit, or resume with from_id"):
-        KimiBatch(llm).results()
     assert kimi.requests == []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from llama_index.core import Settings
-from llama_index.core.base.llms.types import TextBlock, ThinkingBlock
+from llama_index.core.base.llms.types import ThinkingBlock
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
@@ -15,8 +16,7 @@ from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.llms import LLM, ChatMessage
 from llama_index.core.prompts import PromptTemplate
 
-from kimi_api._warn import KimiWarning
-from kimi_api.errors import KimiInputError, KimiRateLimitError, KimiServerError
+from kimi_api.errors import KimiServerError
 from kimi_emulator import Emulator, Failure, Reply, ToolCall
 from llama_index_kimi import Kimi
 
@@ -55,121 +55,12 @@ async def test_all_eight_methods_answer(kimi: Emulator, llm: Kimi) -> None:
     assert [chat["messages"] for chat in kimi.chats] == [[{"role": "user", "content": "hi"}]] * 8
 
 
-def test_nothing_is_sent_that_was_not_set(kimi: Emulator, llm: Kimi) -> None:
-    llm.chat(HI)
-    assert kimi.chats == [{"model": "kimi-k3", "messages": [{"role": "user", "content": "hi"}]}]
-
-
-def test_every_option_reaches_the_body(kimi: Emulator, make: Callable[..., Kimi]) -> None:
-    make(
-        reasoning_effort="low",
-        max_tokens=900,
-        stop=["END"],
-        prompt_cache_key="s1",
-        cache_ttl="1h",
-        safety_identifier="u1",
-        response_format={"type": "json_object"},
-        extra_body={"metadata": {"a": 1}},
-    ).chat([ChatMessage("json please")])
-    (body,) = kimi.chats
-    del body["messages"]
-    assert body == {
-        "model": "kimi-k3",
-        "reasoning_effort": "low",
-        "max_completion_tokens": 900,
-        "stop": ["END"],
-        "prompt_cache_key": "s1",
-        "prompt_cache_options": {"mode": "implicit", "ttl": "1h"},
-        "safety_identifier": "u1",
-        "response_format": {"type": "json_object"},
-        "metadata": {"a": 1},
-    }
-
-
-@pytest.mark.parametrize("streamed", [False, True])
-def test_arguments_of_a_call_beat_fields_and_bodies_merge(
-    kimi: Emulator, make: Callable[..., Kimi], streamed: bool
-) -> None:
-    llm = make(max_tokens=5, reasoning_effort="low", extra_body={"metadata": {"a": 1, "b": 1}})
-    given = {"max_tokens": 99, "extra_body": {"metadata": {"b": 2}}, "model": "kimi-k3.1-pro"}
-    list(llm.stream_chat(HI, **given)) if streamed else llm.chat(HI, **given)
-    (body,) = kimi.chats
-    assert body["max_completion_tokens"] == 99
-    assert body["metadata"] == {"a": 1, "b": 2}
-    assert body["model"] == "kimi-k3.1-pro"
-    assert body["reasoning_effort"] == "low"
-    assert llm.max_tokens == 5
-
-
-def test_names_from_the_openai_like_classes_work(kimi: Emulator) -> None:
-    llm = Kimi(
-        model_name="kimi-k2.6",
-        api_base=kimi.base_url,
-        api_key=kimi.api_key,
-        additional_kwargs={"max_tokens": 700, "metadata": {"a": 1}},
-        model_kwargs={"prompt_cache_key": "s"},
-        context_window=5000,
-    )
-    llm.chat(HI)
-    (body,) = kimi.chats
-    assert (body["model"], body["max_completion_tokens"], body["metadata"]) == ("kimi-k2.6", 700, {"a": 1})
-    assert body["prompt_cache_key"] == "s"
-    assert llm.metadata.context_window == 5000
-
-
 def test_metadata_comes_from_the_catalogue(make: Callable[..., Kimi]) -> None:
     metadata = make(model="kimi-k2.6").metadata
     assert (metadata.context_window, metadata.num_output) == (262_144, 32_768)
     assert metadata.is_chat_model
     assert metadata.is_function_calling_model
     assert make(max_tokens=10).metadata.num_output == 10
-
-
-def test_a_sampling_value_that_the_model_refuses_is_left_out_with_one_warning(
-    kimi: Emulator, make: Callable[..., Kimi]
-) -> None:
-    llm = make(temperature=0.1)
-    with pytest.warns(KimiWarning, match="temperature=1"):
-        llm.chat(HI)
-    llm.chat(HI)
-    assert all("temperature" not in body for body in kimi.chats)
-
-
-def test_a_changed_field_counts_from_the_next_call(kimi: Emulator, llm: Kimi) -> None:
-    llm.model = "kimi-k2.6"
-    llm.thinking = "disabled"
-    llm.chat(HI)
-    assert (kimi.chats[0]["model"], kimi.chats[0]["thinking"]) == ("kimi-k2.6", {"type": "disabled"})
-    llm.api_key = "sk-other"  # type: ignore[assignment]
-    with pytest.raises(Exception, match="401"):
-        llm.chat(HI, max_retries=0)
-
-
-def test_a_key_may_be_a_function(kimi: Emulator, make: Callable[..., Kimi]) -> None:
-    asked: list[int] = []
-
-    def key() -> str:
-        asked.append(1)
-        return kimi.api_key
-
-    llm = make(api_key=key)
-    llm.chat(HI)
-    llm.chat(HI)
-    assert len(asked) == 2
-
-
-def test_headers_and_retries_may_be_set_per_call(kimi: Emulator, llm: Kimi) -> None:
-    kimi.script(Failure(500), Reply(content="late"))
-    with pytest.raises(KimiServerError):
-        llm.chat(HI, max_retries=0, extra_headers={"X-Trace": "7"})
-    assert kimi.requests[0].headers["x-trace"] == "7"
-
-
-def test_retries_do_not_multiply(kimi: Emulator, make: Callable[..., Kimi]) -> None:
-    kimi.script(*[Failure(429, "rate_limit_reached_error", "slow", headers={"Retry-After": "0"})] * 9)
-    with pytest.raises(KimiRateLimitError):
-        make(max_retries=1).chat(HI)
-    assert len(kimi.requests) == 2
 
 
 # ------------------------------------------------------------------------------------------------- usage
@@ -212,61 +103,7 @@ def test_thinking_notes_its_own_number_of_tokens(kimi: Emulator, llm: Kimi) -> N
 # ------------------------------------------------------------------------------------------------- Partial Mode
 
 
-@pytest.mark.parametrize("join", [False, True])
-@pytest.mark.parametrize("streamed", [False, True])
-def test_a_partial_message_is_continued(kimi: Emulator, make: Callable[..., Kimi], join: bool, streamed: bool) -> None:
-    kimi.script(Reply(content=" upon a time."))
-    llm = make(join_prefix=join)
-    messages = [
-        ChatMessage("A tale"),
-        ChatMessage(role="assistant", content="Once", additional_kwargs={"partial": True}),
-    ]
-    responses = list(llm.stream_chat(messages)) if streamed else [llm.chat(messages)]
-    expected = ("Once" if join else "") + " upon a time."
-    assert responses[-1].message.content == expected
-    if streamed:
-        assert "".join(r.delta or "" for r in responses) == expected
-    assert kimi.chats[0]["messages"][-1] == {"role": "assistant", "content": "Once", "partial": True}
-
-
-def test_join_prefix_may_be_asked_for_one_call(kimi: Emulator, llm: Kimi) -> None:
-    kimi.script(Reply(content="b"), Reply(content="b"))
-    messages = [ChatMessage("x"), ChatMessage(role="assistant", content="a", additional_kwargs={"partial": True})]
-    assert llm.chat(messages, join_prefix=True).message.content == "ab"
-    assert llm.chat(messages).message.content == "b"
-
-
-def test_partial_and_json_mode_exclude_each_other(kimi: Emulator, llm: Kimi) -> None:
-    message = ChatMessage(role="assistant", content="{", additional_kwargs={"partial": True})
-    with pytest.raises(KimiInputError, match="exclude each other"):
-        llm.chat([ChatMessage("x"), message], response_format={"type": "json_object"})
-    assert kimi.requests == []
-
-
 # ------------------------------------------------------------------------------------------------- odd answers
-
-
-def test_an_answer_without_words_keeps_its_empty_thinking(kimi: Emulator, llm: Kimi) -> None:
-    kimi.script(Reply(content="a", reasoning=""))
-    message = llm.chat(HI).message
-    assert [type(block) for block in message.blocks] == [TextBlock, ThinkingBlock]
-    assert message.blocks[1].content == ""  # type: ignore[union-attr]
-
-
-def test_an_answer_that_thinking_ate_says_how_to_raise_the_budget(kimi: Emulator, llm: Kimi) -> None:
-    kimi.script(Reply(content="", reasoning="so much", finish_reason="length"))
-    with pytest.warns(KimiWarning, match="Raise max_tokens"):
-        response = llm.chat(HI)
-    assert response.message.content == ""
-    assert response.raw["choices"][0]["finish_reason"] == "length"
-
-
-def test_history_is_not_changed(kimi: Emulator, llm: Kimi) -> None:
-    history = [ChatMessage("hi"), llm.chat(HI).message]
-    before = [message.model_dump_json() for message in history]
-    llm.chat_with_tools([], "and now?", chat_history=history)
-    list(llm.stream_chat(history + HI))
-    assert [message.model_dump_json() for message in history] == before
 
 
 # ------------------------------------------------------------------------------------------------- core's own ways
@@ -368,18 +205,34 @@ async def test_the_rate_limiter_is_asked_before_each_request(kimi: Emulator, mak
     assert limiter.asked == len(kimi.requests) == 3
 
 
-def test_messages_to_other_hosts_follow_their_dialect(kimi: Emulator, make: Callable[..., Kimi]) -> None:
-    llm = make(dialect="vllm", temperature=0.3, max_tokens=50)
-    body = llm._prepare(
-        [ChatMessage("x"), ChatMessage(role="assistant", blocks=[ThinkingBlock(content="r"), TextBlock(text="a")])], {}
-    )[0].body
-    assert body["messages"][1]["reasoning"] == "r"
-    assert (body["temperature"], body["max_tokens"]) == (0.3, 50)
-
-
 def test_tools_may_be_given_to_chat_directly(kimi: Emulator, llm: Kimi) -> None:
     kimi.script(Reply(tool_calls=[ToolCall("$web_search", {"q": "x"})]))
     tool = {"type": "builtin_function", "function": {"name": "$web_search"}}
     response = llm.chat(HI, tools=[tool])
     assert kimi.chats[0]["tools"] == [tool]
     assert response.message.additional_kwargs["tool_calls"][0]["function"]["arguments"] == '{"q":"x"}'
+
+
+def test_messages_and_raw_answers_are_json(kimi: Emulator, llm: Kimi) -> None:
+    answer = Reply(content="a", reasoning="r", tool_calls=[ToolCall("$web_search", {"query": "北京"})])
+    kimi.script(answer, answer)
+    tools = [{"type": "builtin_function", "function": {"name": "$web_search"}}]
+    for response in (llm.chat(HI, tools=tools), list(llm.stream_chat(HI, tools=tools))[-1]):
+        assert ChatMessage.model_validate(json.loads(response.message.model_dump_json())) == response.message
+        assert json.loads(json.dumps(response.raw)) == response.raw
+
+
+@pytest.mark.parametrize("where", ["field", "additional_kwargs", "both"])
+def test_bodies_in_additional_kwargs_merge_with_those_beside_them(
+    kimi: Emulator, make: Callable[..., Kimi], where: str
+) -> None:
+    mine, others = {"metadata": {"a": 1}}, {"metadata": {"b": 2}, "user": "u"}
+    both = {"metadata": {"a": 1, "b": 2}, "user": "u"}
+    settings: dict[str, Any] = {
+        "field": {"extra_body": both},
+        "additional_kwargs": {"additional_kwargs": {"extra_body": both}},
+        "both": {"extra_body": mine, "additional_kwargs": {"extra_body": others}},
+    }[where]
+    make(**settings).chat(HI, extra_body={"metadata": {"c": 3}})
+    assert (kimi.chats[0]["metadata"], kimi.chats[0]["user"]) == ({"a": 1, "b": 2, "c": 3}, "u")
+    assert (mine, others) == ({"metadata": {"a": 1}}, {"metadata": {"b": 2}, "user": "u"})

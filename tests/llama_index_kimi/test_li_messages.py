@@ -320,3 +320,10 @@ def test_an_answers_blocks_stand_in_the_order_thinking_text_calls() -> None:
     message = to_message(parse_reply(body))
     assert [type(block) for block in message.blocks] == [ThinkingBlock, TextBlock, ToolCallBlock]
     assert json.dumps(message.additional_kwargs["tool_calls"])
+
+
+def test_an_empty_text_beside_a_call_is_not_a_part() -> None:
+    """text content is empty."""
+    call = ToolCallBlock(tool_call_id="call_9", tool_name="weather", tool_kwargs={"city": "Oslo"})
+    blocks = [ThinkingBlock(content="Look."), TextBlock(text=""), call]
+    assert wire_message(ChatMessage(role="assistant", blocks=blocks))["content"] == ""

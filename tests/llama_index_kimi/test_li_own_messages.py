@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 from llama_index.core.agent.workflow import FunctionAgent
@@ -14,7 +13,6 @@ from llama_index.core.tools import FunctionTool
 
 import llama_index_kimi
 from kimi_api import messages as plain
-from kimi_api.errors import KimiInputError
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi, dynamic_tools_message, partial_message
 from llama_index_kimi._to_wire import wire_message
@@ -39,32 +37,6 @@ def test_a_partial_message_is_the_platforms_own(name: str | None, thinking: str 
     made = partial_message("Once", name=name, reasoning_content=thinking)
     assert wire_message(made) == plain.partial_message("Once", name=name, reasoning_content=thinking)
     assert wire_message(ChatMessage.model_validate_json(made.model_dump_json())) == wire_message(made)
-
-
-@pytest.mark.parametrize("join", [True, False])
-def test_a_partial_message_is_continued(kimi: Emulator, llm: Kimi, join: bool) -> None:
-    kimi.script(Reply(content=" upon a time."))
-    answer = llm.chat([ChatMessage("A tale!"), partial_message("Once")], join_prefix=join)
-    assert answer.message.content == ("Once upon a time." if join else " upon a time.")
-
-
-def test_a_message_of_tools_holds_whole_definitions(kimi: Emulator, llm: Kimi) -> None:
-    dict_tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
-    kimi.script(Reply(tool_calls=[ToolCall("lift_times", {"day": "Friday"})]))
-    made = dynamic_tools_message([LIFT, dict_tool])
-    answer = llm.chat([ChatMessage("Hello!"), made, ChatMessage("When does the lift run?")])
-    assert llm.get_tool_calls_from_response(answer)[0].tool_kwargs == {"day": "Friday"}
-    sent = kimi.chats[0]["messages"][1]
-    assert sent.keys() == {"role", "tools"}
-    assert [tool["function"]["name"] for tool in sent["tools"]] == ["lift_times", "f"]
-    assert sent["tools"][0]["function"]["parameters"]["required"] == ["day"]
-    assert kimi.report == kimi.refusals == []
-
-
-def test_a_message_of_tools_is_refused_where_the_model_takes_none(kimi: Emulator, make: Callable[..., Kimi]) -> None:
-    with pytest.raises(KimiInputError, match=r"kimi-k2\.6 takes no tools inside messages"):
-        make(model="kimi-k2.6").chat([dynamic_tools_message([LIFT]), ChatMessage("When?")])
-    assert kimi.chats == []
 
 
 @pytest.mark.parametrize("streaming", [True, False], ids=["streamed", "plain"])

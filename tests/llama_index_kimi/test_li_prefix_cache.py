@@ -1,9 +1,6 @@
-"""The prefix cache: each request of an agent begins, byte for byte, with the one before it, and is found there."""
+"""The prefix cache through a stored memory: twenty turns of a thread, each beginning with the one before."""
 
 # No postponed annotations: core's FunctionTool cannot look them up.
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -13,17 +10,14 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import Memory
 from llama_index.core.tools import FunctionTool, ToolMetadata
 from pydantic import BaseModel, Field, create_model
-from wire_prefix import broken, sent
+from wire_prefix import broken
 
-from kimi_api import KimiInputError
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi
 
 TURNS = 20
 SYSTEM = "You keep the tide tables of a harbour, and answer briefly. " * 272  # 16,000 characters: 4,000 tokens
 MODELS = [("kimi-k3", {}), ("kimi-k2.6", {"thinking_keep": "all"})]
-# On old cores FunctionAgent asks for parallel calls only when it streams.
-PLAIN_AGENTS_CALL_IN_PARALLEL = "allow_parallel_tool_calls" in str(FunctionAgent._get_response.__code__.co_consts)
 
 
 class Place(BaseModel):
@@ -54,13 +48,13 @@ def tools() -> list[Any]:
     return [get_tide, get_wind, remote]
 
 
-def script(kimi: Emulator, parallel: bool) -> None:
+def script(kimi: Emulator) -> None:
     """Each turn calls tools in its own way, with its own spelling of arguments, then answers."""
     for turn in range(TURNS):
         calls = [ToolCall("get_wind", '{ "city" :"Turku"}')]
         if turn % 3 == 1:
             tide = ToolCall("get_tide", '{"place": {"kind":"river","name":"\\u00c5"}, "day":null}')
-            calls = [tide, *calls] if parallel else [tide]
+            calls = [tide, *calls]
         if turn % 3 == 2:
             calls = [ToolCall("get_level", '{"z":1.0,"a":"2026-11-22"}')]
         thought = ("", "  Two\n lines. ", "\u6f6e\u6c50 \u2026")[turn % 3] if turn % 4 else None
@@ -75,16 +69,14 @@ def shares(used: list[dict[str, int]]) -> list[float]:
 
 
 @pytest.mark.parametrize(("model", "options"), MODELS, ids=[model for model, _ in MODELS])
-@pytest.mark.parametrize("how", ["streamed", "plain", "stored"])
-async def test_each_request_of_an_agent_begins_with_the_one_before_it(
-    kimi: Emulator, make: Callable[..., Kimi], memory: Memory, model: str, options: dict[str, Any], how: str
+async def test_each_request_of_a_long_thread_begins_with_the_one_before_it(
+    kimi: Emulator, make: Callable[..., Kimi], memory: Memory, model: str, options: dict[str, Any]
 ) -> None:
-    """`stored`: the history is written down as JSON and read again between turns."""
-    streaming = how != "plain"
-    script(kimi, streaming or PLAIN_AGENTS_CALL_IN_PARALLEL)
+    """The history is written down as JSON and read again between turns."""
+    script(kimi)
     used: list[dict[str, int]] = []
     llm = make(model=model, prompt_cache_key="tides", cache_ttl="1h", **options)
-    agent = FunctionAgent(llm=llm, tools=tools(), system_prompt=SYSTEM, streaming=streaming)
+    agent = FunctionAgent(llm=llm, tools=tools(), system_prompt=SYSTEM)
     for turn in range(TURNS):
         question = f"Question {turn}: when is high water?"
         handler = agent.run(question, memory=memory)
@@ -93,9 +85,8 @@ async def test_each_request_of_an_agent_begins_with_the_one_before_it(
             if type(event).__name__ == "AgentOutput" and isinstance(raw, dict) and raw.get("usage"):
                 used.append(raw["usage"])
         await handler
-        if how == "stored":
-            written = [message.model_dump_json() for message in await memory.aget_all()]
-            await memory.aset([ChatMessage.model_validate_json(text) for text in written])
+        written = [message.model_dump_json() for message in await memory.aget_all()]
+        await memory.aset([ChatMessage.model_validate_json(text) for text in written])
     assert len(kimi.chats) == 2 * TURNS
     assert broken([request.body for request in kimi.requests]) == []
     last = kimi.chats[-1]
@@ -108,44 +99,3 @@ async def test_each_request_of_an_agent_begins_with_the_one_before_it(
     assert kimi.report == []
     assert len(used) == 2 * TURNS
     assert min(shares(used[4:])) >= 0.9, shares(used)  # from the third turn on
-
-
-def test_tools_and_schemas_are_the_same_bytes_in_every_process(kimi: Emulator) -> None:
-    """A hash seed of its own for each process: nothing may depend on the order of a set."""
-    code = (
-        "import sys; sys.path[:0] = ['tests/llama_index_kimi', 'tests/support']\n"
-        "import test_li_prefix_cache as t\n"
-        "from llama_index.core.tools import FunctionTool\n"
-        "from llama_index_kimi import Kimi\n"
-        f"llm = Kimi(base_url={kimi.base_url!r}, api_key={kimi.api_key!r})\n"
-        "tools = [x if isinstance(x, FunctionTool) else FunctionTool.from_defaults(x) for x in t.tools()]\n"
-        "llm.chat_with_tools(tools, user_msg='hi')\n"
-    )
-    for seed in ("1", "2", "3"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed}
-        subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True)
-    assert len({sent(request.body).tools for request in kimi.requests}) == 1
-    assert len(kimi.requests) == 3
-
-
-def test_the_same_functions_made_into_tools_again_change_nothing(kimi: Emulator, llm: Kimi) -> None:
-    for _ in range(3):
-        made = [tool if isinstance(tool, FunctionTool) else FunctionTool.from_defaults(tool) for tool in tools()]
-        llm.chat_with_tools(made, user_msg="hi")
-    assert broken([request.body for request in kimi.requests]) == []
-
-
-@pytest.mark.parametrize("key", ["", "  ", 7, ["a"]])
-def test_a_cache_key_that_is_none_is_refused_before_anything_is_sent(kimi: Emulator, llm: Kimi, key: object) -> None:
-    with pytest.raises(KimiInputError, match=r"prompt_cache_key.*session"):
-        llm.chat([ChatMessage(role="user", content="hi")], prompt_cache_key=key)
-    assert kimi.requests == []
-
-
-@pytest.mark.parametrize("ttl", ["2h", "", 300])
-def test_a_time_to_live_that_does_not_exist_is_refused_before_anything_is_sent(
-    kimi: Emulator, llm: Kimi, ttl: object
-) -> None:
-    with pytest.raises(KimiInputError, match="'5m' or '1h'"):
-        llm.chat([ChatMessage(role="user", content="hi")], cache_ttl=ttl)
-    assert kimi.requests == []

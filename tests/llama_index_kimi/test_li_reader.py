@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import io
-import logging
 import pickle
 import threading
 from collections.abc import Callable
@@ -18,7 +16,7 @@ from llama_index.core.ingestion import DocstoreStrategy, IngestionPipeline
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.storage.docstore import SimpleDocumentStore
 
-from kimi_api.errors import KimiAPIError, KimiInputError, KimiKeyError
+from kimi_api.errors import KimiInputError, KimiKeyError
 from kimi_api.files import FileCache
 from kimi_emulator import Emulator
 from llama_index_kimi import KimiFileReader
@@ -49,20 +47,6 @@ def docs(tmp_path: Path) -> Path:
     return root
 
 
-def test_reads_a_file_into_a_document(kimi: Emulator, reader: KimiFileReader, docs: Path) -> None:
-    (document,) = reader.load_data(docs / "1.txt")
-    assert document.text == "Text number 1. 月"
-    assert document.metadata["file_name"] == "1.txt"
-    assert document.metadata["file_path"] == str(docs / "1.txt")
-    assert kimi.files == {}  # the platform's copy is gone
-
-
-async def test_reads_a_file_asynchronously(reader: KimiFileReader, docs: Path) -> None:
-    (document,) = await reader.aload_data(str(docs / "1.txt"))
-    (other,) = await reader.alazy_load_data(str(docs / "1.txt"))
-    assert document.text == other.text == "Text number 1. 月"
-
-
 def test_reads_bytes_and_open_files_under_a_given_name(reader: KimiFileReader, docs: Path) -> None:
     (document,) = reader.load_data(b"from bytes", extra_info={"file_name": "a.txt", "lang": "en"})
     assert (document.text, document.metadata["lang"]) == ("from bytes", "en")
@@ -72,17 +56,6 @@ def test_reads_bytes_and_open_files_under_a_given_name(reader: KimiFileReader, d
         assert reader.load_data(opened)[0].metadata["file_name"] == "2.txt"
 
 
-def test_reads_a_list_in_its_order(reader: KimiFileReader, docs: Path) -> None:
-    paths = [docs / f"{number}.txt" for number in (3, 0, 5, 1, 4, 2)]
-    assert [d.text[12] for d in reader.load_data(paths)] == ["3", "0", "5", "1", "4", "2"]
-
-
-async def test_reads_a_directory_without_hidden_and_unknown_files(reader: KimiFileReader, docs: Path) -> None:
-    names = [f"{number}.txt" for number in range(6)] + ["deep.md"]
-    assert [d.metadata["file_name"] for d in reader.load_data(docs)] == names
-    assert [d.metadata["file_name"] for d in await reader.aload_data(docs)] == names
-
-
 def test_reads_lazily_and_stops_when_the_consumer_stops(
     kimi: Emulator, make_reader: Callable[..., KimiFileReader], docs: Path
 ) -> None:
@@ -90,14 +63,6 @@ def test_reads_lazily_and_stops_when_the_consumer_stops(
     next(iter(documents))
     documents.close()  # type: ignore[attr-defined]
     assert sum(request.method == "POST" for request in kimi.requests) <= 2
-
-
-def test_never_has_more_files_under_way_than_workers(make_reader: Callable[..., KimiFileReader], docs: Path) -> None:
-    for workers in (1, 3):
-        reader = make_reader(num_workers=workers)
-        peak = _watch(reader)
-        reader.load_data(docs)
-        assert peak() == workers
 
 
 async def test_counts_workers_over_all_calls_on_a_reader(
@@ -142,32 +107,6 @@ def _watch(reader: KimiFileReader) -> Callable[[], int]:
 
     client.request, client.arequest = watched, awatched  # type: ignore[method-assign]
     return lambda: peak
-
-
-def test_a_file_that_fails_is_named_and_the_others_are_read_when_asked(
-    make_reader: Callable[..., KimiFileReader], docs: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (docs / "3.txt").write_text("")
-    with pytest.raises(KimiInputError) as caught:
-        make_reader().load_data(docs)
-    assert str(docs / "3.txt") in str(caught.value)
-    with caplog.at_level(logging.WARNING):
-        assert len(make_reader(raise_on_error=False).load_data(docs)) == 6
-    assert str(docs / "3.txt") in caplog.text
-
-
-async def test_an_error_of_the_platform_names_the_file_in_a_note(kimi: Emulator, docs: Path) -> None:
-    reader = KimiFileReader(base_url=kimi.base_url, api_key="sk-wrong", max_retries=0)
-    with pytest.raises(KimiAPIError) as caught:
-        await reader.aload_data([docs / "1.txt", docs / "2.txt"])
-    assert caught.value.__notes__ == [f"while reading {docs / '1.txt'}"]
-
-
-def test_keeps_the_remote_copy_when_asked(
-    kimi: Emulator, make_reader: Callable[..., KimiFileReader], docs: Path
-) -> None:
-    make_reader(delete_after=False).load_data(docs / "1.txt")
-    assert len(kimi.files) == 1
 
 
 def test_metadata_is_a_fresh_dict_for_each_document(reader: KimiFileReader, docs: Path) -> None:
@@ -247,15 +186,6 @@ def test_reads_from_another_filesystem(reader: KimiFileReader) -> None:
     assert [d.text for d in reader.load_data("/box", fs=memory)] == ["in memory", "also"]
 
 
-def test_a_reader_survives_pickling_and_copying_without_noise(
-    reader: KimiFileReader, docs: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    reader.load_data(docs / "1.txt")
-    for other in (pickle.loads(pickle.dumps(reader)), copy.deepcopy(reader), copy.copy(reader)):
-        assert other.load_data(docs / "1.txt")[0].text == "Text number 1. 月"
-    assert caplog.records == []
-
-
 def test_a_pickle_holds_no_key_from_the_environment(
     kimi: Emulator, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,13 +204,6 @@ def test_the_key_is_in_no_dump(reader: KimiFileReader, kimi: Emulator) -> None:
 def test_repeated_event_loops_work_on_one_reader(reader: KimiFileReader, docs: Path) -> None:
     for _ in range(3):
         assert len(asyncio.run(reader.aload_data([docs / "1.txt", docs / "2.txt"]))) == 2
-
-
-def test_shows_progress_when_asked(
-    make_reader: Callable[..., KimiFileReader], docs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make_reader(show_progress=True).load_data(docs)
-    assert "Reading files" in capsys.readouterr().err
 
 
 def test_bad_constructor_arguments_are_named(make_reader: Callable[..., KimiFileReader]) -> None:

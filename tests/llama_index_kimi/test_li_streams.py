@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from llama_index.core.base.llms.types import TextBlock, ThinkingBlock, ToolCallBlock
 from llama_index.core.llms import ChatMessage, ChatResponse
 
-from kimi_api._warn import KimiWarning
-from kimi_api.errors import KimiAPIError, KimiIncompleteReplyError
 from kimi_api.reply import ReplyBuilder
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi
@@ -129,86 +124,9 @@ def test_responses_given_out_before_do_not_change() -> None:
     assert responses[3].message.additional_kwargs["tool_calls"][0]["function"]["arguments"] == "{"
 
 
-@pytest.mark.parametrize("how", ["sync", "async"])
-async def test_only_the_first_call_is_shown_where_only_one_is_allowed(kimi: Emulator, llm: Kimi, how: str) -> None:
-    kimi.script(Reply(tool_calls=[ToolCall("f", {"a": 1}), ToolCall("g", {"b": 2})]))
-    with pytest.warns(KimiWarning, match="dropped g"):
-        responses = await every(llm, how, tools=TOOLS, parallel_tool_calls=False)
-    assert {len(arguments_of(response)) for response in responses} <= {0, 1}
-    assert arguments_of(responses[-1]) == ['{"a":1}']
-
-
 def test_a_prefix_stands_in_front_also_when_nothing_follows() -> None:
     assert [r.delta for r in grown([{"content": "b"}, {"content": "c"}], prefix="a")] == ["ab", "c", ""]
     assert [r.delta for r in grown([], prefix="a")] == ["a"]
-
-
-class Broken:
-    """A client whose stream counts how it is closed."""
-
-    def __init__(self, events: int = 1000) -> None:
-        self.events = events
-        self.given = 0
-        self.closed = False
-
-    def _event(self) -> dict[str, Any]:
-        self.given += 1
-        return {"id": "c", "choices": [{"index": 0, "delta": {"content": "x"}}]}
-
-    def stream(self, *args: Any, **kwargs: Any) -> Iterator[dict[str, Any]]:
-        try:
-            for _ in range(self.events):
-                yield self._event()
-        finally:
-            self.closed = True
-
-    async def astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[dict[str, Any]]:
-        try:
-            for _ in range(self.events):
-                yield self._event()
-        finally:
-            self.closed = True
-
-
-def lend(llm: Kimi, client: Broken) -> Broken:
-    """Put `client` in the place of the one that `llm` has made."""
-    assert llm._connection is not None
-    llm._connection = llm._connection[0], client  # type: ignore[assignment]
-    return client
-
-
-def test_an_abandoned_stream_is_closed(llm: Kimi) -> None:
-    client = lend(llm, Broken())
-    stream = llm.stream_chat(HI)
-    next(stream)
-    stream.close()
-    del stream
-    gc.collect()
-    assert client.closed
-    assert client.given == 1
-
-
-async def test_an_abandoned_asynchronous_stream_is_closed(llm: Kimi) -> None:
-    client = lend(llm, Broken())
-    stream = await llm.astream_chat(HI)
-    await anext(stream)
-    await stream.aclose()
-    del stream
-    gc.collect()
-    await asyncio.sleep(0.01)
-    assert client.closed
-    assert client.given == 1
-
-
-def test_a_stream_that_ends_early_raises(llm: Kimi) -> None:
-    lend(llm, Broken(3))
-    with pytest.raises(KimiIncompleteReplyError, match="finish_reason"):
-        list(llm.stream_chat(HI))
-
-
-def test_an_error_inside_a_stream_raises_after_what_came(kimi: Emulator, llm: Kimi) -> None:
-    with pytest.raises(KimiAPIError):
-        list(llm.stream_chat(HI, model="kimi-k2.5", max_retries=0))
 
 
 def test_cost_per_chunk_does_not_grow_with_the_stream() -> None:
@@ -224,12 +142,3 @@ def test_cost_per_chunk_does_not_grow_with_the_stream() -> None:
 
     seconds(50)
     assert seconds(4000) < 3 * seconds(500)
-
-
-def test_a_thread_may_stream_while_another_chats(kimi: Emulator, make: Callable[..., Kimi]) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    llm = make()
-    with ThreadPoolExecutor(4) as pool:
-        texts = list(pool.map(lambda n: list(llm.stream_complete(f"number {n}"))[-1].text, range(8)))
-    assert [text.endswith(f"number {n}") for n, text in enumerate(texts)] == [True] * 8

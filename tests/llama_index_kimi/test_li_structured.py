@@ -14,11 +14,11 @@ from llama_index.core.memory import Memory
 from llama_index.core.output_parsers import PydanticOutputParser
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, Field
 from pydantic_core import from_json
 
 from kimi_api._warn import KimiWarning
-from kimi_api.errors import KimiInputError, KimiReplyError, KimiToolChoiceError
+from kimi_api.errors import KimiInputError, KimiToolChoiceError
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi, _structured
 from llama_index_kimi._structured import response_format
@@ -35,10 +35,6 @@ class Album(BaseModel):
 
     name: str
     songs: list[Song]
-
-
-class Names(RootModel[list[str]]):
-    pass
 
 
 ALBUM = {"name": "月", "songs": [{"title": "One", "seconds": 60, "day": "2026-01-02"}]}
@@ -58,63 +54,10 @@ async def predict(llm: Kimi, how: str, cls: Any = Album, **given: Any) -> Any:
     return [x async for x in stream][-1]
 
 
-@pytest.mark.parametrize("how", HOWS)
-async def test_a_schema_goes_along_and_the_object_comes_back(
-    kimi: Emulator, make: Callable[..., Kimi], how: str
-) -> None:
-    kimi.script(Reply(content=TEXT))
-    album = await predict(make(system_prompt="Be brief."), how, llm_kwargs={"max_tokens": 900})
-    assert album == Album.model_validate(ALBUM)
-    (body,) = kimi.chats
-    assert body["messages"] == [
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": "An album about moons"},
-    ]
-    form = body["response_format"]
-    assert form["type"] == "json_schema"
-    assert form["json_schema"]["name"] == "Album"
-    assert form["json_schema"]["strict"] is True
-    assert form["json_schema"]["schema"]["required"] == ["name", "songs"]
-    assert body["max_completion_tokens"] == 900
-    assert "tools" not in body
-    assert "tool_choice" not in body
-    assert kimi.report == []
-
-
-@pytest.mark.parametrize("how", HOWS)
-async def test_a_truncated_answer_says_how_to_raise_the_budget(kimi: Emulator, llm: Kimi, how: str) -> None:
-    kimi.script(Reply(content=TEXT[:20], finish_reason="length"))
-    with pytest.raises(KimiReplyError, match="Raise max_tokens"):
-        await predict(llm, how)
-
-
-@pytest.mark.parametrize("how", HOWS)
-async def test_an_answer_that_thinking_ate_says_so_once(kimi: Emulator, llm: Kimi, how: str) -> None:
-    """By the error; a warning of the same words beside it, as a plain chat gives, would fail this test."""
-    kimi.script(Reply(content="", reasoning="long", finish_reason="length"))
-    with pytest.raises(KimiReplyError, match="Raise max_tokens"):
-        await predict(llm, how)
-
-
 def test_an_answer_that_thinking_ate_is_warned_of_where_the_caller_reads_it(kimi: Emulator, llm: Kimi) -> None:
     kimi.script(Reply(content="", reasoning="long", finish_reason="length"))
     with pytest.warns(KimiWarning, match="Raise max_tokens"):
         llm.chat([ChatMessage("x")], response_format=response_format(Album))
-
-
-async def test_an_empty_and_an_unfitting_answer_raise(kimi: Emulator, llm: Kimi) -> None:
-    kimi.script(Reply(content="  "), Reply(content='{"name": 1}'), Reply(content="Sure! Here it is"))
-    with pytest.raises(KimiReplyError, match="empty"):
-        await predict(llm, "plain")
-    for _ in range(2):
-        with pytest.raises(KimiReplyError, match="is no Album"):
-            await predict(llm, "plain")
-
-
-async def test_a_list_at_the_root_is_wrapped_for_the_platform_and_unwrapped(kimi: Emulator, llm: Kimi) -> None:
-    kimi.script(Reply(content='{"root": ["a", "b"]}'))
-    assert await predict(llm, "plain", Names) == Names(["a", "b"])
-    assert kimi.chats[0]["response_format"]["json_schema"]["schema"]["type"] == "object"
 
 
 def test_streamed_objects_grow_and_show_unfinished_strings(kimi: Emulator, llm: Kimi) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from llama_index.core.tools import FunctionTool
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from kimi_api import KimiInputError, KimiTokenizer
-from kimi_api.tokens import EstimatedTokens, count_messages, estimate_text, forget_estimates
+from kimi_api.tokens import EstimatedTokens, count_messages, estimate_text
 from kimi_emulator import Emulator
 from llama_index_kimi import Kimi, KimiChatMemoryBuffer, KimiMemory
 from llama_index_kimi.memory import newest_within
@@ -82,22 +80,6 @@ def test_a_vocabulary_makes_it_exact(make: Make, vocabulary: KimiTokenizer) -> N
     assert make(tokenizer=str.split).tokenizer("a b c") == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("given", [3, "no/such/file"])
-def test_what_is_no_tokenizer_is_refused_at_once(make: Make, given: object) -> None:
-    with pytest.raises(KimiInputError) as caught:
-        make(tokenizer=given)
-    assert caught.value.value == given
-
-
-def test_a_tokenizer_travels_with_the_model_but_not_into_dumps(make: Make, vocabulary: KimiTokenizer) -> None:
-    for given in (vocabulary, None):
-        llm = make(tokenizer=given)
-        for copied in (copy.deepcopy(llm), pickle.loads(pickle.dumps(llm)), llm.model_copy()):
-            assert copied.tokenizer == llm.tokenizer
-        assert "tokenizer" not in llm.to_dict()
-        assert "tokenizer" not in repr(llm).lower()
-
-
 def test_settings_take_it(make: Make, vocabulary: KimiTokenizer) -> None:
     Settings.tokenizer = make(tokenizer=vocabulary).tokenizer
     assert Settings.tokenizer("hello world") == vocabulary.encode("hello world")
@@ -136,24 +118,6 @@ def test_messages_and_tools_are_counted_with_their_thinking(llm: Kimi, kimi: Emu
     assert llm.count_tokens(turns(3), [tool]) > plain + 20
     assert llm.count_tokens(turns(3), [tool]) == llm.count_tokens(turns(3), [tool.metadata.to_openai_tool()])
     assert not kimi.requests
-
-
-def test_thinking_switched_off_opens_another_way(make: Make) -> None:
-    one = [ChatMessage(role="user", content="hi")]
-    on = make(model="kimi-k2.6").count_tokens(one)
-    for off in ("disabled", False, {"type": "disabled"}):
-        assert make(model="kimi-k2.6", thinking=off).count_tokens(one) == on + 1
-
-
-async def test_the_platform_is_asked_only_by_name(llm: Kimi, kimi: Emulator) -> None:
-    forget_estimates()
-    count = llm.estimate_tokens(turns(1))
-    assert [request.path for request in kimi.requests] == ["/v1/tokenizers/estimate-token-count"]
-    assert await llm.aestimate_tokens(turns(1)) == count
-    assert len(kimi.requests) == 1
-    forget_estimates()
-    assert await llm.aestimate_tokens(turns(1)) == count
-    assert len(kimi.requests) == 2
 
 
 # ------------------------------------------------------------------------------------------------- memories

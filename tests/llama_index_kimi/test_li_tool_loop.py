@@ -12,11 +12,13 @@ from llama_index.core.agent.workflow import AgentStream, AgentWorkflow, Function
 from llama_index.core.base.llms.types import ImageBlock, TextBlock
 from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer, Memory
+from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import Context, JsonSerializer
+from pydantic import BaseModel, Field
+from scripted_kimi import ScriptedKimi
 
-from kimi_api._warn import KimiWarning
-from kimi_api.errors import KimiToolChoiceError
+from kimi_api import KimiWarning
 from kimi_emulator import Emulator, Reply, ToolCall
 from llama_index_kimi import Kimi, KimiChatMemoryBuffer
 from llama_index_kimi._to_wire import NOT_KEPT, wire_message
@@ -66,48 +68,6 @@ def turns(messages: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
         for message in messages
         if message["role"] == "assistant"
     ]
-
-
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("streaming", [True, False], ids=["streamed", "plain"])
-async def test_tool_loop_sends_each_turns_own_thinking_back(
-    kimi: Emulator, make: Callable[..., Kimi], memory: Memory, model: str, streaming: bool
-) -> None:
-    kimi.script(
-        *two_rounds(streaming or PLAIN_AGENTS_CALL_IN_PARALLEL), Reply(content="You are welcome.", reasoning="Polite.")
-    )
-    agent = FunctionAgent(tools=[weather, clock], llm=make(model=model), streaming=streaming)
-    first = await agent.run("How is the weather?", memory=memory)
-    second = await agent.run("Thanks!", memory=memory)
-
-    assert str(first) == "Sunny in both."
-    assert str(second) == "You are welcome."
-    assert len(kimi.chats) == 4
-    assert [chat.get("stream", False) for chat in kimi.chats] == [streaming] * 4
-    for number, chat in enumerate(kimi.chats):
-        assert turns(chat["messages"]) == turns(kimi.replies[:number])
-    assert kimi.report == []
-
-
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("streaming", [True, False], ids=["streamed", "plain"])
-async def test_tool_loop_matches_calls_and_results_by_unique_ids(
-    kimi: Emulator, make: Callable[..., Kimi], memory: Memory, model: str, streaming: bool
-) -> None:
-    """The platform gives every turn's first weather call the id `weather_0`."""
-    parallel = streaming or PLAIN_AGENTS_CALL_IN_PARALLEL
-    kimi.script(*two_rounds(parallel))
-    await FunctionAgent(tools=[weather, clock], llm=make(model=model), streaming=streaming).run(
-        "Weather?", memory=memory
-    )
-
-    messages = kimi.chats[-1]["messages"]
-    called = [call["id"] for message in messages for call in message.get("tool_calls") or []]
-    answered = [message["tool_call_id"] for message in messages if message["role"] == "tool"]
-    assert called == answered
-    assert len(set(called)) == 2 + parallel
-    results = [weather("北京"), weather("Oslo"), clock("CET")]
-    assert [m["content"] for m in messages if m["role"] == "tool"] == results[: 2 + parallel]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -232,21 +192,6 @@ async def test_tool_loop_goes_on_after_one_of_two_tools_answered_directly(
     assert kimi.report == kimi.refusals == []
 
 
-def test_tool_loop_of_built_in_search_echoes_the_arguments_byte_for_byte(kimi: Emulator, llm: Kimi) -> None:
-    arguments = '{ "search_result" : {"id":"1"},"usage":{"total_tokens":  7}}'
-    kimi.script(Reply(reasoning="Search.", tool_calls=[ToolCall("$web_search", arguments)]), Reply(content="Found."))
-    tools = [{"type": "builtin_function", "function": {"name": "$web_search"}}]
-    asked = [ChatMessage("News?")]
-    turn = llm.chat(asked, tools=tools).message
-    (call,) = turn.additional_kwargs["tool_calls"]
-    echo = ChatMessage(
-        role="tool", content=call["function"]["arguments"], additional_kwargs={"tool_call_id": call["id"]}
-    )
-    assert llm.chat([*asked, turn, echo], tools=tools).message.content == "Found."
-    sent = kimi.chats[-1]["messages"]
-    assert sent[1]["tool_calls"][0]["function"]["arguments"] == sent[2]["content"] == arguments
-
-
 def test_tool_loop_without_an_agent_through_predict_and_call(kimi: Emulator, llm: Kimi) -> None:
     kimi.script(Reply(tool_calls=[ToolCall("weather", {"city": "Rome"})]))
     answer = llm.predict_and_call([FunctionTool.from_defaults(weather)], "Rome?")
@@ -260,9 +205,23 @@ async def test_tool_loop_without_an_agent_through_apredict_and_call(kimi: Emulat
     assert str(answer) == f"{weather('Rome')}\n\n{clock()}"
 
 
-def test_tool_loop_with_a_demanded_tool_that_is_never_called_raises(kimi: Emulator, make: Callable[..., Kimi]) -> None:
-    kimi.script(Reply(content="No."), Reply(content="Still no."))
-    tools = [FunctionTool.from_defaults(weather), FunctionTool.from_defaults(clock)]
-    llm = make(model="kimi-k2.7-code")
-    with pytest.warns(KimiWarning, match="'auto'"), pytest.raises(KimiToolChoiceError, match="demanded"):
-        llm.chat_with_tools(tools, "Rome?", tool_required=True)
+class Person(BaseModel):
+    name: str = Field(description="Person name")
+
+
+def test_a_tool_that_fails_is_an_error_only_when_asked_for(scripted: ScriptedKimi) -> None:
+    llm = scripted([Reply(reasoning="A person.", tool_calls=[ToolCall("Person", {})])])
+    assert llm.predict_and_call([get_function_tool(Person)], "Make a person").sources[0].is_error
+    with pytest.raises(ValueError):
+        llm.predict_and_call([get_function_tool(Person)], "Make a person", error_on_tool_error=True)
+
+
+async def test_one_call_of_two_is_run_unless_parallel_calls_are_allowed(scripted: ScriptedKimi) -> None:
+    """Core raises "Invalid" where a model's second call is not cut off."""
+    both = Reply(tool_calls=[ToolCall("Person", {"name": "Ada"}), ToolCall("Person", {"name": "Bo"})])
+    llm = scripted([both])
+    with pytest.warns(KimiWarning, match="kept the call of Person"):
+        one = llm.predict_and_call([get_function_tool(Person)], "Make two", allow_parallel_tool_calls=False)
+    two = await llm.apredict_and_call([get_function_tool(Person)], "Make two", allow_parallel_tool_calls=True)
+    assert [source.raw_output for source in one.sources] == [Person(name="Ada")]
+    assert [source.raw_output for source in two.sources] == [Person(name="Ada"), Person(name="Bo")]

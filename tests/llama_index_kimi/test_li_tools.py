@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llama_index.core.agent.workflow import FunctionAgent, ToolCallResult
 from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.llms import ChatMessage, ChatResponse
 from llama_index.core.llms.llm import ToolSelection
@@ -101,21 +98,6 @@ def test_a_long_description_and_raw_definitions_pass() -> None:
     assert made[1] == raw
 
 
-async def test_a_tool_whose_name_cannot_go_over_the_wire_is_called_by_its_own(kimi: Emulator, llm: Kimi) -> None:
-    """Core sends another name, and its agents would then say that there is no tool of that name."""
-    dotted = FunctionTool.from_defaults(search, name="archive.search")
-    kimi.script(Reply(reasoning="r", tool_calls=[ToolCall("archive_search", {"query": "x"})]), Reply(content="Found."))
-    handler = FunctionAgent(tools=[dotted], llm=llm).run("Search")
-    results = [event async for event in handler.stream_events() if isinstance(event, ToolCallResult)]
-    assert str(await handler) == "Found."
-    assert [(event.tool_name, str(event.tool_output)) for event in results] == [("archive.search", search("x"))]
-    assert kimi.chats[1]["messages"][1]["tool_calls"][0]["function"]["name"] == "archive_search"
-    plain = FunctionTool.from_defaults(search, name="archive_search")
-    kimi.script(Reply(tool_calls=[ToolCall("archive_search", {"query": "x"})]))
-    (call,) = llm.get_tool_calls_from_response(llm.chat_with_tools([plain], "Search"))
-    assert call.tool_name == "archive_search"
-
-
 def test_what_is_no_tool_is_refused_with_what_to_do(kimi: Emulator, llm: Kimi) -> None:
     with pytest.raises(KimiInputError, match=r"wrap a function with FunctionTool\.from_defaults"):
         llm.chat_with_tools([search], "Search")  # type: ignore[list-item]
@@ -124,68 +106,7 @@ def test_what_is_no_tool_is_refused_with_what_to_do(kimi: Emulator, llm: Kimi) -
     assert kimi.chats == []
 
 
-async def test_a_tool_whose_name_cannot_go_over_the_wire_can_be_demanded_by_its_own(kimi: Emulator, llm: Kimi) -> None:
-    dotted = FunctionTool.from_defaults(search, name="archive.search")
-    kimi.script(Reply(tool_calls=[ToolCall("archive_search", {"query": "x"})]), Reply(content="Found."))
-    agent = FunctionAgent(tools=[dotted, DELETE], llm=llm, initial_tool_choice="archive.search")
-    assert str(await agent.run("Search")) == "Found."
-    assert kimi.chats[0]["tool_choice"] == "required"
-    assert [tool["function"]["name"] for tool in kimi.chats[0]["tools"]] == ["archive_search"]
-
-
-@pytest.mark.parametrize("name", ["查询", "1st.search", "_hidden", "x" * 65])
-def test_a_name_that_no_letters_can_replace_is_refused_by_the_users_own(kimi: Emulator, llm: Kimi, name: str) -> None:
-    with pytest.raises(KimiInputError, match=re.escape(f"tools[0].function.name: got {name!r}, but a name starts")):
-        llm.chat_with_tools([FunctionTool.from_defaults(search, name=name)], "Search")
-    assert kimi.chats == []
-
-
 # ------------------------------------------------------------------------------------------------- choices per model
-
-
-@pytest.mark.parametrize(
-    ("model", "tools", "choice", "thinking", "warns"),
-    [
-        ("kimi-k3", [SEARCH, DELETE], "required", None, False),
-        ("kimi-k2.6", [SEARCH], {"type": "function", "function": {"name": "search"}}, {"type": "disabled"}, True),
-        ("kimi-k2.6", [SEARCH, DELETE], "auto", None, True),
-        ("kimi-k2.7-code", [SEARCH], "auto", None, True),
-    ],
-)
-def test_a_required_tool_goes_out_as_the_model_takes_it(
-    kimi: Emulator,
-    make: Callable[..., Kimi],
-    model: str,
-    tools: list[FunctionTool],
-    choice: Any,
-    thinking: Any,
-    warns: bool,
-) -> None:
-    kimi.script(Reply(tool_calls=[ToolCall("search", {"query": "x"})]))
-    llm = make(model=model)
-
-    def ask() -> Any:
-        return llm.chat_with_tools(tools, "find x", tool_required=True)
-
-    if warns:
-        with pytest.warns(KimiWarning, match=model):
-            response = ask()
-    else:
-        response = ask()
-    assert kimi.chats[0]["tool_choice"] == choice
-    assert kimi.chats[0].get("thinking") == thinking
-    assert llm.get_tool_calls_from_response(response)[0].tool_kwargs == {"query": "x"}
-
-
-def test_a_required_tool_that_was_only_offered_is_asked_for_once_more(
-    kimi: Emulator, make: Callable[..., Kimi]
-) -> None:
-    kimi.script(Reply(content="Shall I?"), Reply(tool_calls=[ToolCall("search", {"query": "x"})]))
-    llm = make(model="kimi-k2.7-code")
-    with pytest.warns(KimiWarning):
-        response = llm.chat_with_tools([SEARCH], "find x", tool_required=True)
-    assert len(kimi.chats) == 2
-    assert llm.get_tool_calls_from_response(response)
 
 
 # ------------------------------------------------------------------------------------------------- selections
@@ -215,6 +136,7 @@ def test_parallel_calls_come_whole_or_cut_to_one_in_blocks_and_kwargs(kimi: Emul
         ('{"a": "tex', {"a": "tex"}),
         ('{"a": [1, 2', {"a": [1, 2]}),
         ("[1]", {}),
+        ("null", {}),
         ("nonsense", {}),
         ('{"a": 1}', {"a": 1}),
     ],

@@ -1,4 +1,4 @@
-"""Mirrors llama-index-core/tests/agent/workflow/test_code_act_agent.py, with a whole run behind each step."""
+"""Agents that answer in code: whole runs on each kind of model, whole and streamed."""
 
 # No `from __future__ import annotations`: core shows the model a function's annotations as they stand.
 

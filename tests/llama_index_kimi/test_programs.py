@@ -1,5 +1,4 @@
-"""Mirrors llama-index-core/tests/program: test_function_program.py, test_llm_program.py, test_utils.py and
-test_streaming_utils.py, through every `PydanticProgramMode`."""
+"""Core's own programs that make objects, and every `PydanticProgramMode`, on each kind of model."""
 
 from __future__ import annotations
 
@@ -11,9 +10,9 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.output_parsers import PydanticOutputParser
 from llama_index.core.program import FunctionCallingProgram, LLMTextCompletionProgram
 from llama_index.core.program.utils import get_program_for_llm, process_streaming_objects
-from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
+from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from scripted_kimi import NEW_CORE, ScriptedKimi
 
 from kimi_api import errors
@@ -64,40 +63,21 @@ async def test_async_function_program(scripted: ScriptedKimi, model: str) -> Non
 @pytest.mark.skipif(not NEW_CORE, reason="programs of this core take no tool_choice")
 @pytest.mark.parametrize("choice", ["auto", "required", "Album", {"type": "function", "function": {"name": "Album"}}])
 async def test_function_program_forwards_tool_choice(scripted: ScriptedKimi, choice: Any) -> None:
-    """Also test_async_function_program_forwards_tool_choice."""
     llm = scripted([CALL])
     made = program(llm, tool_choice=choice)
     assert made(topic="songs") == await made.acall(topic="songs") == Album.model_validate(ALBUM)
     assert [chat["tool_choice"] for chat in scripted.chats(llm)] == ["auto" if choice == "auto" else "required"] * 2
 
 
-class SingleFieldListModel(BaseModel):
-    names: list[str] = Field(default_factory=list, description="List of names")
-
-
-@pytest.mark.skipif(not NEW_CORE, reason="this core takes the default")
-def test_single_field_list_with_default(scripted: ScriptedKimi) -> None:
-    llm = scripted([Reply(tool_calls=[ToolCall("SingleFieldListModel", {"names": ["a", "b"]})])])
-    made = FunctionCallingProgram.from_defaults(output_cls=SingleFieldListModel, prompt_template_str="x", llm=llm)
-    assert made() == SingleFieldListModel(names=["a", "b"])
-
-
 @forced
 async def test_function_program_raises_on_no_tool_calls(scripted: ScriptedKimi, model: str) -> None:
-    """Also its asynchronous twin. Where only `auto` could be sent, the call is asked for once more in words."""
+    """Where only `auto` could be sent, the call is asked for once more in words."""
     llm = scripted(["I can help with that!"], model=model)
     for _ in range(2):
         with pytest.raises((ValueError, errors.KimiToolChoiceError)):
             program(llm)(topic="songs")
         with pytest.raises((ValueError, errors.KimiToolChoiceError)):
             await program(llm).acall(topic="songs")
-
-
-@pytest.mark.skipif(not NEW_CORE, reason="this core returns the error as text")
-def test_function_program_raises_on_tool_error(scripted: ScriptedKimi) -> None:
-    llm = scripted([Reply(tool_calls=[ToolCall("Album", {"title": 1})])])
-    with pytest.raises(ValueError):
-        program(llm)(topic="songs")
 
 
 # ------------------------------------------------------------------------------------------------- text programs
@@ -109,18 +89,6 @@ async def test_llm_program(scripted: ScriptedKimi, model: str) -> None:
     made = LLMTextCompletionProgram.from_defaults(output_parser=PydanticOutputParser(Album), prompt=template, llm=llm)
     assert made(topic="songs") == await made.acall(topic="songs") == Album.model_validate(ALBUM)
     assert "response_format" not in scripted.chats(llm)[0]
-
-
-def test_llm_program_with_messages_and_chat(scripted: ScriptedKimi) -> None:
-    """Also test_llm_program_with_messages."""
-    llm = scripted([json.dumps(ALBUM)])
-    made = LLMTextCompletionProgram.from_defaults(
-        output_parser=PydanticOutputParser(Album), prompt=ChatPromptTemplate([ChatMessage("Test")]), llm=llm
-    )
-    assert made() == Album.model_validate(ALBUM)
-    (sent,) = scripted.chats(llm)[0]["messages"]
-    assert sent["role"] == "user"
-    assert sent["content"].startswith("Test")
 
 
 # ------------------------------------------------------------------------------------------------- every mode
@@ -198,21 +166,6 @@ async def test_process_streaming_objects(scripted: ScriptedKimi) -> None:
             seen.append(process_streaming_objects(response, Person, cur_objects=seen[-1:] or None, llm=llm))
     assert seen[-1] == Person(name="Jane", age=28)
     assert "Ja" in [each.name for each in seen]  # an unfinished string, as far as it has come
-
-
-def test_process_streaming_content_incremental_progressive_list_building(scripted: ScriptedKimi) -> None:
-    """The objects of our own stream: never fewer than before, each only as wrong as it is unfinished."""
-    text = json.dumps(ALBUM)
-    llm = scripted([Reply(content=text, pieces=[{"content": letter} for letter in text])])
-    counts = [len(each.songs or []) for each in llm.stream_structured_predict(Album, PromptTemplate("x"))]
-    assert counts == sorted(counts)
-    assert counts[-1] == 2
-
-
-def test_process_streaming_content_incremental_malformed_json(scripted: ScriptedKimi) -> None:
-    llm = scripted(['{"title": "a", songs: nonsense'])
-    with pytest.raises(errors.KimiReplyError, match="is no Album"):
-        list(llm.stream_structured_predict(Album, PromptTemplate("x")))
 
 
 @forced
