@@ -43,9 +43,9 @@ def _write_row(base: Any) -> None:
 
     `init_chat_model` looks up the module, the class and how to call it in `_BUILTIN_PROVIDERS`, and has no public way
     to add a row, nor do entry points exist for it. So this one function writes it, after checking that the table still
-    has the form it knows (`test_lc_registry.py` fails when it has not). A row of that name that another package or
-    a later langchain brought is replaced: the caller asked for ours by name. The creator is cached per provider, so a
-    cached one is dropped.
+    has the form it knows (`tests/langchain_kimi/test_registry.py` fails when it has not). A row of that name that
+    another package or a later langchain brought is replaced: the caller asked for ours by name. The creator is cached
+    per provider, so a cached one is dropped.
     """
     table: Any = getattr(base, "_BUILTIN_PROVIDERS", None)
     sample = table.get("openai") if isinstance(table, dict) else None

@@ -68,7 +68,7 @@ def _listed_as_serializable(request: pytest.FixtureRequest, monkeypatch: pytest.
     """A row for ChatKimi in core's table of loadable classes, for `test_serdes` alone.
 
     That test loads with `allowed_objects="all"`, which means the classes in core's table. Programs pass
-    `allowed_objects=[ChatKimi]` instead (test_lc_copies.py), so the package leaves the table alone.
+    `allowed_objects=[ChatKimi]` instead (tests/langchain_kimi/test_secrets.py), so the package leaves the table alone.
     """
     if getattr(request.node, "originalname", "") != "test_serdes":
         return

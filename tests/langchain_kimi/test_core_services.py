@@ -19,8 +19,9 @@ from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import ConfigurableField
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from kimi_api import MODELS, KimiWarning
-from kimi_emulator import Emulator, Failure, Reply, ToolCall
+from kimi_api import MODELS, AccountLimits, KimiWarning
+from kimi_api.limits import MemoryStore
+from kimi_emulator import Emulator, Failure, RateLimits, Reply, ToolCall
 from kimi_emulator.platform.models import available
 from langchain_kimi import ChatKimi
 
@@ -396,3 +397,11 @@ async def test_a_turn_survives_a_checkpoint(kimi: Emulator, llm: ChatKimi, how: 
         '{"unreadable_arguments": "not json"}',
         '{"x":2}',
     ]
+
+
+def test_a_batch_waits_for_its_turns_and_is_answered_without_a_refusal() -> None:
+    with Emulator(tier=RateLimits(concurrency=1)) as kimi:
+        limits = AccountLimits(concurrency=1, store=MemoryStore(poll_seconds=0.01))
+        llm = ChatKimi(base_url=kimi.base_url, api_key=kimi.api_key, max_retries=0, account_limits=limits)
+        assert all(answer.content for answer in llm.batch(["hi"] * 7))
+        assert len(kimi.chats) == 7

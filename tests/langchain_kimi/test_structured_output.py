@@ -133,6 +133,15 @@ def test_a_budget_spent_on_thinking_says_so(kimi: Emulator, make: Callable[..., 
         _ = chain.invoke("?") if how == "plain" else list(chain.stream("?"))
 
 
+def test_structured_output_that_was_cut_is_still_an_error(make: Callable[..., ChatKimi], kimi: Emulator) -> None:
+    schema = {"title": "n", "type": "object", "properties": {"a": {"type": "integer"}}}
+    kimi.script(Reply('{"a":', reasoning="t", finish_reason="length"))
+    llm = make(auto_continue=3).with_structured_output(schema)
+    with pytest.warns(KimiWarning, match="left cut off"), pytest.raises(KimiStructuredOutputError):
+        llm.invoke("x")
+    assert len(kimi.chats) == 1
+
+
 def test_a_whole_object_that_just_fits_is_taken(kimi: Emulator, llm: ChatKimi) -> None:
     kimi.script(Reply(content=TURKU, finish_reason="length"))
     assert llm.with_structured_output(SCHEMA).invoke("?") == AS_DICT

@@ -188,3 +188,39 @@ def test_reading_a_long_growing_argument_takes_microseconds(llm: Kimi) -> None:
     for _ in range(50):
         llm.get_tool_calls_from_response(response)
     assert (time.thread_time() - start) / 50 < 0.0005
+
+
+# ------------------------------------------------------------------------------------------------- odd arguments
+
+CUT = Reply(reasoning="r", tool_calls=[ToolCall("weather", {"city": city}) for city in ("北京", "Turku")])
+WEATHER = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+HOWS = ("chat", "achat", "stream_chat", "astream_chat")
+
+
+async def run(llm: Kimi, how: str) -> ChatResponse:
+    """The (last) response."""
+    if how == "chat":
+        return llm.chat([ChatMessage("hi")], tools=[WEATHER])
+    if how == "achat":
+        return await llm.achat([ChatMessage("hi")], tools=[WEATHER])
+    if how == "stream_chat":
+        return list(llm.stream_chat([ChatMessage("hi")], tools=[WEATHER]))[-1]
+    return [response async for response in await llm.astream_chat([ChatMessage("hi")], tools=[WEATHER])][-1]
+
+
+def calls_of(llm: Kimi, response: ChatResponse) -> list[tuple[str, dict[str, Any]]]:
+    return [(call.tool_name, call.tool_kwargs) for call in llm.get_tool_calls_from_response(response)]
+
+
+@pytest.mark.parametrize("how", HOWS)
+async def test_no_tool_runs_with_arguments_that_were_cut(kimi: Emulator, llm: Kimi, how: str) -> None:
+    kimi.script(CUT)
+    kimi.fail("calls.arguments_cut")
+    response = await run(llm, how)
+    with pytest.warns(KimiWarning, match="no tool is run for it; .*raise max_tokens"):
+        first, second = calls_of(llm, response)
+    assert first[0] == second[0] == "weather (unreadable arguments)"
+    assert first[1]["unreadable_arguments"].startswith('{"city')

@@ -15,8 +15,9 @@ from langchain_core.load import dumpd, dumps, loads
 from langchain_core.runnables import RunnableBinding
 from pydantic import SecretStr
 
-from kimi_api import KimiKeyError
+from kimi_api import AccountLimits, KimiKeyError
 from kimi_api._transport.sdk_compat import transport
+from kimi_api.limits import RedisStore
 from kimi_emulator import Emulator
 from langchain_kimi import ChatKimi
 from langchain_kimi.errors import ChatKimiAuthenticationError
@@ -128,3 +129,20 @@ def test_a_dump_leaves_http_clients_out(make: Callable[..., ChatKimi]) -> None:
         text = dumps(make(http_client=client))
     assert "http_client" not in text
     assert "not_implemented" not in text
+
+
+def test_dumps_keep_the_limits_but_not_the_store(make: Callable[..., ChatKimi], monkeypatch: Any) -> None:
+    store = RedisStore("redis://user:sk-test-secret@127.0.0.1:1/0")
+    llm = make(account_limits=AccountLimits.tier(0, store=store), auto_continue=2, resume_streams=1)
+    monkeypatch.setenv("MOONSHOT_API_KEY", "sk-test-2")
+    text = dumps(llm)
+    assert "sk-test-secret" not in text + repr(llm) + str(llm.model_dump())
+    back = loads(
+        text,
+        valid_namespaces=["langchain_kimi"],
+        allowed_objects=[ChatKimi],
+        secrets_map={"MOONSHOT_API_KEY": "sk-test-2"},
+    )
+    assert back.account_limits == AccountLimits.tier(0)
+    assert (back.auto_continue, back.resume_streams) == (2, 1)
+    assert llm.model_dump()["account_limits"] == AccountLimits.tier(0).as_dict()

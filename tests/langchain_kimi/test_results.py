@@ -91,7 +91,7 @@ def test_streamed_it_is_the_same_too(raw: dict[str, Any], size: int) -> None:
         try:
             json.loads(call["function"]["arguments"])
         except ValueError:
-            return  # core closes the brackets of arguments that were cut, see test_lc_streaming
+            return  # core closes the brackets of arguments that were cut, see test_streaming.py
     builder = ReplyBuilder()
     chunks = []
 
