@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from itertools import islice
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -83,6 +84,19 @@ async def aordered_map(work: Callable[[T], Awaitable[R]], items: Iterable[T], at
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+class Slots:
+    """At most so many files under way at a time, counted over several calls: in all threads, and per event loop."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.of_threads = threading.BoundedSemaphore(number)
+        self._of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+    def of_loop(self) -> asyncio.Semaphore:
+        """The slots of the running event loop."""
+        return self._of_loops.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self.number))
 
 
 @contextmanager

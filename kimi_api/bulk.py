@@ -10,22 +10,25 @@ import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from pathlib import Path
+from glob import glob as globbed
+from glob import has_magic
+from pathlib import Path, PurePath
+from typing import Any
 
 from kimi_api import errors, retry
-from kimi_api._many import aordered_map, ordered_map, progress
+from kimi_api._many import Slots, aordered_map, ordered_map, progress
 from kimi_api._transport.steps import Pause, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiFileError, KimiInputError
 from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, extracting, is_gone
-from kimi_api.files._sources import FileSource, open_source
+from kimi_api.files._sources import FileSource, OpenedLater, open_source
 from kimi_api.files._uploads import Account, may_be_stored, pruning, resuming
 from kimi_api.files.cache import FileCache
 from kimi_api.files.ledger import Ledger, default_ledger
 
 __all__ = ["FileResult", "Source", "aextract_many", "concerns_all", "extract_many", "find_files"]
 
-Source = FileSource | tuple[str, FileSource]
+Source = FileSource | OpenedLater | tuple[str, FileSource]
 """A path or an open file; or any of these, or bytes, with the name to send: `("report.pdf", data)`."""
 
 
@@ -67,6 +70,8 @@ def extract_many(
     show_progress: bool = False,
     delete_after: bool = True,
     timeout: float = WAIT_SECONDS,
+    slots: Slots | None = None,
+    description: str = "Extracting",
 ) -> Iterator[FileResult]:
     """The texts of `sources`, one result for each, in their order; at most `at_once` are under way or waiting.
 
@@ -85,12 +90,15 @@ def extract_many(
         show_progress: show a bar (by tqdm).
         delete_after: delete the platform's copies, also after errors and Ctrl-C.
         timeout: seconds that the platform may take to parse one file.
+        slots: shared by calls that are to have at most so many files under way together.
+        description: what the bar says.
 
     Raises:
         KimiInputError: an argument that cannot be. A file that cannot be sent is a result with an error.
-        KimiAPIError: what every further file would meet too: a wrong key (401, 403), an empty account.
+        KimiAPIError: what every further file would meet too: no key or a wrong one (401, 403), an empty account, no
+            connection at all.
     """
-    run = _run(client, at_once, retries, cache, ledger, delete_after, timeout)
+    run = _run(client, at_once, retries, cache, ledger, delete_after, timeout, slots, description)
     return _extract_many(run, sources, show_progress)
 
 
@@ -98,8 +106,8 @@ def _extract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> 
     items, total = _counted(sources, show_progress)
     drive(run.client, run.before())
     with (
-        progress(total, "Extracting", shown=show_progress) as advance,
-        closing(ordered_map(lambda item: drive(run.client, run.one(item)), items, run.at_once)) as results,
+        progress(total, run.description, shown=show_progress) as advance,
+        closing(ordered_map(run.extract, items, run.at_once)) as results,
     ):
         for result in results:
             advance()
@@ -118,19 +126,19 @@ def aextract_many(
     show_progress: bool = False,
     delete_after: bool = True,
     timeout: float = WAIT_SECONDS,
+    slots: Slots | None = None,
+    description: str = "Extracting",
 ) -> AsyncIterator[FileResult]:
     """The asynchronous twin of `extract_many`, to be iterated with `async for`."""
-    run = _run(client, at_once, retries, cache, ledger, delete_after, timeout)
+    run = _run(client, at_once, retries, cache, ledger, delete_after, timeout, slots, description)
     return _aextract_many(run, sources, show_progress)
 
 
 async def _aextract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> AsyncIterator[FileResult]:
     items, total = _counted(sources, show_progress)
     await adrive(run.client, run.before())
-    with progress(total, "Extracting", shown=show_progress) as advance:
-        async with aclosing(
-            aordered_map(lambda item: adrive(run.client, run.one(item)), items, run.at_once)
-        ) as results:
+    with progress(total, run.description, shown=show_progress) as advance:
+        async with aclosing(aordered_map(run.aextract, items, run.at_once)) as results:
             async for result in results:
                 advance()
                 yield _checked(result)
@@ -148,6 +156,8 @@ class _Run:
     ledger: Ledger
     delete_after: bool
     timeout: float
+    slots: Slots
+    description: str
 
     def before(self) -> Steps[None]:
         """Learn what earlier runs that were killed have left."""
@@ -156,6 +166,16 @@ class _Run:
         except KimiError as error:
             if concerns_all(error):
                 raise
+
+    def extract(self, source: Source) -> FileResult:
+        """One file, when there is room for it."""
+        with self.slots.of_threads:
+            return drive(self.client, self.one(source))
+
+    async def aextract(self, source: Source) -> FileResult:
+        """The asynchronous twin of `extract`."""
+        async with self.slots.of_loop():
+            return await adrive(self.client, self.one(source))
 
     def one(self, source: Source) -> Steps[FileResult]:
         """One file; begun anew where that may help."""
@@ -188,43 +208,69 @@ class _Run:
 
 
 def concerns_all(error: KimiError) -> bool:
-    """Whether every other file would fail in the same way: a wrong key, an account without money or permission."""
+    """Whether every other file would fail in the same way.
+
+    So do a missing or wrong key, an account without money or permission, and a host that no connection is had to. What
+    the platform says of one request (a rate limit, an overload, a time-out, a 5xx), also after its retries, it need not
+    say of the next.
+    """
     if isinstance(error, (KimiInputError, KimiFileError)):
         return isinstance(error, errors.KimiKeyError)
+    if isinstance(error, errors.KimiConnectionError):
+        return error.unreached
     return isinstance(error, (errors.KimiAuthenticationError, errors.KimiPermissionError, errors.KimiQuotaError))
 
 
 def find_files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, glob: str = "**/*") -> list[Path]:
-    """The files that `paths` stand for, those of a directory in the order of their names.
+    """The files that `paths` stand for, those of a directory or pattern in the order of their names.
 
     Args:
-        paths: files, which are taken whatever their kind, and directories.
+        paths: files, which are taken whatever their kind, directories, and patterns such as "docs/**/*.pdf".
         glob: which files of a directory; hidden ones and kinds that are not extracted are passed over.
 
     Raises:
-        KimiInputError: a directory without a file that can be extracted.
+        KimiInputError: a directory or pattern without a file that can be extracted.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else paths
-    found: list[Path] = []
-    for path in map(Path, given):
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = [entry for entry in sorted(path.glob(glob)) if _extractable(entry, path)]
-        if not inside:
-            raise KimiInputError(
-                "paths",
-                str(path),
-                f"no file is in it of a kind that can be extracted (glob={glob!r})",
-                "check path and pattern, or name the files themselves; kimi_api.files.SUPPORTED_SUFFIXES has the kinds",
-            )
-        found += inside
-    return found
+    return [Path(file) for path in given for file in files_of(Path(path), glob=glob)]
 
 
-def _extractable(path: Path, directory: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
-    return not hidden and path.suffix.lower() in SUPPORTED_SUFFIXES and path.is_file()
+def files_of(path: str | PurePath, *, glob: str = "**/*", fs: Any = None) -> Sequence[str | PurePath]:
+    """The files that one path stands for; see `find_files`.
+
+    Args:
+        path: a file, directory or pattern.
+        glob: which files of a directory of this machine.
+        fs: an fsspec filesystem that the path belongs to.
+    """
+    inside: Sequence[str | PurePath]
+    if fs is not None:
+        if not fs.isdir(str(path)):
+            return [path]
+        root = PurePath(path)
+        inside = [file for file in sorted(fs.find(str(path))) if _shown(PurePath(file), root)]
+    elif Path(path).is_dir():
+        root = Path(path)
+        inside = [file for file in sorted(root.glob(glob)) if _shown(file, root) and file.is_file()]
+    elif has_magic(str(path)) and not Path(path).exists():
+        inside = [file for file in map(Path, sorted(globbed(str(path), recursive=True))) if file.is_file()]
+    else:
+        return [path]
+    files = [file for file in inside if PurePath(file).suffix.lower() in SUPPORTED_SUFFIXES]
+    if not files:
+        raise KimiInputError(
+            "paths",
+            str(path),
+            f"no file is in it of a kind that can be extracted (glob={glob!r})",
+            "check path and pattern, or name the files themselves: a file named by itself is sent whatever its kind; "
+            "kimi_api.files.SUPPORTED_SUFFIXES lists the kinds",
+        )
+    return files
+
+
+def _shown(file: PurePath, directory: PurePath) -> bool:
+    inside = file.relative_to(directory) if file.is_relative_to(directory) else PurePath(file.name)
+    return not any(part.startswith(".") for part in inside.parts)
 
 
 def _run(
@@ -235,13 +281,25 @@ def _run(
     ledger: Ledger | None,
     delete_after: bool,
     timeout: float,
+    slots: Slots | None,
+    description: str,
 ) -> _Run:
     if at_once < 1:
         raise KimiInputError("at_once", at_once, "it is 1 or more", "leave it out for 4")
     if retries < 0:
         raise KimiInputError("retries", retries, "it is 0 or more", "leave it out for 2")
     own = FileCache() if cache is None else cache
-    return _Run(client, at_once, retries, own, ledger or default_ledger(), delete_after, timeout)
+    return _Run(
+        client,
+        at_once,
+        retries,
+        own,
+        ledger or default_ledger(),
+        delete_after,
+        timeout,
+        slots or Slots(at_once),
+        description,
+    )
 
 
 def _counted(sources: Iterable[Source], count: bool) -> tuple[Iterable[Source], int]:
@@ -262,6 +320,8 @@ def _checked(result: FileResult) -> FileResult:
 
 def _may_pass(error: KimiError) -> bool:
     """Whether a file that failed like this may succeed when it is begun anew."""
+    if concerns_all(error):
+        return False
     if isinstance(error, KimiFileError):
         return is_gone(error)
     if not isinstance(error, errors.KimiAPIError):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import glob as globbing
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 from pydantic import SecretStr
 
-from kimi_api import KimiClient, KimiError, KimiFileError, KimiInputError, files
-from kimi_api._many import aordered_map, ordered_map, progress
+from kimi_api import KimiClient, KimiInputError, files
 from kimi_api._warn import warn_once
+from kimi_api.bulk import FileResult, aextract_many, extract_many, find_files
+from kimi_api.client import Followed, follow
+from langchain_kimi._calls import as_secret
 from langchain_kimi._documents import extracted_document
 from langchain_kimi.errors import error_types
 
@@ -85,7 +86,21 @@ class KimiFileLoader(BaseLoader):
         self.show_progress = show_progress
         self.delete_after = delete_after
         self.cache = files.FileCache() if cache is None else cache
-        self.client = client or KimiClient(api_key=api_key, base_url=base_url, timeout=timeout, error_types=error_types)
+        self.api_key = as_secret(api_key)
+        self.base_url = base_url
+        self.timeout = timeout
+        self._lent = client
+        self._connection: Followed | None = None
+        _ = self.client  # a setting that cannot be is reported here
+
+    @property
+    def client(self) -> KimiClient:
+        """The connection to use: the one that was given, or one with the present settings."""
+        if self._lent is not None:
+            return self._lent
+        names = ("api_key", "base_url", "timeout")
+        self._connection = followed = follow(self, self._connection, names=names, error_types=error_types)
+        return followed[1]
 
     def paths(self) -> Iterator[Path]:
         """The files that will be loaded, those of a directory or pattern in the order of their names.
@@ -94,85 +109,39 @@ class KimiFileLoader(BaseLoader):
             KimiInputError: a directory or pattern without a file that can be extracted (after the files before it).
         """
         for source in self.sources:
-            if source.is_dir():
-                found = [path for path in sorted(source.glob(self.glob)) if _loadable(path, source)]
-            elif globbing.has_magic(str(source)) and not source.exists():
-                found = [path for path in map(Path, sorted(globbing.glob(str(source), recursive=True))) if _kind(path)]
-            else:
-                found = [source]
-            if not found:
-                raise KimiInputError(
-                    "source",
-                    str(source),
-                    f"no file is there of a kind that can be extracted (glob={self.glob!r})",
-                    "check path and pattern; kimi_api.files.SUPPORTED_SUFFIXES lists the kinds, and a file named by "
-                    "itself is sent whatever its kind",
-                )
-            yield from found
+            yield from find_files(source, glob=self.glob)
 
     def lazy_load(self) -> Iterator[Document]:
         """One document after the other; see `max_concurrency` for what is sent ahead."""
-        paths, total = self._counted()
-        results = ordered_map(self._extracted, paths, self.max_concurrency)
-        with progress(total, "Loading files", shown=self.show_progress) as advance, closing(results):
-            for path, result in results:
-                advance()
-                if isinstance(result, files.ExtractedFile):
-                    yield extracted_document(result, source=str(path))
+        with closing(cast("Generator[FileResult]", extract_many(self.client, self.paths(), **self._how()))) as results:
+            for result in results:
+                if result.file is not None:
+                    yield extracted_document(result.file, source=result.label)
                 else:
-                    self._failed(path, result)
+                    self._complain(result)
 
     async def alazy_load(self) -> AsyncIterator[Document]:
         """The asynchronous twin of `lazy_load`."""
-        paths, total = self._counted()
-        results = aordered_map(self._aextracted, paths, self.max_concurrency)
-        with progress(total, "Loading files", shown=self.show_progress) as advance:
-            async with aclosing(results):
-                async for path, result in results:
-                    advance()
-                    if isinstance(result, files.ExtractedFile):
-                        yield extracted_document(result, source=str(path))
-                    else:
-                        self._failed(path, result)
+        results = cast("AsyncGenerator[FileResult]", aextract_many(self.client, self.paths(), **self._how()))
+        async with aclosing(results):
+            async for result in results:
+                if result.file is not None:
+                    yield extracted_document(result.file, source=result.label)
+                else:
+                    self._complain(result)
 
-    def _counted(self) -> tuple[Iterator[Path], int]:
-        if not self.show_progress:
-            return self.paths(), 0
-        paths = list(self.paths())
-        return iter(paths), len(paths)
+    def _how(self) -> dict[str, Any]:
+        return {
+            "at_once": self.max_concurrency,
+            "cache": self.cache,
+            "delete_after": self.delete_after,
+            "show_progress": self.show_progress,
+            "description": "Loading files",
+        }
 
-    # What went wrong is a result too: it is raised, or warned of, where the caller's own frames are.
-
-    def _extracted(self, path: Path) -> tuple[Path, files.ExtractedFile | KimiError]:
-        try:
-            return path, files.extract(self.client, path, delete_after=self.delete_after, cache=self.cache)
-        except KimiError as error:
-            return path, error
-
-    async def _aextracted(self, path: Path) -> tuple[Path, files.ExtractedFile | KimiError]:
-        try:
-            return path, await files.aextract(self.client, path, delete_after=self.delete_after, cache=self.cache)
-        except KimiError as error:
-            return path, error
-
-    def _failed(self, path: Path, error: KimiError) -> None:
-        if not isinstance(error, (KimiInputError, KimiFileError)):
-            error.add_note(f"while loading {path}")
-        if self.on_error == "raise" or _concerns_all(error):
+    def _complain(self, result: FileResult) -> None:
+        error = result.error
+        assert error is not None  # noqa: S101 - a result without a file has an error
+        if self.on_error == "raise":
             raise error
-        warn_once(("KimiFileLoader", str(path), str(error)), f"{path} was not loaded: {error}")
-
-
-def _concerns_all(error: KimiError) -> bool:
-    """Whether every other file would fail in the same way: no connection, a wrong key, an empty account."""
-    if isinstance(error, (KimiInputError, KimiFileError)):
-        return False
-    return getattr(error, "status_code", None) in (None, 401, 403, 429)
-
-
-def _loadable(path: Path, directory: Path) -> bool:
-    return _kind(path) and not any(part.startswith(".") for part in path.relative_to(directory).parts)
-
-
-def _kind(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in files.SUPPORTED_SUFFIXES
+        warn_once(("KimiFileLoader", result.label, str(error)), f"{result.label} was not loaded: {error}")

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, aclosing, closing, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO, Self
-from weakref import WeakKeyDictionary
+from typing import Any, BinaryIO, Self, cast
 
 from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import Document
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
-from kimi_api._many import aordered_map, ordered_map, progress
-from kimi_api.client import KimiClient
-from kimi_api.errors import KimiError, KimiInputError, KimiKeyError
-from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache, aextract, extract
+from kimi_api._many import Slots
+from kimi_api.bulk import FileResult, Source, aextract_many, extract_many, files_of
+from kimi_api.client import Followed, KimiClient, follow
+from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache
+from kimi_api.files._sources import OpenedLater
 from llama_index_kimi._settings import constructor_settings
 
 __all__ = ["FileInput", "KimiFileReader"]
@@ -42,22 +41,13 @@ FileInput = str | PurePath | bytes | BinaryIO
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One file to read: how to open it, what to call it, and the metadata it came with."""
+    """One file to read: where it is, what to call it, and the metadata it came with."""
 
-    source: Any
-    name: str | None
+    source: Source
+    label: str
     path: str | None
     id: str | None
     info: Mapping[str, Any]
-    fs: Any = None
-
-    @property
-    def label(self) -> str:
-        return self.path or self.name or "an open file"
-
-    def open(self) -> AbstractContextManager[Any]:
-        """The source as `kimi_api.files` takes it; a file of another filesystem is open within the context."""
-        return nullcontext(self.source) if self.fs is None else self.fs.open(self.source, "rb")
 
 
 class KimiFileReader(BasePydanticReader):
@@ -104,9 +94,8 @@ class KimiFileReader(BasePydanticReader):
     http_client: Any = Field(default=None, exclude=True, repr=False)
     async_http_client: Any = Field(default=None, exclude=True, repr=False)
 
-    _client: KimiClient | None = PrivateAttr(default=None)
-    _slots: threading.BoundedSemaphore = PrivateAttr()
-    _loop_slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = PrivateAttr()
+    _connection: Followed | None = PrivateAttr(default=None)
+    _slots: Slots = PrivateAttr()
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**constructor_settings(settings, type(self).model_fields))
@@ -146,19 +135,13 @@ class KimiFileReader(BasePydanticReader):
     ) -> Iterator[Document]:
         """`load_data`, one document at a time: at most `num_workers` files are read ahead."""
         jobs = _jobs(file, extra_info, fs)
-        if len(jobs) == 1:
-            document = self._read(jobs[0])
-            if document is not None:
-                yield document
-            return
-        with (
-            progress(len(jobs), "Reading files", shown=self.show_progress) as advance,
-            closing(ordered_map(self._read, jobs, self.num_workers)) as documents,
-        ):
-            for document in documents:
-                advance()
-                if document is not None:
-                    yield document
+        results = extract_many(self._connect(), [job.source for job in jobs], **self._how(jobs))
+        with closing(cast("Generator[FileResult]", results)):
+            for job, result in zip(jobs, results, strict=True):
+                if result.file is not None:
+                    yield _document(job, result.file)
+                else:
+                    self._complain(job, result)
 
     async def aload_data(
         self, file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] | None = None, fs: Any = None
@@ -166,12 +149,15 @@ class KimiFileReader(BasePydanticReader):
         """The asynchronous twin of `load_data`."""
         jobs = _jobs(file, extra_info, fs)
         documents: list[Document] = []
-        with progress(len(jobs), "Reading files", shown=self.show_progress) as advance:
-            async with aclosing(aordered_map(self._aread, jobs, self.num_workers)) as results:
-                async for document in results:
-                    advance()
-                    if document is not None:
-                        documents.append(document)
+        results = aextract_many(self._connect(), [job.source for job in jobs], **self._how(jobs))
+        async with aclosing(cast("AsyncGenerator[FileResult]", results)):
+            left = iter(jobs)
+            async for result in results:
+                job = next(left)
+                if result.file is not None:
+                    documents.append(_document(job, result.file))
+                else:
+                    self._complain(job, result)
         return documents
 
     async def alazy_load_data(  # type: ignore[override] - BaseReader leaves the arguments open
@@ -180,53 +166,34 @@ class KimiFileReader(BasePydanticReader):
         """The same as `aload_data`: core awaits one iterable, so there is nothing to be lazy about."""
         return await self.aload_data(file, extra_info, fs)
 
-    def _read(self, job: _Job) -> Document | None:
-        with self._slots, self._forgiving(job), job.open() as source:
-            extracted = extract(self._connect(), source, name=job.name, **self._how())
-            return _document(job, extracted)
-        return None
+    def _how(self, jobs: Sequence[_Job]) -> dict[str, Any]:
+        return {
+            "at_once": min(self.num_workers, max(len(jobs), 1)),
+            "cache": self.cache,
+            "delete_after": self.delete_after,
+            "timeout": self.parse_timeout,
+            "show_progress": self.show_progress,
+            "slots": self._slots,
+            "description": "Reading files",
+        }
 
-    async def _aread(self, job: _Job) -> Document | None:
-        async with self._async_slots():
-            with self._forgiving(job), job.open() as source:
-                extracted = await aextract(self._connect(), source, name=job.name, **self._how())
-                return _document(job, extracted)
-        return None
-
-    def _how(self) -> dict[str, Any]:
-        return {"delete_after": self.delete_after, "timeout": self.parse_timeout, "cache": self.cache}
-
-    @contextmanager
-    def _forgiving(self, job: _Job) -> Iterator[None]:
-        """Name the file in an error, or log it and go on with the next file, as the user chose."""
-        try:
-            yield
-        except KimiKeyError:
-            raise
-        except (KimiError, OSError) as error:
-            if self.raise_on_error:
-                error.add_note(f"while reading {job.label}")
-                raise
-            logger.warning("left out %s: %s", job.label, error)
+    def _complain(self, job: _Job, result: FileResult) -> None:
+        """Raise the error of a file, or log it and go on with the next file, as the user chose."""
+        error = result.error
+        assert error is not None  # noqa: S101 - a result without a file has an error
+        if self.raise_on_error:
+            raise error
+        logger.warning("left out %s: %s", job.label, error)
 
     # ------------------------------------------------------------------------------------ plumbing
 
     def _connect(self) -> KimiClient:
-        if self._client is None:
-            self._client = KimiClient(**{name: getattr(self, name) for name in _CONNECTION})
-        return self._client
-
-    def _async_slots(self) -> asyncio.Semaphore:
-        loop = asyncio.get_running_loop()
-        slots = self._loop_slots.get(loop)
-        if slots is None:
-            slots = self._loop_slots[loop] = asyncio.Semaphore(self.num_workers)
-        return slots
+        self._connection = followed = follow(self, self._connection, names=_CONNECTION)
+        return followed[1]
 
     def _reset(self) -> None:
-        self._client = None
-        self._slots = threading.BoundedSemaphore(self.num_workers)
-        self._loop_slots = WeakKeyDictionary()
+        self._connection = None
+        self._slots = Slots(self.num_workers)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle carries: the fields. The key is among them only if it was passed in."""
@@ -251,7 +218,7 @@ class KimiFileReader(BasePydanticReader):
 def _jobs(file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] | None, fs: Any) -> list[_Job]:
     info = dict(extra_info or {})
     if isinstance(file, (str, PurePath)):
-        return [_job(path, info, fs) for path in _expanded(file, fs)]
+        return [_job(path, info, fs) for path in files_of(file, fs=fs)]
     if isinstance(file, Sequence) and not isinstance(file, (bytes, bytearray)):
         return [_job(entry, info, fs) for entry in file]
     return [_job(file, info, fs)]
@@ -261,35 +228,10 @@ def _job(source: Any, info: Mapping[str, Any], fs: Any) -> _Job:
     if isinstance(source, (str, PurePath)):
         path = str(source)
         if fs is not None:
-            return _Job(path, PurePath(path).name, path, path, info, fs)
-        return _Job(source, None, path, str(Path(source).absolute()), info)
-    return _Job(source, info.get("file_name"), None, None, info)
-
-
-def _expanded(path: str | PurePath, fs: Any) -> list[str | PurePath]:
-    """The files that `path` stands for: itself, or what lies below it and is not hidden, sorted."""
-    if fs is not None:
-        if not fs.isdir(str(path)):
-            return [path]
-        found: list[str | PurePath] = sorted(fs.find(str(path)))
-    elif not Path(path).is_dir():
-        return [path]
-    else:
-        root = Path(path)
-        found = sorted(
-            entry
-            for entry in root.rglob("*")
-            if entry.is_file() and not any(part.startswith(".") for part in entry.relative_to(root).parts)
-        )
-    files = [entry for entry in found if PurePath(entry).suffix.lower() in SUPPORTED_SUFFIXES]
-    if not files:
-        raise KimiInputError(
-            "file",
-            str(path),
-            "there is no file in it of a kind that can be extracted",
-            "see KimiFileReader().file_extractor() for the extensions, or pass the files themselves",
-        )
-    return files
+            return _Job(OpenedLater(PurePath(path).name, path, partial(fs.open, path, "rb")), path, path, path, info)
+        return _Job(path, path, path, str(Path(source).absolute()), info)
+    name = info.get("file_name")
+    return _Job(source if name is None else (name, source), name or "an open file", None, None, info)
 
 
 def _document(job: _Job, extracted: ExtractedFile) -> Document:

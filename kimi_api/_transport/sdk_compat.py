@@ -53,6 +53,11 @@ def unsent_errors() -> tuple[type[Exception], ...]:
     return tuple({cls for three in classes for cls in three})
 
 
+def unreached_errors() -> tuple[type[Exception], ...]:
+    """Those of `unsent_errors` where the host could not be reached."""
+    return tuple({cls for module in _transports() for cls in (module.ConnectError, module.ConnectTimeout)})
+
+
 def _transports() -> list[ModuleType]:
     return [transport()] + [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import openai
 
-from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unsent_errors
+from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
 from kimi_api.catalog import closest_model, current_models, find_model
 from kimi_api.credentials import CHINA, other_region
 from kimi_api.errors._sdk import (
@@ -210,6 +210,8 @@ def _connection_error(
     openai.APIError.__init__(made, f"{text}. What to do: {hint}.", request, body=None)  # type: ignore[arg-type]
     made.hint = hint
     made.retryable = cls.retryable or unsent
+    if isinstance(made, KimiConnectionError):
+        made.unreached = isinstance(cause, unreached_errors())
     _note_ids(made, response)
     return made
 

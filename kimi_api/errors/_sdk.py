@@ -34,9 +34,14 @@ class KimiAPIError(KimiError, openai.APIError):
 
 
 class KimiConnectionError(KimiAPIError, openai.APIConnectionError):
-    """No answer: the connection could not be made, or broke."""
+    """No answer: the connection could not be made, or broke.
+
+    Attributes:
+        unreached: whether there was no connection to the host at all.
+    """
 
     retryable = True
+    unreached: bool = False
 
 
 class KimiTimeoutError(KimiConnectionError, openai.APITimeoutError):

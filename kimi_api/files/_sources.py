@@ -44,7 +44,16 @@ class SourceFile:
         return Upload(name or self.name, self.open, {"purpose": purpose})
 
 
-def open_source(source: FileSource, name: str | None = None) -> SourceFile:
+@dataclass(frozen=True, slots=True)
+class OpenedLater:
+    """A file of another filesystem: opened when its turn comes, and closed after each reading."""
+
+    name: str
+    label: str
+    open: Callable[[], Any]
+
+
+def open_source(source: FileSource | OpenedLater, name: str | None = None) -> SourceFile:
     """Check `source` and describe it; nothing is read but its size.
 
     Args:
@@ -60,6 +69,8 @@ def open_source(source: FileSource, name: str | None = None) -> SourceFile:
         file = SourceFile(_required(name, "bytes"), _required(name, "bytes"), len(content), lambda: io.BytesIO(content))
     elif isinstance(source, (str, os.PathLike)):
         file = _from_path(Path(source), name)
+    elif isinstance(source, OpenedLater):
+        file = _from_opener(source)
     else:
         file = _from_stream(source, name)
     suffix = PurePath(file.name).suffix
@@ -99,6 +110,20 @@ def _from_path(path: Path, name: str | None) -> SourceFile:
             "file", str(path), f"it cannot be read ({reason})", "check the path and its permissions"
         ) from error
     return SourceFile(name or path.name, str(path), size, lambda: path.open("rb"))
+
+
+def _from_opener(source: OpenedLater) -> SourceFile:
+    try:
+        with source.open() as opened:
+            if not opened.seekable():
+                content = _read_all(opened)
+                return SourceFile(source.name, source.label, len(content), lambda: io.BytesIO(content))
+            size = opened.seek(0, os.SEEK_END)
+    except (OSError, ValueError) as error:
+        raise KimiInputError(
+            "file", source.label, f"it cannot be read ({error})", "check the path and its permissions"
+        ) from error
+    return SourceFile(source.name, source.label, size, source.open)
 
 
 def _from_stream(stream: BinaryIO, name: str | None) -> SourceFile:
