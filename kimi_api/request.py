@@ -45,6 +45,7 @@ class ChatRequest:
         media: what to do with the images and videos before sending (`kimi_api.media.place_media`); None: nothing.
         unplaced: the request as it was before that was done.
         auto_continue, resume_streams: as in `ChatOptions`.
+        tool_names: names of tools on the wire -> those the caller gave them, where they differ.
         parsed: whether the caller makes an object of the answer, and raises an error of its own where it is none.
     """
 
@@ -59,6 +60,7 @@ class ChatRequest:
     auto_continue: int = 0
     resume_streams: int = 0
     parsed: bool = False
+    tool_names: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stream: bool = False) -> ChatRequest:
@@ -86,6 +88,8 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
         options = _lifted(options)
     dialect = options.speech
     rules = dialect.platform_rules and options.unsupported != "send"
+    if rules and spec.efforts and isinstance(options.thinking, Mapping) and "effort" in options.thinking:
+        options = _with_effort(options, spec)
     thinking, wire = _thinking(options, spec, rules)
     tools = check_tools(_schemas().tools(options.tools) if rules else options.tools) if options.tools else []
     messages = _with_loaded_tools(messages, tools, rules)
@@ -212,6 +216,22 @@ def _lifted(options: ChatOptions) -> ChatOptions:
     extra = dict(options.extra_body)
     wish = extra.pop("thinking")
     return replace(options, extra_body=extra, thinking=options.thinking if wish is None else wish)
+
+
+def _with_effort(options: ChatOptions, spec: ModelSpec) -> ChatOptions:
+    """`thinking.effort`, as other vendors write it, as the `reasoning_effort` that the K3 family takes."""
+    thinking = dict(options.thinking) if isinstance(options.thinking, Mapping) else {}
+    effort = thinking.pop("effort")
+    if effort is None:
+        effort = options.reasoning_effort
+    elif options.reasoning_effort not in (None, effort):
+        raise KimiInputError(
+            "thinking",
+            options.thinking,
+            f"its effort goes out as reasoning_effort on {spec.id}, which is {options.reasoning_effort!r} already",
+            "give one of the two",
+        )
+    return replace(options, thinking=thinking or None, reasoning_effort=effort)
 
 
 def _thinking(options: ChatOptions, spec: ModelSpec, rules: bool) -> tuple[bool, dict[str, Any]]:

@@ -7,7 +7,7 @@ plain dicts, because core's streamed structured prediction looks only there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -22,6 +22,9 @@ from llama_index.core.base.llms.types import (
 
 from kimi_api.reply import Reply, ToolCall, Usage
 from llama_index_kimi._to_wire import FIELD_KEY, KEPT
+
+NAMES = "tool_names"
+"""Where a response with calls keeps its request's `tool_names`."""
 
 
 def to_message(reply: Reply) -> ChatMessage:
@@ -39,11 +42,15 @@ def to_message(reply: Reply) -> ChatMessage:
     return ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=calls_as_kwargs(reply.tool_calls))
 
 
-def to_response(reply: Reply, *, delta: str | None = None) -> ChatResponse:
-    """The response of `reply`, with exact token counts where LlamaIndex looks for them."""
-    return ChatResponse(
-        message=to_message(reply), raw=to_raw(reply), delta=delta, additional_kwargs=token_counts(reply.usage)
-    )
+def to_response(reply: Reply, *, delta: str | None = None, tool_names: Mapping[str, str] | None = None) -> ChatResponse:
+    """The response of `reply`, with exact token counts where LlamaIndex looks for them.
+
+    `tool_names` are those of its request, for `Kimi.get_tool_calls_from_response`.
+    """
+    extra: dict[str, Any] = {**token_counts(reply.usage)}
+    if tool_names and reply.tool_calls:
+        extra[NAMES] = dict(tool_names)
+    return ChatResponse(message=to_message(reply), raw=to_raw(reply), delta=delta, additional_kwargs=extra)
 
 
 def to_raw(reply: Reply) -> dict[str, Any]:

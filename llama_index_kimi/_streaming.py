@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -15,7 +16,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, ToolCall
-from llama_index_kimi._from_reply import call_as_dict, call_block, thinking_block, to_response
+from llama_index_kimi._from_reply import NAMES, call_as_dict, call_block, thinking_block, to_response
 
 
 class Accumulator:
@@ -29,12 +30,21 @@ class Accumulator:
         builder: the builder that the same stream feeds.
         one_call: show only the first tool call (`allow_parallel_tool_calls=False`).
         prefix: the text to put in front of the answer (`join_prefix` in Partial Mode).
+        tool_names: those of the request.
     """
 
     __slots__ = ("_builder", "_call_blocks", "_calls", "_one_call", "_prefix", "_text", "_text_block", "_thinking",
-                 "_thinking_block")  # fmt: skip
+                 "_thinking_block", "_tool_names")  # fmt: skip
 
-    def __init__(self, builder: ReplyBuilder, *, one_call: bool = False, prefix: str = "") -> None:
+    def __init__(
+        self,
+        builder: ReplyBuilder,
+        *,
+        one_call: bool = False,
+        prefix: str = "",
+        tool_names: Mapping[str, str] | None = None,
+    ) -> None:
+        self._tool_names = tool_names
         self._builder = builder
         self._one_call = one_call
         self._prefix = prefix
@@ -68,12 +78,15 @@ class Accumulator:
         if self._calls:
             blocks += self._call_blocks.values()
             extra["tool_calls"] = list(self._calls.values())
+        more: dict[str, Any] = {"thinking_delta": thought} if thought else {}
+        if self._tool_names and self._calls:
+            more[NAMES] = self._tool_names
         reply = self._builder.reply
         return ChatResponse(
             message=ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=extra),
             delta=text,
             raw={"id": reply.id, "object": "chat.completion.chunk", "created": reply.created, "model": reply.model},
-            additional_kwargs={"thinking_delta": thought} if thought else {},
+            additional_kwargs=more,
         )
 
     def last(self, reply: Reply) -> ChatResponse:
@@ -81,7 +94,8 @@ class Accumulator:
 
         Agents keep the last response as history, so everything that must go back to the model is in it.
         """
-        return to_response(reply, delta=self._prefix if not reply.tool_calls and not self._text else "")
+        delta = self._prefix if not reply.tool_calls and not self._text else ""
+        return to_response(reply, delta=delta, tool_names=self._tool_names)
 
     def _grow(self, pieces: list[ToolCall]) -> None:
         touched = {piece.index for piece in pieces}

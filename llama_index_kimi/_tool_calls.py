@@ -17,15 +17,27 @@ from kimi_api._arguments import UNREADABLE, read, strict_text
 from kimi_api._warn import warn_once
 from kimi_api.errors import KimiInputError
 from kimi_api.tools import WireTool, unreadable_arguments
-from llama_index_kimi._from_reply import finish_reason
+from llama_index_kimi._from_reply import NAMES, finish_reason
 from llama_index_kimi._to_wire import KEPT, UNREADABLE_MARK, wire_message
 
 # What core copies from a schema's root, and what describes the function elsewhere.
 _COPIED = {"type", "properties", "required", "$defs", "definitions", "title", "description"}
 _made: WeakKeyDictionary[BaseTool, tuple[tuple[Any, ...], WireTool]] = WeakKeyDictionary()
-_own_names: dict[str, str] = {}
-"""Wire names of tools -> their own. Core replaces what OpenAI does not take in a name (MCP servers like dots in them),
-and its agents look a called tool up by its own name."""
+
+
+class RenamedTool(dict[str, Any]):
+    """A wire tool whose name is not the tool's own.
+
+    Core replaces what OpenAI does not take in a name (MCP servers like dots in them), and its agents look a called
+    tool up by its own name. The definition brings that name to the request, and the request to its response.
+    """
+
+    own_name: str
+
+
+def own_names(tools: Sequence[WireTool]) -> dict[str, str]:
+    """Names on the wire -> the tools' own, where they differ."""
+    return {tool["function"]["name"]: tool.own_name for tool in tools if isinstance(tool, RenamedTool)}
 
 
 def wire_tools(tools: Sequence[BaseTool | Mapping[str, Any]]) -> list[WireTool]:
@@ -84,11 +96,6 @@ def _wire_tool(tool: BaseTool) -> WireTool:
     else:
         made = _defined(metadata)
         _made[tool] = (signature, made)
-    own, sent = metadata.name or "", made["function"]["name"]
-    if sent != own:
-        _own_names[sent] = own
-    elif _own_names:
-        _own_names.pop(sent, None)
     return made
 
 
@@ -115,6 +122,9 @@ def _defined(metadata: ToolMetadata) -> WireTool:
         own = metadata.fn_schema.model_json_schema()
         if own.keys() - _COPIED or own.get("type") != "object":
             made["function"]["parameters"] = own
+    if made["function"]["name"] != metadata.name:
+        made = RenamedTool(made)
+        made.own_name = metadata.name or ""
     return made
 
 
@@ -129,6 +139,7 @@ def tool_selections(response: ChatResponse) -> list[ToolSelection]:
     """
     message = response.message
     reason = finish_reason(response)
+    names = response.additional_kwargs.get(NAMES) or {}
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if not blocks:
         stored = message.additional_kwargs.get("tool_calls")
@@ -146,10 +157,12 @@ def tool_selections(response: ChatResponse) -> list[ToolSelection]:
             for call in calls
         ]
     kept = (message.additional_kwargs.get(KEPT) or {}).get("tool_calls") or {}
-    return [_selection(block, reason, kept) for block in blocks]
+    return [_selection(block, reason, kept, names) for block in blocks]
 
 
-def _selection(block: ToolCallBlock, reason: str | None, kept: Mapping[str, Any]) -> ToolSelection:
+def _selection(
+    block: ToolCallBlock, reason: str | None, kept: Mapping[str, Any], names: Mapping[str, str]
+) -> ToolSelection:
     call_id, name, text = block.tool_call_id or "", block.tool_name, block.tool_kwargs
     arguments: dict[str, Any] | None
     if not isinstance(text, str):
@@ -160,7 +173,7 @@ def _selection(block: ToolCallBlock, reason: str | None, kept: Mapping[str, Any]
         arguments = read(text)
         if arguments is not None:
             _verbatim.note(name, (kept.get(call_id) or {}).get("arguments") or text, arguments)
-    name = _own_names.get(name, name)
+    name = names.get(name, name)
     if arguments is None:
         outcome = "no tool is run for it"
         warn_once(("unreadable_arguments", call_id), unreadable_arguments(block.tool_name, reason, outcome))

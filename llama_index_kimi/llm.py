@@ -48,6 +48,7 @@ from llama_index_kimi._tool_calls import (
     keep_first_call,
     no_call_text,
     not_loaded,
+    own_names,
     tool_selections,
     wire_name,
     wire_tools,
@@ -244,11 +245,13 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         request, call, join = self._prepare(messages, kwargs)
-        return to_response(_joined(chat.complete(self._connect(), request, **call), request, join))
+        reply = _joined(chat.complete(self._connect(), request, **call), request, join)
+        return to_response(reply, tool_names=request.tool_names)
 
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         request, call, join = self._prepare(messages, kwargs)
-        return to_response(_joined(await chat.acomplete(self._connect(), request, **call), request, join))
+        reply = _joined(await chat.acomplete(self._connect(), request, **call), request, join)
+        return to_response(reply, tool_names=request.tool_names)
 
     def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> Generator[ChatResponse, None, None]:
         request, call, join = self._prepare(messages, kwargs, stream=True)
@@ -256,7 +259,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
         def responses() -> Generator[ChatResponse, None, None]:
             builder = ReplyBuilder()
-            grown = Accumulator(builder, one_call=request.one_call, prefix=(request.prefix or "") if join else "")
+            grown = _accumulator(builder, request, join)
             # Closed with the consumer: an abandoned answer must not go on being generated and paid for.
             with closing(chat.stream(client, request, builder, **call)) as deltas:
                 for delta in deltas:
@@ -271,7 +274,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
         async def responses() -> AsyncGenerator[ChatResponse, None]:
             builder = ReplyBuilder()
-            grown = Accumulator(builder, one_call=request.one_call, prefix=(request.prefix or "") if join else "")
+            grown = _accumulator(builder, request, join)
             async with Unregistered(chat.astream(client, request, builder, **call)) as deltas:
                 async for delta in deltas:
                     yield grown.add(delta)
@@ -287,8 +290,11 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         join = bool(changes.pop("join_prefix", self.join_prefix))
         parsed = bool(changes.pop(PARSED, False))
         call = take_transport(changes)
+        names: dict[str, str] = {}
         if changes.get("tools"):
-            changes["tools"] = not_loaded(wire_tools(changes["tools"]), messages)
+            tools = wire_tools(changes["tools"])
+            names = own_names(tools)
+            changes["tools"] = not_loaded(tools, messages)
         elif "tools" in changes:
             changes["tools"] = ()
         if isinstance(changes.get("tool_choice"), str):
@@ -300,7 +306,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
             reasoning_field=speech.reasoning_field,
             any_url=not speech.platform_rules or options.unsupported == "send" or options.fetch_media,
         )
-        return replace(build_request(options, wire, stream=stream), parsed=parsed), call, join
+        return replace(build_request(options, wire, stream=stream), parsed=parsed, tool_names=names), call, join
 
     def _options(self, changes: Mapping[str, Any]) -> ChatOptions:
         options = ChatOptions(**{name: getattr(self, name) for name in _OPTION_FIELDS})
@@ -366,6 +372,11 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
 
 _OPTION_FIELDS = tuple(sorted(OPTIONS & Kimi.model_fields.keys()))
+
+
+def _accumulator(builder: ReplyBuilder, request: ChatRequest, join: bool) -> Accumulator:
+    prefix = (request.prefix or "") if join else ""
+    return Accumulator(builder, one_call=request.one_call, prefix=prefix, tool_names=request.tool_names)
 
 
 def _joined(reply: Reply, request: ChatRequest, join: bool) -> Reply:

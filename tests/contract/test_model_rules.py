@@ -156,7 +156,6 @@ def test_other_families_have_no_effort(kimi: Emulator, make: Make) -> None:
     assert options(kimi.chats[0]) == {}
 
 
-@pytest.mark.xfail(strict=True, reason="thinking={'effort': ...} on the K3 family is dropped without a word")
 @pytest.mark.parametrize("model", ["kimi-k3", "kimi-k3.1-pro"])
 @pytest.mark.parametrize("given", ["field", "call", "extra_body", "extra_body of the call"])
 def test_the_effort_within_thinking_goes_out_as_reasoning_effort_of_k3(
@@ -175,10 +174,15 @@ def test_the_effort_within_thinking_goes_out_as_reasoning_effort_of_k3(
     assert options(kimi.chats[0]) == {"reasoning_effort": "low"}
 
 
-@pytest.mark.xfail(strict=True, reason="thinking={'effort': ...} on the K3 family is dropped without a word")
 def test_a_word_that_is_no_effort_is_refused_within_thinking_too(kimi: Emulator, make: Make) -> None:
     with pytest.raises(KimiInputError, match="low, high, max"):
         make(thinking={"effort": "medium"}).ask("hi")
+    assert kimi.requests == []
+
+
+def test_two_efforts_that_differ_are_refused(kimi: Emulator, make: Make) -> None:
+    with pytest.raises(KimiInputError, match="give one of the two"):
+        make(model="kimi-k3", thinking={"effort": "low"}, reasoning_effort="high").ask("hi")
     assert kimi.requests == []
 
 

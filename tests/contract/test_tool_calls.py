@@ -258,9 +258,6 @@ def read_b(path: str) -> str:
 
 
 @renaming
-@pytest.mark.xfail(
-    strict=True, reason="which tool of LlamaIndex a name on the wire means is kept for the whole process"
-)
 @pytest.mark.parametrize(("dotted", "sent"), [("fs.read", "fs_read"), ("read file", "read_file")])
 def test_two_agents_at_once_find_their_own_tools(make: Make, dotted: str, sent: str) -> None:
     with Emulator(brain=Reads()) as kimi:
@@ -276,9 +273,6 @@ def test_two_agents_at_once_find_their_own_tools(make: Make, dotted: str, sent: 
 
 
 @renaming
-@pytest.mark.xfail(
-    strict=True, reason="which tool of LlamaIndex a name on the wire means is kept for the whole process"
-)
 def test_a_name_means_the_tool_of_its_own_request_whatever_was_asked_since(kimi: Emulator, make: Make) -> None:
     answer = Reply(tool_calls=[ToolCall("fs_read", {"path": "x"})])
     kimi.script(answer, answer)
