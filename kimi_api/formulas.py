@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from kimi_api import _verbatim
+from kimi_api._arguments import verbatim
 from kimi_api._transport.steps import Send, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiFormulaError, KimiInputError, KimiReplyError
@@ -131,7 +131,7 @@ def _of(client: KimiClient) -> dict[str, list[WireTool]]:
 
 
 def _watched(tools: list[WireTool]) -> list[WireTool]:
-    _verbatim.watch(map(tool_name, tools))
+    verbatim.watch(map(tool_name, tools))
     return list(tools)
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kimi_api._argument_schema import Watch, correct, structured_members
-from kimi_api._arguments import encode, read
+from kimi_api._arguments.schema import Watch, correct, structured_members
+from kimi_api._arguments.text import encode, read
 from kimi_api.errors import KimiIncompleteReplyError, KimiReplyError
 from kimi_api.usage import Usage, parse_usage
 

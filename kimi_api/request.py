@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kimi_api._arguments import strict_arguments
+from kimi_api._arguments.text import strict_arguments
 from kimi_api._media_rules import MediaPolicy, has_media
 from kimi_api._warn import warn_once
 from kimi_api.catalog import ModelSpec, closest_model, current_models, get_model_spec

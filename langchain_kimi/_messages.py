@@ -5,7 +5,7 @@ What a message must carry so that the platform sees its own turn again, byte for
 * thinking, from `reasoning` content blocks or from `additional_kwargs["reasoning_content"]` (see `own_reasoning`);
 * the text of tool-call arguments, which LangChain keeps only parsed. `langchain_kimi._results` puts it under
   `additional_kwargs["kimi"]`, wherever encoding the parsed form again would give other bytes. It goes back as long as
-  the arguments still say what it says (`kimi_api._arguments.wire_text`).
+  the arguments still say what it says (`kimi_api._arguments.text.wire_text`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from kimi_api import KimiInputError
-from kimi_api._arguments import wire_text
+from kimi_api._arguments.text import wire_text
 from langchain_kimi._parts import content_to_wire
 
 PROVIDER = "kimi"

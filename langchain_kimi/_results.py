@@ -16,8 +16,9 @@ from langchain_core.messages.tool import InvalidToolCall, invalid_tool_call, too
 from langchain_core.messages.tool import ToolCall as LangChainToolCall
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from kimi_api import Reply, ToolCall, Usage, _verbatim
-from kimi_api._arguments import encode, read
+from kimi_api import Reply, ToolCall, Usage
+from kimi_api._arguments import verbatim
+from kimi_api._arguments.text import encode, read
 from kimi_api._warn import warn
 from kimi_api.reply import ReplyDelta
 from kimi_api.request import ChatRequest
@@ -149,7 +150,7 @@ def _kept(reply: Reply) -> dict[str, Any]:
             text = call.arguments if call.original is None else call.original
             if text and encode(args) != text:
                 entry["arguments"] = text
-            _verbatim.note(call.name, text, args)
+            verbatim.note(call.name, text, args)
         if entry:
             calls[call.id] = entry
     kept: dict[str, Any] = {}

@@ -23,7 +23,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from kimi_api import KimiInputError
-from kimi_api._arguments import encode
+from kimi_api._arguments.text import encode
 from langchain_kimi._tools import named_schema, response_format, tools_to_wire
 from langchain_kimi.errors import KimiStructuredOutputError
 

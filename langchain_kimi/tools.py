@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from langchain_core.tools import BaseTool, BaseToolkit, ToolException
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from kimi_api import KimiClient, KimiFormulaError, _verbatim
-from kimi_api._arguments import encode
+from kimi_api import KimiClient, KimiFormulaError
+from kimi_api._arguments import verbatim
+from kimi_api._arguments.text import encode
 from kimi_api.formulas import alist_tools, arun_fiber, formula_uri, list_tools, run_fiber
 from kimi_api.tools import WireTool
 from langchain_kimi.errors import error_types
@@ -68,14 +69,14 @@ class KimiFormulaTool(BaseTool):
 
     def _run(self, /, **arguments: Any) -> str:
         try:
-            text = _verbatim.text_of(self.name, arguments)
+            text = verbatim.text_of(self.name, arguments)
             return run_fiber(self.client, self.formula, self.name, text).result
         except KimiFormulaError as error:
             raise _as_tool_error(error) from error
 
     async def _arun(self, /, **arguments: Any) -> str:
         try:
-            text = _verbatim.text_of(self.name, arguments)
+            text = verbatim.text_of(self.name, arguments)
             return (await arun_fiber(self.client, self.formula, self.name, text)).result
         except KimiFormulaError as error:
             raise _as_tool_error(error) from error

@@ -16,7 +16,7 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.calling import acall_tool_with_selection, call_tool_with_selection
 from llama_index.core.tools.types import BaseTool, ToolOutput
 
-from kimi_api._arguments import UNREADABLE
+from kimi_api._arguments.text import UNREADABLE
 from llama_index_kimi._connection import Connected
 from llama_index_kimi._tool_calls import unreadable_name
 

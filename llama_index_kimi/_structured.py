@@ -39,7 +39,7 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from kimi_api._arguments import strict_text
+from kimi_api._arguments.text import strict_text
 from kimi_api.errors import KimiInputError, KimiStructuredOutputError
 from llama_index_kimi._connection import Connected
 from llama_index_kimi._from_reply import finish_reason

@@ -27,7 +27,7 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.llms.llm import ToolSelection
 
-from kimi_api._arguments import wire_text
+from kimi_api._arguments.text import wire_text
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage
 from llama_index_kimi._media import ContentPart, image_part, video_part

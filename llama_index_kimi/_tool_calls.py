@@ -12,8 +12,8 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool, ToolMetadata
 from pydantic_core import from_json
 
-from kimi_api import _verbatim
-from kimi_api._arguments import UNREADABLE, read, strict_text
+from kimi_api._arguments import verbatim
+from kimi_api._arguments.text import UNREADABLE, read, strict_text
 from kimi_api._warn import warn_once
 from kimi_api.errors import KimiInputError
 from kimi_api.tools import WireTool, unreadable_arguments
@@ -172,7 +172,7 @@ def _selection(
     else:
         arguments = read(text)
         if arguments is not None:
-            _verbatim.note(name, (kept.get(call_id) or {}).get("arguments") or text, arguments)
+            verbatim.note(name, (kept.get(call_id) or {}).get("arguments") or text, arguments)
     name = names.get(name, name)
     if arguments is None:
         outcome = "no tool is run for it"

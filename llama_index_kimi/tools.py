@@ -16,7 +16,7 @@ from llama_index.core.tools.tool_spec.base import BaseToolSpec
 from llama_index.core.tools.types import ToolMetadata
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from kimi_api import _verbatim
+from kimi_api._arguments import verbatim
 from kimi_api.client import KimiClient
 from kimi_api.formulas import alist_tools, arun_fiber, formula_uri, list_tools, run_fiber
 from kimi_api.tools import WireTool
@@ -132,10 +132,10 @@ class KimiFormulaToolSpec(BaseToolSpec):
         name = function["name"]
 
         def run(**arguments: Any) -> str:
-            return run_fiber(self.client, uri, name, _verbatim.text_of(name, arguments)).result
+            return run_fiber(self.client, uri, name, verbatim.text_of(name, arguments)).result
 
         async def arun(**arguments: Any) -> str:
-            return (await arun_fiber(self.client, uri, name, _verbatim.text_of(name, arguments))).result
+            return (await arun_fiber(self.client, uri, name, verbatim.text_of(name, arguments))).result
 
         metadata = metadata or ToolMetadata(
             name=name,

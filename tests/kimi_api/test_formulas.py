@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import kimi_api
-from kimi_api import KimiClient, KimiFormulaError, KimiInputError, KimiReplyError, _verbatim, errors, formulas
+from kimi_api import KimiClient, KimiFormulaError, KimiInputError, KimiReplyError, errors, formulas
+from kimi_api._arguments import verbatim
 from kimi_api.catalog import get_model_spec
 from kimi_api.messages import CANCELLED, prepare_messages
 from kimi_emulator import Emulator
@@ -235,34 +236,34 @@ def test_the_error_is_exported() -> None:
 
 @pytest.fixture
 def _nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_verbatim, "_watched", set())
-    monkeypatch.setattr(_verbatim, "_texts", type(_verbatim._texts)())
+    monkeypatch.setattr(verbatim, "_watched", set())
+    monkeypatch.setattr(verbatim, "_texts", type(verbatim._texts)())
 
 
 @pytest.mark.usefixtures("_nothing_noted")
 def test_the_models_own_text_is_found_again() -> None:
-    _verbatim.watch(["web_search"])
+    verbatim.watch(["web_search"])
     text = '{ "query":"\\u5317",  "n":1}'
-    _verbatim.note("web_search", text, json.loads(text))
-    assert _verbatim.text_of("web_search", {"query": "北", "n": 1}) == text
-    assert _verbatim.text_of("web_search", {"query": "北", "n": 1.0}) == '{"query": "北", "n": 1.0}'
-    assert _verbatim.text_of("web_search", {"query": "北", "n": True}) == '{"query": "北", "n": true}'
-    _verbatim.note("web_search", "", {})
-    assert _verbatim.text_of("web_search", {}) == "{}"
-    assert _verbatim.text_of("other", {"query": "北", "n": 1}) == '{"query": "北", "n": 1}'
+    verbatim.note("web_search", text, json.loads(text))
+    assert verbatim.text_of("web_search", {"query": "北", "n": 1}) == text
+    assert verbatim.text_of("web_search", {"query": "北", "n": 1.0}) == '{"query": "北", "n": 1.0}'
+    assert verbatim.text_of("web_search", {"query": "北", "n": True}) == '{"query": "北", "n": true}'
+    verbatim.note("web_search", "", {})
+    assert verbatim.text_of("web_search", {}) == "{}"
+    assert verbatim.text_of("other", {"query": "北", "n": 1}) == '{"query": "北", "n": 1}'
 
 
 @pytest.mark.usefixtures("_nothing_noted")
 def test_only_official_tools_are_noted_and_not_without_end() -> None:
-    _verbatim.note("mine", '{"a":1}', {"a": 1})
-    _verbatim.watch(["web_search"])
-    _verbatim.note("web_search", '{"a":"' + "x" * 20_000 + '"}', {"a": "x" * 20_000})
-    assert not _verbatim._texts
+    verbatim.note("mine", '{"a":1}', {"a": 1})
+    verbatim.watch(["web_search"])
+    verbatim.note("web_search", '{"a":"' + "x" * 20_000 + '"}', {"a": "x" * 20_000})
+    assert not verbatim._texts
     for number in range(300):
-        _verbatim.note("web_search", f'{{"a":{number}}}', {"a": number})
-    assert len(_verbatim._texts) == 256
-    assert _verbatim.text_of("web_search", {"a": 299}) == '{"a":299}'
-    assert _verbatim.text_of("web_search", {"a": 0}) == '{"a": 0}'
+        verbatim.note("web_search", f'{{"a":{number}}}', {"a": number})
+    assert len(verbatim._texts) == 256
+    assert verbatim.text_of("web_search", {"a": 299}) == '{"a":299}'
+    assert verbatim.text_of("web_search", {"a": 0}) == '{"a": 0}'
 
 
 # ---------------------------------------------------------------------------------------------------- $web_search

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from kimi_api._arguments import read, strict_text, value_of
+from kimi_api._arguments.text import read, strict_text, value_of
 
 Members = Mapping[str, frozenset[str]]
 """Names of members of a tool's arguments -> "array", "object" or both: all that the schema allows, beside null."""

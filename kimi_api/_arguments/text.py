@@ -87,7 +87,7 @@ def wire_text(arguments: Mapping[str, Any] | str | None, own: str | None = None)
 
 
 def says(text: str, arguments: Mapping[str, Any]) -> bool:
-    """Whether `arguments` are what `text` says, or were decoded from it (see `kimi_api._argument_schema.correct`)."""
+    """Whether `arguments` are what `text` says, or were decoded from it (see `kimi_api._arguments.schema.correct`)."""
     value = read(text)
     if value is None:
         return False

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from kimi_api import KimiInputError
-from kimi_api._argument_schema import Watch, correct, structured_members
-from kimi_api._arguments import DEEPEST, encode, read, strict_arguments, strict_text, wire_text
+from kimi_api._arguments.schema import Watch, correct, structured_members
+from kimi_api._arguments.text import DEEPEST, encode, read, strict_arguments, strict_text, wire_text
 from kimi_api.mfjs import normalize_schema
 
 UNREADABLE = [
