@@ -360,6 +360,11 @@ def test_a_copy_that_somebody_else_deleted_is_sent_again(kimi: Emulator, load: L
     assert len(uploads(kimi)) == 2
 
 
+def asked_for(kimi: Emulator) -> set[str]:
+    """The files whose state somebody wanted to know."""
+    return {request.path for request in kimi.requests if request.method == "GET" and "/files/" in request.path}
+
+
 KILLED = """
 import sys
 sys.path[:0] = {paths!r}
@@ -386,8 +391,8 @@ def test_a_run_that_was_killed_is_simply_started_again(adapter: Adapter, tmp_pat
         )
         with subprocess.Popen([sys.executable, "-W", "ignore", "-c", code]) as process:
             deadline = time.monotonic() + 60
-            while len(kimi.files) < 2 and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.02)
+            while len(asked_for(kimi)) < 2 and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.02)  # until the answers of both uploads have arrived, and been noted
             process.kill()
         assert len(kimi.files) == 2
         for file in kimi.files.values():
