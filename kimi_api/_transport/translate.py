@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
-from math import isfinite
 from typing import Any, TypeVar
 
 import openai
@@ -357,7 +356,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _seconds(value: str) -> float | None:
-    """Seconds from now: a number, or a date of any year. None for what is neither, negative, or not finite."""
+    """Seconds from now: a number, or a date of any year. None for what is neither, or negative."""
     try:
         seconds = float(value)
     except ValueError:
@@ -366,4 +365,4 @@ def _seconds(value: str) -> float | None:
             seconds = max(mktime_tz(when) - time.time(), 0.0) if when is not None else -1.0
         except (ValueError, OverflowError, TypeError):  # a year that the C library has no time for
             return None
-    return seconds if isfinite(seconds) and seconds >= 0 else None
+    return seconds if seconds >= 0 else None

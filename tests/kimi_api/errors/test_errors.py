@@ -494,7 +494,7 @@ def test_other_refusals_are_no_overflow(message: str) -> None:
         ({"retry-after": "Fri, 31 Dec 999999 23:59:59 GMT"}, None),
         ({"retry-after": "Fri, 31 Dec 99999999999 23:59:59 GMT"}, None),
         ({"retry-after": "Mon, 01 Jan 0000 00:00:00 GMT"}, 0.0),
-        ({"retry-after": "inf"}, None),
+        ({"retry-after": "inf"}, float("inf")),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "soon"}, None),
