@@ -438,6 +438,9 @@ class _Calls:
         return calls
 
     def _correct(self, call: ToolCall, text: str) -> None:
+        if text.isspace():  # no arguments; a stream, too, shows nothing of them
+            call.arguments = ""
+            return
         call.arguments, own = correct(text, lambda: structured_members(self._request_body, call.name))
         call.original = None if own == call.arguments else own
 
