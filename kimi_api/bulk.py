@@ -7,7 +7,7 @@ uploaded but not read are read, and nothing is sent twice.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 from glob import glob as globbed
@@ -72,7 +72,7 @@ def extract_many(
     timeout: float = WAIT_SECONDS,
     slots: Slots | None = None,
     description: str = "Extracting",
-) -> Iterator[FileResult]:
+) -> Generator[FileResult, None, None]:
     """The texts of `sources`, one result for each, in their order; at most `at_once` are under way or waiting.
 
     The results come as they are asked for, so a run over any number of files needs the memory of a few. Names are sent
@@ -102,7 +102,7 @@ def extract_many(
     return _extract_many(run, sources, show_progress)
 
 
-def _extract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> Iterator[FileResult]:
+def _extract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> Generator[FileResult, None, None]:
     items, total = _counted(sources, show_progress)
     drive(run.client, run.before())
     with (
@@ -128,13 +128,13 @@ def aextract_many(
     timeout: float = WAIT_SECONDS,
     slots: Slots | None = None,
     description: str = "Extracting",
-) -> AsyncIterator[FileResult]:
+) -> AsyncGenerator[FileResult, None]:
     """The asynchronous twin of `extract_many`, to be iterated with `async for`."""
     run = _run(client, at_once, retries, cache, ledger, delete_after, timeout, slots, description)
     return _aextract_many(run, sources, show_progress)
 
 
-async def _aextract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> AsyncIterator[FileResult]:
+async def _aextract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> AsyncGenerator[FileResult, None]:
     items, total = _counted(sources, show_progress)
     await adrive(run.client, run.before())
     with progress(total, run.description, shown=show_progress) as advance:

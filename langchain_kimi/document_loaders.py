@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
@@ -113,7 +113,7 @@ class KimiFileLoader(BaseLoader):
 
     def lazy_load(self) -> Iterator[Document]:
         """One document after the other; see `max_concurrency` for what is sent ahead."""
-        with closing(cast("Generator[FileResult]", extract_many(self.client, self.paths(), **self._how()))) as results:
+        with closing(extract_many(self.client, self.paths(), **self._how())) as results:
             for result in results:
                 if result.file is not None:
                     yield extracted_document(result.file, source=result.label)
@@ -122,8 +122,7 @@ class KimiFileLoader(BaseLoader):
 
     async def alazy_load(self) -> AsyncIterator[Document]:
         """The asynchronous twin of `lazy_load`."""
-        results = cast("AsyncGenerator[FileResult]", aextract_many(self.client, self.paths(), **self._how()))
-        async with aclosing(results):
+        async with aclosing(aextract_many(self.client, self.paths(), **self._how())) as results:
             async for result in results:
                 if result.file is not None:
                     yield extracted_document(result.file, source=result.label)

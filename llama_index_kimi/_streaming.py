@@ -1,4 +1,4 @@
-"""Deltas -> the growing responses that LlamaIndex's streams are made of. One class for both kinds of loop."""
+"""Deltas -> the growing responses that LlamaIndex's streams are made of, and the JSON in them as far as it has come."""
 
 from __future__ import annotations
 
@@ -14,9 +14,26 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
     ToolCallBlock,
 )
+from pydantic_core import from_json
 
+from kimi_api._arguments.text import strict_text
 from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, ToolCall
 from llama_index_kimi._from_reply import NAMES, call_as_dict, call_block, thinking_block, to_response
+
+
+def read_growing(text: str) -> Any:
+    """The JSON value in unfinished `text`, with the text so far of an unfinished string.
+
+    Raises:
+        ValueError: it is none, however it goes on.
+    """
+    try:
+        return from_json(text, allow_partial="trailing-strings")
+    except ValueError:
+        strict = strict_text(text)  # only now: to look for control characters takes longer than to read the text
+        if strict is text:
+            raise
+        return from_json(strict, allow_partial="trailing-strings")
 
 
 class Accumulator:

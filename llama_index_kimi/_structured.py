@@ -37,12 +37,12 @@ from llama_index.core.program.utils import create_flexible_model
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from kimi_api._arguments.text import strict_text
 from kimi_api.errors import KimiInputError, KimiStructuredOutputError
 from llama_index_kimi._connection import Connected
 from llama_index_kimi._from_reply import finish_reason
+from llama_index_kimi._streaming import read_growing
 
 dispatcher = get_dispatcher(__name__)
 
@@ -293,7 +293,7 @@ class PartialReader:
             return None
         self._next = self._length + (self._length >> 8)
         try:
-            value = from_json(strict_text(response.message.content or ""), allow_partial="trailing-strings")
+            value = read_growing(response.message.content or "")
         except ValueError:
             return None
         value = _unwrapped(self._output_cls, value)

@@ -10,14 +10,14 @@ from weakref import WeakKeyDictionary
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool, ToolMetadata
-from pydantic_core import from_json
 
 from kimi_api._arguments import verbatim
-from kimi_api._arguments.text import UNREADABLE, read, strict_text
+from kimi_api._arguments.text import UNREADABLE, read
 from kimi_api._warn import warn_once
 from kimi_api.errors import KimiInputError
 from kimi_api.tools import WireTool, unreadable_arguments
 from llama_index_kimi._from_reply import NAMES, finish_reason
+from llama_index_kimi._streaming import read_growing
 from llama_index_kimi._to_wire import KEPT, UNREADABLE_MARK, wire_message
 
 # What core copies from a schema's root, and what describes the function elsewhere.
@@ -189,12 +189,9 @@ def unreadable_name(name: str) -> str:
 def _partial(text: str) -> dict[str, Any]:
     """What unfinished arguments say so far."""
     try:
-        value = from_json(text, allow_partial="trailing-strings") if text else {}
+        value = read_growing(text) if text else {}
     except ValueError:
-        try:  # only now: to look for control characters takes longer than to read the text
-            value = from_json(strict_text(text), allow_partial="trailing-strings")
-        except ValueError:
-            return {}
+        return {}
     return value if isinstance(value, dict) else {}
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, Self
 
 from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import Document
@@ -135,8 +135,7 @@ class KimiFileReader(BasePydanticReader):
     ) -> Iterator[Document]:
         """`load_data`, one document at a time: at most `num_workers` files are read ahead."""
         jobs = _jobs(file, extra_info, fs)
-        results = extract_many(self._connect(), [job.source for job in jobs], **self._how(jobs))
-        with closing(cast("Generator[FileResult]", results)):
+        with closing(extract_many(self._connect(), [job.source for job in jobs], **self._how(jobs))) as results:
             for job, result in zip(jobs, results, strict=True):
                 if result.file is not None:
                     yield _document(job, result.file)
@@ -149,8 +148,7 @@ class KimiFileReader(BasePydanticReader):
         """The asynchronous twin of `load_data`."""
         jobs = _jobs(file, extra_info, fs)
         documents: list[Document] = []
-        results = aextract_many(self._connect(), [job.source for job in jobs], **self._how(jobs))
-        async with aclosing(cast("AsyncGenerator[FileResult]", results)):
+        async with aclosing(aextract_many(self._connect(), [job.source for job in jobs], **self._how(jobs))) as results:
             left = iter(jobs)
             async for result in results:
                 job = next(left)

@@ -20,7 +20,7 @@ from pydantic_core import from_json
 from kimi_api._warn import KimiWarning
 from kimi_api.errors import KimiInputError, KimiToolChoiceError
 from kimi_emulator import Emulator, Reply, ToolCall
-from llama_index_kimi import Kimi, _structured
+from llama_index_kimi import Kimi, _streaming
 from llama_index_kimi._structured import response_format
 
 
@@ -101,7 +101,7 @@ async def test_streamed_objects_cost_the_same_per_piece_however_long(
         read.append(len(text))
         return from_json(text, **how)
 
-    monkeypatch.setattr(_structured, "from_json", counting)
+    monkeypatch.setattr(_streaming, "from_json", counting)
     costs = []
     for songs in (100, 800):
         text = json.dumps({"name": "x", "songs": [{"title": f"Song {n}", "seconds": 60} for n in range(songs)]})
