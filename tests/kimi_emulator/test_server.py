@@ -194,7 +194,9 @@ def test_program():
 
 
 def test_imports_no_client_library():
-    code = "import sys, kimi_emulator; print(*{name.partition('.')[0] for name in sys.modules})"
+    load = "for name in kimi_emulator.__all__: getattr(kimi_emulator, name)"  # its names are loaded when they are named
+    code = f"import sys, kimi_emulator\n{load}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"kimi_api", "openai", "langchain_core", "llama_index"} & set(done.stdout.split())
+    assert {"kimi_emulator", "uvicorn"} <= set(done.stdout.split())
     assert set(kimi_emulator.__all__) <= set(dir(kimi_emulator))
