@@ -86,7 +86,7 @@ def submit(
     """
     found = checked(requests, any_model=any_model)
     settings = (check_window(completion_window), with_notes(metadata, found.values()), client.max_retries + 1)
-    found = {custom_id: chat.placed(client, request) for custom_id, request in found.items()}
+    found = {custom_id: chat.place(client, request) for custom_id, request in found.items()}
     return drive(client, _steps.submit(found, *settings, max_bytes, max_lines))
 
 
@@ -103,7 +103,7 @@ async def asubmit(
     """The asynchronous twin of `submit`."""
     found = checked(requests, any_model=any_model)
     settings = (check_window(completion_window), with_notes(metadata, found.values()), client.max_retries + 1)
-    found = {custom_id: await chat.aplaced(client, request) for custom_id, request in found.items()}
+    found = {custom_id: await chat.aplace(client, request) for custom_id, request in found.items()}
     return await adrive(client, _steps.submit(found, *settings, max_bytes, max_lines))
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kimi_api import chat
-from kimi_api._demand import insist
 from kimi_api.catalog import MODELS, get_model_spec
+from kimi_api.chat._demand import require_demanded_call
 from kimi_api.errors import KimiBatchError, KimiError, KimiInputError
 from kimi_api.files._sources import MAX_BYTES
 from kimi_api.messages import partial_prefix
@@ -337,7 +337,7 @@ def _read(
         reply = parse_reply(answer if isinstance(answer, Mapping) else {}, request_body=body)
         reply.request_id = request_id
         if request is not None:
-            insist(chat.check_reply(reply, request), request)
+            require_demanded_call(chat.check_reply(reply, request), request)
     except KimiError as failure:
         return failure
     return reply

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kimi_api import ChatOptions, KimiClient, KimiToolChoiceError, KimiWarning, build_request, chat, errors
+from kimi_api.chat._check import budget_text
 from kimi_api.reply import ReplyBuilder
 from kimi_api.request import ChatRequest
 from kimi_emulator import Emulator, Failure, Reply, ToolCall
@@ -146,7 +147,7 @@ def test_an_answer_cut_by_its_budget_is_reported_as_such_and_not_as_a_missing_ca
 
 def test_the_budget_warning_names_the_default_where_none_was_set() -> None:
     request = build()
-    text = chat.budget_text(chat.Reply(finish_reason="length"), request)
+    text = budget_text(chat.Reply(finish_reason="length"), request)
     assert "max_tokens=131072" in text
 
 

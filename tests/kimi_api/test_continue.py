@@ -422,25 +422,25 @@ def test_closing_the_stream_closes_the_one_under_way(kimi: Emulator, client: Kim
 
 
 def test_a_reply_grows_by_its_parts() -> None:
-    from kimi_api._continue import Whole
+    from kimi_api.chat._continue import ContinuedReply
 
     request = build_request(ChatOptions(auto_continue=1), ASK)
     made: Callable[..., Answered] = Answered
-    whole = Whole(request, made(content="a", finish_reason="length", usage=None))
-    assert whole.following() is not None
+    whole = ContinuedReply(request, made(content="a", finish_reason="length", usage=None))
+    assert whole.next_request() is not None
     whole.add(made(content="b", finish_reason="length"))
-    assert whole.following() is None
+    assert whole.next_request() is None
     assert whole.reply.content == "ab"
     assert whole.reply.usage is None
 
 
 def test_thinking_in_one_event_with_text_is_kept_out_of_a_continuation() -> None:
-    from kimi_api._continue import Going
+    from kimi_api.chat._continue import ContinuedStream
     from kimi_api.reply import ReplyDelta
 
     builder = ReplyBuilder()
-    going = Going(build_request(ChatOptions(auto_continue=1), ASK, stream=True), builder)
+    continued = ContinuedStream(build_request(ChatOptions(auto_continue=1), ASK, stream=True), builder)
     builder.feed({"id": "1", "choices": [{"delta": {"content": "a"}, "finish_reason": "length"}]})
-    assert going.goes_on()
-    assert going.shown(ReplyDelta("b", "more thinking")) == ReplyDelta("b")
-    assert going.shown(ReplyDelta("", "more thinking")) is None
+    assert continued.continue_after_end()
+    assert continued.filter(ReplyDelta("b", "more thinking")) == ReplyDelta("b")
+    assert continued.filter(ReplyDelta("", "more thinking")) is None

@@ -1,4 +1,4 @@
-"""Going on with an answer that stopped too early, by Partial Mode. Pure, but for warnings; the requests are `chat`'s.
+"""Continue an answer that stopped too early, by Partial Mode. Pure, but for warnings; `chat` sends the requests.
 
 An answer stops too early when its token budget ends (`auto_continue`) or its stream breaks (`resume_streams`). What
 came is sent back as a partial message, with the thinking that led to it, and the model writes on from there:
@@ -17,7 +17,7 @@ from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, Usage
 from kimi_api.request import ChatRequest
 
 
-def obstacle(request: ChatRequest) -> str:
+def partial_mode_obstacle(request: ChatRequest) -> str:
     """Why no answer to `request` can be continued in Partial Mode; "" when one can."""
     kind = (request.body.get("response_format") or {}).get("type", "text")
     if kind != "text":
@@ -28,7 +28,7 @@ def obstacle(request: ChatRequest) -> str:
     return ""
 
 
-def continuing(request: ChatRequest, text: str, thinking: str | None) -> ChatRequest:
+def continue_request(request: ChatRequest, text: str, thinking: str | None) -> ChatRequest:
     """The request for what follows `text`, the beginning of an answer to `request` that came with `thinking`.
 
     An answer that was itself a continuation keeps its name and its own thinking, and its prefix gets longer.
@@ -47,11 +47,11 @@ def continuing(request: ChatRequest, text: str, thinking: str | None) -> ChatReq
         request,
         body={**request.body, "messages": messages},
         prefix=(request.prefix or "") + text,
-        unplaced=None if before is None else continuing(before, text, thinking),
+        unplaced=None if before is None else continue_request(before, text, thinking),
     )
 
 
-def _may_go_on(request: ChatRequest, text: str, calls: bool) -> bool:
+def _may_continue(request: ChatRequest, text: str, calls: bool) -> bool:
     """Whether an answer that ended with its budget is continued. Thinking that used it up is warned of elsewhere."""
     if not text:
         return False
@@ -59,13 +59,13 @@ def _may_go_on(request: ChatRequest, text: str, calls: bool) -> bool:
     if calls:
         why = "it was cut within a tool call, which cannot be continued; raise max_tokens instead"
     else:
-        why = obstacle(request)
+        why = partial_mode_obstacle(request)
     if why:
         warn_once((model, "auto_continue", why), f"auto_continue: an answer of {model} is left cut off: {why}")
     return not why
 
 
-def _not_continued(request: ChatRequest, why: object) -> None:
+def _warn_cut_off(request: ChatRequest, why: object) -> None:
     warn(
         f"auto_continue: the answer of {request.body['model']} is left cut off (finish_reason 'length'), because its "
         f"continuation failed: {why}"
@@ -75,30 +75,33 @@ def _not_continued(request: ChatRequest, why: object) -> None:
 _NO_TEXT = "it used up its max_tokens by thinking. Raise max_tokens"
 
 
-def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
+def _add_usages(one: Usage | None, other: Usage | None) -> Usage | None:
     """What both cost, as far as it is known."""
     if one is None or other is None:
         return one or other
     return one + other
 
 
-class Whole:
-    """A whole answer that grows by its continuations: `following` gives each request, `add` or `failed` what came."""
+class ContinuedReply:
+    """A whole answer that grows by its continuations.
+
+    `next_request` gives each request; `add` takes its answer, `give_up` its failure.
+    """
 
     def __init__(self, request: ChatRequest, reply: Reply) -> None:
         self.reply = reply
         self._request = request
         self._left = request.auto_continue
 
-    def following(self) -> ChatRequest | None:
+    def next_request(self) -> ChatRequest | None:
         """The next request to send; None when the answer is as whole as it gets."""
         reply = self.reply
         if reply.finish_reason != "length" or self._left < 1:
             return None
         self._left -= 1
-        if not _may_go_on(self._request, reply.content, bool(reply.tool_calls)):
+        if not _may_continue(self._request, reply.content, bool(reply.tool_calls)):
             return None
-        return continuing(self._request, reply.content, reply.reasoning)
+        return continue_request(self._request, reply.content, reply.reasoning)
 
     def add(self, part: Reply) -> None:
         """Put a continuation behind what there is. Its own thinking is dropped: a turn has one."""
@@ -106,22 +109,22 @@ class Whole:
         reply.content += part.content
         reply.tool_calls = part.tool_calls
         reply.finish_reason = part.finish_reason
-        reply.usage = _sum(reply.usage, part.usage)
+        reply.usage = _add_usages(reply.usage, part.usage)
         if part.out_of_budget:
             self._left = 0
-            _not_continued(self._request, _NO_TEXT)
+            _warn_cut_off(self._request, _NO_TEXT)
 
-    def failed(self, error: KimiError) -> None:
+    def give_up(self, error: KimiError) -> None:
         """The continuation was refused: what there is has been paid for, and is the answer."""
         self._left = 0
-        _not_continued(self._request, error)
+        _warn_cut_off(self._request, error)
 
 
-class Going:
+class ContinuedStream:
     """A streamed answer made of several streams, which all feed the same builder.
 
-    `request` is the one to stream next. For each delta `shown` gives what the consumer is to see; when a stream has
-    ended `goes_on` tells whether another follows, and when it has failed `after` tells how.
+    `request` is the one to stream next. For each delta `filter` gives what the consumer is to see; when a stream has
+    ended `continue_after_end` tells whether another follows, and when it has failed `continue_after_error` does.
     """
 
     def __init__(self, request: ChatRequest, builder: ReplyBuilder) -> None:
@@ -135,7 +138,7 @@ class Going:
         self._text_before = 0
         self._resuming = False
 
-    def shown(self, delta: ReplyDelta) -> ReplyDelta | None:
+    def filter(self, delta: ReplyDelta) -> ReplyDelta | None:
         """The delta without thinking that a continuation begins with: a turn has one, and it stands before the text."""
         if not self._text_before:
             return delta
@@ -144,25 +147,25 @@ class Going:
         delta.reasoning = None
         return delta
 
-    def goes_on(self) -> bool:
+    def continue_after_end(self) -> bool:
         """Whether another stream follows one that has ended without an error."""
         builder = self._builder
         if not builder.complete:
-            return self.after(None) is not None
+            return self.continue_after_error(None) is not None
         text = builder.text
         if builder.reply.finish_reason != "length" or self._continues < 1:
             return False
         self._continues -= 1
         if self.request is not self._asked and len(text) == self._text_before:
-            _not_continued(self._asked, _NO_TEXT)
+            _warn_cut_off(self._asked, _NO_TEXT)
             return False
-        if not _may_go_on(self._asked, text, bool(builder.tool_calls)):
+        if not _may_continue(self._asked, text, bool(builder.tool_calls)):
             return False
         self._resuming, self._broken = False, None
-        self._follow(text)
+        self._prepare_next(text)
         return True
 
-    def after(self, error: KimiError | None) -> float | None:
+    def continue_after_error(self, error: KimiError | None) -> float | None:
         """What follows a stream that broke (`error` None: it ended without a finish_reason).
 
         Returns:
@@ -176,17 +179,17 @@ class Going:
         added = len(text) > self._text_before
         if added or self._broken is None:
             self._broken = error
-        if self._resumes > 0 and _passing(error) and self._can_resume(text):
+        if self._resumes > 0 and _is_passing(error) and self._can_resume(text):
             self._resumes -= 1
             self._tried += 1
             self._resuming = True
-            self._follow(text)
+            self._prepare_next(text)
             from kimi_api.retry import wait_seconds
 
             return wait_seconds(self._tried, getattr(error, "retry_after", None))
         if error is not None and not added and self.request is not self._asked and not self._resuming:
             builder.reply.finish_reason = "length"
-            _not_continued(self._asked, error)
+            _warn_cut_off(self._asked, error)
             return None
         broken = self._broken
         if broken is None:  # `ReplyBuilder.finish` has the words for a stream that just ended
@@ -199,22 +202,22 @@ class Going:
         builder = self._builder
         if not builder.reply.id or builder.tool_calls:  # nothing came at all, which is `max_retries`' business
             return False
-        why = obstacle(self._asked) if text else ""
+        why = partial_mode_obstacle(self._asked) if text else ""
         if why:
             model = self._asked.body["model"]
             text = f"resume_streams: a broken stream of {model} is not taken up: {why}"
             warn_once((model, "resume_streams", why), text)
         return not why
 
-    def _follow(self, text: str) -> None:
+    def _prepare_next(self, text: str) -> None:
         """Ask for what follows `text`. Cut within its thinking an answer has none, and is asked for anew."""
         builder = self._builder
-        self.request = continuing(self._asked, text, builder.thinking) if text else replace(self._asked)
+        self.request = continue_request(self._asked, text, builder.thinking) if text else replace(self._asked)
         self._text_before = len(text)
         builder.reopen()
 
 
-def _passing(error: KimiError | None) -> bool:
+def _is_passing(error: KimiError | None) -> bool:
     """Whether a stream that this broke may be taken up."""
     kinds = errors.KimiConnectionError, errors.KimiServerError, errors.KimiOverloadedError
     return error is None or isinstance(error, kinds)

@@ -17,17 +17,21 @@ _DEMAND = "Answer with a call of the tool {name}, not with text."
 _DEMAND_ANY = "Answer with a call of one of the tools, not with text."
 
 
-def offered_only(request: ChatRequest) -> bool:
+def is_only_offered(request: ChatRequest) -> bool:
     """Whether a forced tool goes out as a mere offer, so that the answer may have to be asked for twice."""
     return bool(request.choice.demand) and request.choice.send == "auto"
 
 
-def unmet_demand(reply: Reply, request: ChatRequest) -> bool:
+def lacks_demanded_call(reply: Reply, request: ChatRequest) -> bool:
     """Whether a demanded tool is missing from the answer. One that its budget ended before the call is no refusal."""
-    return bool(request.choice.demand) and reply.finish_reason != "length" and not _calls_it(reply.tool_calls, request)
+    return (
+        bool(request.choice.demand)
+        and reply.finish_reason != "length"
+        and not _has_demanded_call(reply.tool_calls, request)
+    )
 
 
-def demanding(request: ChatRequest) -> ChatRequest:
+def demand_in_words(request: ChatRequest) -> ChatRequest:
     """The same request with the demand put into words, in one more message at the end of the cached prefix."""
     demand = request.choice.demand
     text = _DEMAND_ANY if demand == "*" else _DEMAND.format(name=demand)
@@ -35,9 +39,9 @@ def demanding(request: ChatRequest) -> ChatRequest:
     return replace(request, body={**request.body, "messages": messages})
 
 
-def insist(reply: Reply, request: ChatRequest) -> None:
+def require_demanded_call(reply: Reply, request: ChatRequest) -> None:
     """Raise `KimiToolChoiceError` when a demanded tool was not called."""
-    if unmet_demand(reply, request):
+    if lacks_demanded_call(reply, request):
         demand = request.choice.demand
         wanted = "a tool call" if demand == "*" else f"a call of {demand!r}"
         came = ", ".join(call.name for call in reply.tool_calls) or f"text: {reply.content[:120]!r}"
@@ -49,12 +53,12 @@ def insist(reply: Reply, request: ChatRequest) -> None:
         )
 
 
-class Held:
+class HeldStream:
     """A streamed answer that is shown from the moment on in which the demanded call begins.
 
     What was shown cannot be taken back, so an answer without the call must not be shown: it is asked for again.
-    `request` is the one to stream next; `shown` gives what the consumer is to see for each delta, `rest` what is left
-    when a stream has ended, and `asks_again` tells whether another stream follows.
+    `request` is the one to stream next; `take` gives what the consumer is to see for each delta, `release_rest` what is
+    left when a stream has ended, and `ask_again` tells whether another stream follows.
     """
 
     def __init__(self, request: ChatRequest, builder: ReplyBuilder) -> None:
@@ -63,26 +67,26 @@ class Held:
         self._builder = builder
         self._held: list[ReplyDelta] | None = []  # None: the call has begun
 
-    def shown(self, delta: ReplyDelta) -> Sequence[ReplyDelta]:
+    def take(self, delta: ReplyDelta) -> Sequence[ReplyDelta]:
         """The deltas to show now."""
         if self._held is None:
             return (delta,)
         self._held.append(delta)
-        if delta.tool_calls and _calls_it(self._builder.tool_calls, self._asked):
+        if delta.tool_calls and _has_demanded_call(self._builder.tool_calls, self._asked):
             return self._release()
         return ()
 
-    def rest(self) -> Sequence[ReplyDelta]:
+    def release_rest(self) -> Sequence[ReplyDelta]:
         """What is shown of a stream that ended without the call: all of it where that is no refusal to call."""
         return () if self._held is None or self._refused() else self._release()
 
-    def asks_again(self) -> bool:
+    def ask_again(self) -> bool:
         """Whether the call is to be asked for in words, which happens once. The builder then begins anew."""
         if self._held is None or self.request is not self._asked or not self._refused():
             return False
         self._held.clear()
         self._builder.restart()
-        self.request = demanding(self._asked)
+        self.request = demand_in_words(self._asked)
         return True
 
     def _refused(self) -> bool:
@@ -93,6 +97,6 @@ class Held:
         return deltas
 
 
-def _calls_it(calls: Sequence[ToolCall], request: ChatRequest) -> bool:
+def _has_demanded_call(calls: Sequence[ToolCall], request: ChatRequest) -> bool:
     counted = calls[:1] if request.one_call else calls
     return any(request.choice.demand in ("*", call.name) for call in counted)

@@ -1,0 +1,69 @@
+"""What is looked at in every whole answer, streamed or not."""
+
+from __future__ import annotations
+
+from kimi_api._warn import warn
+from kimi_api.errors import KimiReplyError
+from kimi_api.reply import Reply
+from kimi_api.request import ChatRequest
+
+
+def check_reply(reply: Reply, request: ChatRequest) -> Reply:
+    """Say what the caller would otherwise have to guess, and keep one call where only one was allowed.
+
+    Raises:
+        KimiReplyError: a tool call has no name.
+    """
+    if reply.out_of_budget:
+        if not request.parsed:
+            warn(budget_text(reply, request))
+    elif oddity := _oddity(reply, request):
+        warn(oddity)
+    if not all(call.name for call in reply.tool_calls):
+        # Seen where the first piece of a call was lost. An agent that went on would send the nameless call back, and
+        # every further request would be refused: "function name is invalid, must start with a letter ...".
+        raise KimiReplyError(
+            f"{request.body['model']} called a tool without saying which. Send the request again; on another host than "
+            "Moonshot's, check its tool-call parser",
+            request_id=reply.request_id,
+        )
+    if request.one_call and len(reply.tool_calls) > 1:
+        dropped = ", ".join(call.name for call in reply.tool_calls[1:])
+        warn(
+            f"parallel_tool_calls=False: kept the call of {reply.tool_calls[0].name}, dropped {dropped} "
+            "(the platform has no such switch)",
+        )
+        del reply.tool_calls[1:]
+    return reply
+
+
+def _oddity(reply: Reply, request: ChatRequest) -> str:
+    """What is wrong with an answer that looks like one, and what to do; "" as a rule."""
+    model, end = request.body["model"], reply.finish_reason
+    if not reply.tool_calls:
+        if "<|tool_call" in reply.content:
+            return (
+                f"{model} wrote its tool calls as text (<|tool_call...|>): the host failed to parse them. "
+                "Ask again, or use a host whose tool-call parser fits the model"
+            )
+        if end == "tool_calls":
+            return f"{model} announced tool calls (finish_reason 'tool_calls'), but none came. Ask again"
+        # A continuation may well be empty; and whoever asked for JSON hears from its parser.
+        if not reply.content and request.prefix is None and "response_format" not in request.body:
+            return f"{model} gave neither an answer nor a tool call (finish_reason {end!r}). Ask again"
+    if reply.content.startswith(("<think>", "</think>")):
+        return (
+            f"{model} left marks of its thinking ({reply.content[:8]}...) in the text: the host failed to take them "
+            "out. Cut the text behind </think>, or use a host whose reasoning parser fits the model"
+        )
+    return ""
+
+
+def budget_text(reply: Reply, request: ChatRequest) -> str:
+    """What happened to an answer that ended before it began, and what to do."""
+    budget = request.body.get("max_completion_tokens") or request.body.get("max_tokens") or request.spec.default_output
+    used = f"{reply.usage.completion_tokens} tokens" if reply.usage else "the budget"
+    return (
+        f"{request.body['model']} used up {used} of max_tokens={budget} by thinking and gave no answer "
+        "(finish_reason 'length', empty content). Raise max_tokens: 16,000 or more is advised for thinking models"
+    )

@@ -1,0 +1,74 @@
+"""What is done to a request before it is sent, and after the server complained of something that can be mended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kimi_api.client import KimiClient
+from kimi_api.messages import FILLER
+from kimi_api.request import ChatRequest
+
+
+def place(client: KimiClient, request: ChatRequest) -> ChatRequest:
+    """The request with its images and videos where they belong; see `kimi_api.media.place_media`."""
+    if request.media is None:
+        return request
+    from kimi_api.media import place_media  # with the file storage behind it, which few calls need
+
+    return place_media(client, request)
+
+
+async def aplace(client: KimiClient, request: ChatRequest) -> ChatRequest:
+    """The asynchronous twin of `place`."""
+    if request.media is None:
+        return request
+    from kimi_api.media import aplace_media
+
+    return await aplace_media(client, request)
+
+
+def correct_request(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest:
+    """The request to send once more after a complaint that can be met; raises `error` if it cannot.
+
+    Met are missing thinking (`fill_missing_thinking`), and an image or video that we uploaded and that somebody has
+    deleted since.
+    """
+    before = _with_original_media(client, request, error)
+    # Taken for sent as it was: a second complaint about the same is raised.
+    return fill_missing_thinking(request, error) if before is None else replace(place(client, before), unplaced=None)
+
+
+async def acorrect_request(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest:
+    """The asynchronous twin of `correct_request`."""
+    before = _with_original_media(client, request, error)
+    return (
+        fill_missing_thinking(request, error)
+        if before is None
+        else replace(await aplace(client, before), unplaced=None)
+    )
+
+
+def _with_original_media(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest | None:
+    if request.unplaced is None:
+        return None
+    from kimi_api.media import forgotten
+
+    return forgotten(client, request, error)
+
+
+def fill_missing_thinking(request: ChatRequest, error: Exception) -> ChatRequest:
+    """The request with a filler for thinking that the server misses, to be sent once more.
+
+    Which hosts and models count an empty text as missing, or demand thinking at all, is not settled; their own
+    complaint is: "thinking is enabled but reasoning_content is missing in assistant tool call message at index N".
+
+    Raises:
+        Exception: `error` itself, when it is about something else or nothing is left to fill.
+    """
+    messages = request.body["messages"]
+    bare = [bool(m.get("tool_calls")) and not m.get("reasoning_content") for m in messages]
+    if "reasoning_content is missing" not in str(error) or not any(bare):
+        raise error
+    pairs = zip(messages, bare, strict=True)
+    filled = [{**message, "reasoning_content": FILLER} if empty else message for message, empty in pairs]
+    return replace(request, body={**request.body, "messages": filled})
