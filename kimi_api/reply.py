@@ -106,35 +106,10 @@ def parse_reply(
     Raises:
         KimiReplyError: the body holds no answer.
     """
-    choices = body.get("choices") if isinstance(body, Mapping) else None
-    if not choices:
-        raise KimiReplyError(
-            f"the body holds no choices: {str(body)[:200]}. Check that base_url leads to a chat completions endpoint",
-            request_id=_request_id(headers),
-        )
-    choice = choices[0]
-    message = choice.get("message") or {}
-    reply = Reply(
-        id=body.get("id") or "",
-        model=body.get("model") or "",
-        created=body.get("created"),
-        content=_text(message.get("content")),
-        finish_reason=choice.get("finish_reason"),
-        usage=parse_usage(body.get("usage") or choice.get("usage")),
-        system_fingerprint=body.get("system_fingerprint"),
-    )
-    for name in _REASONING_FIELDS:
-        if isinstance(message.get(name), str):
-            reply.reasoning, reply.reasoning_field = message[name], name
-            break
-    pieces = message.get("tool_calls")
-    if pieces:
-        calls = _Calls(reply.id, request_body, whole=True)
-        # Each entry is a call of its own, whatever indices and ids other hosts give.
-        calls.add([{**piece, "index": position} for position, piece in enumerate(pieces)])
-        reply.tool_calls = calls.finished()
-    _note_headers(reply, headers)
-    return reply
+    builder = ReplyBuilder(headers, watched=False)
+    builder.request_body = request_body
+    builder.take(body)
+    return builder.finish()
 
 
 class ReplyBuilder:
@@ -145,14 +120,31 @@ class ReplyBuilder:
     finishing choice and again in a closing event without choices. Arguments that came encoded once too often are held
     back from where that begins, and come corrected with the finish_reason.
 
+    Args:
+        headers: the response's, if they are known by now.
+        watched: whether somebody reads the deltas. False makes none, and holds nothing back.
+
     Attributes:
         reply: what is known so far.
         request_body: what was asked; its tools say which arguments are arrays or objects. Set by `chat.stream`.
     """
 
-    __slots__ = ("_calls", "_content", "_own_reasoning", "_reasoning", "_spent", "_usage", "reply", "request_body")
+    __slots__ = (
+        "_calls",
+        "_content",
+        "_own_reasoning",
+        "_reasoning",
+        "_spent",
+        "_usage",
+        "_watched",
+        "_whole",
+        "reply",
+        "request_body",
+    )
 
-    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, headers: Mapping[str, str] | None = None, *, watched: bool = True) -> None:
+        self._watched = watched
+        self._whole = False  # the answer came in one body, which needs no finish_reason
         self.reply = Reply()
         self.request_body: Mapping[str, Any] | None = None
         self._content: list[str] = []
@@ -171,7 +163,7 @@ class ReplyBuilder:
     @property
     def complete(self) -> bool:
         """Whether the finish_reason has come; what may still follow is usage only."""
-        return self.reply.finish_reason is not None
+        return self.reply.finish_reason is not None or self._whole
 
     @property
     def tool_calls(self) -> list[ToolCall]:
@@ -196,6 +188,7 @@ class ReplyBuilder:
         has, the answer begins anew, and the thinking so far is not kept: a turn has the thinking that led to its text.
         """
         self._count()
+        self._whole = False
         self.reply.finish_reason = None
         if not self._content:
             self._reasoning.clear()
@@ -205,6 +198,7 @@ class ReplyBuilder:
     def restart(self) -> None:
         """Make ready for another answer in place of this one, of which only the usage stays: it is paid for too."""
         self._count()
+        self._whole = False
         self.reply = Reply()
         self._content.clear()
         self._reasoning.clear()
@@ -260,22 +254,45 @@ class ReplyBuilder:
         pieces = delta.get("tool_calls")
         if pieces or (finish_reason and self._calls is not None):
             if self._calls is None:
-                self._calls = _Calls(reply.id, self.request_body)
+                self._calls = _Calls(reply.id, self.request_body, whole=not self._watched)
             added = self._calls.add(pieces) if pieces else []
             if finish_reason:
                 added += self._calls.release()
             if added:
                 return ReplyDelta(content, reasoning, added)
-        if content or reasoning is not None:
+        if (content or reasoning is not None) and self._watched:
             return ReplyDelta(content, reasoning)
         return None
+
+    def take(self, body: Mapping[str, Any]) -> None:
+        """Take a whole answer that came in one body, or the continuation of one.
+
+        Raises:
+            KimiReplyError: the body holds no answer.
+        """
+        self.feed(_as_event(body, self.reply.request_id))
+        self._whole = True
 
     def finish(self) -> Reply:
         """The whole answer.
 
         Raises:
-            KimiIncompleteReplyError: no finish_reason came. What did arrive is in `reply`, and the error says how much.
+            KimiIncompleteReplyError: no finish_reason came. What did arrive is in its `partial`.
         """
+        reply = self.assemble()
+        if not self.complete:
+            got = len(reply.content) + len(reply.reasoning or "")
+            error = KimiIncompleteReplyError(
+                f"the stream ended before its finish_reason, after {got} characters of thinking and answer: "
+                "the connection was cut, and what came is not the whole answer. Send the request again",
+                request_id=reply.request_id,
+            )
+            error.partial = reply
+            raise error
+        return reply
+
+    def assemble(self) -> Reply:
+        """The answer as far as it has come, with what all requests for it have used."""
         reply = self.reply
         reply.content = self.text
         reply.reasoning = self.thinking
@@ -284,14 +301,23 @@ class ReplyBuilder:
         reply.usage = parse_usage(self._usage)
         if self._spent is not None:
             reply.usage = self._spent if reply.usage is None else self._spent + reply.usage
-        if not self.complete:
-            got = len(reply.content) + len(reply.reasoning or "")
-            raise KimiIncompleteReplyError(
-                f"the stream ended before its finish_reason, after {got} characters of thinking and answer: "
-                "the connection was cut, and what came is not the whole answer. Send the request again",
-                request_id=reply.request_id,
-            )
         return reply
+
+
+def _as_event(body: Mapping[str, Any], request_id: str | None) -> dict[str, Any]:
+    """A whole body as the one event of a stream."""
+    choices = body.get("choices") if isinstance(body, Mapping) else None
+    if not choices:
+        raise KimiReplyError(
+            f"the body holds no choices: {str(body)[:200]}. Check that base_url leads to a chat completions endpoint",
+            request_id=request_id,
+        )
+    message = choices[0].get("message") or {}
+    pieces = message.get("tool_calls")
+    if pieces:
+        # Each entry is a call of its own, whatever indices and ids other hosts give.
+        message = {**message, "tool_calls": [{**piece, "index": position} for position, piece in enumerate(pieces)]}
+    return {**body, "choices": [{**choices[0], "delta": message}]}
 
 
 class _Growing:
@@ -356,7 +382,9 @@ class _Calls:
             if growing is None or (name and self._begins_anew(growing, str(piece.get("id") or ""), arguments)):
                 growing = self._begin(index, piece, name)
                 call = growing.call
-                added.append(ToolCall(call.index, call.id, name, growing.take(arguments), call.type))
+                shown = growing.take(arguments)
+                if not self._whole:
+                    added.append(ToolCall(call.index, call.id, name, shown, call.type))
                 continue
             call = growing.call
             late = ""
@@ -369,7 +397,8 @@ class _Calls:
                     arguments = growing.take(arguments)
                     if not arguments and not late:
                         continue
-            added.append(ToolCall(call.index, "", late, arguments, call.type))
+            if not self._whole:
+                added.append(ToolCall(call.index, "", late, arguments, call.type))
         return added
 
     def _begin(self, index: int, piece: Mapping[str, Any], name: str) -> _Growing:

@@ -61,7 +61,10 @@ class KimiReplyError(KimiError):
 
     Attributes:
         request_id: the platform's id of the request (`Msh-Request-Id`), for its support.
+        partial: the `kimi_api.Reply` as far as it came, or None.
     """
+
+    partial: Any = None
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         self.message = message
@@ -69,7 +72,7 @@ class KimiReplyError(KimiError):
         super().__init__(message if request_id is None else f"{message} (request id {request_id})")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild_reply_error, (type(self), self.message, self.request_id)
+        return _rebuild_reply_error, (type(self), self.message, self.request_id), self.__dict__
 
 
 class KimiIncompleteReplyError(KimiReplyError):
@@ -97,7 +100,11 @@ class KimiStructuredOutputError(KimiReplyError, ValueError):
         self.llm_output = llm_output  # last: LangChain's class, which comes in between in its subclass, sets it too
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild_structured_output_error, (type(self), self.message, self.llm_output, self.request_id)
+        return (
+            _rebuild_structured_output_error,
+            (type(self), self.message, self.llm_output, self.request_id),
+            self.__dict__,
+        )
 
 
 class KimiFormulaError(KimiReplyError):
@@ -136,7 +143,7 @@ class KimiFormulaError(KimiReplyError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         found = (self.formula, self.name, self.status, self.reason, self.fiber_id, self.request_id)
-        return _rebuild_formula_error, (type(self), *found)
+        return _rebuild_formula_error, (type(self), *found), self.__dict__
 
 
 class KimiFileError(KimiError):

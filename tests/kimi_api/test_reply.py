@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +312,21 @@ def test_a_stream_without_a_finish_reason_is_an_error_that_says_how_much_came() 
         builder.finish()
     assert caught.value.request_id == "req-9"
     assert builder.reply.content == "de"
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value)), copy.copy(caught.value)):
+        assert (error.partial.reasoning, error.partial.content, error.partial.request_id) == ("abc", "de", "req-9")
+
+
+def test_a_builder_that_nobody_watches_makes_no_deltas_and_holds_nothing() -> None:
+    builder = ReplyBuilder(watched=False)
+    twice = json.dumps('{"x": 1}')
+    first = piece("", index=0, id="a_0", name="f")
+    events = [chunk({"content": "OK", "reasoning_content": "So."}), chunk({"tool_calls": [first]})]
+    events += [chunk({"tool_calls": [piece(letter, index=0)]}) for letter in twice]
+    events += [chunk({"tool_calls": [{"index": 1}]}), chunk({"tool_calls": [piece("", index=1, name="late")]})]
+    assert [builder.feed(event) for event in [*events, chunk(finish="tool_calls")]] == [None] * (len(events) + 1)
+    reply = builder.finish()
+    assert (reply.content, reply.reasoning) == ("OK", "So.")
+    assert [(call.name, call.arguments) for call in reply.tool_calls] == [("f", '{"x": 1}'), ("late", "")]
 
 
 # ---------------------------------------------------------------------------------------------------- tool calls
@@ -471,6 +488,9 @@ def test_however_an_answer_is_cut_into_deltas_the_reply_is_the_same(
     shown = [delta for delta in map(builder.feed, events) if delta is not None]
     streamed = builder.finish()
     assert streamed == plain
+    unwatched = ReplyBuilder(watched=False)
+    assert [unwatched.feed(event) for event in events] == [None] * len(events)
+    assert unwatched.finish() == plain
     assert "".join(delta.content for delta in shown) == content
     assert "".join(delta.reasoning or "" for delta in shown) == (reasoning or "")
     assert len([p for delta in shown for p in delta.tool_calls if p.id]) == len(calls)
