@@ -80,11 +80,17 @@ class MediaPolicy:
         inline_bytes: the largest that stays inside.
         fetch: whether http(s) addresses are fetched.
         platform: whether the host has the platform's rules and its file storage.
+        documents: whether there are documents, to be sent through file extraction.
+        cache: keeps their texts (a `kimi_api.files.FileCache`); None is the process's own.
+        refuse: where content that cannot go out is an error; see `kimi_api._content.notes`.
     """
 
     inline_bytes: int = INLINE_BYTES
     fetch: bool = False
     platform: bool = True
+    documents: bool = False
+    cache: Any = None
+    refuse: Literal["last", "always", "never"] = "last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +103,14 @@ class MediaPart:
     url: str
 
 
-def has_media(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether any message carries an image or a video."""
+def part_types(messages: Sequence[Mapping[str, Any]]) -> set[Any]:
+    """The types of all parts in `messages`."""
+    types: set[Any] = set()
     for message in messages:
         content = message.get("content")
-        if isinstance(content, list) and any(part.get("type") in ("image_url", "video_url") for part in content):
-            return True
-    return False
+        if isinstance(content, list):
+            types.update([part.get("type") for part in content])
+    return types
 
 
 def media_parts(messages: Sequence[Mapping[str, Any]]) -> Iterator[MediaPart]:
@@ -119,6 +126,18 @@ def media_parts(messages: Sequence[Mapping[str, Any]]) -> Iterator[MediaPart]:
                 url = given.get("url") if isinstance(given, Mapping) else given
                 if isinstance(url, str):
                     yield MediaPart(position, place, "image" if name == "image_url" else "video", url)
+
+
+def with_parts(
+    messages: Sequence[Mapping[str, Any]], parts: Mapping[tuple[int, int], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """`messages` with other parts at (message, part); the rest is shared, not copied."""
+    made = [dict(message) for message in messages]
+    for position in {position for position, _ in parts}:
+        made[position]["content"] = list(made[position]["content"])
+    for (position, place), part in parts.items():
+        made[position]["content"][place] = part
+    return made
 
 
 def with_urls(messages: Sequence[Mapping[str, Any]], urls: Mapping[tuple[int, int], str]) -> list[dict[str, Any]]:
@@ -230,7 +249,7 @@ def media_type(head: bytes, declared: str | None, kind: Kind | None, what: str) 
             what, "an SVG", f"Kimi does not read SVG; {list_of}", "convert it to PNG, or pass its text"
         )
     found = sniffed(head[:HEAD])
-    if found is None and _is_text(head):
+    if found is None and is_text(head):
         found = "text/plain"
     if found is None:
         if _SAME.get(declared, declared) in allowed:
@@ -273,7 +292,8 @@ def _is_svg(head: bytes) -> bool:
     return text.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")) and b"<svg" in text
 
 
-def _is_text(head: bytes) -> bool:
+def is_text(head: bytes) -> bool:
+    """Whether bytes, or the first of them, are surely text."""
     if len(head) < _TEXT:
         return False
     try:

@@ -65,6 +65,9 @@ class ChatOptions:
         repair: see `kimi_api.messages.prepare_messages`.
         fetch_media: fetch images and videos at http(s) addresses, which the platform does not. Only public addresses.
         inline_media_bytes: images and videos larger than this are uploaded and referred to as `ms://<file id>`.
+        extract_documents: send documents in messages through file extraction, so that the model gets their text. False
+            makes them an error (in the last message; elsewhere a short text stands for them).
+        document_cache: a `kimi_api.files.FileCache` that keeps those texts; None is one in the process's memory.
         auto_continue: how often an answer that used up `max_tokens` in its text is continued, each time with a budget
             of `max_tokens` again, by one more request that is paid for with its whole prompt. True is 1.
         resume_streams: how often a stream that breaks is taken up where it broke, likewise. True is 1.
@@ -94,6 +97,8 @@ class ChatOptions:
     repair: Repair = "safe"
     fetch_media: bool = False
     inline_media_bytes: int = INLINE_BYTES
+    extract_documents: bool = True
+    document_cache: Any = None
     auto_continue: int = 0
     resume_streams: int = 0
 

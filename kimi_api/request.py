@@ -12,7 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._arguments.text import strict_arguments
-from kimi_api._media_rules import MediaPolicy, has_media
+from kimi_api._content.documents import DOCUMENT, OFF, OTHER_HOST, without_documents
+from kimi_api._content.notes import refusal_of
+from kimi_api._media_rules import MediaPolicy, part_types
 from kimi_api._warn import warn_once
 from kimi_api.catalog import ModelSpec, closest_model, current_models, get_model_spec
 from kimi_api.errors import KimiInputError
@@ -29,6 +31,8 @@ CHAT_PATH = "/chat/completions"
 _SAMPLING = ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty")
 _MAX_STOPS, _MAX_STOP_BYTES = 5, 32
 _TTLS = ("5m", "1h")
+_PLACED = frozenset({"image_url", "video_url", DOCUMENT})
+"""Types of parts that are looked at before sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class ChatRequest:
         choice: how a forced tool went out; `choice.demand` is to be checked in the answer.
         one_call: whether only the first tool call of the answer counts (`parallel_tool_calls=False`).
         prefix: the text that the answer continues, None when the last message is not partial.
-        media: what to do with the images and videos before sending (`kimi_api.media.place_media`); None: nothing.
+        media: what to do with images, videos and documents before sending (`kimi_api.media`); None: nothing.
         unplaced: the request as it was before that was done.
         auto_continue, resume_streams: as in `ChatOptions`.
         tool_names: names of tools on the wire -> those the caller gave them, where they differ.
@@ -153,7 +157,10 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
             "Partial Mode and JSON mode exclude each other",
             "drop response_format; a prefix of '{' already leads to JSON",
         )
-    media = _media(options, rules) if has_media(body["messages"]) else None
+    media = None
+    types = part_types(body["messages"])
+    if not types.isdisjoint(_PLACED):
+        media = _media(options, rules, body, documents=DOCUMENT in types)
     made = ChatRequest(body, spec, thinking, choice, options.parallel_tool_calls is False, prefix, media)
     if options.auto_continue or options.resume_streams:
         return replace(made, **{name: _rounds(name, options) for name in ("auto_continue", "resume_streams")})
@@ -174,13 +181,25 @@ def _rounds(name: str, options: ChatOptions) -> int:
     return int(value)
 
 
-def _media(options: ChatOptions, rules: bool) -> MediaPolicy:
+def _media(options: ChatOptions, rules: bool, body: dict[str, Any], *, documents: bool) -> MediaPolicy:
+    """What to do with media and documents. Documents that are not to be extracted are taken out of `body`."""
     limit = options.inline_media_bytes
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise KimiInputError(
             "inline_media_bytes", limit, "it is a number of bytes, 0 or more", "leave it out for 4 MiB; 0 uploads all"
         )
-    return MediaPolicy(limit, options.fetch_media, platform=rules)
+    refuse = refusal_of(options.unsupported)
+    if documents:
+        ours = options.speech.platform_rules
+        if not ours or not options.extract_documents:
+            body["messages"] = without_documents(body["messages"], OFF if ours else OTHER_HOST, refuse)
+            documents = False
+        cache = options.document_cache
+        if cache is not None and not (hasattr(cache, "get") and hasattr(cache, "put")):
+            raise KimiInputError(
+                "document_cache", cache, "it is a kimi_api.files.FileCache", "pass FileCache.on_disk(), or leave it out"
+            )
+    return MediaPolicy(limit, options.fetch_media, rules, documents, options.document_cache, refuse)
 
 
 def _with_loaded_tools(

@@ -17,6 +17,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMe
 
 from kimi_api import KimiInputError
 from kimi_api._arguments.text import wire_text
+from kimi_api._content.notes import Part, Refuse, left_out, settle
 from langchain_kimi._parts import content_to_wire
 
 PROVIDER = "kimi"
@@ -32,7 +33,11 @@ _ROLES = {"developer": "system", "human": "user", "ai": "assistant"}
 
 
 def to_wire(
-    messages: Sequence[BaseMessage], *, any_url: bool = False, reasoning_field: str = "reasoning_content"
+    messages: Sequence[BaseMessage],
+    *,
+    any_url: bool = False,
+    reasoning_field: str = "reasoning_content",
+    refuse: Refuse = "last",
 ) -> list[dict[str, Any]]:
     """The wire messages for `messages`.
 
@@ -40,6 +45,7 @@ def to_wire(
         messages: any of LangChain's; `developer` messages become system messages.
         any_url: let http(s) addresses of media through.
         reasoning_field: the name under which the host takes thinking.
+        refuse: where content that the platform has no part for is an error, not a text.
 
     A tool call whose arguments are not JSON (`invalid_tool_calls`) is sent only if a tool message answers it:
     LangChain's agents do not run it, and an unanswered call would make every later request fail.
@@ -73,7 +79,7 @@ def to_wire(
                 "the platform knows system, user, assistant and tool messages",
                 "use ToolMessage for a tool's result, and remove markers such as RemoveMessage before the call",
             )
-    return wire
+    return settle(wire, refuse)
 
 
 def assistant_to_wire(
@@ -135,11 +141,15 @@ def own_reasoning(message: AIMessage) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _assistant_text(content: str | Sequence[Any]) -> str:
-    """The text of a turn. Calls and thinking stand in fields of their own; other vendors' marks mean nothing here."""
+def _assistant_text(content: str | Sequence[Any]) -> str | list[Part]:
+    """The text of a turn. Calls and thinking stand in fields of their own; other vendors' marks mean nothing here.
+
+    Parts where there is more than text, for `kimi_api._content.notes.settle`.
+    """
     if isinstance(content, str):
         return content
     texts: list[str] = []
+    parts: list[Part] = []
     for block in content:
         if isinstance(block, str):
             texts.append(block)
@@ -150,13 +160,15 @@ def _assistant_text(content: str | Sequence[Any]) -> str:
         elif kind == "refusal":
             texts.append(str(block.get("refusal") or ""))
         elif kind in _MEDIA:
-            raise KimiInputError(
+            error = KimiInputError(
                 "content block of an AIMessage",
                 block,
                 "an assistant turn has text only",
                 "move the picture or film into a HumanMessage",
             )
-    return "".join(texts)
+            parts += [{"type": "text", "text": "".join(texts)}, left_out(block, error)]
+            texts = []
+    return [*parts, {"type": "text", "text": "".join(texts)}] if parts else "".join(texts)
 
 
 def _tool_calls(

@@ -2,7 +2,8 @@
 
 LangChain has three spellings of a picture (its v1 blocks, its older v0 blocks, and raw parts of the OpenAI kind), and
 messages of one conversation may mix them. The platform has one: https://platform.kimi.ai/docs/api/chat knows the part
-types `text`, `image_url` and `video_url`, whose address is a data URL or `ms://<file id>`.
+types `text`, `image_url` and `video_url`, whose address is a data URL or `ms://<file id>`. Documents are parts of our
+own until the request is sent (`kimi_api._content`), and so is what the platform has no part for.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kimi_api import KimiInputError
-
-Part = dict[str, Any]
+from kimi_api._content.documents import NO_SOUND, file_kind, file_part
+from kimi_api._content.notes import Part, left_out
 
 _UPLOAD = (
     "pass the bytes (a data URL), upload them (kimi_api.media.upload_media gives ms://<file id>), or set "
@@ -27,8 +28,7 @@ def content_to_wire(content: str | Sequence[Any], *, any_url: bool = False) -> s
         content: a message's `content`, in any of LangChain's forms.
         any_url: let http(s) addresses through, for hosts that fetch them (the platform does not).
 
-    Raises:
-        KimiInputError: a block that the platform has no part for, or an address it would not fetch.
+    A block that cannot go out is a part of type `left_out`, for `kimi_api._content.notes.settle`.
     """
     if isinstance(content, str):
         return content
@@ -41,20 +41,32 @@ def content_to_wire(content: str | Sequence[Any], *, any_url: bool = False) -> s
 
 
 def part_to_wire(block: Any, *, any_url: bool = False) -> Part:
-    """One content block as a wire part. Raises KimiInputError like `content_to_wire`."""
+    """One content block as a part, like `content_to_wire`."""
     if isinstance(block, str):
         return {"type": "text", "text": block}
     kind = block.get("type") if isinstance(block, Mapping) else None
-    convert = _CONVERTERS.get(kind or "")
-    if convert is None:
-        raise KimiInputError(
-            "content block", block, "a message may hold text, images and videos", _REMEDIES.get(kind or "", _REMEDY)
-        )
-    return convert(block, any_url)
+    convert = _CONVERTERS.get(kind or "", _unknown)
+    try:
+        return convert(block, any_url)
+    except KimiInputError as error:
+        return left_out(block, error)
+
+
+def _unknown(block: Any, _any_url: bool) -> Part:
+    kind = block.get("type") if isinstance(block, Mapping) else None
+    rule, remedy = NO_SOUND if kind in ("audio", "input_audio") else (_RULE, _REMEDY)
+    raise KimiInputError("content block", block, rule, remedy)
 
 
 def _text(block: Mapping[str, Any], _any_url: bool) -> Part:
     return {"type": "text", "text": str(block.get("text") or "")}
+
+
+def _plain_text(block: Mapping[str, Any], any_url: bool) -> Part:
+    """LangChain's block for text files: the text itself, or a file of it."""
+    if any(block.get(name) for name in ("base64", "url", "file_id")):
+        return _file({"mime_type": "text/plain", **block}, any_url)
+    return _text(block, any_url)
 
 
 def _raw_media(block: Mapping[str, Any], any_url: bool) -> Part:
@@ -75,43 +87,71 @@ def _video(block: Mapping[str, Any], any_url: bool) -> Part:
 
 
 def _file(block: Mapping[str, Any], any_url: bool) -> Part:
-    mime = str(block.get("mime_type") or "")
-    if mime.startswith("video/"):
-        return _media("video_url", block, any_url)
-    if mime.startswith("image/") or (not mime and _file_id(block)):
-        return _media("image_url", block, any_url)
-    raise KimiInputError(
-        "file block",
-        mime or "a file without a mime_type",
-        "the platform has no file parts, only images and videos",
-        "read documents with KimiFileLoader and put their text into a system message",
+    """A file by its data, address or id: `file` in LangChain's and OpenAI's spelling, `document` in Anthropic's."""
+    inner = block.get(_INNER.get(block["type"], ""))
+    source = block.get("source")
+    spots = (block, inner, source, block.get("extras"), block.get("metadata"))
+    data = _first(spots, "base64", "data", "file_data", "blob")
+    if isinstance(source, Mapping) and source.get("type") == "text" and isinstance(data, str):
+        data = data.encode("utf-8", "surrogatepass")
+    kind, file = file_kind(
+        name=_first(spots, "filename", "file_name", "name", "title") or _first([inner], "uri"),
+        mime=_first(spots, "mime_type", "mimeType", "media_type"),
+        data=data,
+        url=_first(spots, "url"),
+        file_id=_file_id(block),
     )
+    part = file_part(kind, file)
+    if kind != "document":
+        _check_url(part[part["type"]]["url"], part["type"], any_url)
+    return part
+
+
+def _resource(block: Mapping[str, Any], any_url: bool) -> Part:
+    """What an MCP server embeds, as it came: a text, or a file."""
+    resource = block.get("resource")
+    if isinstance(resource, Mapping) and isinstance(resource.get("text"), str):
+        return _text(resource, any_url)
+    return _file(block, any_url)
+
+
+def _first(spots: Sequence[Any], *names: str) -> Any:
+    for spot in spots:
+        for name in names if isinstance(spot, Mapping) else ():
+            if spot.get(name) and isinstance(spot[name], (str, bytes)):
+                return spot[name]
+    return None
 
 
 def _non_standard(block: Mapping[str, Any], any_url: bool) -> Part:
     value = block.get("value")
     if not isinstance(value, Mapping):
         raise KimiInputError("non_standard block", value, "its value is the wire part itself, a dict", _REMEDY)
-    return part_to_wire(value, any_url=any_url) if value.get("type") in _CONVERTERS else dict(value)
+    if value.get("type") in _CONVERTERS or value.get("type") in _FOREIGN:
+        return part_to_wire(value, any_url=any_url)
+    # A part that we do not know was written for the host by hand; but not by a tool.
+    return left_out(value, KimiInputError("content block", value, _RULE, _REMEDY), raw=value)
 
 
 _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], bool], Part]] = {
     "text": _text,
-    "text-plain": _text,
+    "text-plain": _plain_text,
     "image_url": _raw_media,
     "video_url": _raw_media,
     "image": _image,
     "video": _video,
     "file": _file,
+    "document": _file,
+    "resource": _resource,
     "non_standard": _non_standard,
 }
 
+_INNER = {"file": "file", "resource": "resource"}
+_FOREIGN = frozenset({"audio", "input_audio", "json", "search_result", "resource_link"})
+"""Blocks of others' that no host of Kimi has a part for."""
+
+_RULE = "a message may hold text, images, videos and documents"
 _REMEDY = "turn the block into text, or leave it out"
-_REMEDIES = {
-    "audio": "the platform does not take sound; send a transcript as text",
-    "input_audio": "the platform does not take sound; send a transcript as text",
-    "document": "read documents with KimiFileLoader and put their text into a system message",
-}
 
 
 def _media(kind: str, block: Mapping[str, Any], any_url: bool) -> Part:
@@ -124,7 +164,7 @@ def _media(kind: str, block: Mapping[str, Any], any_url: bool) -> Part:
     url = given.get("url")
     if url is None:
         data = given.get("base64") or given.get("data")
-        mime = given.get("mime_type") or given.get("media_type")
+        mime = given.get("mime_type") or given.get("mimeType") or given.get("media_type")
         if not data:
             raise KimiInputError(f"{block['type']} block", block, "it needs base64 data, a url or a file_id", _UPLOAD)
         if not mime:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import convert_to_messages
 
 from kimi_api import KimiInputError
+from kimi_api.chat._count import countable
+from kimi_api.credentials import resolve_base_url
 from langchain_kimi._messages import to_wire
 from langchain_kimi._tools import tools_to_wire
 
@@ -25,6 +27,8 @@ class TokenCounting:
         model: str
         thinking: Any
         tokenizer: Any
+        base_url: str | None
+        document_cache: Any
         custom_get_token_ids: Callable[[str], list[int]] | None
 
         @property
@@ -32,6 +36,10 @@ class TokenCounting:
 
     def _counter(self) -> Tokenizer | None:
         return self.custom_get_token_ids or self.tokenizer
+
+    def _countable(self, messages: Sequence[MessageLikeRepresentation], *, notes: bool = False) -> Any:
+        wire = to_wire(convert_to_messages(messages), any_url=not notes, refuse="never")
+        return countable(wire, resolve_base_url(self.base_url), self.document_cache, notes=notes)
 
     def get_token_ids(self, text: str) -> list[int]:
         """The ids of the tokens in `text`.
@@ -62,12 +70,13 @@ class TokenCounting:
         """Prompt tokens of a request with these messages and tools. Offline, so `trim_messages` may ask at will.
 
         Thinking counts in every turn that has some: `trim_messages` asks about parts of a history in any order, so
-        what K2.6 leaves out of earlier turns counts too. How exact it is: `kimi_api.tokens.count_messages`.
+        what K2.6 leaves out of earlier turns counts too. A document counts by its text once that is known, because it
+        was sent before, and until then as 1,024 tokens. How exact it is: `kimi_api.tokens.count_messages`.
         """
         from kimi_api.tokens import count_messages
 
         return count_messages(
-            to_wire(convert_to_messages(messages), any_url=True),
+            self._countable(messages),
             tools_to_wire(tools or ()),
             model=self.model,
             tokenizer=self._counter(),
@@ -82,13 +91,13 @@ class TokenCounting:
         """
         from kimi_api.tokens import estimate
 
-        return estimate(self.client, self.model, to_wire(convert_to_messages(messages)))
+        return estimate(self.client, self.model, self._countable(messages, notes=True))
 
     async def aestimate_tokens(self, messages: Sequence[MessageLikeRepresentation]) -> int:
         """The asynchronous twin of `estimate_tokens`."""
         from kimi_api.tokens import aestimate
 
-        return await aestimate(self.client, self.model, to_wire(convert_to_messages(messages)))
+        return await aestimate(self.client, self.model, self._countable(messages, notes=True))
 
 
 def _disabled(thinking: object) -> bool:

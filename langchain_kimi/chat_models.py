@@ -16,6 +16,7 @@ from langchain_core.runnables import Runnable
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
 
 from kimi_api import ChatOptions, KimiInputError, build_request, chat, get_model_spec
+from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._transport.connection import as_limits, plain_limits
 from kimi_api._transport.unregistered import Unregistered
@@ -153,6 +154,14 @@ class ChatKimi(TokenCounting, Connected):
     inline_media_bytes: int = INLINE_BYTES
     """Images and videos larger than this are uploaded, once for each content and account, and sent as `ms://<id>`."""
 
+    extract_documents: bool = True
+    """Send documents in messages (PDF, DOCX, ...) through file extraction: the model gets their text, the platform's
+    copy is deleted. False makes them an error."""
+
+    document_cache: Any = Field(default=None, exclude=True, repr=False)
+    """Keeps those texts for later turns: `kimi_api.files.FileCache.on_disk()` shares them between processes. None: up
+    to 32 MB in memory. Not part of dumps."""
+
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     """Headers of every request. They may hold a gateway's credentials, so they are not part of dumps and traces; those
     of one call (`headers=`) are seen by callbacks, as all of its arguments."""
@@ -259,12 +268,14 @@ class ChatKimi(TokenCounting, Connected):
         """The request, the connection's arguments, and the prefix to put in front of the answer."""
         call = sort_arguments(stop, arguments)
         own = {name: getattr(self, name) for name in _OPTION_FIELDS}
+        own["document_cache"] = self.document_cache
         options = ChatOptions(**own).updated(call.options)
         speech = options.speech
         wire = to_wire(
             messages,
             any_url=not speech.platform_rules or options.unsupported == "send" or options.fetch_media,
             reasoning_field=speech.reasoning_field,
+            refuse=refusal_of(options.unsupported),
         )
         request = build_request(options, wire, stream=stream)
         join = self.join_prefix if call.join_prefix is None else call.join_prefix
@@ -399,5 +410,9 @@ class ChatKimi(TokenCounting, Connected):
         return structured_output(self, schema, include_raw=include_raw, method=method, strict=strict, **kwargs)
 
 
-_OPTION_FIELDS = tuple(field.name for field in dataclasses.fields(ChatOptions) if field.name in ChatKimi.model_fields)
-"""Fields that are options of a call under the same name."""
+_OPTION_FIELDS = tuple(
+    field.name
+    for field in dataclasses.fields(ChatOptions)
+    if field.name in ChatKimi.model_fields and field.name != "document_cache"
+)
+"""Fields that are options of a call under the same name, and say what an answer depends on."""

@@ -1,4 +1,4 @@
-"""Image and video blocks -> content parts. Pure, but for reading the files that blocks point to.
+"""Image, video and document blocks -> content parts. Pure, but for reading the files that blocks point to.
 
 The platform takes media as a data URL or as `ms://<file id>` of an uploaded file, nothing else:
 https://platform.kimi.ai/docs/guide/use-kimi-vision-model. So `ms://` addresses are taken from a block before core
@@ -10,35 +10,109 @@ is only named here, and streamed from disk then.
 from __future__ import annotations
 
 import mimetypes
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-from llama_index.core.base.llms.types import ImageBlock, VideoBlock
+from llama_index.core.base.llms.types import AudioBlock, DocumentBlock, ImageBlock, VideoBlock
 
+from kimi_api._content.documents import file_kind, file_part
 from kimi_api._media_rules import HEAD, INLINE_BYTES, Kind, LocalMedia, data_url, sniffed
 from kimi_api.errors import KimiInputError
 
 ContentPart = dict[str, Any]
 
 
-def image_part(block: ImageBlock, *, any_url: bool = False) -> ContentPart:
-    """The `image_url` part for `block`.
+def media_part(block: ImageBlock | VideoBlock, role: str, *, any_url: bool = False) -> ContentPart:
+    """The `image_url` or `video_url` part for `block`.
 
     Args:
         block: given by bytes, a path, or an address.
+        role: whose message it is; what a tool gave never makes us read a path.
         any_url: let web addresses through, because somebody will fetch them.
 
     Raises:
-        KimiInputError: a web address, an SVG, no bytes at all, or bytes whose format cannot be told.
+        KimiInputError: a web address, a path from a tool, no bytes at all, or bytes whose format cannot be told.
     """
-    url = _given_url("ImageBlock", block.url, any_url) or _url_of_content("image", block, block.image_mimetype)
-    return {"type": "image_url", "image_url": {"url": url}}
+    kind: Kind = "image" if isinstance(block, ImageBlock) else "video"
+    url = _given_url(type(block).__name__, block.url, any_url)
+    if url is None:
+        if isinstance(block, ImageBlock):
+            given, mimetype = block.image, block.image_mimetype
+        else:
+            given, mimetype = block.video, block.video_mimetype
+        if given is None and role == "tool":
+            _refuse_path(block)
+        url = _url_of_content(kind, block, mimetype)
+    return {"type": f"{kind}_url", f"{kind}_url": {"url": url}}
 
 
-def video_part(block: VideoBlock, *, any_url: bool = False) -> ContentPart:
-    """The `video_url` part for `block`; arguments and errors as for `image_part`."""
-    url = _given_url("VideoBlock", block.url, any_url) or _url_of_content("video", block, block.video_mimetype)
-    return {"type": "video_url", "video_url": {"url": url}}
+def document_block_part(block: DocumentBlock, role: str, *, any_url: bool = False) -> ContentPart:
+    """The part for a document: its text, or what `kimi_api.media` extracts it from when the request is sent.
+
+    Args:
+        block: given by bytes, a path, or an address.
+        role: whose message it is; a path is read in user messages only.
+        any_url: let web addresses of what turns out to be an image or video through.
+
+    Raises:
+        KimiInputError: no content at all, sound, or a path where none is read.
+    """
+    data: bytes | None = None
+    path = None
+    if block.data:
+        try:
+            data = block.resolve_document().read()
+        except (ValueError, OSError) as error:
+            raise KimiInputError(
+                "DocumentBlock", block.title, f"it must hold bytes ({error})", "pass the bytes, or path=..."
+            ) from error
+    elif block.path is not None:
+        if role != "user":
+            _refuse_path(block)
+        path = str(block.path)
+    kind, file = file_kind(
+        name=None if block.title == _UNTITLED else block.title,
+        mime=block.document_mimetype,
+        data=data,
+        url=None if data or path or block.url is None else str(block.url),
+        path=path,
+    )
+    if kind != "document" and path is not None:
+        url = LocalMedia.of(path)
+        return {"type": f"{kind}_url", f"{kind}_url": {"url": url}}
+    part = file_part(kind, file)
+    if kind != "document":
+        _given_url("DocumentBlock", part[part["type"]]["url"], any_url)
+    return part
+
+
+def facts(block: Any) -> dict[str, Any]:
+    """What there is to say of a block that cannot go out, as `kimi_api._content.notes.describe` reads it."""
+    kind = getattr(block, "block_type", type(block).__name__)
+    if not isinstance(block, (ImageBlock, VideoBlock, AudioBlock, DocumentBlock)):
+        return {"type": kind, **block.model_dump(exclude={"block_type"}, exclude_none=True)}
+    name = PurePath(block.path).name if block.path is not None else None
+    mime = next(filter(None, (getattr(block, field, None) for field in _MIMETYPES)), None)
+    if isinstance(block, AudioBlock) and block.format:
+        mime = f"audio/{block.format}"
+    if isinstance(block, DocumentBlock) and block.title != _UNTITLED:
+        name = block.title
+    return {"type": kind, "name": name, "url": None if block.url is None else str(block.url), "mime_type": mime}
+
+
+_UNTITLED = "input_document"  # the title that core gives to a document without one
+_MIMETYPES = ("image_mimetype", "video_mimetype", "document_mimetype")
+
+
+def _refuse_path(block: ImageBlock | VideoBlock | DocumentBlock) -> None:
+    """Raise `KimiInputError`: a path from somebody who may not choose what of this machine is read."""
+    if block.path is not None:
+        raise KimiInputError(
+            f"{type(block).__name__}.path",
+            str(block.path),
+            "files of this machine are read for the user's messages only",
+            "let the tool give the bytes of the file",
+        )
 
 
 def _given_url(what: str, url: object, any_url: bool) -> str | None:
@@ -79,9 +153,6 @@ def _url_of_content(kind: Kind, block: ImageBlock | VideoBlock, mimetype: str | 
             f"the {kind} format must be known",
             f"set {kind}_mimetype, e.g. {'image/png' if kind == 'image' else 'video/mp4'}",
         )
-    if mimetype == "image/svg+xml":
-        # "unsupported image format: text/plain; charset=utf-8"
-        raise KimiInputError(what, mimetype, "Kimi does not read SVG", "convert it to PNG, or pass its text")
     return data_url(mimetype, data)
 
 

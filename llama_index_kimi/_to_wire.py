@@ -28,9 +28,11 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.llm import ToolSelection
 
 from kimi_api._arguments.text import wire_text
+from kimi_api._content.documents import NO_SOUND
+from kimi_api._content.notes import Refuse, left_out, settle
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage
-from llama_index_kimi._media import ContentPart, image_part, video_part
+from llama_index_kimi._media import ContentPart, document_block_part, facts, media_part
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +62,11 @@ _ROLES: Mapping[MessageRole, str] = {
 
 
 def to_wire(
-    messages: Iterable[ChatMessage], *, reasoning_field: str = "reasoning_content", any_url: bool = False
+    messages: Iterable[ChatMessage],
+    *,
+    reasoning_field: str = "reasoning_content",
+    any_url: bool = False,
+    refuse: Refuse = "last",
 ) -> list[WireMessage]:
     """`messages` in the platform's form.
 
@@ -75,6 +81,7 @@ def to_wire(
         messages: read, never changed.
         reasoning_field: the name that thinking goes back under when its block notes no other.
         any_url: let web addresses of images and videos through.
+        refuse: where a block that no Kimi model takes is an error, not a text.
 
     Raises:
         KimiInputError: a block that no Kimi model takes; says what to do instead.
@@ -94,7 +101,7 @@ def to_wire(
             unanswered = {call["id"]: None for call in now.get("tool_calls", ())}
         wire.append(now)
         before = now
-    return wire
+    return settle(wire, refuse)
 
 
 def wire_message(
@@ -104,7 +111,7 @@ def wire_message(
 
     Of `additional_kwargs` these are understood: `name`; for a tool result `tool_call_id`; for an assistant turn
     `partial`, and `reasoning_content` and `tool_calls` where no block carries them; for a system message `tools`
-    (see `kimi_api.dynamic_tools_message`).
+    (see `kimi_api.dynamic_tools_message`). A block that no Kimi model takes is a part of type `left_out`.
     """
     role = _ROLES[message.role]
     extra = message.additional_kwargs
@@ -173,10 +180,6 @@ def _parts(blocks: Sequence[Any], role: str, any_url: bool = False) -> Iterator[
     for block in blocks:
         if isinstance(block, TextBlock):
             yield {"type": "text", "text": block.text}
-        elif isinstance(block, ImageBlock):
-            yield image_part(block, any_url=any_url)
-        elif isinstance(block, VideoBlock):
-            yield video_part(block, any_url=any_url)
         elif isinstance(block, CachePoint):
             logger.debug("a CachePoint is left out: Kimi caches prefixes by itself (see prompt_cache_key, cache_ttl)")
         elif isinstance(block, ThinkingBlock):
@@ -186,25 +189,28 @@ def _parts(blocks: Sequence[Any], role: str, any_url: bool = False) -> Iterator[
         elif isinstance(block, CitationBlock):
             yield from _parts([block.cited_content], role, any_url)
         else:
-            raise _not_taken(block, role)
+            try:
+                part = _media_part(block, role, any_url)
+            except KimiInputError as error:
+                part = left_out(facts(block), error)
+            yield part
 
 
-def _not_taken(block: Any, role: str) -> KimiInputError:
-    kind = type(block).__name__
+def _media_part(block: Any, role: str, any_url: bool) -> ContentPart:
+    if isinstance(block, (ImageBlock, VideoBlock)):
+        return media_part(block, role, any_url=any_url)
     if isinstance(block, DocumentBlock):
-        return KimiInputError(
-            "blocks",
-            f"DocumentBlock {block.title or block.path!r}",
-            "a chat takes text, images and videos, not documents",
-            "turn the file into text with KimiFileReader().load_data(path) and pass that text in a system message",
-        )
+        return document_block_part(block, role, any_url=any_url)
+    kind = type(block).__name__
     if isinstance(block, AudioBlock):
-        return KimiInputError("blocks", kind, "no Kimi model listens to audio", "transcribe it and pass the text")
+        raise KimiInputError("blocks", kind, *NO_SOUND)
     if isinstance(block, ToolCallBlock):
-        return KimiInputError(
+        raise KimiInputError(
             "blocks", f"{kind} {block.tool_name}", f"a {role} message makes no tool calls", "use the assistant role"
         )
-    return KimiInputError("blocks", kind, "a chat takes text, images and videos", "pass its text as a TextBlock")
+    raise KimiInputError(
+        "blocks", kind, "a chat takes text, images, videos and documents", "pass its text as a TextBlock"
+    )
 
 
 def _content(parts: list[ContentPart]) -> str | list[ContentPart]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.tools.types import BaseTool
 
+from kimi_api.chat._count import countable
+from kimi_api.credentials import resolve_base_url
 from kimi_api.tokens import EstimatedTokens
 from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tool_calls import wire_tools
@@ -27,18 +29,26 @@ class TokenCounting:
         thinking: Any
         tokenizer: Any
 
+        base_url: str | None
+        document_cache: Any
+
         def _connect(self) -> KimiClient: ...
+
+    def _countable(self, messages: Sequence[ChatMessage], *, notes: bool = False) -> Any:
+        wire = to_wire(messages, any_url=not notes, refuse="never")
+        return countable(wire, resolve_base_url(self.base_url), self.document_cache, notes=notes)
 
     def count_tokens(self, messages: Sequence[ChatMessage], tools: Sequence[BaseTool | Mapping[str, Any]] = ()) -> int:
         """Prompt tokens of a request with these messages and tools, thinking and tool calls included. Offline.
 
+        A document counts by its text once that is known, because it was sent before; until then as 1,024 tokens.
         Exact with Kimi's vocabulary as `tokenizer`, otherwise an estimate: see `kimi_api.tokens.count_messages`.
         """
         from kimi_api.tokens import count_messages
 
         thinking = self.thinking.get("type") if isinstance(self.thinking, Mapping) else self.thinking
         return count_messages(
-            to_wire(messages),
+            self._countable(messages),
             wire_tools(tools),  # type: ignore[arg-type]
             model=self.model,
             tokenizer=self.tokenizer,
@@ -53,13 +63,13 @@ class TokenCounting:
         """
         from kimi_api.tokens import estimate
 
-        return estimate(self._connect(), self.model, to_wire(messages))
+        return estimate(self._connect(), self.model, self._countable(messages, notes=True))
 
     async def aestimate_tokens(self, messages: Sequence[ChatMessage]) -> int:
         """The asynchronous twin of `estimate_tokens`."""
         from kimi_api.tokens import aestimate
 
-        return await aestimate(self._connect(), self.model, to_wire(messages))
+        return await aestimate(self._connect(), self.model, self._countable(messages, notes=True))
 
 
 def tokenizer_setting(given: object) -> Any:

@@ -29,6 +29,7 @@ from llama_index.core.tools.types import BaseTool
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr
 
 from kimi_api import chat
+from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._transport.connection import as_limits, plain_limits, take_transport
 from kimi_api._transport.unregistered import Unregistered
@@ -122,6 +123,18 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     )
     inline_media_bytes: int = Field(
         default=INLINE_BYTES, description="Images and videos larger than this are uploaded, once for each content."
+    )
+    extract_documents: bool = Field(
+        default=True,
+        description="Send documents in messages through file extraction; the model gets their text, and the platform's "
+        "copy is deleted. False makes them an error.",
+    )
+    document_cache: Any = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Keeps those texts for later turns: FileCache.on_disk() shares them between processes. None: up to "
+        "32 MB in memory.",
     )
     join_prefix: bool = Field(
         default=False, description="Partial Mode: give back the prefix and its continuation as one text."
@@ -305,6 +318,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
             messages,
             reasoning_field=speech.reasoning_field,
             any_url=not speech.platform_rules or options.unsupported == "send" or options.fetch_media,
+            refuse=refusal_of(options.unsupported),
         )
         return replace(build_request(options, wire, stream=stream), parsed=parsed, tool_names=names), call, join
 

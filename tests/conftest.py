@@ -150,6 +150,14 @@ def _warn_anew() -> Iterator[None]:
     forget_warnings()
 
 
+@pytest.fixture(autouse=True)
+def _extract_anew() -> Iterator[None]:
+    """Texts of documents in messages are forgotten, so that tests may send the same ones."""
+    yield
+    if (documents := sys.modules.get("kimi_api.media._documents")) is not None:
+        documents.forget_documents()
+
+
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
     """One emulator for the whole run; tests take `kimi`."""

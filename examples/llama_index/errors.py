@@ -26,9 +26,10 @@ def main(settings: dict[str, Any]) -> list[KimiError]:
     caught: list[KimiError] = []
 
     # Refused here, before anything is sent. A KimiInputError is a ValueError, with the value, the rule and the remedy.
+    careful = Kimi(**settings, extract_documents=False)
     for block in (ImageBlock(url="https://example.com/cat.png"), DocumentBlock(data=b"%PDF-1.7", title="report.pdf")):
         try:
-            llm.chat([ChatMessage(role="user", blocks=[block])])
+            careful.chat([ChatMessage(role="user", blocks=[block])])
         except KimiInputError as error:
             line("before sending", str(error), "red")
             caught.append(error)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kimi_api import chat
+from kimi_api._content.documents import IN_A_BATCH, READ_YOURSELF
+from kimi_api._media_rules import LocalMedia, media_parts
 from kimi_api.catalog import MODELS, get_model_spec
 from kimi_api.chat._demand import require_demanded_call
 from kimi_api.errors import KimiBatchError, KimiError, KimiInputError
@@ -115,7 +117,7 @@ def checked(
 
     Raises:
         KimiInputError: none at all, an id that is blank or used twice, more than one model, a model that batches do
-            not serve, or a request for a stream.
+            not serve, a request for a stream, or a document.
     """
     pairs = requests.items() if isinstance(requests, Mapping) else requests
     found: dict[str, ChatRequest] = {}
@@ -126,6 +128,8 @@ def checked(
             raise KimiInputError("custom_id", custom_id, "each request has its own", "make the ids unique")
         if request.body.get("stream"):
             raise KimiInputError(f"request {custom_id!r}", "stream=True", "a batch cannot stream", "leave stream out")
+        if request.media is not None:
+            _check_media(custom_id, request)
         first = next(iter(found.values()), request).body["model"]
         if request.body["model"] != first:
             raise KimiInputError(
@@ -144,6 +148,20 @@ def checked(
             "model", spec.id, "batches are not offered for it", f"use one of: {able or 'none today; make live calls'}"
         )
     return found
+
+
+def _check_media(custom_id: str, request: ChatRequest) -> None:
+    """Nothing is extracted or uploaded for a line. Raises `KimiInputError`: it would have to be."""
+    if request.media is not None and request.media.documents:
+        raise KimiInputError(f"request {custom_id!r}", "a document in its messages", IN_A_BATCH, READ_YOURSELF)
+    for part in media_parts(request.body["messages"]):
+        if isinstance(part.url, LocalMedia):
+            raise KimiInputError(
+                f"request {custom_id!r}",
+                part.url.path,
+                "a line of a batch holds no file of this machine as large as this",
+                "upload it (kimi_api.media.upload_media) and pass its ms:// address, or pass its bytes",
+            )
 
 
 def check_window(window: str) -> str:

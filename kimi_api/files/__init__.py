@@ -85,6 +85,7 @@ FAILED = frozenset({"error", "failed"})
 WAIT_SECONDS = 600.0
 _FIRST_POLL, _LONGEST_POLL = 0.25, 5.0
 _GONE = "the platform's copy is gone"
+_UNREADABLE = "the platform could not "  # parse it, or extract its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +251,7 @@ def extracting(
     """The procedure of `extract`; `tagged` as in `kimi_api.files._uploads.uploaded`."""
     digest = yield from digested(file)
     suffix = PurePath(file.name).suffix.lower()
-    # Hosts may read the same file differently, and so may one host under another extension.
-    name = f"{client.base_url} {suffix} {digest}"
+    name = extraction_key(client.base_url, file, digest)
     known = cache.get(name) if cache is not None else None
     if known is not None:
         return _extracted(known, file, digest, cached=True)
@@ -270,6 +270,15 @@ def extracting(
     )
     found = yield from _text_of(remote, entry, file, account, delete_after, timeout, cache, name)
     return _extracted(found, file, digest)
+
+
+def fetching(file_id: str, deadline: float) -> Steps[tuple[FileObject, str]]:
+    """The record and the text of a file that was uploaded for extraction before, parsed or not."""
+    file = yield from _retrieve(file_id)
+    label = file.filename or file_id
+    ready = yield from _wait(file, label, deadline)
+    text = yield from _content_when_there(ready, label, deadline)
+    return ready, parse_content(text)["content"]
 
 
 def _text_of(
@@ -396,6 +405,16 @@ def _delete(file_id: str, account: Account) -> Steps[bool]:
 
 
 # ------------------------------------------------------------------------------------------------- pure parts
+
+
+def extraction_key(base_url: str, file: SourceFile, sha256: str) -> str:
+    """What a text is cached under. Hosts may read the same file differently, and so may one under another extension."""
+    return f"{base_url} {PurePath(file.name).suffix.lower()} {sha256}"
+
+
+def is_unreadable(error: KimiFileError) -> bool:
+    """Whether the platform cannot read a file, so that sending it again is of no use."""
+    return error.reason.startswith(_UNREADABLE)
 
 
 def is_gone(error: KimiFileError) -> bool:

@@ -176,20 +176,42 @@ def adopted(account: Account, sha256: str, suffix: str) -> LedgerEntry | None:
 def kept_once(file: SourceFile, purpose: str, account: Account) -> Steps[FileObject]:
     """The platform's copy of a picture or film that messages refer to: one for each content and account."""
     sha256 = yield from digested(file)
-    mark = (account.scope, purpose, sha256)
-    deadline = time.monotonic() + _LONGEST_TURN
-    while not _took_turn(mark):  # another thread or task is sending the same
-        if time.monotonic() > deadline:
-            raise KimiFileError(file.label, "another thread or task did not finish uploading it in time; try again")
-        yield Pause(0.02)
-    try:
+    with Turn((account.scope, purpose, sha256), file.label) as turn:
+        yield from turn.wait()
         known = account.ledger.find(account.scope, purpose, sha256)
         if known is not None:
             return FileObject(known.file_id, known.name, known.size, int(known.started_at), purpose)
         made, _ = yield from uploaded(file, purpose, account, sha256=sha256, keep=True)
-    finally:
-        _under_way.discard(mark)
     return made
+
+
+@dataclass(slots=True)
+class Turn:
+    """Let one thread or task of this process at a time do what `mark` names, so that nothing is sent twice at once.
+
+    with Turn(mark, label) as turn:
+        yield from turn.wait()
+    """
+
+    mark: tuple[str, str, str]
+    label: str
+    mine: bool = False
+
+    def __enter__(self) -> Turn:
+        return self
+
+    def wait(self) -> Steps[None]:
+        """Wait for the turn. Raises `KimiFileError`: it did not come in time."""
+        deadline = time.monotonic() + _LONGEST_TURN
+        while not _took_turn(self.mark):
+            if time.monotonic() > deadline:
+                raise KimiFileError(self.label, "another thread or task did not finish uploading it in time; try again")
+            yield Pause(0.02)
+        self.mine = True
+
+    def __exit__(self, *_: object) -> None:
+        if self.mine:
+            _under_way.discard(self.mark)
 
 
 def listed() -> Steps[list[FileObject]]:

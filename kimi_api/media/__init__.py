@@ -13,15 +13,13 @@ import json
 import mimetypes
 import os
 import re
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from kimi_api import errors
+from kimi_api._content.notes import describe, stand_in
 from kimi_api._media_rules import (
     HEAD,
     IMAGE_TYPES,
@@ -36,12 +34,14 @@ from kimi_api._media_rules import (
     decoded,
     decoded_size,
     head_of,
+    is_text,
     media_parts,
     media_type,
     near_limit,
     split_data_url,
     suffix_of,
     to_upload,
+    with_parts,
     with_urls,
 )
 from kimi_api._transport.steps import Call, Steps, adrive, drive
@@ -50,6 +50,8 @@ from kimi_api.errors import KimiInputError
 from kimi_api.files._sources import FileSource, SourceFile, open_source
 from kimi_api.files._uploads import Account, FileObject, kept_once
 from kimi_api.files.ledger import Ledger
+from kimi_api.media._documents import place_documents
+from kimi_api.media._fetch import fetched
 from kimi_api.request import ChatRequest
 
 __all__ = [
@@ -66,8 +68,7 @@ __all__ = [
     "upload_media",
 ]
 
-_FETCHED_BYTES = 64 * 1024 * 1024
-_FETCHED_SECONDS = 3600.0
+_LONGEST_NOTE = 16_384
 
 
 # ------------------------------------------------------------------------------------------------- by hand
@@ -236,16 +237,21 @@ class _Item:
 
 def _placing(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> Steps[ChatRequest]:
     messages: Sequence[dict[str, Any]] = request.body["messages"]
+    if policy.documents:
+        messages = with_parts(messages, (yield from place_documents(client, messages, policy)))
     items: list[_Item] = []
+    notes: dict[tuple[int, int], dict[str, Any]] = {}
     for part in media_parts(messages):
-        item = yield from _looked_at(part, policy)
+        try:
+            item = yield from _looked_at(part, policy)
+        except KimiInputError as error:
+            notes[part.message, part.part] = _note(messages, part, error, policy)
+            continue
         if item is not None:
             items.append(item)
-    if not items:
-        return replace(request, media=None)
     sizes = [item.size for item in items]
     chosen: set[int] = set()
-    if policy.platform:
+    if items and policy.platform:
         rest = _size_without(messages, items, request) if near_limit(sizes) else 0
         chosen = to_upload(sizes, policy.inline_bytes, rest)
         if rest > MAX_BODY_BYTES:
@@ -257,19 +263,49 @@ def _placing(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> S
             )
     urls: dict[tuple[int, int], str] = {}
     for place, item in enumerate(items):
-        if place in chosen:
-            uploaded = yield from kept_once(item.source(), item.part.kind, Account.of(client, None))
-            url = uploaded.url
-        elif item.size > HEAD * 64 and item.file is not None:
-            url = yield Call.in_thread(item.inline)
-        else:
-            url = item.inline()
+        file: SourceFile | None = None
+        url = item.part.url
+        try:
+            if place in chosen:
+                file = item.source()
+            elif item.size > HEAD * 64 and item.file is not None:
+                url = yield Call.in_thread(item.inline)
+            else:
+                url = item.inline()
+        except KimiInputError as error:
+            notes[item.part.message, item.part.part] = _note(messages, item.part, error, policy)
+            continue
+        if file is not None:
+            url = (yield from kept_once(file, item.part.kind, Account.of(client, None))).url
         if url != item.part.url:
             urls[item.part.message, item.part.part] = url
-    if not urls:
+    if urls:
+        messages = with_urls(messages, urls)
+    if notes:
+        messages = with_parts(messages, notes)
+    if messages is request.body["messages"]:
         return replace(request, media=None)
-    body = {**request.body, "messages": with_urls(messages, urls)}
-    return replace(request, body=body, media=None, unplaced=request)
+    return replace(request, body={**request.body, "messages": messages}, media=None, unplaced=request)
+
+
+def _note(
+    messages: Sequence[dict[str, Any]], part: MediaPart, error: KimiInputError, policy: MediaPolicy
+) -> dict[str, Any]:
+    """What stands for an image or video that nobody can mend, because a tool gave it or it was sent long ago."""
+    text = describe({"type": part.kind, "url": part.url, "text": _written(part.url)})
+    return stand_in(messages, part.message, part.kind, text, error, policy.refuse)
+
+
+def _written(url: str) -> str:
+    """What a data URL says, if it is text and not long: an SVG."""
+    data = split_data_url(url)
+    if data is None or decoded_size(*data[1:]) > _LONGEST_NOTE:
+        return ""
+    try:
+        content = decoded(*data[1:], "a data URL")
+        return content.decode("utf-8") if is_text(content) else ""
+    except (KimiInputError, UnicodeDecodeError):
+        return ""
 
 
 def _looked_at(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
@@ -286,7 +322,7 @@ def _looked_at(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
         mime = media_type(head_of(data, is_base64), declared, part.kind, what)
         return _Item(part, decoded_size(data, is_base64), mime, data=(data, is_base64))
     if policy.fetch and part.url[:8].lower().startswith(("http://", "https://")):
-        content, declared = yield from _fetched(part.url)
+        content, declared = yield from fetched(part.url)
         mime = media_type(content[:HEAD], declared, part.kind, what)
         return _Item(part, len(content), mime, _from_bytes(content, mime))
     if policy.platform and not part.url.startswith("ms://"):
@@ -298,30 +334,6 @@ def _looked_at(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
             "addresses",
         )
     return None
-
-
-# ------------------------------------------------------------------------------------------------- fetching
-
-
-_pages: OrderedDict[str, tuple[float, bytes, str | None]] = OrderedDict()
-_pages_lock = threading.Lock()
-
-
-def _fetched(url: str) -> Steps[tuple[bytes, str | None]]:
-    """What is at an address, remembered for an hour: a history must not change from turn to turn, nor be slow."""
-    with _pages_lock:
-        known = _pages.get(url)
-        if known is not None and time.monotonic() - known[0] < _FETCHED_SECONDS:
-            _pages.move_to_end(url)
-            return known[1], known[2]
-    from kimi_api.media import _fetch
-
-    content, declared = yield Call(lambda: _fetch.fetch(url), lambda: _fetch.afetch(url))
-    with _pages_lock:
-        _pages[url] = (time.monotonic(), content, declared)
-        while sum(len(page[1]) for page in _pages.values()) > _FETCHED_BYTES:
-            _pages.popitem(last=False)
-    return content, declared
 
 
 # ------------------------------------------------------------------------------------------------- files

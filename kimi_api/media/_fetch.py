@@ -10,18 +10,27 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.steps import Call, Steps
 from kimi_api.errors import KimiInputError
 
 MAX_BYTES = 100 * 1024 * 1024
 MAX_REDIRECTS = 5
 TIMEOUT = 30.0
 """Seconds without a byte."""
+
+_FETCHED_BYTES = 64 * 1024 * 1024
+_FETCHED_SECONDS = 3600.0
+_pages: OrderedDict[str, tuple[float, bytes, str | None]] = OrderedDict()
+_pages_lock = threading.Lock()
 
 _REMEDY = "download the file yourself and pass its bytes"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -48,6 +57,21 @@ class _Get:
 
 
 _Steps = Generator[_Resolve | _Get, Any, tuple[bytes, str | None]]
+
+
+def fetched(url: str) -> Steps[tuple[bytes, str | None]]:
+    """What is at an address, remembered for an hour: a history must not change from turn to turn, nor be slow."""
+    with _pages_lock:
+        known = _pages.get(url)
+        if known is not None and time.monotonic() - known[0] < _FETCHED_SECONDS:
+            _pages.move_to_end(url)
+            return known[1], known[2]
+    content, declared = yield Call(lambda: fetch(url), lambda: afetch(url))
+    with _pages_lock:
+        _pages[url] = (time.monotonic(), content, declared)
+        while sum(len(page[1]) for page in _pages.values()) > _FETCHED_BYTES:
+            _pages.popitem(last=False)
+    return content, declared
 
 
 def fetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
@@ -197,7 +221,7 @@ def _addresses(step: _Resolve, found: Any) -> list[str]:
 
 
 def _headers(step: _Get) -> dict[str, str]:
-    return {"Host": step.header, "Accept": "image/*, video/*", "Accept-Encoding": "identity"}
+    return {"Host": step.header, "Accept": "image/*, video/*, application/*, text/*", "Accept-Encoding": "identity"}
 
 
 def _extensions(step: _Get) -> dict[str, Any]:

@@ -6,12 +6,15 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from kimi_api._content.documents import DOCUMENT
+from kimi_api._content.notes import LEFT_OUT
 from kimi_api.catalog import DEFAULT_MODEL, PromptTemplate, get_model_spec
 from kimi_api.messages import text_of
 from kimi_api.tokens._count import Tokenizer, count_text
 from kimi_api.tokens._images import UNKNOWN_IMAGE, UNKNOWN_VIDEO, image_size, image_tokens
 from kimi_api.tokens._tool_text import as_json, as_typescript, functions_of
 
+_UNKNOWN_DOCUMENT = 1_024  # one whose text nobody knows yet
 _FRAME = 3  # <|im_ROLE|> ... <|im_middle|> ... <|im_end|>
 _CALLS, _CALL = 2, 3  # the marks around all calls of a turn, and of one call
 _MEDIA = 5  # <|media_begin|>image<|media_content|> ... <|media_end|> and a line break
@@ -158,14 +161,17 @@ def _content(content: object, template: PromptTemplate, count: Callable[[str], i
             text += str(part)
             continue
         kind = part.get("type")
-        if kind == "text":
+        if kind in ("text", LEFT_OUT):
             text += str(part.get("text") or "")
             continue
         total += count(text)
         text = ""
         given = part.get(str(kind))
         url = str(given.get("url") or "") if isinstance(given, Mapping) else str(given or "")
-        total += UNKNOWN_VIDEO if kind == "video_url" else _image(url, template, count)
+        if kind == DOCUMENT:
+            total += _UNKNOWN_DOCUMENT
+        else:
+            total += UNKNOWN_VIDEO if kind == "video_url" else _image(url, template, count)
     return total + count(text)
 
 

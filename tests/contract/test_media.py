@@ -106,13 +106,10 @@ def test_what_the_platform_does_not_take_is_refused_before_sending(
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])
-@pytest.mark.parametrize("where", ["user", "tool"])
 @pytest.mark.parametrize("url", ["https://example.com/a.png", "http://example.com/a.mp4"])
-def test_a_web_address_is_refused_with_what_to_do(kimi: Emulator, make: Make, kind: Any, where: str, url: str) -> None:
-    media = Media(kind, url=url)
-    history = [user(SEE, media)] if where == "user" else [user("Show me"), TURN, result("c1", "Here.", media)]
+def test_a_web_address_is_refused_with_what_to_do(kimi: Emulator, make: Make, kind: Any, url: str) -> None:
     with pytest.raises(KimiInputError, match=r"ms://.*fetch_media=True") as caught:
-        make().ask(history, tools=[wire_tool("photo")])
+        make().ask([user(SEE, Media(kind, url=url))], tools=[wire_tool("photo")])
     assert url in str(caught.value)
     assert kimi.requests == []
 

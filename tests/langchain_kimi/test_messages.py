@@ -21,7 +21,7 @@ from langchain_core.messages import (
     merge_message_runs,
 )
 
-from kimi_api import KimiInputError
+from kimi_api import KimiInputError, KimiWarning
 from langchain_kimi import dynamic_tools_message, partial_message
 from langchain_kimi._messages import assistant_to_wire, to_wire
 
@@ -115,7 +115,8 @@ def test_content_blocks(block: Any, part: Any) -> None:
         {"type": "image", "base64": "AAAA"},
         {"type": "image"},
         {"type": "video", "url": "https://example.org/a.mp4"},
-        {"type": "file", "base64": "AAAA", "mime_type": "application/pdf"},
+        {"type": "file", "base64": "AAAA", "mime_type": "audio/wav"},
+        {"type": "file", "mime_type": "application/pdf"},
         {"type": "document", "source": {}},
         {"type": "non_standard", "value": "x"},
         {"type": "no_such_thing"},
@@ -249,8 +250,12 @@ def test_assistant_content_is_one_string() -> None:
 
 
 def test_a_picture_in_an_assistant_turn_is_not_dropped_silently() -> None:
+    turn = AIMessage(["See:", {"type": "image", "file_id": "f"}])
     with pytest.raises(KimiInputError, match="assistant turn has text only"):
-        assistant_to_wire(AIMessage([{"type": "image", "file_id": "f"}]))
+        to_wire([turn])
+    with pytest.warns(KimiWarning, match="assistant turn has text only"):
+        wire, _ = to_wire([turn, HumanMessage("And?")])
+    assert wire["content"] == "See:\n[image: file id f; its content is not included]"
 
 
 def test_calls_only_in_blocks() -> None:

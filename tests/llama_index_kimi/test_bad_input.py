@@ -41,7 +41,7 @@ TABLE: dict[str, tuple[Make, type[KimiInputError], str]] = {
     ),
     "image without data": (lambda k, p: ask(k, ChatMessage(blocks=[ImageBlock()])), KimiInputError, "bytes"),
     "document block": (
-        lambda k, p: ask(k, ChatMessage(blocks=[DocumentBlock(data=b"%PDF", title="r.pdf")])),
+        lambda k, p: ask(k, ChatMessage(blocks=[DocumentBlock(data=b"%PDF", title="r.pdf")]), extract_documents=False),
         KimiInputError,
         "KimiFileReader",
     ),

@@ -30,13 +30,14 @@ FOR_REQUESTS: tuple[Way, ...] = ("plain", "astreamed")
 
 @dataclass(frozen=True)
 class Media:
-    """A picture or a film, by one of its bytes, its address, or the id of an uploaded file."""
+    """A picture, a film, a document or a sound, by one of its bytes, its address, or the id of an uploaded file."""
 
-    kind: Literal["image", "video"] = "image"
+    kind: Literal["image", "video", "document", "audio"] = "image"
     data: bytes | None = None
     mime: str | None = None
     url: str | None = None
     file_id: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ def system(text: str) -> Message:
 def loads(*tools: Any) -> Message:
     """A message that brings tools in the middle of a conversation."""
     return Message("system", tools=tools)
+
+
+def document(data: bytes, name: str | None = None, mime: str | None = "application/pdf") -> Media:
+    """A document by its bytes."""
+    return Media("document", data=data, mime=mime, name=name)
 
 
 def user(text: str, *media: Media) -> Message:

@@ -273,11 +273,19 @@ def _assistant(message: Message) -> AIMessage:
 
 
 def _block(media: Media) -> dict[str, Any]:
+    kind = "file" if media.kind == "document" else media.kind
+    block: dict[str, Any] = {"type": kind}
     if media.data is not None:
-        return {"type": media.kind, "base64": base64.b64encode(media.data).decode(), "mime_type": media.mime}
-    if media.file_id is not None:
-        return {"type": media.kind, "file_id": media.file_id}
-    return {"type": media.kind, "url": media.url}
+        block["base64"] = base64.b64encode(media.data).decode()
+    elif media.file_id is not None:
+        block["file_id"] = media.file_id
+    else:
+        block["url"] = media.url
+    if media.mime is not None:
+        block["mime_type"] = media.mime
+    if media.name is not None:
+        block["filename"] = media.name
+    return block
 
 
 def to_tool(tool: Any) -> Any:

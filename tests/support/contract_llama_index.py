@@ -28,8 +28,10 @@ from contract_kit import (
 )
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import (
+    AudioBlock,
     ChatMessage,
     ChatResponse,
+    DocumentBlock,
     ImageBlock,
     TextBlock,
     ThinkingBlock,
@@ -291,10 +293,14 @@ def _call(selection: Any) -> Call:
     return Call(name, selection.tool_kwargs if name == selection.tool_name else None, selection.tool_id)
 
 
-def _block(media: Media) -> ImageBlock | VideoBlock:
+def _block(media: Media) -> ImageBlock | VideoBlock | DocumentBlock | AudioBlock:
     url = f"ms://{media.file_id}" if media.file_id is not None else media.url
     if media.kind == "image":
         return ImageBlock(image=media.data, url=url, image_mimetype=media.mime)
+    if media.kind == "document":
+        return DocumentBlock(data=media.data, url=url, title=media.name, document_mimetype=media.mime)
+    if media.kind == "audio":
+        return AudioBlock(audio=media.data, url=url, format=(media.mime or "").rpartition("/")[2] or None)
     return VideoBlock(video=media.data, url=url, video_mimetype=media.mime)
 
 

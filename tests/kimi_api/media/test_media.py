@@ -292,7 +292,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
         return [(2, 1, 6, "", (address, port))]
 
     monkeypatch.setattr(_fetch.socket, "getaddrinfo", getaddrinfo)
-    media._pages.clear()
+    _fetch._pages.clear()
     yield server
     server.server.shutdown()
     server.server.server_close()
@@ -371,14 +371,14 @@ def test_fetching_is_opt_in_and_done_once(ways: Ways, kimi: Emulator, client: Ki
 def test_fetched_media_are_kept_up_to_a_size_and_the_least_used_is_fetched_again(
     ways: Ways, kimi: Emulator, client: KimiClient, web: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert media._FETCHED_BYTES == 64 * 1024 * 1024
-    monkeypatch.setattr(media, "_FETCHED_BYTES", 2 * len(PNG) + 1)
+    assert _fetch._FETCHED_BYTES == 64 * 1024 * 1024
+    monkeypatch.setattr(_fetch, "_FETCHED_BYTES", 2 * len(PNG) + 1)
     for name in "abc":
         web.answers[f"/{name}"] = (200, {"Content-Type": "image/png"}, PNG)
     for name in "abacaba":  # c drives out b, and then b drives out c
         placed(ways, client, asked(f"http://pictures.example:{web.port}/{name}", fetch_media=True))
     assert [path for path, _, _ in web.seen] == ["/a", "/b", "/c", "/b"]
-    assert sum(len(content) for _, content, _ in media._pages.values()) == 2 * len(PNG)
+    assert sum(len(content) for _, content, _ in _fetch._pages.values()) == 2 * len(PNG)
 
 
 def test_loopback_is_refused_where_nobody_says_otherwise(ways: Ways) -> None:

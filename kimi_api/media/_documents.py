@@ -1,0 +1,211 @@
+"""Documents in messages: their text is extracted when the request is sent, once for each content.
+
+Later turns hold the same document again and must send the same bytes, so a text is kept by the content of its file: in
+memory, at most 32 MB of them, or in the `FileCache` that the user gave. The platform's copy is deleted at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kimi_api import errors
+from kimi_api._content.documents import (
+    DOCUMENT,
+    Document,
+    FileKind,
+    file_kind,
+    file_part,
+    is_text,
+    name_to_send,
+    plain_text,
+    text_part,
+)
+from kimi_api._content.notes import Part, is_for_the_user, stand_in
+from kimi_api._media_rules import MediaPolicy
+from kimi_api._transport.steps import Call, Steps
+from kimi_api.client import KimiClient
+from kimi_api.errors import KimiError, KimiFileError, KimiInputError, KimiKeyError
+from kimi_api.files import (
+    SUPPORTED_SUFFIXES,
+    WAIT_SECONDS,
+    FileCache,
+    extracting,
+    extraction_key,
+    fetching,
+    is_unreadable,
+)
+from kimi_api.files._sources import SourceFile, open_source
+from kimi_api.files._uploads import Turn, digested
+from kimi_api.media._fetch import fetched
+
+_log = logging.getLogger("kimi_api")
+_LARGE = 1024 * 1024
+_KEPT_FAILURES = 256
+
+_lock = threading.Lock()
+_texts = FileCache()
+_failures: OrderedDict[str, KimiFileError] = OrderedDict()  # of documents that nobody can mend any more
+_logged = False
+
+
+def forget_documents() -> None:
+    """Forget all texts that are kept in memory, and that an upload was logged."""
+    global _lock, _texts, _logged
+    _lock = threading.Lock()
+    _texts = FileCache()
+    _failures.clear()
+    _logged = False
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=forget_documents)
+
+
+def place_documents(
+    client: KimiClient, messages: Sequence[Mapping[str, Any]], policy: MediaPolicy
+) -> Steps[dict[tuple[int, int], Part]]:
+    """The parts to send instead of documents, by (message, part)."""
+    parts: dict[tuple[int, int], Part] = {}
+    for position, message in enumerate(messages):
+        content = message.get("content")
+        for place, part in enumerate(content) if isinstance(content, list) else ():
+            if part.get("type") == DOCUMENT:
+                file: Document = part[DOCUMENT]
+                final = policy.refuse == "last" and not is_for_the_user(messages, position)
+                try:
+                    made = yield from _part(client, file, policy, final)
+                except KimiError as error:
+                    if not _is_of_the_file(error):
+                        raise
+                    made = stand_in(messages, position, DOCUMENT, file.note(), error, policy.refuse)
+                parts[position, place] = made
+    return parts
+
+
+def known_text(base_url: str, file: Document, cache: FileCache | None) -> str | None:
+    """The text of a document that was sent before, as its part holds it. Nothing is sent."""
+    plain = plain_text(file)
+    if plain is not None:
+        return text_part(file.label, plain)["text"]
+    if file.data is None:
+        return None
+    try:
+        source = open_source(file.content(), name_to_send(file, SUPPORTED_SUFFIXES))
+    except KimiInputError:
+        return None
+    known = (_texts if cache is None else cache).get(extraction_key(base_url, source, source.sha256()))
+    return None if known is None else text_part(file.label, known["content"])["text"]
+
+
+def _part(client: KimiClient, file: Document, policy: MediaPolicy, final: bool) -> Steps[Part]:
+    cache = _texts if policy.cache is None else policy.cache
+    if file.file_id is not None:
+        return (yield from _of_id(client, file, cache))
+    if file.url is not None:
+        kind, file = yield from _fetched(file, policy)
+        if kind != DOCUMENT:
+            return file_part(kind, file)
+    plain = plain_text(file)
+    if plain is None and file.path is not None and is_text(file):
+        source = open_source(Path(file.path), file.label)
+        content = yield Call.in_thread(lambda: _read(source))
+        plain = plain_text(replace(file, data=content))
+    if plain is not None:
+        return text_part(file.label, plain)
+    name = name_to_send(file, SUPPORTED_SUFFIXES)
+    if file.path is not None:
+        source = open_source(Path(file.path), name)
+    else:
+        large = len(file.data or "") > _LARGE
+        source = open_source((yield Call.in_thread(file.content)) if large else file.content(), name)
+    text = yield from _of_content(client, source, cache, final)
+    return text_part(file.label, text)
+
+
+def _read(file: SourceFile) -> bytes:
+    with file.open() as opened:
+        return opened.read()
+
+
+def _of_content(client: KimiClient, source: SourceFile, cache: FileCache, final: bool) -> Steps[str]:
+    digest = yield from digested(source)
+    key = extraction_key(client.base_url, source, digest)
+    known = cache.get(key)
+    if known is not None:
+        return known["content"]
+    if final and key in _failures:
+        raise _failures[key].with_traceback(None)
+    with Turn((client.base_url, DOCUMENT, key), source.label) as turn:
+        yield from turn.wait()
+        known = cache.get(key)  # another thread or task may have sent it meanwhile
+        if known is not None:
+            return known["content"]
+        _log_once(source)
+        try:
+            extracted = yield from extracting(client, source, True, WAIT_SECONDS, cache, None, tagged=True)
+        except KimiFileError as error:
+            if is_unreadable(error):
+                with _lock:
+                    _failures[key] = error
+                    while len(_failures) > _KEPT_FAILURES:
+                        _failures.popitem(last=False)
+            raise
+        return extracted.text
+
+
+def _of_id(client: KimiClient, file: Document, cache: FileCache) -> Steps[Part]:
+    """The text of a file that the user has uploaded for extraction. It stays where it is."""
+    key = f"{client.scope()} {file.file_id}"
+    known = cache.get(key)
+    if known is None:
+        remote, content = yield from fetching(file.file_id or "", time.monotonic() + WAIT_SECONDS)
+        known = {"content": content, "filename": remote.filename}
+        cache.put(key, known)
+    return text_part(file.name or file_kind(name=known["filename"], file_id="f")[1].label, known["content"])
+
+
+def _fetched(file: Document, policy: MediaPolicy) -> Steps[tuple[FileKind, Document]]:
+    url = file.url or ""
+    what = f"the document {file.label}"
+    if not url[:8].lower().startswith(("http://", "https://")):
+        raise KimiInputError(
+            what, url[:200], "an address is data:, ms://<file id>, http or https", "pass the bytes of the file"
+        )
+    if not policy.fetch:
+        raise KimiInputError(
+            what,
+            url[:200],
+            "the platform does not fetch addresses",
+            "pass the bytes of the file, or set fetch_media=True for public http(s) addresses",
+        )
+    content, declared = yield from fetched(url)
+    return file_kind(name=file.name, mime=file.mime or declared, data=content)
+
+
+def _is_of_the_file(error: KimiError) -> bool:
+    """Whether an error is about the document itself, so that every further turn would meet it too."""
+    if isinstance(error, KimiFileError):
+        return is_unreadable(error)
+    return isinstance(error, (KimiInputError, errors.KimiNotFoundError)) and not isinstance(error, KimiKeyError)
+
+
+def _log_once(source: SourceFile) -> None:
+    global _logged
+    with _lock:
+        if _logged:
+            return
+        _logged = True
+    _log.info(
+        "the document %s (%d bytes) of a message is uploaded for file extraction and deleted afterwards, as will be "
+        "others of this process; extract_documents=False forbids it",
+        source.name,
+        source.size,
+    )
