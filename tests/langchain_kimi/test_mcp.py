@@ -18,6 +18,7 @@ from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool
 from langchain_mcp_adapters.client import MultiServerMCPClient
 from langchain_mcp_adapters.tools import load_mcp_tools
+from langgraph.checkpoint.memory import InMemorySaver
 
 from kimi_emulator import Emulator, Reply, ToolCall
 from langchain_kimi import ChatKimi, KimiDynamicToolsMiddleware
@@ -166,3 +167,36 @@ async def test_tools_of_a_server_can_be_loaded_while_the_agent_works(kimi: Emula
         state = await agent.ainvoke({"messages": [HumanMessage("A double for Christmas, please.")]})
     assert [t["function"]["name"] for t in kimi.chats[-1]["tools"]] == ["load_tools"]
     assert "booked a double" in state["messages"][-2].text
+
+
+@pytest.mark.filterwarnings("ignore:document content of the result of a tool:kimi_api._warn.KimiWarning")
+@pytest.mark.filterwarnings("ignore:image content of the result of a tool:kimi_api._warn.KimiWarning")
+@pytest.mark.parametrize("over", ["stdio", "http"])
+@MODELS
+async def test_links_and_embedded_files_of_a_server_end_no_thread(
+    kimi: Emulator, make: Make, hotel: str, model: str, over: str
+) -> None:
+    kimi.script(
+        Reply(tool_calls=[ToolCall("brochure", {"season": "winter"})]),
+        Reply(content="Breakfast is at seven."),
+        Reply(content="You are welcome."),
+    )
+    async with mcp_tools(hotel if over == "http" else None) as tools:
+        agent: Any = create_agent(make(model=model), list(tools.values()), checkpointer=InMemorySaver())
+        thread: Any = {"configurable": {"thread_id": "t"}}
+        await agent.ainvoke({"messages": [HumanMessage("When is breakfast?")]}, thread)
+        state = await agent.ainvoke({"messages": [HumanMessage("Thank you.")]}, thread)
+    assert state["messages"][-1].text == "You are welcome."
+    first, second = kimi.chats[-2]["messages"], kimi.chats[-1]["messages"]
+    assert second[: len(first)] == first  # the cached prefix
+    assert [part["text"] for part in first[-1]["content"]] == [
+        "For the winter:",
+        "[document: menu.pdf, https://hotel.example/menu.pdf, application/pdf; its content is not included]",
+        "[image: https://hotel.example/pool.png, image/png; its content is not included]",
+        "[document: terms, https://hotel.example/terms; its content is not included]",
+        "single,90",
+        f"[document document.pdf]\n{mcp_server.BROCHURE}\n[end of document.pdf]",
+        "[document: application/zip; its content is not included]",
+    ]
+    assert kimi.files == {}
+    assert sum(request.path == "/v1/files" and request.method == "POST" for request in kimi.requests) == 1

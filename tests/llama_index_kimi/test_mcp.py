@@ -10,10 +10,12 @@ from typing import Any
 import httpx
 import pytest
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ToolCallResult
+from llama_index.core.base.llms.types import DocumentBlock, TextBlock
 from llama_index.core.tools import FunctionTool
 
+from kimi_api import KimiWarning
 from kimi_emulator import Emulator, Reply, ToolCall
-from llama_index_kimi import Kimi
+from llama_index_kimi import Kimi, KimiChatMemoryBuffer
 
 pytest.importorskip("llama_index.tools.mcp")
 mcp_server_li = pytest.importorskip("mcp_server_li")
@@ -135,3 +137,43 @@ async def test_tools_of_a_server_inside_a_workflow_of_agents(
     workflow = AgentWorkflow(agents=[desk, archivist], root_agent="desk")
     assert str(await workflow.run("How many records?")) == "There are 42."
     assert "42" in told(kimi)[-1]
+
+
+async def test_a_link_and_an_embedded_file_of_a_server_end_no_thread(kimi: Emulator, make: Callable[..., Kimi]) -> None:
+    """llama-index-tools-mcp makes one text of whatever a server gives, the file's base64 included."""
+    kimi.script(Reply(tool_calls=[ToolCall("deed", {"year": 1901})]), Reply(content="In 1901."), Reply(content="Bye."))
+    tools = await tools_of(sys.executable, args=[mcp_server_li.__file__])
+    memory = KimiChatMemoryBuffer.from_defaults(token_limit=100_000)
+    agent = FunctionAgent(tools=list(tools), llm=make())
+    assert str(await agent.run("When was it sold?", memory=memory)) == "In 1901."
+    assert str(await agent.run("Thank you", memory=memory)) == "Bye."
+    assert "https://archive.example/deed.pdf" in told(kimi)[0]
+
+
+async def test_what_a_server_embeds_is_read_where_a_tool_gives_it_as_a_block(
+    kimi: Emulator, make: Callable[..., Kimi]
+) -> None:
+    from llama_index.tools.mcp import BasicMCPClient
+
+    client = BasicMCPClient(sys.executable, args=[mcp_server_li.__file__])
+
+    async def deed(year: int) -> list[Any]:
+        """A deed, as blocks."""
+        text, link, scan = (await client.call_tool("deed", {"year": year})).content
+        return [
+            TextBlock(text=text.text),
+            DocumentBlock(url=str(link.uri), title=link.name, document_mimetype=link.mimeType),
+            DocumentBlock(data=scan.resource.blob.encode(), document_mimetype=scan.resource.mimeType),
+        ]
+
+    kimi.script(Reply(tool_calls=[ToolCall("deed", {"year": 1901})]), Reply(content="In 1901."))
+    agent = FunctionAgent(tools=[FunctionTool.from_defaults(async_fn=deed)], llm=make())
+    with pytest.warns(KimiWarning, match="document content of the result of a tool goes out as a short text"):
+        assert str(await agent.run("When was it sold?")) == "In 1901."
+    assert [part["text"] for part in kimi.chats[-1]["messages"][-1]["content"]] == [
+        "One deed.",
+        "[document: deed.pdf, https://archive.example/deed.pdf, application/pdf; its content is not included]",
+        "[document document.pdf]\nSold in 1901.\n[end of document.pdf]",
+    ]
+    assert kimi.files == {}
+    assert kimi.report == kimi.refusals == []

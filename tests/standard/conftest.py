@@ -1,4 +1,4 @@
-"""What langchain-tests needs: an emulator, a picture, a row in core's table of classes, a readable cassette."""
+"""What langchain-tests needs: an emulator, a picture, a PDF, a row in core's table of classes, a readable cassette."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 import cassette_kit
+import documents
 import httpx
 import pytest
 from langchain_tests.integration_tests import chat_models
@@ -32,7 +33,7 @@ def kimi(_session_emulator: Emulator) -> Emulator:
     return _session_emulator
 
 
-# ------------------------------------------------------------------------------------------------- the picture
+# ------------------------------------------------------------------------------------------------- picture and document
 
 
 def _png() -> bytes:
@@ -48,13 +49,17 @@ def _png() -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def _picture_without_the_web(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The suite fetches its picture from GitHub; any other address still meets the guard of tests/conftest.py."""
+def _files_without_the_web(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite fetches its picture from GitHub and its PDF from the W3C; any other address still meets the guard of
+    tests/conftest.py.
+    """
     fetch = httpx.get
 
     def get(url: str, **options: Any) -> httpx.Response:
         if url.startswith("https://raw.githubusercontent.com/langchain-ai/docs/") and url.endswith(".png"):
             return httpx.Response(200, content=_png())
+        if url.startswith("https://www.w3.org/") and url.endswith("/dummy.pdf"):
+            return httpx.Response(200, content=documents.pdf("Dummy PDF file"))
         return fetch(url, **options)
 
     monkeypatch.setattr(chat_models.httpx, "get", get)

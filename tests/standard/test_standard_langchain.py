@@ -3,12 +3,13 @@
 No test is overridden or expected to fail. Properties that stay off, and why:
 
 * `supports_image_urls`: the platform takes bytes and its own files, and does not fetch addresses;
-* `supports_pdf_inputs`, `supports_pdf_tool_message`, `supports_audio_inputs`: a message has text, images and videos
-  (https://platform.kimi.ai/docs/api/chat); documents go through KimiFileLoader.
+* `supports_audio_inputs`: a message has text, images and videos (https://platform.kimi.ai/docs/api/chat), and the text
+  of documents by the platform's file extraction.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -57,6 +58,14 @@ class _Standard:
 
     @property
     def supports_image_tool_message(self) -> bool:
+        return True
+
+    @property
+    def supports_pdf_inputs(self) -> bool:
+        return True
+
+    @property
+    def supports_pdf_tool_message(self) -> bool:
         return True
 
     @property
@@ -113,6 +122,15 @@ class TestIntegrationK3(_Standard, ChatModelIntegrationTests):
     def supported_usage_metadata_details(self) -> dict[str, list[str]]:
         counted = ["reasoning_output", "cache_read_input", "cache_creation_input"]
         return {"invoke": counted, "stream": counted}
+
+    @pytest.fixture(autouse=True)
+    def _documents_are_read(self, request: pytest.FixtureRequest, _on_the_emulator: None) -> Iterator[None]:
+        """The suite's PDF tests only ask; here the text must have reached the model, and nothing is left behind."""
+        yield
+        if "pdf" in request.node.name:
+            assert "Dummy PDF file" in str(self.kimi.chats[-1]["messages"])
+            assert self.kimi.files == {}
+            assert self.kimi.refusals == []
 
     def invoke_with_reasoning_output(self, *, stream: bool = False) -> AIMessage:
         message = self._asked("How many days has a leap year?", stream=stream)

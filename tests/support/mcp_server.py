@@ -12,7 +12,9 @@ import uuid
 import zlib
 from typing import Annotated, Any, Literal
 
+from documents import pdf
 from mcp.server.fastmcp import FastMCP, Image
+from mcp.types import BlobResourceContents, EmbeddedResource, ResourceLink, TextContent, TextResourceContents
 from pydantic import AnyUrl, BaseModel, Field
 
 server = FastMCP("hotel", log_level="ERROR")
@@ -49,6 +51,34 @@ def book_room(
 def floor_plan(floor: int) -> list[Any]:
     """The plan of a floor, as words and as a picture."""
     return [f"Floor {floor} has three rooms.", Image(data=png(), format="png")]
+
+
+@server.tool(structured_output=False)
+def brochure(season: str) -> list[Any]:
+    """The hotel's brochure: links, and files inside the result."""
+
+    def blob(name: str, kind: str, data: bytes) -> EmbeddedResource:
+        content = BlobResourceContents(
+            uri=AnyUrl(f"hotel://{name}"), mimeType=kind, blob=base64.b64encode(data).decode()
+        )
+        return EmbeddedResource(type="resource", resource=content)
+
+    def link(name: str, kind: str | None) -> ResourceLink:
+        return ResourceLink(type="resource_link", name=name, uri=AnyUrl(f"https://hotel.example/{name}"), mimeType=kind)
+
+    rates = TextResourceContents(uri=AnyUrl("hotel://rates.csv"), mimeType="text/csv", text="single,90")
+    return [
+        TextContent(type="text", text=f"For the {season}:"),
+        link("menu.pdf", "application/pdf"),
+        link("pool.png", "image/png"),
+        link("terms", None),
+        EmbeddedResource(type="resource", resource=rates),
+        blob("house.pdf", "application/pdf", pdf(BROCHURE)),
+        blob("plans.zip", "application/zip", b"PK\x05\x06" + bytes(18)),
+    ]
+
+
+BROCHURE = "Breakfast is from seven."
 
 
 @server.tool()

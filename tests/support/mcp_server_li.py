@@ -8,6 +8,7 @@ an `Enum` class, of which it makes an object with the enum inside.
 
 from __future__ import annotations
 
+import base64
 import socket
 import threading
 import time
@@ -15,8 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
+from documents import pdf
 from mcp.server.fastmcp import FastMCP
-from pydantic import BaseModel, Field
+from mcp.types import BlobResourceContents, EmbeddedResource, ResourceLink, TextContent
+from pydantic import AnyUrl, BaseModel, Field
 
 server = FastMCP("archive", log_level="WARNING", stateless_http=True, json_response=True)
 
@@ -59,6 +62,19 @@ def anything(value: Any, options: dict[str, Any] | None = None) -> str:
 def broken(city: str) -> str:
     """Fail."""
     raise ValueError(f"no records of {city}")
+
+
+@server.tool(structured_output=False)
+def deed(year: int) -> list[Any]:
+    """A deed: a link, and the file inside the result."""
+    scan = base64.b64encode(pdf(f"Sold in {year}.")).decode()
+    blob = BlobResourceContents(uri=AnyUrl("archive://deed.pdf"), mimeType="application/pdf", blob=scan)
+    link = AnyUrl("https://archive.example/deed.pdf")
+    return [
+        TextContent(type="text", text="One deed."),
+        ResourceLink(type="resource_link", name="deed", uri=link, mimeType="application/pdf"),
+        EmbeddedResource(type="resource", resource=blob),
+    ]
 
 
 @contextmanager
