@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kimi_api._transport.translate import Asked
     from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
-    from kimi_api.limits._queue import Turn
+    from kimi_api.limits._queue import Permit
 
 __all__ = ["Answer", "KimiClient", "Upload"]
 
@@ -99,7 +99,7 @@ class KimiClient(Connection):
             if body is not None:
                 if limits is None:
                     return post(body)
-                with self._enter(limits, body):
+                with self._acquire(limits, body):
                     return post(body)
             with self._translating(asked), _files(upload) as files:
                 response = self._send(self._sdk(), method, path, upload, files, headers, timeout)
@@ -141,7 +141,7 @@ class KimiClient(Connection):
             if body is not None:
                 if limits is None:
                     return await post(sdk, body)
-                with await self._aenter(limits, body):
+                with await self._aacquire(limits, body):
                     return await post(sdk, body)
             with self._translating(asked), _files(upload) as files:
                 response = await self._send(sdk, method, path, upload, files, headers, timeout)
@@ -171,7 +171,7 @@ class KimiClient(Connection):
 
         asked = _asked(self.base_url, body)
         limits = self._limits(path, account_limits)
-        turns: list[Turn] = []
+        permits: list[Permit] = []
         whole = False
 
         def start() -> tuple[Any, dict[str, Any] | None]:
@@ -187,14 +187,14 @@ class KimiClient(Connection):
                 opened.close()
                 raise
 
-        def start_in_turn() -> tuple[Any, dict[str, Any] | None]:
+        def start_with_permit() -> tuple[Any, dict[str, Any] | None]:
             assert limits is not None  # noqa: S101
-            with self._enter(limits, body) as turn:
+            with self._acquire(limits, body) as permit:
                 started = start()
-                turns.append(turn.kept())
+                permits.append(permit.keep())
                 return started
 
-        opened, event = retrying(self._retries(max_retries))(start if limits is None else start_in_turn)
+        opened, event = retrying(self._retries(max_retries))(start if limits is None else start_with_permit)
         try:
             if on_headers is not None:
                 on_headers(opened.response.headers)
@@ -207,8 +207,8 @@ class KimiClient(Connection):
                 yield from opened
             whole = True
         finally:
-            for turn in turns:
-                turn.leave(abandoned=not whole)
+            for permit in permits:
+                permit.release(abandoned=not whole)
             opened.close()
 
     async def astream(
@@ -227,7 +227,7 @@ class KimiClient(Connection):
 
         asked = _asked(self.base_url, body)
         limits = self._limits(path, account_limits)
-        turns: list[Turn] = []
+        permits: list[Permit] = []
         started: list[AsyncGenerator[Any, None]] = []
         whole = False
 
@@ -246,14 +246,14 @@ class KimiClient(Connection):
                 await close_all(started)
                 raise
 
-        async def start_in_turn() -> tuple[Any, dict[str, Any] | None]:
+        async def start_with_permit() -> tuple[Any, dict[str, Any] | None]:
             assert limits is not None  # noqa: S101
-            with await self._aenter(limits, body) as turn:
+            with await self._aacquire(limits, body) as permit:
                 opening = await start()
-                turns.append(turn.kept())
+                permits.append(permit.keep())
                 return opening
 
-        opened, event = await async_retrying(self._retries(max_retries))(start if limits is None else start_in_turn)
+        opened, event = await async_retrying(self._retries(max_retries))(start if limits is None else start_with_permit)
         try:
             if on_headers is not None:
                 on_headers(opened.response.headers)
@@ -267,8 +267,8 @@ class KimiClient(Connection):
                     yield later
             whole = True
         finally:
-            for turn in turns:
-                turn.leave(abandoned=not whole)
+            for permit in permits:
+                permit.release(abandoned=not whole)
             try:
                 await opened.close()
             finally:  # also when the task that closes is itself cancelled, as at the end of asyncio.run

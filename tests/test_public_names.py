@@ -80,7 +80,7 @@ PUBLIC = {
         Ledger LedgerEntry default_ledger
     """,
     "kimi_api.limits": """
-        AccountLimits KimiLimitError LimitStore MemoryStore RedisStore Wait
+        AccountLimits KimiLimitError LimitStore MemoryStore RedisStore SharedStore Wait
     """,
     "kimi_api.media": """
         IMAGE_TYPES INLINE_BYTES MAX_BODY_BYTES MediaInfo VIDEO_TYPES aplace_media aupload_media inspect_media

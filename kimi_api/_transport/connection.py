@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kimi_api._transport.upload import Upload
     from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
-    from kimi_api.limits._queue import Turn
+    from kimi_api.limits._queue import Permit
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 900.0  # the gateway's own limit: it answers 504 after 900 s without a byte
@@ -137,15 +137,15 @@ class Connection:
         limits = self.account_limits if given is None else given
         return as_limits(limits) if limits and path == _COUNTED_PATH else None
 
-    def _enter(self, limits: AccountLimits, body: Mapping[str, Any]) -> Turn:
-        from kimi_api.limits._queue import enter  # which few programs need
+    def _acquire(self, limits: AccountLimits, body: Mapping[str, Any]) -> Permit:
+        from kimi_api.limits._queue import acquire  # which few programs need
 
-        return enter(limits, self.scope, body)
+        return acquire(limits, self.scope, body)
 
-    async def _aenter(self, limits: AccountLimits, body: Mapping[str, Any]) -> Turn:
-        from kimi_api.limits._queue import aenter
+    async def _aacquire(self, limits: AccountLimits, body: Mapping[str, Any]) -> Permit:
+        from kimi_api.limits._queue import aacquire
 
-        return await aenter(limits, self.scope, body)
+        return await aacquire(limits, self.scope, body)
 
     def _retries(self, max_retries: int | None) -> int:
         return self.max_retries if max_retries is None else _check_retries(max_retries)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from kimi_api.errors import KimiLimitError
 from kimi_api.limits._memory import MemoryStore
-from kimi_api.limits._model import AccountLimits, LimitStore, Wait
+from kimi_api.limits._model import AccountLimits, LimitStore, SharedStore, Wait
 
 if TYPE_CHECKING:
     from kimi_api.limits._redis import RedisStore
 
-__all__ = ["AccountLimits", "KimiLimitError", "LimitStore", "MemoryStore", "RedisStore", "Wait"]
+__all__ = ["AccountLimits", "KimiLimitError", "LimitStore", "MemoryStore", "RedisStore", "SharedStore", "Wait"]
 
 
 def __getattr__(name: str) -> Any:

@@ -47,30 +47,48 @@ class MemoryStore:
         with self._lock:
             counts = self._accounts.get(account)
             if counts is not None:
-                counts.give_back(ticket, self._clock() + after if after else 0.0)
+                counts.give_back(ticket, after, self._clock())
 
     def withdraw(self, account: str, ticket: str) -> None:
         """See `LimitStore`; nothing is noted of requests that only asked."""
+
+    def pause(self, account: str, seconds: float) -> None:
+        """See `SharedStore`."""
+        with self._lock:
+            counts = self._accounts.setdefault(account, _Counts())
+            counts.pause(seconds, self._clock())
+
+    def subscribe(self, account: str, ticket: str, wake: Callable[[], None]) -> None:
+        """See `SharedStore`; the queue of this process wakes its own."""
+
+    def unsubscribe(self, account: str, ticket: str) -> None:
+        """See `SharedStore`."""
 
 
 class _Counts:
     """What one account has under way, and has used within a minute and within a day. Not thread-safe."""
 
-    __slots__ = ("day", "day_tokens", "minute", "running", "spent")
+    __slots__ = ("day", "day_tokens", "minute", "now", "paused_until", "running", "spent")
 
     def __init__(self) -> None:
         self.running: dict[str, float] = {}  # ticket -> until when it counts
         self.minute: deque[tuple[float, int]] = deque()  # when, and how many tokens
         self.spent = 0  # the tokens of that minute
+        self.now = -inf
+        self.paused_until = -inf
         self.day = 0
         self.day_tokens = 0
 
     def take(self, ticket: str, limits: AccountLimits, tokens: int, now: float) -> Wait | None:
         """Count a request that may begin (None), or say what it has to wait for longest."""
-        self._forget(now)
+        self._advance(now)
+        if ticket in self.running:
+            return None
         if limits.tpd is not None and self.day_tokens + tokens > limits.tpd:
             return Wait("tpd", DAY_SECONDS - now % DAY_SECONDS, self.day_tokens)
         waits: list[Wait] = []
+        if self.paused_until > now:
+            waits.append(Wait("pause", self.paused_until - now))
         if limits.concurrency is not None and len(self.running) >= limits.concurrency:
             waits.append(Wait("concurrency", min(self.running.values()) - now, len(self.running)))
         if limits.rpm is not None and len(self.minute) >= limits.rpm:
@@ -91,21 +109,34 @@ class _Counts:
         self.day_tokens += tokens
         return None
 
-    def give_back(self, ticket: str, until: float) -> None:
+    def give_back(self, ticket: str, after: float, now: float) -> None:
+        self._advance(now)
         if ticket in self.running:
-            if until:
-                self.running[ticket] = until
+            if after:
+                self.running[ticket] = now + after
             else:
                 del self.running[ticket]
 
-    def _forget(self, now: float) -> None:
+    def pause(self, seconds: float, now: float) -> None:
+        self._advance(now)
+        self.paused_until = max(self.paused_until, now + seconds)
+
+    def _advance(self, now: float) -> None:
+        """Drop what no longer counts. A clock that is set back stands still instead: all times move back with it."""
+        back = self.now - now
+        if 0 < back < inf:
+            self.minute = deque((began - back, used) for began, used in self.minute)
+            self.running = {ticket: until - back for ticket, until in self.running.items()}
+            self.paused_until -= back
+        self.now = now
         while self.minute and self.minute[0][0] <= now - WINDOW_SECONDS:
             self.spent -= self.minute.popleft()[1]
         for ticket in [ticket for ticket, until in self.running.items() if until <= now]:
             del self.running[ticket]
         today = int(now // DAY_SECONDS)
-        if today != self.day:
-            self.day, self.day_tokens = today, 0
+        if today > self.day:
+            self.day_tokens = 0
+        self.day = today
 
 
 def _steady_clock() -> Callable[[], float]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from math import ceil
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from kimi_api.errors import KimiInputError, KimiLimitError
 
@@ -16,6 +16,12 @@ ABANDONED_SECONDS = 1.0
 """How long an answer that was broken off still counts as under way: the server learns of it later than we do."""
 
 DAY_SECONDS = 86_400
+
+FIRST_PAUSE_SECONDS = 1.0
+"""How long an account rests after a rate limit (429) that names no `Retry-After`."""
+
+LONGEST_PAUSE_SECONDS = 120.0
+"""A platform that asks for more is not waited for: its refusals go to the callers."""
 
 TIERS_DATE = "2026-08-13"
 _TIERS: tuple[tuple[int, int, int, int | None], ...] = (  # concurrency, RPM, TPM, TPD
@@ -32,7 +38,8 @@ class Wait(NamedTuple):
     """Why a request cannot begin yet.
 
     Attributes:
-        limit: "concurrency", "rpm", "tpm", "tpd", or "turn" (others are before it).
+        limit: "concurrency", "rpm", "tpm", "tpd", "pause" (the platform asked to wait), or "turn" (others are
+            before it).
         seconds: when to ask again; `math.inf`: when an answer ends.
         used: how much of the limit is used up.
     """
@@ -63,6 +70,23 @@ class LimitStore(Protocol):
 
     def withdraw(self, account: str, ticket: str) -> None:
         """`ticket` was asked for and is not wanted any more. Never raises."""
+        ...
+
+
+@runtime_checkable
+class SharedStore(LimitStore, Protocol):
+    """A store through which the processes of an account also tell each other things. Both of ours are such stores."""
+
+    def pause(self, account: str, seconds: float) -> None:
+        """Let no request of the account begin for `seconds`: the platform asked one of them to wait. Never raises."""
+        ...
+
+    def subscribe(self, account: str, ticket: str, wake: Callable[[], None]) -> None:
+        """Call `wake`, from any thread, when `ticket` may be next. An extra call does no harm. Never raises."""
+        ...
+
+    def unsubscribe(self, account: str, ticket: str) -> None:
+        """Undo `subscribe`. Never raises."""
         ...
 
 

@@ -15,15 +15,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
+from kimi_api import errors
 from kimi_api._many import STOPPED, Stopped
+from kimi_api.errors import KimiLimitError
 from kimi_api.limits._memory import MemoryStore
 from kimi_api.limits._model import (
     ABANDONED_SECONDS,
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
     AccountLimits,
     LimitStore,
+    SharedStore,
     Wait,
     counted_tokens,
     day_used_up,
@@ -40,6 +46,9 @@ SLOW_SECONDS = 30.0
 
 class _Waiter:
     """A place in the queue. `wake` may be called from any thread."""
+
+    failure: KimiLimitError | None = None
+    """Why waiting has become pointless."""
 
     def wake(self) -> None:
         raise NotImplementedError
@@ -73,7 +82,7 @@ class _Task(_Waiter):
         return self._loop.is_closed()
 
 
-class _Line:
+class _AccountQueue:
     """The queue of one account, first come first served."""
 
     def __init__(self) -> None:
@@ -96,6 +105,14 @@ class _Line:
                 self._waiting.remove(waiter)
         self.wake_first()
 
+    def fail_all(self, failure: KimiLimitError) -> None:
+        """The store does not answer: end everybody's waiting, rather than one after another after a time-out each."""
+        with self._lock:
+            waiting = list(self._waiting)
+        for waiter in waiting:
+            waiter.failure = failure
+            waiter.wake()
+
     def wake_first(self) -> None:
         with self._lock:
             first = self._waiting[0] if self._waiting else None
@@ -103,34 +120,34 @@ class _Line:
             first.wake()
 
 
-class Turn:
+class Permit:
     """Leave to send one request. `leave` when its answer has ended, in whatever way; a second time does nothing."""
 
-    __slots__ = ("_account", "_aside", "_kept", "_left", "_line", "_store", "_ticket")
+    __slots__ = ("_account", "_in_thread", "_keep", "_queue", "_released", "_store", "_ticket")
 
-    def __init__(self, line: _Line, store: LimitStore, account: str, ticket: str, *, aside: bool) -> None:
-        self._line = line
+    def __init__(self, queue: _AccountQueue, store: LimitStore, account: str, ticket: str, *, in_thread: bool) -> None:
+        self._queue = queue
         self._store = store
         self._account = account
         self._ticket = ticket
-        self._aside = aside  # an event loop is not to wait for a store's network
-        self._kept = False
-        self._left = False
+        self._in_thread = in_thread  # an event loop is not to wait for a store's network
+        self._keep = False
+        self._released = False
 
-    def leave(self, *, abandoned: bool = False) -> None:
+    def release(self, *, abandoned: bool = False) -> None:
         """Let the next one begin. `abandoned`: the server may still be at work on the answer for a moment."""
-        if self._left:
+        if self._released:
             return
-        self._left = True
+        self._released = True
         after = ABANDONED_SECONDS if abandoned else 0.0
-        if self._aside:
-            _aside(self._give_back, after)
+        if self._in_thread:
+            _run_in_thread(self._give_back, after)
         else:
             self._give_back(after)
 
-    def kept(self) -> Self:
+    def keep(self) -> Self:
         """To be left later, by `leave`, though the `with` block ends."""
-        self._kept = True
+        self._keep = True
         return self
 
     def __enter__(self) -> Self:
@@ -138,17 +155,34 @@ class Turn:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is not None:
+            self._pause_after(error)
             # After a refusal (it has a status) the server is done with the request; else it may not be.
-            self.leave(abandoned=not hasattr(error, "status_code"))
-        elif not self._kept:
-            self.leave()
+            self.release(abandoned=not hasattr(error, "status_code"))
+        elif not self._keep:
+            self.release()
+
+    def _pause_after(self, error: BaseException) -> None:
+        """After a 429, all requests of the account rest as long as it says: it speaks of the account, or the engine."""
+        if getattr(error, "status_code", None) != 429 or not getattr(error, "retryable", False):
+            return
+        seconds = getattr(error, "retry_after", None)
+        if seconds is None:
+            if isinstance(error, errors.KimiOverloadedError):
+                return  # one model's engine is busy; each call backs off by itself
+            seconds = FIRST_PAUSE_SECONDS
+        if seconds > LONGEST_PAUSE_SECONDS or not isinstance(self._store, SharedStore):
+            return
+        if self._in_thread:
+            _run_in_thread(self._store.pause, self._account, seconds)
+        else:
+            self._store.pause(self._account, seconds)
 
     def _give_back(self, after: float) -> None:
         self._store.give_back(self._account, self._ticket, after)
-        self._line.wake_first()
+        self._queue.wake_first()
 
 
-def enter(limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> Turn:
+def acquire(limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> Permit:
     """Wait for the turn of a chat request, blocking.
 
     Args:
@@ -160,21 +194,21 @@ def enter(limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, An
         KimiInputError: the request can never fit.
         KimiLimitError: the day's tokens are used up; the store is out of reach.
     """
-    place = _Place(limits, scope, body)
+    request = _Request(limits, scope, body)
     waiter = _Thread()
     stopped = STOPPED.get()
-    steps = place.steps(waiter)
+    steps = request.steps(waiter)
     result: Any = None
     failure: BaseException | None = None
     while True:
         try:
             pause = steps.send(result) if failure is None else steps.throw(failure)
         except StopIteration:
-            return place.turn(in_loop=False)
+            return request.permit(in_loop=False)
         result, failure = None, None
         try:
             if pause is None:
-                result = place.ask()
+                result = request.ask()
                 continue
             waiter.event.wait(pause if stopped is None else min(pause, LOOK_SECONDS))
             waiter.event.clear()
@@ -184,22 +218,22 @@ def enter(limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, An
             failure = error
 
 
-async def aenter(limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> Turn:
-    """The asynchronous twin of `enter`. Cancelled, it leaves the queue and counts nothing."""
-    place = _Place(limits, scope, body)
+async def aacquire(limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> Permit:
+    """The asynchronous twin of `acquire`. Cancelled, it leaves the queue and counts nothing."""
+    request = _Request(limits, scope, body)
     waiter = _Task()
-    steps = place.steps(waiter)
+    steps = request.steps(waiter)
     result: Any = None
     failure: BaseException | None = None
     while True:
         try:
             pause = steps.send(result) if failure is None else steps.throw(failure)
         except StopIteration:
-            return place.turn(in_loop=True)
+            return request.permit(in_loop=True)
         result, failure = None, None
         try:
             if pause is None:
-                result = await place.aask()
+                result = await request.aask()
                 continue
             try:
                 await asyncio.wait_for(waiter.event.wait(), pause)
@@ -210,7 +244,7 @@ async def aenter(limits: AccountLimits, scope: Callable[[], str], body: Mapping[
             failure = error
 
 
-class _Place:
+class _Request:
     """One request on its way through the queue."""
 
     def __init__(self, limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> None:
@@ -218,42 +252,53 @@ class _Place:
         self._tokens = counted_tokens(limits, body)
         self._store: LimitStore = _default if limits.store is None else limits.store
         self._account = f"name-{limits.name}" if limits.name is not None else scope()
-        self._line = _line(self._store, self._account)
+        self._queue = _queue_of(self._store, self._account)
         self._ticket = secrets.token_hex(8)
-        self._said = False
+        self._logged = False
 
     def steps(self, waiter: _Waiter) -> Generator[float | None, Wait | None, None]:
         """What to do next: None asks the store, a number is the most seconds to wait to be woken."""
         asked = False
         began = time.monotonic()
-        self._line.join(waiter)
+        shared = self._store if isinstance(self._store, SharedStore) else None
+        if shared is not None:
+            shared.subscribe(self._account, self._ticket, waiter.wake)
+        self._queue.join(waiter)
         try:
             while True:
-                if not self._line.is_first(waiter):
+                if waiter.failure is not None:
+                    raise copy(waiter.failure) from waiter.failure
+                if not self._queue.is_first(waiter):
                     yield LOOK_SECONDS
                     continue
                 asked = True
-                wait = yield None
+                try:
+                    wait = yield None
+                except KimiLimitError as error:
+                    self._queue.fail_all(error)
+                    raise
                 if wait is None:
                     asked = False
                     return
                 if wait.limit == "tpd":
                     raise day_used_up(self._limits, wait, self._tokens)
-                self._say(wait, time.monotonic() - began)
+                self._log_wait(wait, time.monotonic() - began)
                 yield max(min(wait.seconds, self._store.poll_seconds, SLOW_SECONDS), 0.001)
         finally:
-            self._line.leave(waiter)
+            if shared is not None:
+                shared.unsubscribe(self._account, self._ticket)
+            self._queue.leave(waiter)
             if asked:
                 # An event loop cannot wait here: its task may have been cancelled.
                 if self._store.blocking:
-                    _aside(self._store.withdraw, self._account, self._ticket)
+                    _run_in_thread(self._store.withdraw, self._account, self._ticket)
                 else:
                     self._store.withdraw(self._account, self._ticket)
 
-    def _say(self, wait: Wait, waited: float) -> None:
+    def _log_wait(self, wait: Wait, waited: float) -> None:
         logger.debug("waiting for %s (%s used), %.1f s", wait.limit, wait.used, wait.seconds)
-        if wait.limit == "concurrency" and waited > SLOW_SECONDS and not self._said:
-            self._said = True
+        if wait.limit == "concurrency" and waited > SLOW_SECONDS and not self._logged:
+            self._logged = True
             logger.warning(
                 "waiting for %.0f s because concurrency=%s answers are under way. If one of them is a stream that this "
                 "very code has left open, nobody will end it: read it to its end, or close it",
@@ -271,30 +316,31 @@ class _Place:
         try:
             return await asyncio.wrap_future(asking)
         except asyncio.CancelledError:
-            asking.add_done_callback(self._unwanted)
+            asking.add_done_callback(self._release_unwanted)
             raise
 
-    def _unwanted(self, asked: Future[Wait | None]) -> None:
+    def _release_unwanted(self, asked: Future[Wait | None]) -> None:
         """A turn that came after its task was cancelled goes to the next one."""
         if not asked.cancelled() and asked.exception() is None and asked.result() is None:
-            _aside(self.turn(in_loop=False).leave)
+            _run_in_thread(self.permit(in_loop=False).release)
 
-    def turn(self, *, in_loop: bool) -> Turn:
-        return Turn(self._line, self._store, self._account, self._ticket, aside=in_loop and bool(self._store.blocking))
+    def permit(self, *, in_loop: bool) -> Permit:
+        in_thread = in_loop and bool(self._store.blocking)
+        return Permit(self._queue, self._store, self._account, self._ticket, in_thread=in_thread)
 
 
 _lock = threading.Lock()
 _default = MemoryStore()
-_lines: WeakKeyDictionary[Any, dict[str, _Line]] = WeakKeyDictionary()
+_queues: WeakKeyDictionary[Any, dict[str, _AccountQueue]] = WeakKeyDictionary()
 _pool: ThreadPoolExecutor | None = None
 
 
-def _line(store: LimitStore, account: str) -> _Line:
+def _queue_of(store: LimitStore, account: str) -> _AccountQueue:
     with _lock:
-        lines = _lines.get(store)
-        if lines is None:
-            lines = _lines[store] = {}
-        return lines.setdefault(account, _Line())
+        queues = _queues.get(store)
+        if queues is None:
+            queues = _queues[store] = {}
+        return queues.setdefault(account, _AccountQueue())
 
 
 def _threads() -> ThreadPoolExecutor:
@@ -306,7 +352,7 @@ def _threads() -> ThreadPoolExecutor:
         return _pool
 
 
-def _aside(work: Callable[..., object], *arguments: object) -> None:
+def _run_in_thread(work: Callable[..., object], *arguments: object) -> None:
     """Do `work` in a thread; here, when the interpreter is about to end and starts no more."""
     try:
         _threads().submit(work, *arguments)
@@ -314,11 +360,11 @@ def _aside(work: Callable[..., object], *arguments: object) -> None:
         work(*arguments)
 
 
-def forget() -> None:
+def reset() -> None:
     """Begin with nothing counted and nobody waiting: in a forked process, whose parent keeps its own; and in tests."""
-    global _lock, _default, _lines, _pool
-    _lock, _default, _lines, _pool = threading.Lock(), MemoryStore(), WeakKeyDictionary(), None
+    global _lock, _default, _queues, _pool
+    _lock, _default, _queues, _pool = threading.Lock(), MemoryStore(), WeakKeyDictionary(), None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=forget)
+    os.register_at_fork(after_in_child=reset)

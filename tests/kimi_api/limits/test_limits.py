@@ -6,48 +6,24 @@ import asyncio
 import copy
 import gc
 import math
-import os
 import pickle
-import shutil
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
+from limits_kit import BODY, HI, Time, at_once
 
 from kimi_api import AccountLimits, ChatOptions, KimiClient, KimiInputError, KimiLimitError, build_request, chat, errors
-from kimi_api.limits import LimitStore, MemoryStore, RedisStore, Wait
-from kimi_api.limits import _queue as line
+from kimi_api.limits import MemoryStore, RedisStore, Wait
+from kimi_api.limits import _queue as queue
 from kimi_api.limits._model import ABANDONED_SECONDS, WINDOW_SECONDS, counted_tokens
 from kimi_api.reply import ReplyBuilder
 from kimi_api.tokens import count_messages
 from kimi_emulator import FAULTS, TIERS, Emulator, RateLimits
-
-HI = [{"role": "user", "content": "say hi"}]
-BODY = build_request(ChatOptions(max_tokens=100), HI).body
-
-
-@pytest.fixture(autouse=True)
-def _begin_anew() -> Iterator[None]:
-    line.forget()
-    yield
-    line.forget()
-
-
-class Time:
-    """A clock that moves when told."""
-
-    def __init__(self, now: float = 1_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def serving(client: KimiClient, tokens: int = 100, **call: Any) -> str:
@@ -73,22 +49,6 @@ class Hurried(MemoryStore):
             if wait.limit in ("rpm", "tpm") and not self._accounts[account].running:
                 self._kimi.clock.advance(wait.seconds)
         return wait
-
-
-def at_once(client: KimiClient, calls: int, way: str, **call: Any) -> list[Any]:
-    """So many calls at the same time, by threads or on one event loop; what came of each."""
-    request = build_request(ChatOptions(max_tokens=100), HI)
-    if way == "threads":
-        with ThreadPoolExecutor(calls) as pool:
-            futures = [pool.submit(chat.complete, client, request, **call) for _ in range(calls)]
-            return [future.exception() or future.result() for future in futures]
-
-    async def run() -> list[Any]:
-        return await asyncio.gather(
-            *(chat.acomplete(client, request, **call) for _ in range(calls)), return_exceptions=True
-        )
-
-    return asyncio.run(run())
 
 
 def limited(kimi: Emulator, limits: RateLimits | None = None, **more: Any) -> KimiClient:
@@ -253,17 +213,17 @@ def test_those_who_give_up_waiting_leave_the_queue(kimi: Emulator) -> None:
     client, _ = frozen(kimi)
     limits = client.account_limits
     assert limits is not None
-    held = line.enter(limits, client.scope, BODY)
+    held = queue.acquire(limits, client.scope, BODY)
 
     async def run() -> None:
-        tasks = [asyncio.ensure_future(line.aenter(limits, client.scope, BODY)) for _ in range(3)]
+        tasks = [asyncio.ensure_future(queue.aacquire(limits, client.scope, BODY)) for _ in range(3)]
         await asyncio.sleep(0.05)
         tasks[0].cancel()  # the first in the queue
         tasks[1].cancel()
         await asyncio.wait(tasks[:2])
-        held.leave()
+        held.release()
         turn = await asyncio.wait_for(tasks[2], 5)
-        turn.leave()
+        turn.release()
 
     asyncio.run(run())
     assert running(client) == 0
@@ -272,31 +232,31 @@ def test_those_who_give_up_waiting_leave_the_queue(kimi: Emulator) -> None:
 @pytest.mark.parametrize("way", ["thread", "task"])
 def test_the_next_one_is_woken_as_soon_as_an_answer_ends(way: str) -> None:
     limits = AccountLimits(concurrency=1, store=MemoryStore())  # which is not asked again before half a minute
-    held = line.enter(limits, lambda: "a", BODY)
+    held = queue.acquire(limits, lambda: "a", BODY)
     with ThreadPoolExecutor(1) as pool:
         if way == "thread":
-            waiting = pool.submit(line.enter, limits, lambda: "a", BODY)
+            waiting = pool.submit(queue.acquire, limits, lambda: "a", BODY)
         else:
-            waiting = pool.submit(asyncio.run, line.aenter(limits, lambda: "a", BODY))
+            waiting = pool.submit(asyncio.run, queue.aacquire(limits, lambda: "a", BODY))
         time.sleep(0.1)
         assert not waiting.done()
-        held.leave()
-        waiting.result(5).leave()
+        held.release()
+        waiting.result(5).release()
 
 
 def test_a_queue_whose_event_loop_is_gone_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(queue, "LOOK_SECONDS", 0.02)
     limits = AccountLimits(concurrency=1, store=MemoryStore(poll_seconds=0.02))
-    held = line.enter(limits, lambda: "a", BODY)
+    held = queue.acquire(limits, lambda: "a", BODY)
     loop = asyncio.new_event_loop()
-    waiting = loop.create_task(line.aenter(limits, lambda: "a", BODY))
+    waiting = loop.create_task(queue.aacquire(limits, lambda: "a", BODY))
     loop.run_until_complete(asyncio.sleep(0.02))
     with ThreadPoolExecutor(1) as pool:
-        behind = pool.submit(line.enter, limits, lambda: "a", BODY)
+        behind = pool.submit(queue.acquire, limits, lambda: "a", BODY)
         time.sleep(0.05)
         loop.close()
-        held.leave()
-        behind.result(5).leave()
+        held.release()
+        behind.result(5).release()
     with pytest.raises(RuntimeError):  # its clean-up finds no running loop either
         waiting.get_coro().throw(RuntimeError("gone"))  # type: ignore[union-attr]
     waiting._log_destroy_pending = False  # type: ignore[attr-defined]
@@ -307,15 +267,15 @@ def test_first_come_first_served_also_past_a_large_request() -> None:
     store = MemoryStore(clock=clock, poll_seconds=0.01)
     limits = AccountLimits(tpm=1_000, store=store)
     large = {**BODY, "max_completion_tokens": 900}
-    line.enter(limits, lambda: "a", BODY).leave()
+    queue.acquire(limits, lambda: "a", BODY).release()
     order: list[str] = []
     lock = threading.Lock()
 
     def wait(name: str, body: Any) -> None:
-        turn = line.enter(limits, lambda: "a", body)
+        turn = queue.acquire(limits, lambda: "a", body)
         with lock:
             order.append(name)
-        turn.leave()
+        turn.release()
 
     threads = []
     for name, body in (("large", large), ("small", BODY)):
@@ -335,14 +295,14 @@ def test_an_interrupted_worker_of_a_thread_pool_stops_waiting() -> None:
     from kimi_api._transport.steps import Stopped
 
     limits = AccountLimits(concurrency=1, store=MemoryStore())
-    held = line.enter(limits, lambda: "a", BODY)
+    held = queue.acquire(limits, lambda: "a", BODY)
     seen: list[BaseException] = []
 
     def work(number: int) -> int:
         if number == 0:
             return 0
         try:
-            line.enter(limits, lambda: "a", BODY)
+            queue.acquire(limits, lambda: "a", BODY)
         except Stopped as error:
             seen.append(error)
         return number
@@ -351,7 +311,7 @@ def test_an_interrupted_worker_of_a_thread_pool_stops_waiting() -> None:
     next(results)
     time.sleep(0.05)
     results.close()
-    held.leave()
+    held.release()
     assert seen
 
 
@@ -461,7 +421,7 @@ def test_clients_of_one_name_count_together_whatever_their_keys(kimi: Emulator) 
         before = len(store._accounts)
         for key in ("sk-test-1", "sk-test-2"):
             client = KimiClient(api_key=key, base_url=kimi.base_url)
-            line.enter(limits, client.scope, BODY).leave()
+            queue.acquire(limits, client.scope, BODY).release()
         assert len(store._accounts) - before == expected
 
 
@@ -507,248 +467,26 @@ def test_a_forked_process_does_not_wait_for_its_parents_answers() -> None:
     code = """
 import os, threading
 from kimi_api import AccountLimits
-from kimi_api.limits import _queue as line
+from kimi_api.limits import _queue as queue
 limits = AccountLimits(concurrency=1)
 body = {"model": "kimi-k3", "messages": []}
-line.enter(limits, lambda: "a", body)
+queue.acquire(limits, lambda: "a", body)
 if os.fork() == 0:
-    line.enter(limits, lambda: "a", body).leave()
+    queue.acquire(limits, lambda: "a", body).release()
     os._exit(7)
 assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
 
 
-# ---------------------------------------------------------------------------------- between processes
-
-
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis server of our own on the loopback address."""
-    found = shutil.which("redis-server")
-    if found is None:
-        pytest.skip("needs redis-server (Debian: apt-get install redis-server)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    home: Path = tmp_path_factory.mktemp("redis")
-    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home), "--loglevel", "warning"]
-    server = subprocess.Popen([found, *arguments], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-    yield f"redis://127.0.0.1:{port}/0"
-    server.terminate()
-    server.wait(10)
-
-
-@pytest.fixture
-def shared(redis_url: str, request: pytest.FixtureRequest) -> Callable[..., RedisStore]:
-    """Make a store of this test's own on that server."""
-
-    def made(**settings: Any) -> RedisStore:
-        return RedisStore(redis_url, **{"prefix": request.node.name, "poll_seconds": 0.02, **settings})
-
-    return made
-
-
-def both_stores(shared: Callable[..., RedisStore], clock: Time) -> list[LimitStore]:
-    return [MemoryStore(clock=clock), shared(clock=clock)]
-
-
-def test_both_stores_decide_alike(shared: Callable[..., RedisStore]) -> None:
-    clock = Time(1_000_000.0)
-    limits = AccountLimits(concurrency=2, rpm=4, tpm=1_000, tpd=2_000)
-    decided: list[list[Any]] = []
-    for store in both_stores(shared, clock):
-        clock.now = 1_000_000.0
-        seen: list[Any] = []
-
-        def take(
-            ticket: str,
-            tokens: int,
-            store: LimitStore = store,
-            seen: list[Any] = seen,
-        ) -> None:
-            wait = store.take("a", ticket, limits, tokens)
-            if wait is not None:
-                store.withdraw("a", ticket)
-            seen.append(wait and (wait.limit, round(wait.seconds, 3), wait.used) if wait else None)
-
-        take("one", 300)
-        clock.now += 1
-        take("two", 300)
-        store.give_back("a", "one")
-        take("three", 500)  # tpm
-        store.give_back("a", "two")
-        take("four", 100)
-        store.give_back("a", "four", 1.0)
-        take("five", 100)
-        take("six", 100)  # concurrency: four counts for a second more
-        clock.now += 1
-        take("seven", 100)  # rpm
-        clock.now += WINDOW_SECONDS
-        store.give_back("a", "five")
-        take("eight", 1_000)
-        store.give_back("a", "eight")
-        take("nine", 500)  # tpd
-        clock.now += 86_400
-        take("ten", 1_000)
-        store.give_back("a", "ten")
-        take("eleven", 500)  # tpm, and only what was used within the minute
-        decided.append(seen)
-    memory, redis = decided
-    assert redis == memory
-    assert memory[-1][2] == 1_000
-    assert [wait and wait[0] for wait in memory] == [
-        None, None, "tpm", None, None, "rpm", "rpm", None, "tpd", None, "tpm"
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("way", ["threads", "tasks"])
-def test_two_processes_share_what_the_account_may_do(shared: Callable[..., RedisStore], way: str) -> None:
-    """Two stores stand for two processes: they share nothing but the server."""
-    with Emulator(tier=RateLimits(concurrency=2)) as kimi:
-        clients = []
-        for number in (1, 2):
-            store = shared(poll_seconds=0.02 + number / 1000)
-            store.number = number  # type: ignore[attr-defined]
-            limits = AccountLimits(concurrency=2, store=store)
-            clients.append(
-                KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, max_retries=0, account_limits=limits)
-            )
-        with ThreadPoolExecutor(2) as pool:
-            answers = [a for run in pool.map(lambda client: at_once(client, 6, way), clients) for a in run]
-        assert [a for a in answers if not isinstance(a, chat.Reply)] == []
-        assert len(kimi.chats) == 12
-
-
-def test_real_processes_keep_to_one_answer_at_a_time(redis_url: str) -> None:
-    code = """
-import sys
-from kimi_api import AccountLimits, KimiClient
-from kimi_api.limits import RedisStore
-base_url, key, redis = sys.argv[1:]
-store = RedisStore(redis, prefix="processes", poll_seconds=0.02)
-limits = AccountLimits(concurrency=1, store=store)
-client = KimiClient(api_key=key, base_url=base_url, max_retries=0, account_limits=limits)
-body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "hi"}]}
-for _ in range(5):
-    client.request("POST", "/chat/completions", body=body)
-"""
-    with Emulator(tier=RateLimits(concurrency=1)) as kimi:
-        command = [sys.executable, "-c", code, kimi.base_url, kimi.api_key, redis_url]
-        processes = [subprocess.Popen(command) for _ in range(3)]
-        assert [process.wait(60) for process in processes] == [0, 0, 0]
-        assert len(kimi.chats) == 15
-
-
-def test_a_process_that_dies_does_not_hold_its_place_for_ever(shared: Callable[..., RedisStore]) -> None:
-    clock = Time()
-    limits = AccountLimits(concurrency=1)
-    dead, alive = shared(clock=clock), shared(clock=clock)
-    assert dead.take("a", "one", limits, 0) is None
-    dead.take("a", "waiting", limits, 0)  # and it was next in the queue
-    wait = alive.take("a", "two", limits, 0)
-    assert wait is not None
-    assert wait.limit == "turn"
-    clock.now += 10
-    wait = alive.take("a", "two", limits, 0)
-    assert wait is not None
-    assert wait.limit == "concurrency"
-    clock.now += wait.seconds
-    assert wait.seconds <= 60
-    assert alive.take("a", "two", limits, 0) is None
-    for store, ticket in ((dead, "one"), (alive, "two")):
-        store.give_back("a", ticket)
-
-
-def test_a_living_process_keeps_its_place_beyond_the_lease(shared: Callable[..., RedisStore]) -> None:
-    limits = AccountLimits(concurrency=1)
-    store = shared(lease_seconds=0.3)
-    assert store.take("a", "one", limits, 0) is None
-    time.sleep(0.8)
-    wait = store.take("a", "two", limits, 0)
-    assert wait is not None
-    assert wait.limit == "concurrency"
-    store.give_back("a", "one")
-    assert store.take("a", "two", limits, 0) is None
-    store.give_back("a", "two")
-    assert not [thread for thread in threading.enumerate() if thread.name == "kimi-limits-lease" and thread.is_alive()
-                and store._renewing is not None]  # fmt: skip
-
-
-def test_a_task_cancelled_while_the_store_answers_counts_nothing(shared: Callable[..., RedisStore]) -> None:
-    store = shared()
-    limits = AccountLimits(concurrency=1, store=store)
-    asked, answered = threading.Event(), threading.Event()
-    take = store.take
-
-    def slow(*arguments: Any) -> Any:
-        result = take(*arguments)
-        asked.set()
-        answered.wait(5)
-        return result
-
-    store.take = slow  # type: ignore[method-assign]
-
-    async def run() -> None:
-        task = asyncio.ensure_future(line.aenter(limits, lambda: "a", BODY))
-        await asyncio.to_thread(asked.wait, 5)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        answered.set()
-        store.take = take  # type: ignore[method-assign]
-        (await asyncio.wait_for(line.aenter(limits, lambda: "a", BODY), 5)).leave()
-
-    asyncio.run(run())
-
-
-def test_a_store_out_of_reach_is_an_error_that_names_it(kimi: Emulator, ways: Any) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    store = RedisStore(f"redis://:sk-test-secret@127.0.0.1:{port}/0")
-    limits = AccountLimits(rpm=3, store=store)
-    client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, account_limits=limits)
-    with pytest.raises(KimiLimitError) as caught:
-        ways.request(client, "POST", "/chat/completions", body=BODY)
-    assert f"127.0.0.1:{port}" in str(caught.value)
-    assert "sk-test-secret" not in f"{caught.value}{store!r}"
-    assert kimi.requests == []
-
-
-def test_without_redis_py_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "redis", None)
-    monkeypatch.setitem(sys.modules, "redis.exceptions", None)
-    with pytest.raises(ImportError, match=r"kimi-integrations\[redis\]"):
-        RedisStore("redis://127.0.0.1:1/0").take("a", "one", AccountLimits(rpm=1), 0)
-
-
-def test_a_redis_store_needs_an_address_or_a_client() -> None:
-    for arguments in ({}, {"url": "redis://127.0.0.1:1", "client": object()}):
-        with pytest.raises(KimiInputError, match="either url or client"):
-            RedisStore(**arguments)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="cannot be pickled"):
-        pickle.dumps(RedisStore(client=object()))  # type: ignore[arg-type]
-    assert os.getpid() == RedisStore("redis://127.0.0.1:1")._process
-
-
 def test_a_long_wait_for_an_answer_that_nobody_ends_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(line, "SLOW_SECONDS", 0.02)
+    monkeypatch.setattr(queue, "SLOW_SECONDS", 0.02)
     limits = AccountLimits(concurrency=1, store=MemoryStore(poll_seconds=0.01))
-    held = line.enter(limits, lambda: "a", BODY)  # as an open stream does, while its own consumer makes another call
-    threading.Timer(0.3, held.leave).start()
+    held = queue.acquire(limits, lambda: "a", BODY)  # as an open stream does, while its own consumer makes another call
+    threading.Timer(0.3, held.release).start()
     with caplog.at_level("WARNING", "kimi_api.limits._queue"):
-        line.enter(limits, lambda: "a", BODY).leave()
-    (record,) = (one for one in caplog.records if one.name == line.__name__)  # others log what they leave behind
+        queue.acquire(limits, lambda: "a", BODY).release()
+    (record,) = (one for one in caplog.records if one.name == queue.__name__)  # others log what they leave behind
     assert "read it to its end, or close it" in record.getMessage()
