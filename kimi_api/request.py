@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._arguments.text import strict_arguments
+from kimi_api._content.addresses import with_addresses
 from kimi_api._content.documents import DOCUMENT, OFF, OTHER_HOST, without_documents
 from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import MediaPolicy, part_types
@@ -182,7 +183,7 @@ def _rounds(name: str, options: ChatOptions) -> int:
 
 
 def _media(options: ChatOptions, rules: bool, body: dict[str, Any], *, documents: bool) -> MediaPolicy:
-    """What to do with media and documents. Documents that are not to be extracted are taken out of `body`."""
+    """What to do with media and documents. What may not go out, or not be extracted, is taken out of `body`."""
     limit = options.inline_media_bytes
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise KimiInputError(
@@ -199,6 +200,7 @@ def _media(options: ChatOptions, rules: bool, body: dict[str, Any], *, documents
             raise KimiInputError(
                 "document_cache", cache, "it is a kimi_api.files.FileCache", "pass FileCache.on_disk(), or leave it out"
             )
+    body["messages"] = with_addresses(body["messages"], web=not rules or options.fetch_media, refuse=refuse)
     return MediaPolicy(limit, options.fetch_media, rules, documents, options.document_cache, refuse)
 
 

@@ -35,7 +35,6 @@ _ROLES = {"developer": "system", "human": "user", "ai": "assistant"}
 def to_wire(
     messages: Sequence[BaseMessage],
     *,
-    any_url: bool = False,
     reasoning_field: str = "reasoning_content",
     refuse: Refuse = "last",
 ) -> list[dict[str, Any]]:
@@ -43,7 +42,6 @@ def to_wire(
 
     Args:
         messages: any of LangChain's; `developer` messages become system messages.
-        any_url: let http(s) addresses of media through.
         reasoning_field: the name under which the host takes thinking.
         refuse: where content that the platform has no part for is an error, not a text.
 
@@ -61,16 +59,16 @@ def to_wire(
                 answered = {other.tool_call_id for other in messages if isinstance(other, ToolMessage)}
             wire.append(assistant_to_wire(message, answered=answered, reasoning_field=reasoning_field))
         elif isinstance(message, HumanMessage):
-            wire.append(_named({"role": "user", "content": content_to_wire(message.content, any_url=any_url)}, message))
+            wire.append(_named({"role": "user", "content": content_to_wire(message.content)}, message))
         elif isinstance(message, ToolMessage):
             # `artifact` is for the program alone, and the platform has no field for `status`.
-            content = content_to_wire(message.content, any_url=any_url)
+            content = content_to_wire(message.content)
             wire.append(_named({"role": "tool", "tool_call_id": message.tool_call_id, "content": content}, message))
         elif isinstance(message, SystemMessage):
-            wire.extend(_system(message, any_url))
+            wire.extend(_system(message))
         elif isinstance(message, ChatMessage):
             role = _ROLES.get(message.role, message.role)
-            content = content_to_wire(message.content, any_url=any_url)
+            content = content_to_wire(message.content)
             wire.append(_named({"role": role, "content": content}, message))
         else:
             raise KimiInputError(
@@ -203,9 +201,9 @@ def call_type(name: str) -> str:
     return "builtin_function" if name.startswith("$") else "function"
 
 
-def _system(message: SystemMessage, any_url: bool) -> list[dict[str, Any]]:
+def _system(message: SystemMessage) -> list[dict[str, Any]]:
     """One message, or two: a message that brings tools has no text, and `merge_message_runs` may have given it some."""
-    content = content_to_wire(message.content, any_url=any_url)
+    content = content_to_wire(message.content)
     tools = message.additional_kwargs.get("tools")
     wire: list[dict[str, Any]] = [{"role": "system", "tools": list(tools)}] if tools else []
     if content or not tools:

@@ -15,24 +15,20 @@ from kimi_api import KimiInputError
 from kimi_api._content.documents import NO_SOUND, file_kind, file_part
 from kimi_api._content.notes import Part, left_out
 
-_UPLOAD = (
-    "pass the bytes (a data URL), upload them (kimi_api.media.upload_media gives ms://<file id>), or set "
-    "fetch_media=True for public http(s) addresses"
-)
+_UPLOAD = "pass the bytes (a data URL), or upload them (kimi_api.media.upload_media gives ms://<file id>)"
 
 
-def content_to_wire(content: str | Sequence[Any], *, any_url: bool = False) -> str | list[Part]:
+def content_to_wire(content: str | Sequence[Any]) -> str | list[Part]:
     """The wire `content` of a user, system or tool message: a string, or parts when there is more than one text.
 
     Args:
         content: a message's `content`, in any of LangChain's forms.
-        any_url: let http(s) addresses through, for hosts that fetch them (the platform does not).
 
     A block that cannot go out is a part of type `left_out`, for `kimi_api._content.notes.settle`.
     """
     if isinstance(content, str):
         return content
-    parts = [part_to_wire(block, any_url=any_url) for block in content]
+    parts = [part_to_wire(block) for block in content]
     if not parts:
         return ""
     if len(parts) == 1 and parts[0].keys() == {"type", "text"}:
@@ -40,53 +36,52 @@ def content_to_wire(content: str | Sequence[Any], *, any_url: bool = False) -> s
     return parts
 
 
-def part_to_wire(block: Any, *, any_url: bool = False) -> Part:
+def part_to_wire(block: Any) -> Part:
     """One content block as a part, like `content_to_wire`."""
     if isinstance(block, str):
         return {"type": "text", "text": block}
     kind = block.get("type") if isinstance(block, Mapping) else None
     convert = _CONVERTERS.get(kind or "", _unknown)
     try:
-        return convert(block, any_url)
+        return convert(block)
     except KimiInputError as error:
         return left_out(block, error)
 
 
-def _unknown(block: Any, _any_url: bool) -> Part:
+def _unknown(block: Any) -> Part:
     kind = block.get("type") if isinstance(block, Mapping) else None
     rule, remedy = NO_SOUND if kind in ("audio", "input_audio") else (_RULE, _REMEDY)
     raise KimiInputError("content block", block, rule, remedy)
 
 
-def _text(block: Mapping[str, Any], _any_url: bool) -> Part:
+def _text(block: Mapping[str, Any]) -> Part:
     return {"type": "text", "text": str(block.get("text") or "")}
 
 
-def _plain_text(block: Mapping[str, Any], any_url: bool) -> Part:
+def _plain_text(block: Mapping[str, Any]) -> Part:
     """LangChain's block for text files: the text itself, or a file of it."""
     if any(block.get(name) for name in ("base64", "url", "file_id")):
-        return _file({"mime_type": "text/plain", **block}, any_url)
-    return _text(block, any_url)
+        return _file({"mime_type": "text/plain", **block})
+    return _text(block)
 
 
-def _raw_media(block: Mapping[str, Any], any_url: bool) -> Part:
+def _raw_media(block: Mapping[str, Any]) -> Part:
     """`image_url` and `video_url` as OpenAI-like hosts spell them: an object with a `url`, or the bare address."""
     kind = block["type"]
     given = block.get(kind)
     media = {"url": given} if isinstance(given, str) else dict(given or {})
-    _check_url(media.get("url"), kind, any_url)
     return {"type": kind, kind: media}
 
 
-def _image(block: Mapping[str, Any], any_url: bool) -> Part:
-    return _media("image_url", block, any_url)
+def _image(block: Mapping[str, Any]) -> Part:
+    return _media("image_url", block)
 
 
-def _video(block: Mapping[str, Any], any_url: bool) -> Part:
-    return _media("video_url", block, any_url)
+def _video(block: Mapping[str, Any]) -> Part:
+    return _media("video_url", block)
 
 
-def _file(block: Mapping[str, Any], any_url: bool) -> Part:
+def _file(block: Mapping[str, Any]) -> Part:
     """A file by its data, address or id: `file` in LangChain's and OpenAI's spelling, `document` in Anthropic's."""
     inner = block.get(_INNER.get(block["type"], ""))
     source = block.get("source")
@@ -101,18 +96,15 @@ def _file(block: Mapping[str, Any], any_url: bool) -> Part:
         url=_first(spots, "url"),
         file_id=_file_id(block),
     )
-    part = file_part(kind, file)
-    if kind != "document":
-        _check_url(part[part["type"]]["url"], part["type"], any_url)
-    return part
+    return file_part(kind, file)
 
 
-def _resource(block: Mapping[str, Any], any_url: bool) -> Part:
+def _resource(block: Mapping[str, Any]) -> Part:
     """What an MCP server embeds, as it came: a text, or a file."""
     resource = block.get("resource")
     if isinstance(resource, Mapping) and isinstance(resource.get("text"), str):
-        return _text(resource, any_url)
-    return _file(block, any_url)
+        return _text(resource)
+    return _file(block)
 
 
 def _first(spots: Sequence[Any], *names: str) -> Any:
@@ -123,17 +115,17 @@ def _first(spots: Sequence[Any], *names: str) -> Any:
     return None
 
 
-def _non_standard(block: Mapping[str, Any], any_url: bool) -> Part:
+def _non_standard(block: Mapping[str, Any]) -> Part:
     value = block.get("value")
     if not isinstance(value, Mapping):
         raise KimiInputError("non_standard block", value, "its value is the wire part itself, a dict", _REMEDY)
     if value.get("type") in _CONVERTERS or value.get("type") in _FOREIGN:
-        return part_to_wire(value, any_url=any_url)
+        return part_to_wire(value)
     # A part that we do not know was written for the host by hand; but not by a tool.
     return left_out(value, KimiInputError("content block", value, _RULE, _REMEDY), raw=value)
 
 
-_CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], bool], Part]] = {
+_CONVERTERS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
     "text": _text,
     "text-plain": _plain_text,
     "image_url": _raw_media,
@@ -154,7 +146,7 @@ _RULE = "a message may hold text, images, videos and documents"
 _REMEDY = "turn the block into text, or leave it out"
 
 
-def _media(kind: str, block: Mapping[str, Any], any_url: bool) -> Part:
+def _media(kind: str, block: Mapping[str, Any]) -> Part:
     """A picture or film given by file id, address or bytes, in LangChain's v1, its v0, or Anthropic's spelling."""
     file_id = _file_id(block)
     if file_id:
@@ -172,7 +164,6 @@ def _media(kind: str, block: Mapping[str, Any], any_url: bool) -> Part:
                 f"{block['type']} block", "base64 without a type", "bytes need their mime_type", "add e.g. image/png"
             )
         url = f"data:{mime};base64,{data}"
-    _check_url(url, kind, any_url)
     return {"type": kind, kind: {"url": url}}
 
 
@@ -183,11 +174,3 @@ def _file_id(block: Mapping[str, Any]) -> str | None:
     if not found and isinstance(inner, Mapping):
         found = inner.get("file_id")
     return str(found) if found else None
-
-
-def _check_url(url: object, kind: str, any_url: bool) -> None:
-    if isinstance(url, str) and (any_url or url.startswith(("data:", "ms://"))):
-        return
-    raise KimiInputError(
-        f"{kind}.url", url, "the platform takes data URLs and ms://<file id> only, it does not fetch addresses", _UPLOAD
-    )

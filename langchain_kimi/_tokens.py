@@ -38,7 +38,7 @@ class TokenCounting:
         return self.custom_get_token_ids or self.tokenizer
 
     def _countable(self, messages: Sequence[MessageLikeRepresentation], *, notes: bool = False) -> Any:
-        wire = to_wire(convert_to_messages(messages), any_url=not notes, refuse="never")
+        wire = to_wire(convert_to_messages(messages), refuse="never")
         return countable(wire, resolve_base_url(self.base_url), self.document_cache, notes=notes)
 
     def get_token_ids(self, text: str) -> list[int]:

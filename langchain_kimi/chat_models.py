@@ -273,7 +273,6 @@ class ChatKimi(TokenCounting, Connected):
         speech = options.speech
         wire = to_wire(
             messages,
-            any_url=not speech.platform_rules or options.unsupported == "send" or options.fetch_media,
             reasoning_field=speech.reasoning_field,
             refuse=refusal_of(options.unsupported),
         )

@@ -1,10 +1,10 @@
 """Image, video and document blocks -> content parts. Pure, but for reading the files that blocks point to.
 
 The platform takes media as a data URL or as `ms://<file id>` of an uploaded file, nothing else:
-https://platform.kimi.ai/docs/guide/use-kimi-vision-model. So `ms://` addresses are taken from a block before core
-would try to download them, and web addresses are refused here, where the error can say what to do. Whether the content
-is of a type that Kimi takes, and what is uploaded, is decided when the request is sent (`kimi_api.media`): a large file
-is only named here, and streamed from disk then.
+https://platform.kimi.ai/docs/guide/use-kimi-vision-model. So addresses are taken from a block before core would try to
+download them; which may go out is decided in `kimi_api._content.addresses`. Whether the content is of a type that Kimi
+takes, and what is uploaded, is decided when the request is sent (`kimi_api.media`): a large file is only named here,
+and streamed from disk then.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from kimi_api.errors import KimiInputError
 ContentPart = dict[str, Any]
 
 
-def media_part(block: ImageBlock | VideoBlock, role: str, *, any_url: bool = False) -> ContentPart:
+def media_part(block: ImageBlock | VideoBlock, role: str) -> ContentPart:
     """The `image_url` or `video_url` part for `block`.
 
     Args:
         block: given by bytes, a path, or an address.
         role: whose message it is; what a tool gave never makes us read a path.
-        any_url: let web addresses through, because somebody will fetch them.
 
     Raises:
-        KimiInputError: a web address, a path from a tool, no bytes at all, or bytes whose format cannot be told.
+        KimiInputError: a path from a tool, no bytes at all, or bytes whose format cannot be told.
     """
     kind: Kind = "image" if isinstance(block, ImageBlock) else "video"
-    url = _given_url(type(block).__name__, block.url, any_url)
-    if url is None:
+    if block.url is not None:
+        url = str(block.url)
+    else:
         if isinstance(block, ImageBlock):
             given, mimetype = block.image, block.image_mimetype
         else:
@@ -46,13 +46,12 @@ def media_part(block: ImageBlock | VideoBlock, role: str, *, any_url: bool = Fal
     return {"type": f"{kind}_url", f"{kind}_url": {"url": url}}
 
 
-def document_block_part(block: DocumentBlock, role: str, *, any_url: bool = False) -> ContentPart:
+def document_block_part(block: DocumentBlock, role: str) -> ContentPart:
     """The part for a document: its text, or what `kimi_api.media` extracts it from when the request is sent.
 
     Args:
         block: given by bytes, a path, or an address.
         role: whose message it is; a path is read in user messages only.
-        any_url: let web addresses of what turns out to be an image or video through.
 
     Raises:
         KimiInputError: no content at all, sound, or a path where none is read.
@@ -80,10 +79,7 @@ def document_block_part(block: DocumentBlock, role: str, *, any_url: bool = Fals
     if kind != "document" and path is not None:
         url = LocalMedia.of(path)
         return {"type": f"{kind}_url", f"{kind}_url": {"url": url}}
-    part = file_part(kind, file)
-    if kind != "document":
-        _given_url("DocumentBlock", part[part["type"]]["url"], any_url)
-    return part
+    return file_part(kind, file)
 
 
 def facts(block: Any) -> dict[str, Any]:
@@ -113,23 +109,6 @@ def _refuse_path(block: ImageBlock | VideoBlock | DocumentBlock) -> None:
             "files of this machine are read for the user's messages only",
             "let the tool give the bytes of the file",
         )
-
-
-def _given_url(what: str, url: object, any_url: bool) -> str | None:
-    """The block's own address where the platform understands it, None when the block has none."""
-    if url is None:
-        return None
-    text = str(url)
-    scheme = text.partition(":")[0].lower()
-    if scheme in ("ms", "data") or (any_url and scheme in ("http", "https")):
-        return text
-    raise KimiInputError(
-        f"{what}.url",
-        text,
-        "Kimi does not fetch addresses: it takes a data URL or ms://<file id> of an uploaded file",
-        f"download the file and pass {what}(path=...) or its bytes, upload it and pass its ms:// address, or set "
-        "fetch_media=True for public http(s) addresses",
-    )
 
 
 def _url_of_content(kind: Kind, block: ImageBlock | VideoBlock, mimetype: str | None) -> str:

@@ -65,7 +65,6 @@ def to_wire(
     messages: Iterable[ChatMessage],
     *,
     reasoning_field: str = "reasoning_content",
-    any_url: bool = False,
     refuse: Refuse = "last",
 ) -> list[WireMessage]:
     """`messages` in the platform's form.
@@ -80,7 +79,6 @@ def to_wire(
     Args:
         messages: read, never changed.
         reasoning_field: the name that thinking goes back under when its block notes no other.
-        any_url: let web addresses of images and videos through.
         refuse: where a block that no Kimi model takes is an error, not a text.
 
     Raises:
@@ -90,7 +88,7 @@ def to_wire(
     before: WireMessage = {}
     unanswered: dict[str, None] = {}  # ids of the last assistant turn's calls
     for message in messages:
-        now = wire_message(message, reasoning_field, any_url=any_url)
+        now = wire_message(message, reasoning_field)
         if now["role"] == "tool":
             unanswered.pop(now["tool_call_id"], None)
             if before.get("role") == "assistant" and not before.get("tool_calls"):
@@ -104,9 +102,7 @@ def to_wire(
     return settle(wire, refuse)
 
 
-def wire_message(
-    message: ChatMessage, reasoning_field: str = "reasoning_content", *, any_url: bool = False
-) -> WireMessage:
+def wire_message(message: ChatMessage, reasoning_field: str = "reasoning_content") -> WireMessage:
     """One message in the platform's form.
 
     Of `additional_kwargs` these are understood: `name`; for a tool result `tool_call_id`; for an assistant turn
@@ -118,7 +114,7 @@ def wire_message(
     if role == "assistant":
         wire = _assistant(message, reasoning_field)
     else:
-        parts = list(_parts(message.blocks, role, any_url))
+        parts = list(_parts(message.blocks, role))
         wire = {"role": role, "content": _content(parts)}
         if role == "tool":
             wire["tool_call_id"] = extra.get("tool_call_id")
@@ -175,7 +171,7 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
     return wire
 
 
-def _parts(blocks: Sequence[Any], role: str, any_url: bool = False) -> Iterator[ContentPart]:
+def _parts(blocks: Sequence[Any], role: str) -> Iterator[ContentPart]:
     """Content parts of `blocks`, nested ones unfolded."""
     for block in blocks:
         if isinstance(block, TextBlock):
@@ -185,22 +181,22 @@ def _parts(blocks: Sequence[Any], role: str, any_url: bool = False) -> Iterator[
         elif isinstance(block, ThinkingBlock):
             logger.debug("a ThinkingBlock in a %s message is left out: only assistant turns think", role)
         elif isinstance(block, CitableBlock):
-            yield from _parts(block.content, role, any_url)
+            yield from _parts(block.content, role)
         elif isinstance(block, CitationBlock):
-            yield from _parts([block.cited_content], role, any_url)
+            yield from _parts([block.cited_content], role)
         else:
             try:
-                part = _media_part(block, role, any_url)
+                part = _media_part(block, role)
             except KimiInputError as error:
                 part = left_out(facts(block), error)
             yield part
 
 
-def _media_part(block: Any, role: str, any_url: bool) -> ContentPart:
+def _media_part(block: Any, role: str) -> ContentPart:
     if isinstance(block, (ImageBlock, VideoBlock)):
-        return media_part(block, role, any_url=any_url)
+        return media_part(block, role)
     if isinstance(block, DocumentBlock):
-        return document_block_part(block, role, any_url=any_url)
+        return document_block_part(block, role)
     kind = type(block).__name__
     if isinstance(block, AudioBlock):
         raise KimiInputError("blocks", kind, *NO_SOUND)

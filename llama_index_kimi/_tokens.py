@@ -35,7 +35,7 @@ class TokenCounting:
         def _connect(self) -> KimiClient: ...
 
     def _countable(self, messages: Sequence[ChatMessage], *, notes: bool = False) -> Any:
-        wire = to_wire(messages, any_url=not notes, refuse="never")
+        wire = to_wire(messages, refuse="never")
         return countable(wire, resolve_base_url(self.base_url), self.document_cache, notes=notes)
 
     def count_tokens(self, messages: Sequence[ChatMessage], tools: Sequence[BaseTool | Mapping[str, Any]] = ()) -> int:

@@ -317,7 +317,6 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         wire = to_wire(
             messages,
             reasoning_field=speech.reasoning_field,
-            any_url=not speech.platform_rules or options.unsupported == "send" or options.fetch_media,
             refuse=refusal_of(options.unsupported),
         )
         return replace(build_request(options, wire, stream=stream), parsed=parsed, tool_names=names), call, join

@@ -155,6 +155,13 @@ def _check_media(custom_id: str, request: ChatRequest) -> None:
     if request.media is not None and request.media.documents:
         raise KimiInputError(f"request {custom_id!r}", "a document in its messages", IN_A_BATCH, READ_YOURSELF)
     for part in media_parts(request.body["messages"]):
+        if request.media is not None and request.media.fetch and part.url.startswith("http"):
+            raise KimiInputError(
+                f"request {custom_id!r}",
+                part.url[:200],
+                "addresses are fetched for live calls only, not for lines of a batch",
+                "upload it (kimi_api.media.upload_media) and pass its ms:// address, or pass its bytes",
+            )
         if isinstance(part.url, LocalMedia):
             raise KimiInputError(
                 f"request {custom_id!r}",

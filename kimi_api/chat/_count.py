@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kimi_api._content.addresses import with_addresses
 from kimi_api._content.documents import DOCUMENT
 from kimi_api._media_rules import part_types, with_parts
 
@@ -18,8 +19,10 @@ def countable(
         messages: see `kimi_api.messages`.
         base_url: the host that would extract them.
         cache: the option `document_cache`.
-        notes: put a note in the place of the others, so that the messages can be sent to be counted.
+        notes: put a note in the place of what cannot be sent as it is, so that the messages can be sent to be counted.
     """
+    if notes:
+        messages = with_addresses(messages, web=False, local=False, refuse="never")
     if DOCUMENT not in part_types(messages):
         return messages
     from kimi_api.media._documents import known_text  # with the file storage behind it

@@ -19,7 +19,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from kimi_api import errors
-from kimi_api._content.notes import describe, stand_in
+from kimi_api._content.addresses import note_of_media
 from kimi_api._media_rules import (
     HEAD,
     IMAGE_TYPES,
@@ -34,7 +34,6 @@ from kimi_api._media_rules import (
     decoded,
     decoded_size,
     head_of,
-    is_text,
     media_parts,
     media_type,
     near_limit,
@@ -67,8 +66,6 @@ __all__ = [
     "place_media",
     "upload_media",
 ]
-
-_LONGEST_NOTE = 16_384
 
 
 # ------------------------------------------------------------------------------------------------- by hand
@@ -245,7 +242,7 @@ def _placing(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> S
         try:
             item = yield from _looked_at(part, policy)
         except KimiInputError as error:
-            notes[part.message, part.part] = _note(messages, part, error, policy)
+            notes[part.message, part.part] = note_of_media(messages, part, error, policy.refuse)
             continue
         if item is not None:
             items.append(item)
@@ -273,7 +270,7 @@ def _placing(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> S
             else:
                 url = item.inline()
         except KimiInputError as error:
-            notes[item.part.message, item.part.part] = _note(messages, item.part, error, policy)
+            notes[item.part.message, item.part.part] = note_of_media(messages, item.part, error, policy.refuse)
             continue
         if file is not None:
             url = (yield from kept_once(file, item.part.kind, Account.of(client, None))).url
@@ -286,26 +283,6 @@ def _placing(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> S
     if messages is request.body["messages"]:
         return replace(request, media=None)
     return replace(request, body={**request.body, "messages": messages}, media=None, unplaced=request)
-
-
-def _note(
-    messages: Sequence[dict[str, Any]], part: MediaPart, error: KimiInputError, policy: MediaPolicy
-) -> dict[str, Any]:
-    """What stands for an image or video that nobody can mend, because a tool gave it or it was sent long ago."""
-    text = describe({"type": part.kind, "url": part.url, "text": _written(part.url)})
-    return stand_in(messages, part.message, part.kind, text, error, policy.refuse)
-
-
-def _written(url: str) -> str:
-    """What a data URL says, if it is text and not long: an SVG."""
-    data = split_data_url(url)
-    if data is None or decoded_size(*data[1:]) > _LONGEST_NOTE:
-        return ""
-    try:
-        content = decoded(*data[1:], "a data URL")
-        return content.decode("utf-8") if is_text(content) else ""
-    except (KimiInputError, UnicodeDecodeError):
-        return ""
 
 
 def _looked_at(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
@@ -321,18 +298,10 @@ def _looked_at(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
         declared, data, is_base64 = found
         mime = media_type(head_of(data, is_base64), declared, part.kind, what)
         return _Item(part, decoded_size(data, is_base64), mime, data=(data, is_base64))
-    if policy.fetch and part.url[:8].lower().startswith(("http://", "https://")):
+    if policy.fetch and part.url.startswith(("http://", "https://")):
         content, declared = yield from fetched(part.url)
         mime = media_type(content[:HEAD], declared, part.kind, what)
         return _Item(part, len(content), mime, _from_bytes(content, mime))
-    if policy.platform and not part.url.startswith("ms://"):
-        raise KimiInputError(
-            what,
-            part.url[:200],
-            "the platform takes data URLs and ms://<file id> only, it does not fetch addresses",
-            "pass the bytes, upload them (kimi_api.media.upload_media), or set fetch_media=True for public http(s) "
-            "addresses",
-        )
     return None
 
 

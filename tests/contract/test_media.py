@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from contract_kit import FOR_REQUESTS, Adapter, Call, Chat, Media, assistant, result, user, wire_tool
@@ -114,6 +115,30 @@ def test_a_web_address_is_refused_with_what_to_do(kimi: Emulator, make: Make, ki
     assert kimi.requests == []
 
 
+def test_a_web_address_in_a_tool_result_is_a_note(kimi: Emulator, make: Make) -> None:
+    url = "https://example.com/a.png"
+    outcome = make().attempt([user(SEE), TURN, result("c1", "Here.", Media(url=url))], tools=[wire_tool("photo")])
+    assert outcome.error is None
+    text, note = kimi.chats[0]["messages"][-1]["content"]
+    assert (text["text"], note) == ("Here.", {"type": "text", "text": f"[image: {url}; its content is not included]"})
+    assert kimi.refusals == []
+
+
+def test_a_line_of_a_batch_holds_no_web_address(kimi: Emulator, adapter: Adapter, make: Make) -> None:
+    chat = make(fetch_media=True)  # nothing is fetched for a batch
+    with pytest.raises(KimiInputError, match="fetch"):
+        chat.run_batch(chat.batch(), [[user(SEE, Media(url="https://example.com/a.png"))]])
+    assert kimi.requests == []
+
+
+def test_counting_sends_no_web_address(kimi: Emulator, make: Make) -> None:
+    question = f"What is it? {uuid4()}"  # what was counted before is not asked again
+    assert make().estimate([user(question, Media(url="https://example.com/a.png"))]) > 0
+    (request,) = kimi.requests
+    assert "image_url" not in str(request.json)
+    assert kimi.refusals == []
+
+
 @pytest.mark.parametrize("settings", [{"dialect": "openai"}, {"dialect": "vllm"}, {"unsupported": "send"}])
 def test_a_web_address_goes_out_where_the_host_may_fetch_it(
     kimi: Emulator, make: Make, settings: dict[str, Any]
@@ -132,7 +157,6 @@ def test_only_public_addresses_are_fetched(kimi: Emulator, make: Make, url: str)
 NOT_OF_THE_WEB = ["file:///etc/passwd", "ftp://example.com/a.png"]
 
 
-@pytest.mark.fails_in("langchain", reason="ChatKimi lets any scheme through where a web address may go out")
 @pytest.mark.parametrize("settings", [{"dialect": "openai"}, {"unsupported": "send"}])
 @pytest.mark.parametrize("url", NOT_OF_THE_WEB)
 def test_an_address_that_is_none_of_the_web_goes_nowhere(
@@ -150,7 +174,6 @@ def test_an_address_that_is_none_of_the_web_is_not_fetched(kimi: Emulator, make:
     assert kimi.requests == []
 
 
-@pytest.mark.fails_in("langchain", reason="ChatKimi takes schemes in lower case alone")
 def test_a_scheme_may_be_written_in_capitals(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(content="A dot."))
     assert make().ask([user(SEE, Media(url=DATA.replace("data:", "DATA:")))]).text == "A dot."

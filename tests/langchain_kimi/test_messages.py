@@ -109,12 +109,8 @@ def test_content_blocks(block: Any, part: Any) -> None:
     [
         {"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"},
         {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
-        {"type": "image", "url": "https://example.org/a.png"},
-        {"type": "image_url", "image_url": {"url": "http://example.org/a.png"}},
-        {"type": "image_url", "image_url": "/tmp/a.png"},
         {"type": "image", "base64": "AAAA"},
         {"type": "image"},
-        {"type": "video", "url": "https://example.org/a.mp4"},
         {"type": "file", "base64": "AAAA", "mime_type": "audio/wav"},
         {"type": "file", "mime_type": "application/pdf"},
         {"type": "document", "source": {}},
@@ -134,12 +130,6 @@ def test_what_the_platform_has_no_part_for_is_refused(block: Any) -> None:
     assert error.remedy
     assert error.rule in str(error)
     assert error.remedy in str(error)
-
-
-def test_hosts_that_fetch_addresses_get_them() -> None:
-    url = "https://example.org/a.png"
-    (message,) = to_wire([HumanMessage([{"type": "image", "url": url}])], any_url=True)
-    assert message["content"] == [{"type": "image_url", "image_url": {"url": url}}]
 
 
 @pytest.mark.parametrize(
