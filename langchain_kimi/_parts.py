@@ -82,18 +82,23 @@ def _video(block: Mapping[str, Any]) -> Part:
 
 
 def _file(block: Mapping[str, Any]) -> Part:
-    """A file by its data, address or id: `file` in LangChain's and OpenAI's spelling, `document` in Anthropic's."""
+    """A file by its data, address or id.
+
+    `file` in LangChain's and OpenAI's spelling, OpenAI's `input_file`, Anthropic's `document`, Google's `media`.
+    """
     inner = block.get(_INNER.get(block["type"], ""))
     source = block.get("source")
     spots = (block, inner, source, block.get("extras"), block.get("metadata"))
     data = _first(spots, "base64", "data", "file_data", "blob")
     if isinstance(source, Mapping) and source.get("type") == "text" and isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
+    if data is None and isinstance(block.get("text"), str):  # LangChain's v0 file of `source_type` text
+        data = block["text"].encode("utf-8", "surrogatepass")
     kind, file = file_kind(
         name=_first(spots, "filename", "file_name", "name", "title") or _first([inner], "uri"),
         mime=_first(spots, "mime_type", "mimeType", "media_type"),
         data=data,
-        url=_first(spots, "url"),
+        url=_first(spots, "url", "file_url", "file_uri"),
         file_id=_file_id(block),
     )
     return file_part(kind, file)
@@ -134,6 +139,8 @@ _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
     "video": _video,
     "file": _file,
     "document": _file,
+    "input_file": _file,
+    "media": _file,
     "resource": _resource,
     "non_standard": _non_standard,
 }

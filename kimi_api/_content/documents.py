@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from kimi_api._content.notes import Part, Refuse, clean, note, stand_in
 from kimi_api._media_rules import HEAD, data_url, decoded, head_of, sniffed, split_data_url
@@ -160,7 +160,7 @@ def file_kind(
             "it needs data, a url, a path or a file_id",
             "pass the bytes (base64) with their mime_type",
         )
-    names = [_last_piece(name), _last_piece(path), _last_piece(unquote(urlsplit(url).path)) if url else ""]
+    names = [_last_piece(name), _last_piece(path), _last_piece(_path_of(url)) if url else ""]
     known = next(filter(None, names), "")
     suffix = next(filter(None, map(_suffix, names)), "")
     if declared in _MUTE or declared.startswith("text/"):
@@ -272,6 +272,11 @@ def without_documents(messages: Sequence[Mapping[str, Any]], rule: str, refuse: 
 def _last_piece(name: str | None) -> str:
     """The last piece of a path, in one line."""
     return clean((name or "").replace("\\", "/").rstrip("/").rpartition("/")[2], _LONGEST_NAME)
+
+
+def _path_of(url: str) -> str:
+    """The path of an address, which nobody has checked yet."""
+    return unquote(re.split("[?#]", url)[0].partition("://")[2].partition("/")[2])
 
 
 def _suffix(name: str) -> str:

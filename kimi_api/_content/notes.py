@@ -123,13 +123,11 @@ def kind_of(block: object) -> str:
     """What an error or a warning calls a block: its type."""
     if not isinstance(block, Mapping):
         return type(block).__name__
-    value = block.get("value")
-    if block.get("type") == "non_standard" and isinstance(value, Mapping):
-        return kind_of(value)
-    return clean(str(block.get("type") or "untyped"), _LONGEST_NAME)
+    block = _inside(block)
+    return clean(str(block.get("type") or ""), _LONGEST_NAME) or "untyped"
 
 
-def describe(block: object) -> str:
+def describe(block: object, depth: int = 0) -> str:
     """A short text for a block: kind, name, address, MIME type, and the text of what is text. Never empty.
 
     The same block gives the same text in every process.
@@ -138,11 +136,9 @@ def describe(block: object) -> str:
         return block
     if not isinstance(block, Mapping):
         return note(type(block).__name__)
-    value = block.get("value")
-    if block.get("type") == "non_standard" and isinstance(value, Mapping):
-        return describe(value)
+    block = _inside(block)
     kind = kind_of(block)
-    text = _text_in(block, kind)
+    text = _text_in(block, kind, depth) if depth < _DEPTH else ""
     address, mime = _first(block, _ADDRESSES), _first(block, _TYPES)
     source = block.get("source")
     if not address and isinstance(source, str):
@@ -151,6 +147,16 @@ def describe(block: object) -> str:
     if data is not None:
         address, mime = "", mime or data[0]
     return note(kind, _first(block, _NAMES), address or _file_id(block), mime, text=text)
+
+
+def _inside(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a LangChain block of type `non_standard` holds; another block as it is."""
+    for _ in range(_DEPTH):
+        value = block.get("value")
+        if block.get("type") != "non_standard" or not isinstance(value, Mapping):
+            break
+        block = value
+    return block
 
 
 def note(
@@ -189,7 +195,7 @@ def _file_id(block: Mapping[str, Any]) -> str:
     return f"file id {found}" if found else ""
 
 
-def _text_in(block: Mapping[str, Any], kind: str) -> str:
+def _text_in(block: Mapping[str, Any], kind: str, depth: int) -> str:
     """What a block says, if that is text."""
     text = _first(block, ("text",))
     if text:
@@ -202,7 +208,7 @@ def _text_in(block: Mapping[str, Any], kind: str) -> str:
         if isinstance(content, str):
             return content
         if isinstance(content, Sequence) and content:
-            return "\n".join(_inner_text(item) for item in content)
+            return "\n".join(_inner_text(item, depth + 1) for item in content)
     if kind in _BINARY:
         return ""
     if "json" in block:
@@ -211,10 +217,10 @@ def _text_in(block: Mapping[str, Any], kind: str) -> str:
     return _as_json(next(iter(rest.values())) if kind == "json" and len(rest) == 1 else rest) if rest else ""
 
 
-def _inner_text(item: object) -> str:
+def _inner_text(item: object, depth: int) -> str:
     if isinstance(item, Mapping) and item.get("type") in ("text", "text-plain") and isinstance(item.get("text"), str):
         return item["text"]
-    return describe(item)
+    return describe(item, depth)
 
 
 def _as_json(value: object) -> str:

@@ -92,16 +92,19 @@ def place_documents(
 
 def known_text(base_url: str, file: Document, cache: FileCache | None) -> str | None:
     """The text of a document that was sent before, as its part holds it. Nothing is sent."""
-    plain = plain_text(file)
-    if plain is not None:
-        return text_part(file.label, plain)["text"]
-    if file.data is None:
-        return None
     try:
-        source = open_source(file.content(), name_to_send(file, SUPPORTED_SUFFIXES))
-    except KimiInputError:
+        plain = plain_text(file)
+        if plain is None and file.path is not None and is_text(file):
+            plain = plain_text(replace(file, data=Path(file.path).read_bytes()))
+        if plain is not None:
+            return text_part(file.label, plain)["text"]
+        if file.path is None and file.data is None:
+            return None
+        given = file.content() if file.path is None else Path(file.path)
+        source = open_source(given, name_to_send(file, SUPPORTED_SUFFIXES))
+        known = (_texts if cache is None else cache).get(extraction_key(base_url, source, source.sha256()))
+    except (KimiInputError, OSError):  # the request will say so
         return None
-    known = (_texts if cache is None else cache).get(extraction_key(base_url, source, source.sha256()))
     return None if known is None else text_part(file.label, known["content"])["text"]
 
 
