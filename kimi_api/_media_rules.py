@@ -72,6 +72,22 @@ class LocalMedia(str):
         return made
 
 
+class NotedAddress(str):
+    """An address with what its block says of the content, for the note that stands for it where it may not go out."""
+
+    name: str
+    mime: str
+
+    @classmethod
+    def of(cls, url: str, name: object, mime: object) -> str:
+        """`url`, with its notes if there are any."""
+        if not name and not mime:
+            return url
+        made = cls(url)
+        made.name, made.mime = str(name or ""), str(mime or "")
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class MediaPolicy:
     """What to do with the media of one request.

@@ -14,6 +14,7 @@ from typing import Any
 from kimi_api import KimiInputError
 from kimi_api._content.documents import NO_SOUND, file_kind, file_part
 from kimi_api._content.notes import Part, left_out
+from kimi_api._media_rules import NotedAddress
 
 _UPLOAD = "pass the bytes (a data URL), or upload them (kimi_api.media.upload_media gives ms://<file id>)"
 
@@ -40,17 +41,20 @@ def part_to_wire(block: Any) -> Part:
     """One content block as a part, like `content_to_wire`."""
     if isinstance(block, str):
         return {"type": "text", "text": block}
-    kind = block.get("type") if isinstance(block, Mapping) else None
-    convert = _CONVERTERS.get(kind or "", _unknown)
+    convert = _CONVERTERS.get(_type_of(block), _unknown)
     try:
         return convert(block)
     except KimiInputError as error:
         return left_out(block, error)
 
 
-def _unknown(block: Any) -> Part:
+def _type_of(block: Any) -> str:
     kind = block.get("type") if isinstance(block, Mapping) else None
-    rule, remedy = NO_SOUND if kind in ("audio", "input_audio") else (_RULE, _REMEDY)
+    return kind if isinstance(kind, str) else ""
+
+
+def _unknown(block: Any) -> Part:
+    rule, remedy = NO_SOUND if _type_of(block) in ("audio", "input_audio") else (_RULE, _REMEDY)
     raise KimiInputError("content block", block, rule, remedy)
 
 
@@ -69,8 +73,9 @@ def _raw_media(block: Mapping[str, Any]) -> Part:
     """`image_url` and `video_url` as OpenAI-like hosts spell them: an object with a `url`, or the bare address."""
     kind = block["type"]
     given = block.get(kind)
-    media = {"url": given} if isinstance(given, str) else dict(given or {})
-    return {"type": kind, kind: media}
+    if isinstance(given, Mapping):
+        return {"type": kind, kind: dict(given)}
+    return {"type": kind, kind: {"url": given}}
 
 
 def _image(block: Mapping[str, Any]) -> Part:
@@ -89,13 +94,13 @@ def _file(block: Mapping[str, Any]) -> Part:
     inner = block.get(_INNER.get(block["type"], ""))
     source = block.get("source")
     spots = (block, inner, source, block.get("extras"), block.get("metadata"))
-    data = _first(spots, "base64", "data", "file_data", "blob")
+    data = _first(spots, "base64", "data", "file_data", "blob", kinds=(str, bytes))
     if isinstance(source, Mapping) and source.get("type") == "text" and isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
     if data is None and isinstance(block.get("text"), str):  # LangChain's v0 file of `source_type` text
         data = block["text"].encode("utf-8", "surrogatepass")
     kind, file = file_kind(
-        name=_first(spots, "filename", "file_name", "name", "title") or _first([inner], "uri"),
+        name=_first(spots, *_NAMES) or _first([inner], "uri"),
         mime=_first(spots, "mime_type", "mimeType", "media_type"),
         data=data,
         url=_first(spots, "url", "file_url", "file_uri"),
@@ -112,10 +117,10 @@ def _resource(block: Mapping[str, Any]) -> Part:
     return _file(block)
 
 
-def _first(spots: Sequence[Any], *names: str) -> Any:
+def _first(spots: Sequence[Any], *names: str, kinds: Any = str) -> Any:
     for spot in spots:
         for name in names if isinstance(spot, Mapping) else ():
-            if spot.get(name) and isinstance(spot[name], (str, bytes)):
+            if spot.get(name) and isinstance(spot[name], kinds):
                 return spot[name]
     return None
 
@@ -124,7 +129,7 @@ def _non_standard(block: Mapping[str, Any]) -> Part:
     value = block.get("value")
     if not isinstance(value, Mapping):
         raise KimiInputError("non_standard block", value, "its value is the wire part itself, a dict", _REMEDY)
-    if value.get("type") in _CONVERTERS or value.get("type") in _FOREIGN:
+    if _type_of(value) in _CONVERTERS or _type_of(value) in _FOREIGN:
         return part_to_wire(value)
     # A part that we do not know was written for the host by hand; but not by a tool.
     return left_out(value, KimiInputError("content block", value, _RULE, _REMEDY), raw=value)
@@ -149,6 +154,7 @@ _INNER = {"file": "file", "resource": "resource"}
 _FOREIGN = frozenset({"audio", "input_audio", "json", "search_result", "resource_link"})
 """Blocks of others' that no host of Kimi has a part for."""
 
+_NAMES = ("filename", "file_name", "name", "title")
 _RULE = "a message may hold text, images, videos and documents"
 _REMEDY = "turn the block into text, or leave it out"
 
@@ -160,24 +166,25 @@ def _media(kind: str, block: Mapping[str, Any]) -> Part:
         return {"type": kind, kind: {"url": file_id if file_id.startswith("ms://") else f"ms://{file_id}"}}
     source = block.get("source")
     given: Mapping[str, Any] = source if isinstance(source, Mapping) else block
+    mime = _first([given], "mime_type", "mimeType", "media_type")
     url = given.get("url")
     if url is None:
-        data = given.get("base64") or given.get("data")
-        mime = given.get("mime_type") or given.get("mimeType") or given.get("media_type")
+        data = _first([given], "base64", "data")
         if not data:
             raise KimiInputError(f"{block['type']} block", block, "it needs base64 data, a url or a file_id", _UPLOAD)
         if not mime:
             raise KimiInputError(
                 f"{block['type']} block", "base64 without a type", "bytes need their mime_type", "add e.g. image/png"
             )
-        url = f"data:{mime};base64,{data}"
+        return {"type": kind, kind: {"url": f"data:{mime};base64,{data}"}}
+    if isinstance(url, str):
+        url = NotedAddress.of(url, _first([block, block.get("extras"), block.get("metadata")], *_NAMES), mime)
     return {"type": kind, kind: {"url": url}}
 
 
 def _file_id(block: Mapping[str, Any]) -> str | None:
     """The id of an uploaded file: `file_id` in v1, `id` beside `source_type: "id"` in v0 and in core's own helper."""
-    found = block.get("file_id") or (block.get("id") if block.get("source_type") == "id" else None)
-    inner = block.get("file")
-    if not found and isinstance(inner, Mapping):
-        found = inner.get("file_id")
+    found = _first((block, block.get("file"), block.get("source")), "file_id", kinds=(str, int))
+    if not found and block.get("source_type") == "id":
+        found = block.get("id")
     return str(found) if found else None

@@ -16,7 +16,7 @@ from typing import Any
 from llama_index.core.base.llms.types import AudioBlock, DocumentBlock, ImageBlock, VideoBlock
 
 from kimi_api._content.documents import file_kind, file_part
-from kimi_api._media_rules import HEAD, INLINE_BYTES, Kind, LocalMedia, data_url, sniffed
+from kimi_api._media_rules import HEAD, INLINE_BYTES, Kind, LocalMedia, NotedAddress, data_url, sniffed
 from kimi_api.errors import KimiInputError
 
 ContentPart = dict[str, Any]
@@ -33,13 +33,13 @@ def media_part(block: ImageBlock | VideoBlock, role: str) -> ContentPart:
         KimiInputError: a path from a tool, no bytes at all, or bytes whose format cannot be told.
     """
     kind: Kind = "image" if isinstance(block, ImageBlock) else "video"
-    if block.url is not None:
-        url = str(block.url)
+    if isinstance(block, ImageBlock):
+        given, mimetype = block.image, block.image_mimetype
     else:
-        if isinstance(block, ImageBlock):
-            given, mimetype = block.image, block.image_mimetype
-        else:
-            given, mimetype = block.video, block.video_mimetype
+        given, mimetype = block.video, block.video_mimetype
+    if block.url is not None:
+        url = NotedAddress.of(str(block.url), None, mimetype)
+    else:
         if given is None and role == "tool":
             _refuse_path(block)
         url = _url_of_content(kind, block, mimetype)

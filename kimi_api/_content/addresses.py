@@ -14,6 +14,7 @@ from kimi_api._content.notes import Part, Refuse, describe, stand_in
 from kimi_api._media_rules import (
     LocalMedia,
     MediaPart,
+    NotedAddress,
     decoded,
     decoded_size,
     is_text,
@@ -71,7 +72,9 @@ def note_of_media(messages: Sequence[Mapping[str, Any]], part: MediaPart, error:
     Raises:
         KimiError: `error`, where it is one.
     """
-    text = describe({"type": part.kind, "url": part.url, "text": _written(part.url)})
+    url = part.url
+    facts = {"name": url.name, "mime_type": url.mime} if isinstance(url, NotedAddress) else {}
+    text = describe({"type": part.kind, "url": url, "text": _written(url), **facts})
     return stand_in(messages, part.message, part.kind, text, error, refuse)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from kimi_api._content.notes import Part, Refuse, clean, note, stand_in
-from kimi_api._media_rules import HEAD, data_url, decoded, head_of, sniffed, split_data_url
+from kimi_api._media_rules import HEAD, NotedAddress, data_url, decoded, head_of, sniffed, split_data_url
 from kimi_api.errors import KimiInputError
 
 DOCUMENT = "document"
@@ -191,7 +191,7 @@ def file_part(kind: FileKind, file: Document) -> Part:
     elif isinstance(file.data, str):
         url = f"data:{file.mime};base64,{file.data}"
     else:
-        url = file.url or data_url(file.mime, file.data or b"")
+        url = NotedAddress.of(file.url, file.name, file.mime) if file.url else data_url(file.mime, file.data or b"")
     return {"type": f"{kind}_url", f"{kind}_url": {"url": url}}
 
 

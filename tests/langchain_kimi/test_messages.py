@@ -22,6 +22,7 @@ from langchain_core.messages import (
 )
 
 from kimi_api import KimiInputError, KimiWarning
+from kimi_api._warn import forget_warnings
 from langchain_kimi import dynamic_tools_message, partial_message
 from langchain_kimi._messages import assistant_to_wire, to_wire
 
@@ -361,3 +362,101 @@ def test_what_is_kept_survives_a_dump() -> None:
     back = loads(dumps(turn), allowed_objects="core")
     assert assistant_to_wire(back) == assistant_to_wire(turn)
     assert json.loads(text) == {"a": 1}
+
+
+# ------------------------------------------------------------------------------------------------- files
+
+
+PDF_DATA = "JVBERi0xLjQK"  # "%PDF-1.4"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "file", "base64": PDF_DATA, "mime_type": "application/pdf", "filename": "r.pdf"},
+        {"type": "file", "base64": PDF_DATA, "mimeType": "application/pdf", "extras": {"filename": "r.pdf"}},
+        {"type": "file", "source_type": "base64", "data": PDF_DATA, "metadata": {"name": "r.pdf"}},
+        {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{PDF_DATA}", "filename": "r.pdf"}},
+        {"type": "file", "file": {"file_data": PDF_DATA, "filename": "r.pdf"}},
+        {"type": "input_file", "file_data": f"data:application/pdf;base64,{PDF_DATA}", "filename": "r.pdf"},
+        {"type": "media", "data": PDF_DATA, "mime_type": "application/pdf", "name": "r.pdf"},
+        {
+            "type": "document",
+            "title": "r.pdf",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": PDF_DATA},
+        },
+        {
+            "type": "resource",
+            "resource": {"uri": "hotel://x/r.pdf", "mimeType": "application/pdf", "blob": PDF_DATA},
+        },
+        {"type": "non_standard", "value": {"type": "file", "base64": PDF_DATA, "filename": "r.pdf"}},
+    ],
+)
+def test_every_spelling_of_a_document(block: Any) -> None:
+    (part,) = user(block)
+    file = part["document"]
+    assert (file.name, file.mime, file.content()) == ("r.pdf", "application/pdf", b"%PDF-1.4\n")
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ({"type": "file", "file": {"file_id": "f1"}}, "ms://f1"),
+        ({"type": "file", "source_type": "id", "id": "f1"}, "ms://f1"),
+        ({"type": "file", "base64": "AAAA", "mime_type": "image/png"}, PNG),
+        ({"type": "file", "base64": "AAAA", "mimeType": "image/png"}, PNG),
+        ({"type": "image", "base64": "AAAA", "mimeType": "image/png"}, PNG),
+        ({"type": "image", "data": "AAAA", "mimeType": "image/png"}, PNG),
+        ({"type": "resource", "resource": {"uri": "x://a", "mimeType": "image/png", "blob": "AAAA"}}, PNG),
+    ],
+)
+def test_files_that_are_pictures(block: Any, expected: str) -> None:
+    assert user(block) == [{"type": "image_url", "image_url": {"url": expected}}]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "file", "file_id": "f1", "mime_type": "application/pdf"},
+        {"type": "file", "file_id": "f1", "filename": "r.pdf"},
+        {"type": "document", "source": {"type": "file", "file_id": "f1"}, "title": "r.pdf"},
+        {"type": "file", "url": "ms://f1", "mime_type": "application/pdf"},
+    ],
+)
+def test_an_id_of_a_document(block: Any) -> None:
+    (part,) = user(block)
+    assert part["document"].file_id == "f1"
+
+
+@pytest.mark.parametrize(
+    ("block", "text"),
+    [
+        (
+            {"type": "text-plain", "base64": "SGVsbG8=", "mime_type": "text/plain", "title": "a.txt"},
+            "[document a.txt]\nHello\n[end of a.txt]",
+        ),
+        ({"type": "resource", "resource": {"uri": "x://a", "mimeType": "text/csv", "text": "a,b"}}, "a,b"),
+        (
+            {"type": "file", "source_type": "text", "text": "Hello", "mime_type": "text/plain"},
+            "[document document.txt]\nHello\n[end of document.txt]",
+        ),
+        (
+            {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Hello"}},
+            "[document document.txt]\nHello\n[end of document.txt]",
+        ),
+    ],
+)
+def test_files_that_are_text(block: Any, text: str) -> None:
+    assert user(block) == text
+
+
+@pytest.mark.parametrize("name", ["json", "search_result", "resource_link", "no_such_thing"])
+def test_blocks_of_others_in_a_result_are_texts(name: str) -> None:
+    block = {"type": name, "title": "Tides", "url": "https://e.com"}
+    for given in (block, {"type": "non_standard", "value": block}):
+        message = ToolMessage("", tool_call_id="c")
+        message.content = [given]
+        with pytest.warns(KimiWarning, match=f"{name} content of the result of a tool"):
+            (wire,) = to_wire([message])
+        forget_warnings()
+        assert "Tides, https://e.com" in wire["content"]
