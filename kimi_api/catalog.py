@@ -143,6 +143,8 @@ class ModelSpec:
     """Whether a system message may carry `tools`."""
     batch: bool | None = None
     """Whether the Batch API takes it; None: sources disagree."""
+    open_weights: bool | None = None
+    """Whether the weights are public; None: not known."""
     template: PromptTemplate = field(default_factory=PromptTemplate)
     """How its prompts are put together, for counting tokens."""
     known: bool = True
@@ -205,6 +207,7 @@ _K3 = ModelSpec(
     tool_choices=frozenset({"auto", "none", "required"}),
     dynamic_tools=True,
     batch=False,
+    open_weights=True,
     template=_K3_TEMPLATE,
 )
 _K3_1 = replace(
@@ -236,6 +239,7 @@ _K2_6 = replace(
     thinking_field=frozenset({"enabled", "disabled"}),
     keeps_thinking=False,
     fixed_sampling_plain=_FIXED_PLAIN,
+    open_weights=True,
     batch=True,
 )
 _K2_5 = replace(
@@ -260,6 +264,7 @@ _V1 = ModelSpec(
     thinking="none",
     keeps_thinking=False,
     batch=True,
+    open_weights=False,
     template=PromptTemplate(thinks=False, typescript=False),  # never published; as K2's, without its system message
 )
 _K2 = replace(
@@ -271,6 +276,7 @@ _K2 = replace(
     price=None,
     retires=_2026_05_25,
     batch=None,
+    open_weights=True,
     template=_K2_TEMPLATE,
 )
 _K2_THINKING = replace(_K2, thinking="always", template=replace(_K2_TEMPLATE, thinks=True))

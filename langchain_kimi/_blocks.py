@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages import content as types
 from langchain_core.messages.block_translators import register_translator
 
+from langchain_kimi._core import KNOWS_REFUSALS
 from langchain_kimi._messages import PROVIDER
 
 
@@ -20,6 +21,7 @@ def message_blocks(message: AIMessage) -> list[types.ContentBlock]:
     """Thinking, text and tool calls of a whole message, in this order."""
     blocks = _said(message, indexed=False)
     blocks += _calls(message, {block.get("id") for block in blocks if block["type"] == "tool_call"})
+    blocks += _refusal(message, blocks)
     return cast("list[types.ContentBlock]", blocks)
 
 
@@ -28,6 +30,7 @@ def chunk_blocks(message: AIMessageChunk) -> list[types.ContentBlock]:
     blocks = _said(message, indexed=True)
     if message.chunk_position == "last":
         blocks += _calls(message, {block.get("id") for block in blocks if block["type"] == "tool_call"})
+        blocks += _refusal(message, blocks, index="lc_refusal")
         return cast("list[types.ContentBlock]", blocks)
     for place, piece in enumerate(message.tool_call_chunks):
         index = piece.get("index")
@@ -72,6 +75,16 @@ def _calls(message: AIMessage, present: set[Any]) -> list[dict[str, Any]]:
         for call in message.tool_calls
         if call.get("id") is None or call.get("id") not in present
     ]
+
+
+def _refusal(message: AIMessage, present: list[dict[str, Any]], **index: str) -> list[dict[str, Any]]:
+    """Core's block for an answer that the platform withheld, by which `ModelRefusalMiddleware` knows it."""
+    if message.response_metadata.get("finish_reason") != "content_filter" or not KNOWS_REFUSALS:
+        return []
+    if any(block["type"] == "refusal" for block in present):
+        return []
+    # Without a text of its own: the block goes back as part of the turn, which must stay as the model gave it.
+    return [{"type": "refusal", "refusal": "", "extras": {"category": "content_filter"}, **index}]
 
 
 register_translator(PROVIDER, message_blocks, chunk_blocks)

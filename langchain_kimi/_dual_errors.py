@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from langchain_core import exceptions
 from langchain_core.exceptions import (
     ContextOverflowError,
     ModelAPIError,
@@ -34,15 +33,10 @@ from kimi_api.errors import (
     KimiStatusError,
     KimiTimeoutError,
 )
+from langchain_kimi._core import ModelRefusalError
 
 if TYPE_CHECKING:
-    from langchain_core.exceptions import ModelRefusalError
-
     from kimi_api.errors import ErrorTypes
-
-else:
-    # It came with langchain-core 1.7.5.
-    ModelRefusalError = getattr(exceptions, "ModelRefusalError", ModelError)
 
 
 class _Retryable:

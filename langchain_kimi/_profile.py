@@ -9,8 +9,12 @@ from langchain_core.language_models import ModelProfile
 from kimi_api import MODELS, ModelSpec
 
 
-def model_profile(spec: ModelSpec) -> ModelProfile:
-    """What agents and middleware may rely on for `spec`."""
+def model_profile(spec: ModelSpec, *, documents: bool) -> ModelProfile:
+    """What agents and middleware may rely on for `spec`.
+
+    `documents`: whether PDFs and other documents in messages are sent as their text. deepagents takes out what the
+    profile denies.
+    """
     profile = ModelProfile(
         name=spec.id,
         max_input_tokens=spec.context_window,
@@ -22,8 +26,9 @@ def model_profile(spec: ModelSpec) -> ModelProfile:
         image_tool_message=spec.images,
         video_inputs=spec.videos,
         audio_inputs=False,
-        pdf_inputs=False,
-        pdf_tool_message=False,
+        pdf_inputs=documents,
+        pdf_tool_message=documents,
+        attachment=spec.images or spec.videos or documents,
         image_outputs=False,
         audio_outputs=False,
         video_outputs=False,
@@ -35,8 +40,13 @@ def model_profile(spec: ModelSpec) -> ModelProfile:
         structured_output=False,
         temperature="temperature" not in spec.fixed_sampling,
     )
-    if spec.released is not None:
-        profile["release_date"] = spec.released.isoformat()
+    if spec.known:
+        profile["status"] = "deprecated" if spec.retires is not None else "active"
+        if spec.open_weights is not None:
+            profile["open_weights"] = spec.open_weights
+        if spec.released is not None:
+            # Models are not changed under their name, as far as the platform says: a newer one has a name of its own.
+            profile["release_date"] = profile["last_updated"] = spec.released.isoformat()
     for name, value in (
         ("tool_call_streaming", True),
         ("mid_conversation_system_messages", True),
@@ -60,6 +70,7 @@ def of_this_model(arguments: dict[str, Any]) -> dict[str, Any]:
     named = profile.get("name") if profile else None
     if named is None or named == arguments.get("model") or named not in MODELS:
         return arguments
-    if profile != model_profile(MODELS[named]):
+    spec = MODELS[named]
+    if profile not in (model_profile(spec, documents=True), model_profile(spec, documents=False)):
         return arguments
     return {name: value for name, value in arguments.items() if name != "profile"}

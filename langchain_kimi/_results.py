@@ -122,11 +122,27 @@ def _piece(call: ToolCall) -> Any:
     return tool_call_chunk(name=call.name or None, args=call.arguments, id=call.id or None, index=call.index)
 
 
+# Core (from 1.8.4 on) puts both into the event that ends a streamed message, and asks providers to map their own words.
+# Its words are "stop", "tool_call" and "refusal" for a message with a refusal block; "length" is everybody's. A reason
+# that is new has no normalized word, only its own.
+_NORMALIZED = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_call",
+    "function_call": "tool_call",
+    "content_filter": "refusal",
+}
+# "When relevant", says core, and fixes no words; there is something to say where the answer is not all there.
+_STATES = {"length": "incomplete", "content_filter": "incomplete"}
+
+
 def _metadata(reply: Reply, model: str) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "model_provider": PROVIDER,
         "model_name": reply.model or model,
         "finish_reason": reply.finish_reason,
+        "normalized_finish_reason": _NORMALIZED.get(reply.finish_reason or ""),
+        "finish_state": _STATES.get(reply.finish_reason or ""),
         "id": reply.id or None,
         "system_fingerprint": reply.system_fingerprint,
         "request_id": reply.request_id,

@@ -24,8 +24,9 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from kimi_api import KimiInputError
 from kimi_api._arguments.text import encode
+from kimi_api.errors._base import WITHHELD
 from langchain_kimi._tools import named_schema, response_format, tools_to_wire
-from langchain_kimi.errors import KimiStructuredOutputError
+from langchain_kimi.errors import KimiRefusalError, KimiStructuredOutputError
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -155,6 +156,7 @@ class _FromText(JsonOutputParser):
         text = result[0].text
         partial = partial and ended is None  # core's parsers are silent about a stream that brought nothing usable
         if ended is not None:
+            _raise_if_withheld(ended, text, message)
             if not text.strip():
                 called = ", ".join(call["name"] for call in message.tool_calls)
                 what = f"a call of {called}" if called else "no text"
@@ -181,6 +183,7 @@ class _FromCall(JsonOutputKeyToolsParser):
         message, ended = _ending(result)
         text = result[0].text or _arguments(message)
         partial = partial and ended is None
+        _raise_if_withheld(ended, text, message)
         if ended == "length":
             pieces = message.tool_call_chunks if isinstance(message, AIMessageChunk) else []
             if not message.tool_calls or not all(_is_json(piece["args"] or "{}") for piece in pieces):
@@ -261,12 +264,20 @@ def _misfit(why: str, text: str, message: AIMessage) -> KimiStructuredOutputErro
     )
 
 
+def _raise_if_withheld(ended: str | None, text: str, message: AIMessage) -> None:
+    """Raise for an answer that the platform withheld: before core's parsers do, whose error says less."""
+    if ended == "content_filter":
+        request_id = message.response_metadata.get("request_id")
+        error = KimiRefusalError(f"there is no object: {WITHHELD}", llm_output=text, request_id=request_id)
+        error.raw_message = message
+        raise error
+
+
 def _unusable(what: str, ended: str, text: str, message: AIMessage) -> KimiStructuredOutputError:
     usage = message.usage_metadata
     spent = f" after {usage['output_tokens']} tokens" if usage else ""
     advice = {
         "length": _BUDGET,
-        "content_filter": "The platform withheld the answer; change the wording",
         "tool_calls": "Run the tools first, or ask for the object without tools",
     }.get(ended, _AGAIN)
     return KimiStructuredOutputError(

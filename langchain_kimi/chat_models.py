@@ -23,7 +23,7 @@ from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.credentials import KEY_VARIABLES, resolve_base_url
 from kimi_api.messages import Repair
-from kimi_api.options import Thinking, Unsupported
+from kimi_api.options import DIALECTS, Thinking, Unsupported
 from kimi_api.request import ChatRequest
 from langchain_kimi import _blocks  # noqa: F401 - registers the translator of content blocks
 from langchain_kimi._calls import (
@@ -243,7 +243,9 @@ class ChatKimi(TokenCounting, Connected):
         return {"token_usage": total, "model_name": self.model}
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        return model_profile(get_model_spec(self.model))
+        host = DIALECTS.get(self.dialect)
+        documents = self.extract_documents and host is not None and host.platform_rules
+        return model_profile(get_model_spec(self.model), documents=documents)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

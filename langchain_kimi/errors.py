@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.exceptions import OutputParserException
 
 import kimi_api
+from langchain_kimi._core import ModelRefusalError
 
 if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
     from kimi_api.errors import ErrorTypes
     from langchain_kimi._dual_errors import (
         ChatKimiAuthenticationError,
@@ -49,6 +52,7 @@ __all__ = [
     "ChatKimiRateLimitError",
     "ChatKimiServerError",
     "ChatKimiTimeoutError",
+    "KimiRefusalError",
     "KimiStructuredOutputError",
 ]
 
@@ -58,6 +62,18 @@ class KimiStructuredOutputError(kimi_api.KimiStructuredOutputError, OutputParser
 
     observation: str | None = None
     send_to_llm: bool = False
+
+
+class KimiRefusalError(kimi_api.KimiRefusalError, KimiStructuredOutputError, ModelRefusalError):
+    """The object asked for was withheld: `kimi_api.KimiRefusalError`, and core's own error for it.
+
+    A model error that is not retryable, which `ModelRetryMiddleware` reads.
+
+    Attributes:
+        raw_message: the answer, with core's refusal block among its `content_blocks`; None once it was pickled.
+    """
+
+    raw_message: BaseMessage | None = None
 
 
 def error_types() -> ErrorTypes:

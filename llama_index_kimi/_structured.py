@@ -39,7 +39,8 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ValidationError
 
 from kimi_api._arguments.text import strict_text
-from kimi_api.errors import KimiInputError, KimiStructuredOutputError
+from kimi_api.errors import KimiInputError, KimiRefusalError, KimiStructuredOutputError
+from kimi_api.errors._base import WITHHELD
 from llama_index_kimi._connection import Connected
 from llama_index_kimi._from_reply import finish_reason
 from llama_index_kimi._streaming import read_growing
@@ -238,12 +239,15 @@ def read_answer(output_cls: type[BaseModel], response: ChatResponse | None) -> A
     The reason for the end is looked at before the text: half a JSON document would only give a puzzling parser error.
 
     Raises:
-        KimiStructuredOutputError: the answer was cut off, withheld or empty, or is no `output_cls`.
+        KimiRefusalError: the answer was withheld, wholly or in part.
+        KimiStructuredOutputError: the answer was cut off or empty, or is no `output_cls`.
     """
     name = output_cls.__name__
     text = (response.message.content or "") if response is not None else ""
     reason = finish_reason(response) if response is not None else None
     request_id = response.raw.get("request_id") if response is not None and isinstance(response.raw, dict) else None
+    if reason == "content_filter":
+        raise KimiRefusalError(f"there is no {name}: {WITHHELD}", llm_output=text, request_id=request_id)
     if reason == "length":
         used = (response.additional_kwargs if response is not None else {}).get("completion_tokens")
         spent = f"all of its {used} tokens" if used else "its token budget"

@@ -14,7 +14,8 @@ from llama_index.core.tools.types import BaseTool, ToolMetadata
 from kimi_api._arguments import verbatim
 from kimi_api._arguments.text import UNREADABLE, read
 from kimi_api._warn import warn_once
-from kimi_api.errors import KimiInputError
+from kimi_api.errors import KimiInputError, KimiRefusalError
+from kimi_api.errors._base import WITHHELD
 from kimi_api.tools import WireTool, unreadable_arguments
 from llama_index_kimi._from_reply import NAMES, finish_reason
 from llama_index_kimi._streaming import read_growing
@@ -195,17 +196,23 @@ def _partial(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def no_call_text(response: ChatResponse, model: str) -> str:
+def no_call_error(response: ChatResponse, model: str) -> ValueError:
     """What happened where a tool call was expected and none came, and what to do."""
     reason = finish_reason(response)
     ended = f" (finish_reason {reason!r})" if reason else ""
+    if reason == "content_filter":
+        request_id = response.raw.get("request_id") if isinstance(response.raw, dict) else None
+        text = response.message.content or ""
+        return KimiRefusalError(
+            f"a tool call of {model} is missing: {WITHHELD}", llm_output=text, request_id=request_id
+        )
     remedy = (
         "Raise max_tokens, which thinking is part of: 16,000 or more is advised"
         if reason == "length"
         else "Ask for the call in the prompt, or demand it with tool_required=True"
     )
     text = (response.message.content or "")[:200]
-    return f"Expected at least one tool call, but {model} answered with the text {text!r}{ended}. {remedy}"
+    return ValueError(f"Expected at least one tool call, but {model} answered with the text {text!r}{ended}. {remedy}")
 
 
 def keep_first_call(response: ChatResponse) -> ChatResponse:

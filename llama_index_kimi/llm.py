@@ -47,7 +47,7 @@ from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tokens import TokenCounting, tokenizer_setting
 from llama_index_kimi._tool_calls import (
     keep_first_call,
-    no_call_text,
+    no_call_error,
     not_loaded,
     own_names,
     tool_selections,
@@ -376,11 +376,12 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         """The tool calls in `response`, also in one that is still being streamed.
 
         Raises:
-            ValueError: there is none, and `error_on_no_tool_call` is True.
+            ValueError: there is none, and `error_on_no_tool_call` is True; a `KimiRefusalError` where the platform
+                withheld the answer.
         """
         selections = tool_selections(response)
         if not selections and error_on_no_tool_call:
-            raise ValueError(no_call_text(response, self.model))
+            raise no_call_error(response, self.model)
         return selections
 
 

@@ -15,8 +15,8 @@ PUBLIC = {
         AccountLimits ChatOptions KimiAPIError KimiAuthenticationError KimiBadRequestError KimiBatchError KimiClient
         KimiConnectionError KimiContentFilterError KimiContextOverflowError KimiError KimiFileError KimiFormulaError
         KimiIncompleteReplyError KimiInputError KimiKeyError KimiLimitError KimiNotFoundError KimiOverloadedError
-        KimiPermissionError KimiQuotaError KimiRateLimitError KimiReplyError KimiServerError KimiStatusError
-        KimiStructuredOutputError
+        KimiPermissionError KimiQuotaError KimiRateLimitError KimiRefusalError KimiReplyError KimiServerError
+        KimiStatusError KimiStructuredOutputError
         KimiTimeoutError KimiTokenizer KimiToolChoiceError KimiWarning MODELS ModelSpec Price Reply ToolCall Usage
         build_request dynamic_tools_message get_model_spec normalize_schema partial_message
     """,
@@ -58,8 +58,8 @@ PUBLIC = {
         KimiAPIError KimiAuthenticationError KimiBadRequestError KimiBatchError KimiConnectionError
         KimiContentFilterError KimiContextOverflowError KimiError KimiFileError KimiFormulaError
         KimiIncompleteReplyError KimiInputError KimiKeyError KimiLimitError KimiNotFoundError KimiOverloadedError
-        KimiPermissionError KimiQuotaError KimiRateLimitError KimiReplyError KimiServerError KimiStatusError
-        KimiStructuredOutputError
+        KimiPermissionError KimiQuotaError KimiRateLimitError KimiRefusalError KimiReplyError KimiServerError
+        KimiStatusError KimiStructuredOutputError
         KimiTimeoutError KimiToolChoiceError
     """,
     "kimi_api.files": """
@@ -140,7 +140,8 @@ PUBLIC = {
     "langchain_kimi.errors": """
         ChatKimiAuthenticationError ChatKimiBadRequestError ChatKimiConnectionError ChatKimiContentFilterError
         ChatKimiContextOverflowError ChatKimiNotFoundError ChatKimiOverloadedError ChatKimiPermissionError
-        ChatKimiQuotaError ChatKimiRateLimitError ChatKimiServerError ChatKimiTimeoutError KimiStructuredOutputError
+        ChatKimiQuotaError ChatKimiRateLimitError ChatKimiServerError ChatKimiTimeoutError KimiRefusalError
+        KimiStructuredOutputError
     """,
     "langchain_kimi.llms": """
         KimiLLM

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kimi_api._warn import warn
 from kimi_api.errors import KimiReplyError
+from kimi_api.errors._base import WITHHELD
 from kimi_api.reply import Reply
 from kimi_api.request import ChatRequest
 
@@ -40,6 +41,10 @@ def check_reply(reply: Reply, request: ChatRequest) -> Reply:
 def _oddity(reply: Reply, request: ChatRequest) -> str:
     """What is wrong with an answer that looks like one, and what to do; "" as a rule."""
     model, end = request.body["model"], reply.finish_reason
+    if end == "content_filter":
+        # Whoever asked for an object, or for one tool, hears from its parser.
+        heard = request.parsed or "response_format" in request.body or request.choice.demand not in ("", "*")
+        return "" if heard else f"{model}: {WITHHELD}"
     if not reply.tool_calls:
         if "<|tool_call" in reply.content:
             return (

@@ -13,6 +13,9 @@ from kimi_api.errors import KimiToolChoiceError
 from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, ToolCall
 from kimi_api.request import ChatRequest
 
+# An answer that ended for one of these is no refusal to call, and asking again would pay a second time for the same.
+_CUT_SHORT = frozenset({"length", "content_filter"})
+
 _DEMAND = "Answer with a call of the tool {name}, not with text."
 _DEMAND_ANY = "Answer with a call of one of the tools, not with text."
 
@@ -23,10 +26,10 @@ def is_only_offered(request: ChatRequest) -> bool:
 
 
 def lacks_demanded_call(reply: Reply, request: ChatRequest) -> bool:
-    """Whether a demanded tool is missing from the answer. One that its budget ended before the call is no refusal."""
+    """Whether a demanded tool is missing from the answer. One that was cut short before the call is no refusal."""
     return (
         bool(request.choice.demand)
-        and reply.finish_reason != "length"
+        and reply.finish_reason not in _CUT_SHORT
         and not _has_demanded_call(reply.tool_calls, request)
     )
 
@@ -90,7 +93,7 @@ class HeldStream:
         return True
 
     def _refused(self) -> bool:
-        return self._builder.complete and self._builder.reply.finish_reason != "length"
+        return self._builder.complete and self._builder.reply.finish_reason not in _CUT_SHORT
 
     def _release(self) -> Sequence[ReplyDelta]:
         deltas, self._held = self._held or (), None

@@ -8,6 +8,7 @@
     │   ├── KimiIncompleteReplyError         the stream ended before its finish_reason
     │   ├── KimiFormulaError                 an official tool failed; names the tool and its reason
     │   ├── KimiStructuredOutputError (ValueError)   an answer that is not the object asked for
+    │   │   └── KimiRefusalError             the platform withheld it
     │   └── KimiToolChoiceError (ValueError)         a demanded tool was not called
     ├── KimiFileError                        a file could not be extracted; names the file
     ├── KimiBatchError                       a batch, or one request of it, has no answer; names both
@@ -43,6 +44,7 @@ from kimi_api.errors._base import (
     KimiInputError,
     KimiKeyError,
     KimiLimitError,
+    KimiRefusalError,
     KimiReplyError,
     KimiStructuredOutputError,
     KimiToolChoiceError,
@@ -87,6 +89,7 @@ __all__ = [
     "KimiPermissionError",
     "KimiQuotaError",
     "KimiRateLimitError",
+    "KimiRefusalError",
     "KimiReplyError",
     "KimiServerError",
     "KimiStatusError",

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+WITHHELD = (
+    "the platform withheld the answer or its rest (finish_reason 'content_filter'). Change the wording, or take out "
+    "what may count as high risk; the same request will hardly do better"
+)
+"""What is said wherever an answer ends in the platform's content filter."""
+
 
 class KimiError(Exception):
     """Any failure raised by these packages."""
@@ -105,6 +111,13 @@ class KimiStructuredOutputError(KimiReplyError, ValueError):
             (type(self), self.message, self.llm_output, self.request_id),
             self.__dict__,
         )
+
+
+class KimiRefusalError(KimiStructuredOutputError):
+    """The platform withheld the object asked for, or the rest of it (finish_reason 'content_filter').
+
+    Asking again with the same words seldom helps.
+    """
 
 
 class KimiFormulaError(KimiReplyError):

@@ -359,16 +359,32 @@ def test_every_model_of_the_catalogue_has_a_whole_profile(model: str) -> None:
     assert profile["name"] == model
     assert 0 < profile["max_output_tokens"] <= profile["max_input_tokens"]
     assert profile["text_inputs"] is profile["text_outputs"] is profile["tool_calling"] is True
-    for never in ("audio_inputs", "pdf_inputs", "image_url_inputs", "pdf_tool_message", "image_outputs"):
+    for never in ("audio_inputs", "image_url_inputs", "image_outputs"):
         assert profile[never] is False
+    for always in ("pdf_inputs", "pdf_tool_message", "attachment"):
+        assert profile[always] is True  # documents are sent as their text
+    assert profile["status"] == ("deprecated" if MODELS[model].retires else "active")
+    assert profile.get("open_weights") is MODELS[model].open_weights
+    assert profile.get("last_updated") == profile.get("release_date")
     assert profile["image_inputs"] or not profile["video_inputs"]
     assert profile["reasoning_output"] or "reasoning_effort_levels" not in profile
 
 
-def test_an_unknown_model_has_a_profile_too() -> None:
+def test_an_unknown_model_has_a_profile_too_that_claims_nothing_of_its_life() -> None:
     with pytest.warns(match="kimi-k9"):
         profile: Any = ChatKimi(api_key="sk-test", model="kimi-k9").profile
     assert profile["max_input_tokens"] > 0
+    assert not {"status", "open_weights", "release_date", "last_updated"} & profile.keys()
+
+
+@pytest.mark.parametrize("settings", [{"extract_documents": False}, {"dialect": "openai"}, {"dialect": "vllm"}])
+def test_documents_are_promised_only_where_they_are_sent(settings: dict[str, Any]) -> None:
+    llm = ChatKimi(api_key="sk-test", model="moonshot-v1-8k", **settings)
+    profile: Any = llm.profile
+    assert profile["pdf_inputs"] is profile["pdf_tool_message"] is profile["attachment"] is False
+    chosen = llm.configurable_fields(model=ConfigurableField(id="model"))
+    other: Any = chosen.with_config(configurable={"model": "kimi-k2.6"}).prepare({})[0].profile
+    assert (other["name"], other["pdf_inputs"], other["attachment"]) == ("kimi-k2.6", False, True)
 
 
 # ------------------------------------------------------------------------------------------------- checkpoints
