@@ -1,0 +1,214 @@
+"""Placing documents: once for each content, whoever asks, and nothing of it is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from documents import pdf
+
+from kimi_api import (
+    ChatOptions,
+    KimiClient,
+    KimiError,
+    KimiInputError,
+    KimiToolChoiceError,
+    KimiWarning,
+    build_request,
+    chat,
+    errors,
+    media,
+)
+from kimi_api._content.documents import Document, document_part
+from kimi_api.batches import submit
+from kimi_api.chat._count import countable
+from kimi_api.files import FileCache
+from kimi_api.media import _documents
+from kimi_emulator import Emulator, Reply
+
+Ways = Any  # the fixture `ways` of conftest.py
+SAID = "The harvest was good."
+TEXT = f"[document r.pdf]\n{SAID}\n[end of r.pdf]"
+
+
+def asked(*files: Document, **options: Any) -> Any:
+    parts = [document_part(file) for file in files]
+    message = {"role": "user", "content": [{"type": "text", "text": "see"}, *parts]}
+    return build_request(ChatOptions(**options), [message])
+
+
+def report(text: str = SAID, name: str = "r.pdf") -> Document:
+    return Document(name, "application/pdf", pdf(text))
+
+
+def texts(request: Any) -> list[str]:
+    return [part["text"] for part in request.body["messages"][-1]["content"]]
+
+
+def uploads(kimi: Emulator) -> int:
+    return sum(request.method == "POST" and request.path == "/v1/files" for request in kimi.requests)
+
+
+def test_the_original_request_is_kept_and_unchanged(ways: Ways, client: KimiClient) -> None:
+    request = asked(report())
+    placed = ways.call(media.place_media, media.aplace_media, client, request)
+    assert texts(placed) == ["see", TEXT]
+    assert placed.media is None
+    assert placed.unplaced is request
+    assert request.body["messages"][0]["content"][1]["type"] == "document"
+
+
+def test_a_file_of_this_machine_is_streamed_and_read_once(
+    ways: Ways, kimi: Emulator, client: KimiClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.pdf"
+    path.write_bytes(pdf(SAID))
+    request = asked(Document("r.pdf", "application/pdf", path=str(path)), report())
+    placed = ways.call(media.place_media, media.aplace_media, client, request)
+    assert texts(placed) == ["see", TEXT, TEXT]
+    assert uploads(kimi) == 1
+
+
+def test_a_text_file_of_this_machine_is_not_sent(
+    ways: Ways, kimi: Emulator, client: KimiClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "n.md"
+    path.write_text("# Grüße")
+    request = asked(Document("n.md", "text/markdown", path=str(path)))
+    placed = ways.call(media.place_media, media.aplace_media, client, request)
+    assert texts(placed) == ["see", "[document n.md]\n# Grüße\n[end of n.md]"]
+    assert kimi.requests == []
+
+
+def test_a_file_that_is_not_there_is_refused(ways: Ways, client: KimiClient, tmp_path: Path) -> None:
+    request = asked(Document("r.pdf", "application/pdf", path=str(tmp_path / "r.pdf")))
+    with pytest.raises(KimiInputError, match="cannot be read"):
+        ways.call(media.place_media, media.aplace_media, client, request)
+
+
+def test_threads_that_send_the_same_upload_it_once(kimi: Emulator, client: KimiClient) -> None:
+    request = asked(report())
+    with ThreadPoolExecutor(8) as pool:
+        placed = list(pool.map(lambda _: media.place_media(client, request), range(8)))
+    assert {tuple(texts(each)) for each in placed} == {("see", TEXT)}
+    assert uploads(kimi) == 1
+
+
+async def test_tasks_that_send_the_same_upload_it_once(kimi: Emulator, client: KimiClient) -> None:
+    request = asked(report())
+    placed = await asyncio.gather(*(media.aplace_media(client, request) for _ in range(8)))
+    assert {tuple(texts(each)) for each in placed} == {("see", TEXT)}
+    assert uploads(kimi) == 1
+
+
+async def test_a_cancelled_call_leaves_nothing_and_does_not_stand_in_the_way(
+    kimi: Emulator, client: KimiClient
+) -> None:
+    kimi.fail("stall.before_headers")
+    task = asyncio.ensure_future(media.aplace_media(client, asked(report())))
+    while not kimi.requests:  # noqa: ASYNC110 - the emulator runs in a thread of its own
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    placed = await media.aplace_media(client, asked(report()))
+    assert texts(placed) == ["see", TEXT]
+    assert kimi.files == {}
+
+
+def test_equal_content_of_another_kind_is_another_text(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
+    page = b"<p>Hello</p>"
+    request = asked(Document("a.html", "text/html", page), Document("a.log", "", page))
+    ways.call(media.place_media, media.aplace_media, client, request)
+    assert uploads(kimi) == 2
+
+
+def test_a_wrong_key_is_an_error_everywhere(ways: Ways, kimi: Emulator) -> None:
+    wrong = KimiClient(base_url=kimi.base_url, api_key="sk-test-wrong")
+    part = document_part(report())
+    turn = {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]}
+    result = {"role": "tool", "tool_call_id": "c", "content": [part]}
+    request = build_request(ChatOptions(), [{"role": "user", "content": "x"}, turn, result])
+    with pytest.raises(errors.KimiAuthenticationError):
+        ways.call(media.place_media, media.aplace_media, wrong, request)
+
+
+def test_data_that_is_no_base64_is_refused(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
+    with pytest.raises(KimiInputError, match="base64"):
+        ways.call(media.place_media, media.aplace_media, client, asked(Document("r.pdf", "application/pdf", "A")))
+    assert kimi.requests == []
+
+
+def test_large_data_is_decoded_aside(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
+    data = base64.b64encode(pdf(SAID) + b"\n" * 2_000_000).decode()
+    request = asked(Document("r.pdf", "application/pdf", data))
+    assert texts(ways.call(media.place_media, media.aplace_media, client, request)) == ["see", TEXT]
+
+
+def test_a_second_request_that_demands_a_call_sends_no_second_file(kimi: Emulator, client: KimiClient) -> None:
+    tool = {"type": "function", "function": {"name": "f", "description": "f", "parameters": {"type": "object"}}}
+    kimi.script(Reply(content="No."), Reply(content="Still no."))
+    with pytest.warns(KimiWarning, match="goes out as 'auto'"):
+        request = asked(report(), model="kimi-k2.7-code", tools=[tool], tool_choice="required")
+    with pytest.raises(KimiToolChoiceError):
+        chat.complete(client, request)
+    assert len(kimi.chats) == 2
+    assert uploads(kimi) == 1
+
+
+def test_a_batch_of_the_platform_takes_none(kimi: Emulator, client: KimiClient) -> None:
+    with pytest.raises(KimiInputError, match="batch holds no documents"):
+        submit(client, {"a": asked(report(), model="kimi-k2.6")})
+    assert kimi.requests == []
+
+
+def test_memory_is_bounded_and_what_was_not_used_for_longest_goes(
+    kimi: Emulator, client: KimiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_documents, "_texts", FileCache(max_bytes=400))
+    for number in (1, 2, 3, 4, 1):
+        media.place_media(client, asked(report(f"Number {number} " * 8)))
+    assert _documents._texts.bytes <= 400
+    assert uploads(kimi) == 5
+
+
+def test_failures_that_are_remembered_are_bounded(client: KimiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_documents, "_KEPT_FAILURES", 2)
+    for number in range(3):
+        with pytest.raises(KimiError):
+            media.place_media(client, asked(Document("r.pdf", "application/pdf", b"%%PDF-broken %d" % number)))
+    assert len(_documents._failures) == 2
+
+
+def test_counting_knows_texts_files_and_what_was_sent(kimi: Emulator, client: KimiClient, tmp_path: Path) -> None:
+    note = tmp_path / "n.txt"
+    note.write_text("Hello")
+    files = [Document("n.txt", "text/plain", path=str(note)), report(), Document(file_id="f", mime="application/pdf")]
+    messages = asked(*files).body["messages"]
+
+    def counted(**how: Any) -> list[Any]:
+        found = countable(messages, client.base_url, None, **how)[0]["content"]
+        return [part.get("text") or part["type"] for part in found]
+
+    assert counted() == ["see", "[document n.txt]\nHello\n[end of n.txt]", "document", "document"]
+    assert counted(notes=True)[3] == "[document: file id f, application/pdf; its content is not included]"
+    media.place_media(client, asked(report()))
+    assert counted()[2] == TEXT
+    note.unlink()
+    assert counted()[1] == "document"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_process_begins_anew(client: KimiClient) -> None:
+    media.place_media(client, asked(report()))
+    assert len(_documents._texts) == 1
+    with _documents._lock:  # as another thread may at the moment of a fork
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if not len(_documents._texts) and _documents._lock.acquire(timeout=1) else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
