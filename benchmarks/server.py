@@ -74,7 +74,7 @@ async def _serve() -> None:
             asked = json.loads(await reader.readexactly(length))
             if asked.get("stream"):
                 # "text:5000" or "tool:8000" as the model's name says what to stream.
-                wish = asked["user"]
+                wish = asked.get("user", "text:2")
                 if wish not in streams:
                     kind, _, count = wish.partition(":")
                     streams[wish] = text_stream(int(count)) if kind == "text" else tool_stream(int(count))

@@ -12,6 +12,7 @@ from kimi_api.catalog import MODELS, ModelSpec, Price, get_model_spec
 from kimi_api.client import KimiClient
 from kimi_api.errors import (
     KimiBatchError,
+    KimiEmptyReplyError,
     KimiError,
     KimiFileError,
     KimiFormulaError,
@@ -62,6 +63,7 @@ __all__ = [
     "KimiConnectionError",
     "KimiContentFilterError",
     "KimiContextOverflowError",
+    "KimiEmptyReplyError",
     "KimiError",
     "KimiFileError",
     "KimiFormulaError",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kimi_api._transport.answers import Answer, is_json, not_a_stream, read_answer
 from kimi_api._transport.connection import SETTINGS, Connection
+from kimi_api._transport.events import aread_events, read_events
 from kimi_api._transport.unregistered import FirstStep, close_all
 from kimi_api._transport.upload import Upload
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
     from kimi_api.limits._queue import Permit
+    from kimi_api.retry import Retries
 
 __all__ = ["Answer", "KimiClient", "Upload"]
 
@@ -62,7 +64,7 @@ class KimiClient(Connection):
         upload: Upload | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
-        max_retries: int | None = None,
+        max_retries: int | Retries | None = None,
         account_limits: AccountLimits | Literal[False] | None = None,
         text: bool = False,
     ) -> Answer:
@@ -105,7 +107,7 @@ class KimiClient(Connection):
                 response = self._send(self._sdk(), method, path, upload, files, headers, timeout)
                 return read_answer(response, asked, self._types(), text=text)
 
-        return retrying(self._retries(max_retries))(send)
+        return retrying(self.count_retries(max_retries))(send)
 
     async def arequest(
         self,
@@ -116,7 +118,7 @@ class KimiClient(Connection):
         upload: Upload | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - seconds without a byte, not a deadline for the call
-        max_retries: int | None = None,
+        max_retries: int | Retries | None = None,
         account_limits: AccountLimits | Literal[False] | None = None,
         text: bool = False,
     ) -> Answer:
@@ -147,7 +149,7 @@ class KimiClient(Connection):
                 response = await self._send(sdk, method, path, upload, files, headers, timeout)
                 return read_answer(response, asked, self._types(), text=text)
 
-        return await async_retrying(self._retries(max_retries))(send)
+        return await async_retrying(self.count_retries(max_retries))(send)
 
     # -------------------------------------------------------------------------------- streams
 
@@ -158,7 +160,7 @@ class KimiClient(Connection):
         body: Mapping[str, Any],
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
-        max_retries: int | None = None,
+        max_retries: int | Retries | None = None,
         account_limits: AccountLimits | Literal[False] | None = None,
         on_headers: Callable[[Mapping[str, str]], None] | None = None,
     ) -> Generator[dict[str, Any], None, None]:
@@ -174,27 +176,30 @@ class KimiClient(Connection):
         permits: list[Permit] = []
         whole = False
 
-        def start() -> tuple[Any, dict[str, Any] | None]:
+        def start() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any] | None]:
             with self._translating(asked):
                 opened = self._open(self._sdk(), "Stream", path, body, headers, timeout)
             try:
                 if is_json(opened.response):
                     opened.response.read()
                     raise not_a_stream(opened.response, asked, self._types())
+                events = read_events(opened.response, asked, self._types())
                 with self._translating(asked, opened.response):
-                    return opened, next(opened, None)
+                    return opened, events, next(events, None)
             except BaseException:
                 opened.close()
                 raise
 
-        def start_with_permit() -> tuple[Any, dict[str, Any] | None]:
+        def start_with_permit() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any] | None]:
             assert limits is not None  # noqa: S101
             with self._acquire(limits, body) as permit:
                 started = start()
                 permits.append(permit.keep())
                 return started
 
-        opened, event = retrying(self._retries(max_retries))(start if limits is None else start_with_permit)
+        opened, events, event = retrying(self.count_retries(max_retries))(
+            start if limits is None else start_with_permit
+        )
         try:
             if on_headers is not None:
                 on_headers(opened.response.headers)
@@ -204,7 +209,7 @@ class KimiClient(Connection):
                 raise not_a_stream(opened.response, asked, self._types())
             with self._translating(asked, opened.response, begun=True):
                 yield event
-                yield from opened
+                yield from events
             whole = True
         finally:
             for permit in permits:
@@ -218,7 +223,7 @@ class KimiClient(Connection):
         body: Mapping[str, Any],
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - seconds without a byte, not a deadline for the call
-        max_retries: int | None = None,
+        max_retries: int | Retries | None = None,
         account_limits: AccountLimits | Literal[False] | None = None,
         on_headers: Callable[[Mapping[str, str]], None] | None = None,
     ) -> AsyncGenerator[dict[str, Any], None]:
@@ -231,7 +236,7 @@ class KimiClient(Connection):
         started: list[AsyncGenerator[Any, None]] = []
         whole = False
 
-        async def start() -> tuple[Any, dict[str, Any] | None]:
+        async def start() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any] | None]:
             sdk = await self._async_sdk()
             with self._translating(asked):
                 opened = await self._open(sdk, "AsyncStream", path, body, headers, timeout)
@@ -239,21 +244,24 @@ class KimiClient(Connection):
                 if is_json(opened.response):
                     await opened.response.aread()
                     raise not_a_stream(opened.response, asked, self._types())
+                events = aread_events(opened.response, asked, self._types())
                 with self._translating(asked, opened.response):
-                    return opened, await FirstStep(lambda: anext(opened, None), started)
+                    return opened, events, await FirstStep(lambda: anext(events, None), started)
             except BaseException:
                 await opened.close()
                 await close_all(started)
                 raise
 
-        async def start_with_permit() -> tuple[Any, dict[str, Any] | None]:
+        async def start_with_permit() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any] | None]:
             assert limits is not None  # noqa: S101
             with await self._aacquire(limits, body) as permit:
                 opening = await start()
                 permits.append(permit.keep())
                 return opening
 
-        opened, event = await async_retrying(self._retries(max_retries))(start if limits is None else start_with_permit)
+        opened, events, event = await async_retrying(self.count_retries(max_retries))(
+            start if limits is None else start_with_permit
+        )
         try:
             if on_headers is not None:
                 on_headers(opened.response.headers)
@@ -263,7 +271,7 @@ class KimiClient(Connection):
                 raise not_a_stream(opened.response, asked, self._types())
             with self._translating(asked, opened.response, begun=True):
                 yield event
-                async for later in opened:
+                async for later in events:
                     yield later
             whole = True
         finally:

@@ -11,10 +11,12 @@ from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import Repair
 
-__all__ = ["ChatOptions", "Thinking", "Unsupported"]
+__all__ = ["ChatOptions", "EmptyAnswers", "Thinking", "Unsupported", "Wire"]
 
 Thinking = Literal["enabled", "disabled"] | bool | Mapping[str, Any] | None
 Unsupported = Literal["warn", "error", "send"]
+Wire = Literal["stream", "plain"]
+EmptyAnswers = Literal["retry", "warn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,10 @@ class ChatOptions:
         auto_continue: how often an answer that used up `max_tokens` in its text is continued, each time with a budget
             of `max_tokens` again, by one more request that is paid for with its whole prompt. True is 1.
         resume_streams: how often a stream that breaks is taken up where it broke, likewise. True is 1.
+        wire: how an answer travels that is waited for as a whole: "stream" puts it together from events, so that
+            nothing that came is lost; "plain" is one body. None: "stream" on the platform, "plain" elsewhere.
+        empty_answers: what becomes of an answer without text and tool call: "retry" sends the request again within
+            `max_retries` and then raises `KimiEmptyReplyError`; "warn" gives it back with a warning.
     """
 
     model: str = DEFAULT_MODEL
@@ -101,6 +107,8 @@ class ChatOptions:
     document_cache: Any = None
     auto_continue: int = 0
     resume_streams: int = 0
+    wire: Wire | None = None
+    empty_answers: EmptyAnswers = "retry"
 
     def updated(self, changes: Mapping[str, Any]) -> ChatOptions:
         """A copy with `changes` over the present values: a call's arguments beat fields, `extra_body` dicts merge.
@@ -123,7 +131,9 @@ class ChatOptions:
             elif canonical in _NAMES:
                 words = _WORDS.get(canonical)
                 if words and value not in words:
-                    raise KimiInputError(name, value, f"it is one of {', '.join(words)}", "use one of these words")
+                    raise KimiInputError(
+                        name, value, f"it is one of {', '.join(map(str, words))}", "use one of these words"
+                    )
                 known[canonical] = value
             elif canonical in PASSED_ON:
                 extra = merged(extra, {canonical: value})
@@ -148,7 +158,12 @@ class ChatOptions:
 
 
 _NAMES = frozenset(f.name for f in fields(ChatOptions))
-_WORDS: Mapping[str, tuple[str, ...]] = {"unsupported": get_args(Unsupported), "repair": get_args(Repair)}
+_WORDS: Mapping[str, tuple[str | None, ...]] = {
+    "unsupported": get_args(Unsupported),
+    "repair": get_args(Repair),
+    "wire": (None, *get_args(Wire)),
+    "empty_answers": get_args(EmptyAnswers),
+}
 
 ALIASES: Mapping[str, str] = {
     "model_name": "model",

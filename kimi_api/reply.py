@@ -166,6 +166,21 @@ class ReplyBuilder:
         return self.reply.finish_reason is not None or self._whole
 
     @property
+    def begun(self) -> bool:
+        """Whether anything of the answer has come, be it thinking; empty pieces are nothing."""
+        return bool(self._content or any(self._reasoning) or self._calls)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the answer's text is more than white space."""
+        return any(piece and not piece.isspace() for piece in self._content)
+
+    @property
+    def called(self) -> bool:
+        """Whether a tool call has begun."""
+        return self._calls is not None and self._calls.any
+
+    @property
     def tool_calls(self) -> list[ToolCall]:
         """The calls so far, with all the arguments that have come and are not held."""
         return self._calls.so_far() if self._calls else []
@@ -435,6 +450,10 @@ class _Calls:
             return given_id not in self._given and (bool(growing.given_id) or growing.begun)
         text = "".join(growing.pieces)
         return bool(arguments) and text.rstrip().endswith("}") and read(text) is not None
+
+    @property
+    def any(self) -> bool:
+        return bool(self._growing)
 
     def so_far(self) -> list[ToolCall]:
         for growing in self._growing.values():

@@ -20,7 +20,7 @@ from kimi_api._warn import warn_once
 from kimi_api.catalog import ModelSpec, closest_model, current_models, get_model_spec
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage, numbered, partial_prefix, prepare_messages
-from kimi_api.options import ChatOptions, merged
+from kimi_api.options import ChatOptions, EmptyAnswers, Wire, merged
 from kimi_api.tools import ToolChoice, WireTool, check_tools, resolve_tool_choice, tool_name
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class ChatRequest:
         prefix: the text that the answer continues, None when the last message is not partial.
         media: what to do with images, videos and documents before sending (`kimi_api.media`); None: nothing.
         unplaced: the request as it was before that was done.
-        auto_continue, resume_streams: as in `ChatOptions`.
+        auto_continue, resume_streams, empty_answers: as in `ChatOptions`.
+        wire: how the answer travels where the caller waits for the whole; `body` says only what the caller asked for.
         tool_names: names of tools on the wire -> those the caller gave them, where they differ.
         parsed: whether the caller makes an object of the answer, and raises an error of its own where it is none.
     """
@@ -65,6 +66,8 @@ class ChatRequest:
     auto_continue: int = 0
     resume_streams: int = 0
     parsed: bool = False
+    wire: Wire = "plain"
+    empty_answers: EmptyAnswers = "retry"
     tool_names: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -162,10 +165,27 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
     types = part_types(body["messages"])
     if not types.isdisjoint(_PLACED):
         media = _media(options, rules, body, documents=DOCUMENT in types)
-    made = ChatRequest(body, spec, thinking, choice, options.parallel_tool_calls is False, prefix, media)
+    made = ChatRequest(
+        body,
+        spec,
+        thinking,
+        choice,
+        options.parallel_tool_calls is False,
+        prefix,
+        media,
+        wire=_wire(options, body),
+        empty_answers=options.empty_answers,
+    )
     if options.auto_continue or options.resume_streams:
         return replace(made, **{name: _rounds(name, options) for name in ("auto_continue", "resume_streams")})
     return made
+
+
+def _wire(options: ChatOptions, body: Mapping[str, Any]) -> Wire:
+    """How an answer travels that is waited for as a whole. Several answers to one request come in one body only."""
+    if options.wire is not None:
+        return options.wire
+    return "stream" if options.speech.platform_rules and body.get("n") in (None, 1) else "plain"
 
 
 def _rounds(name: str, options: ChatOptions) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying, RetryCallState, Retrying
 
-__all__ = ["FIRST_WAIT", "LONGEST_RETRY_AFTER", "LONGEST_WAIT", "is_retryable", "wait_seconds"]
+__all__ = ["FIRST_WAIT", "LONGEST_RETRY_AFTER", "LONGEST_WAIT", "Retries", "is_retryable", "wait_seconds"]
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
@@ -36,26 +36,53 @@ def is_retryable(error: BaseException) -> bool:
     return getattr(error, "retryable", False) and (getattr(error, "retry_after", None) or 0.0) <= LONGEST_RETRY_AFTER
 
 
-def retrying(max_retries: int, sleep: Any = None) -> Retrying:
+class Retries:
+    """How often something may still be sent again; failures and empty answers of one request share it.
+
+    Attributes:
+        left: how often still.
+        used: how often it was.
+    """
+
+    __slots__ = ("left", "used")
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.used = 0
+
+    def take(self) -> bool:
+        """Use one up; False where none is left."""
+        if self.left < 1:
+            return False
+        self.left -= 1
+        self.used += 1
+        return True
+
+    def __call__(self, state: RetryCallState) -> bool:
+        """Whether to stop, as tenacity asks after each failure that a retry may cure."""
+        return not self.take()
+
+
+def retrying(retries: Retries, sleep: Any = None) -> Retrying:
     """The policy for blocking calls."""
     from tenacity import Retrying
 
-    return Retrying(**_policy(max_retries), **({"sleep": sleep} if sleep else {}))
+    return Retrying(**_policy(retries), **({"sleep": sleep} if sleep else {}))
 
 
-def async_retrying(max_retries: int, sleep: Any = None) -> AsyncRetrying:
+def async_retrying(retries: Retries, sleep: Any = None) -> AsyncRetrying:
     """The policy for asynchronous calls."""
     from tenacity import AsyncRetrying
 
-    return AsyncRetrying(**_policy(max_retries), **({"sleep": sleep} if sleep else {}))
+    return AsyncRetrying(**_policy(retries), **({"sleep": sleep} if sleep else {}))
 
 
-def _policy(max_retries: int) -> dict[str, Any]:
-    from tenacity import retry_if_exception, stop_after_attempt
+def _policy(retries: Retries) -> dict[str, Any]:
+    from tenacity import retry_if_exception
 
     return {
         "retry": retry_if_exception(is_retryable),
-        "stop": stop_after_attempt(max_retries + 1),
+        "stop": retries,
         "wait": _wait,
         "reraise": True,
     }

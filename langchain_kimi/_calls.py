@@ -21,12 +21,17 @@ _NOT_FOR_US = frozenset(
 )
 
 
+PARSED = "parsed"
+"""Our own argument: whether an object is made of the answer, by what raises an error of its own where it is none."""
+
+
 class Call(NamedTuple):
     """A call's arguments: for the request, for the connection, for the adapter."""
 
     options: dict[str, Any]
     transport: dict[str, Any]
     join_prefix: bool | None
+    parsed: bool
 
 
 def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
@@ -38,6 +43,7 @@ def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
     options: dict[str, Any] = {}
     join_prefix: bool | None = None
     left = dict(arguments)
+    parsed = bool(left.pop(PARSED, False))
     transport = take_transport(left)
     for name, value in left.items():
         if name == "tools":  # mostly bound, and converted by then
@@ -50,7 +56,7 @@ def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
             options[name] = value
     if stop is not None:
         options["stop"] = stop
-    return Call(options, transport, join_prefix)
+    return Call(options, transport, join_prefix, parsed)
 
 
 def as_secret(key: Any) -> Any:

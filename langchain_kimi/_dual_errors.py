@@ -24,6 +24,7 @@ from kimi_api.errors import (
     KimiConnectionError,
     KimiContentFilterError,
     KimiContextOverflowError,
+    KimiEmptyReplyError,
     KimiNotFoundError,
     KimiOverloadedError,
     KimiPermissionError,
@@ -98,6 +99,10 @@ class ChatKimiQuotaError(KimiQuotaError, ModelRateLimitError):
     is_retryable = False
 
 
+class ChatKimiEmptyReplyError(KimiEmptyReplyError, ModelAPIError):
+    """An answer with neither text nor a tool call, again and again."""
+
+
 class ChatKimiServerError(KimiServerError, ModelAPIError):
     """5xx: the platform failed."""
 
@@ -126,6 +131,7 @@ ERROR_TYPES: ErrorTypes = {
     KimiRateLimitError: ChatKimiRateLimitError,
     KimiOverloadedError: ChatKimiOverloadedError,
     KimiQuotaError: ChatKimiQuotaError,
+    KimiEmptyReplyError: ChatKimiEmptyReplyError,
     KimiServerError: ChatKimiServerError,
     KimiConnectionError: ChatKimiConnectionError,
     KimiTimeoutError: ChatKimiTimeoutError,

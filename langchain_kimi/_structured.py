@@ -25,6 +25,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from kimi_api import KimiInputError
 from kimi_api._arguments.text import encode
 from kimi_api.errors._base import WITHHELD
+from langchain_kimi._calls import PARSED
 from langchain_kimi._tools import named_schema, response_format, tools_to_wire
 from langchain_kimi.errors import KimiRefusalError, KimiStructuredOutputError
 
@@ -68,11 +69,11 @@ def structured_output(
         bound = llm.bind(tools=tools_to_wire([tool], strict=strict), tool_choice=name, **kwargs)
         parser = _FromCall(key_name=name, first_tool_only=True, original=original, cls=cls)
     elif method == "json_mode":
-        bound = llm.bind(response_format={"type": "json_object"}, **kwargs)
+        bound = llm.bind(response_format={"type": "json_object"}, **{PARSED: True, **kwargs})
         parser = _FromText(cls=cls)
     else:
         # The continuation of a partial message is no JSON without its beginning.
-        kwargs = {"join_prefix": True, **kwargs}
+        kwargs = {"join_prefix": True, PARSED: True, **kwargs}
         bound = llm.bind(response_format=response_format(schema, strict=strict), **kwargs)
         parser = _FromText(original=original, cls=cls)
     if not include_raw:

@@ -23,7 +23,7 @@ from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.credentials import KEY_VARIABLES, resolve_base_url
 from kimi_api.messages import Repair
-from kimi_api.options import DIALECTS, Thinking, Unsupported
+from kimi_api.options import DIALECTS, EmptyAnswers, Thinking, Unsupported, Wire
 from kimi_api.request import ChatRequest
 from langchain_kimi import _blocks  # noqa: F401 - registers the translator of content blocks
 from langchain_kimi._calls import (
@@ -71,7 +71,7 @@ class ChatKimi(TokenCounting, Connected):
         KimiKeyError: no usable key.
         KimiInputError: an argument that does not exist, or a value no model takes. Names value, rule and remedy.
         KimiAPIError: the platform or the network said no; see `langchain_kimi.errors` for the classes.
-        KimiReplyError: an answer that cannot be used (cut stream, demanded tool not called).
+        KimiReplyError: an answer that cannot be used (cut stream, empty, demanded tool not called).
     """
 
     model: str = DEFAULT_MODEL
@@ -144,6 +144,14 @@ class ChatKimi(TokenCounting, Connected):
 
     resume_streams: int = 0
     """How often a stream that breaks is taken up where it broke, by one more request that is paid for, too."""
+
+    wire: Wire | None = None
+    """How answers of `invoke` and of agents travel, which are waited for as a whole: "stream" puts them together from
+    events, so that nothing that came is lost; "plain" is one body. None: "stream" on the platform, else "plain"."""
+
+    empty_answers: EmptyAnswers = "retry"
+    """What becomes of an answer with neither text nor a tool call: "retry" asks again within `max_retries` and then
+    raises `KimiEmptyReplyError`; "warn" gives it back with a warning."""
 
     repair: Repair = "safe"
     """What may be mended in a history: "safe" what loses nothing, "cancel" also answers open tool calls, "none"."""
@@ -279,6 +287,8 @@ class ChatKimi(TokenCounting, Connected):
             refuse=refusal_of(options.unsupported),
         )
         request = build_request(options, wire, stream=stream)
+        if call.parsed:
+            request = dataclasses.replace(request, parsed=True)
         join = self.join_prefix if call.join_prefix is None else call.join_prefix
         return request, call.transport, (request.prefix or "") if join else ""
 

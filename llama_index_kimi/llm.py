@@ -151,6 +151,16 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         default=0, description="How often an answer that used up max_tokens in its text is continued."
     )
     resume_streams: int = Field(default=0, description="How often a stream that breaks is taken up where it broke.")
+    wire: Literal["stream", "plain"] | None = Field(
+        default=None,
+        description="How answers that are waited for as a whole travel: 'stream' puts them together from events, so "
+        "that nothing that came is lost; 'plain' is one body. None: 'stream' on the platform, 'plain' elsewhere.",
+    )
+    empty_answers: Literal["retry", "warn"] = Field(
+        default="retry",
+        description="Answers with neither text nor a tool call: 'retry' asks again within max_retries, and then raises "
+        "KimiEmptyReplyError; 'warn' gives them back with a warning.",
+    )
     # Both may hold credentials of a proxy or an HTTP client that cannot be written down.
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)

@@ -13,7 +13,8 @@ import pytest
 PUBLIC = {
     "kimi_api": """
         AccountLimits ChatOptions KimiAPIError KimiAuthenticationError KimiBadRequestError KimiBatchError KimiClient
-        KimiConnectionError KimiContentFilterError KimiContextOverflowError KimiError KimiFileError KimiFormulaError
+        KimiConnectionError KimiContentFilterError KimiContextOverflowError KimiEmptyReplyError KimiError KimiFileError
+        KimiFormulaError
         KimiIncompleteReplyError KimiInputError KimiKeyError KimiLimitError KimiNotFoundError KimiOverloadedError
         KimiPermissionError KimiQuotaError KimiRateLimitError KimiRefusalError KimiReplyError KimiServerError
         KimiStatusError KimiStructuredOutputError
@@ -56,7 +57,7 @@ PUBLIC = {
     """,
     "kimi_api.errors": """
         KimiAPIError KimiAuthenticationError KimiBadRequestError KimiBatchError KimiConnectionError
-        KimiContentFilterError KimiContextOverflowError KimiError KimiFileError KimiFormulaError
+        KimiContentFilterError KimiContextOverflowError KimiEmptyReplyError KimiError KimiFileError KimiFormulaError
         KimiIncompleteReplyError KimiInputError KimiKeyError KimiLimitError KimiNotFoundError KimiOverloadedError
         KimiPermissionError KimiQuotaError KimiRateLimitError KimiRefusalError KimiReplyError KimiServerError
         KimiStatusError KimiStructuredOutputError
@@ -93,7 +94,7 @@ PUBLIC = {
         NormalizedCache changes normalize_schema normalize_tool unwrap
     """,
     "kimi_api.options": """
-        ChatOptions Thinking Unsupported
+        ChatOptions EmptyAnswers Thinking Unsupported Wire
     """,
     "kimi_api.reply": """
         Reply ReplyBuilder ReplyDelta ToolCall Usage parse_reply parse_usage unique_id
@@ -102,7 +103,7 @@ PUBLIC = {
         CHAT_PATH ChatRequest build_request
     """,
     "kimi_api.retry": """
-        FIRST_WAIT LONGEST_RETRY_AFTER LONGEST_WAIT is_retryable wait_seconds
+        FIRST_WAIT LONGEST_RETRY_AFTER LONGEST_WAIT Retries is_retryable wait_seconds
     """,
     "kimi_api.tokenizer": """
         DEFAULT_REPOSITORY KimiTokenizer as_tokenizer
@@ -139,8 +140,9 @@ PUBLIC = {
     """,
     "langchain_kimi.errors": """
         ChatKimiAuthenticationError ChatKimiBadRequestError ChatKimiConnectionError ChatKimiContentFilterError
-        ChatKimiContextOverflowError ChatKimiNotFoundError ChatKimiOverloadedError ChatKimiPermissionError
-        ChatKimiQuotaError ChatKimiRateLimitError ChatKimiServerError ChatKimiTimeoutError KimiRefusalError
+        ChatKimiContextOverflowError ChatKimiEmptyReplyError ChatKimiNotFoundError ChatKimiOverloadedError
+        ChatKimiPermissionError ChatKimiQuotaError ChatKimiRateLimitError ChatKimiServerError ChatKimiTimeoutError
+        KimiRefusalError
         KimiStructuredOutputError
     """,
     "langchain_kimi.llms": """

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kimi_api.credentials import ApiKey, Bearer, read_key, resolve_base_url
-from kimi_api.errors import KimiInputError
+from kimi_api.errors import KimiError, KimiInputError
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
     from kimi_api.limits._queue import Permit
+    from kimi_api.retry import Retries
+
+_E = TypeVar("_E", bound=KimiError)
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 900.0  # the gateway's own limit: it answers 504 after 900 s without a byte
@@ -147,8 +150,17 @@ class Connection:
 
         return await aacquire(limits, self.scope, body)
 
-    def _retries(self, max_retries: int | None) -> int:
-        return self.max_retries if max_retries is None else _check_retries(max_retries)
+    def count_retries(self, max_retries: int | Retries | None) -> Retries:
+        """How often one request may be sent again: the client's number, a call's own, or what is left of either."""
+        from kimi_api.retry import Retries
+
+        if isinstance(max_retries, Retries):
+            return max_retries
+        return Retries(self.max_retries if max_retries is None else _check_retries(max_retries))
+
+    def error_class(self, cls: type[_E]) -> type[_E]:
+        """The class to raise for one of `kimi_api.errors`: the framework's own, where it has one."""
+        return (self._types() or {}).get(cls, cls)  # type: ignore[return-value]
 
     def _options(self, headers: Mapping[str, str] | None, timeout: float | None) -> dict[str, Any]:
         from openai import Timeout
@@ -232,10 +244,12 @@ class Connection:
             from kimi_api.errors import KimiConnectionError
 
             ours = from_sdk(error, asked, self._types(), response)
-            if ours is None or ours is error:
+            if ours is None:
                 raise
             if begun:
                 ours.retryable = False
+            if ours is error:
+                raise
             # The SDK's status errors show the whole body, account ids included: they stay out of tracebacks.
             raise ours from error if isinstance(ours, KimiConnectionError) else None
 

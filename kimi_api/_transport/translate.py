@@ -69,6 +69,7 @@ _OVERFLOW_WORDS = re.compile(
 # A day's token budget (TPD) does not come back within a retry, nor does a file become readable:
 # "extract task failed: failed" comes as HTTP 500 with an empty type.
 _FINAL_WORDS = re.compile(r"\bTPD\b|extract task failed")
+_GATEWAY_TIMEOUT = re.compile(r"\b504\b|gateway time-?out", re.IGNORECASE)
 _LOST_FILE = re.compile(r"\bfile \S+ (was )?not found", re.IGNORECASE)
 _ACCOUNT_IDS = re.compile(r"\b(org|ak|proj|cak|sk)-[A-Za-z0-9*_-]{4,}")
 _BY_TYPE: dict[str, type[KimiStatusError]] = {
@@ -193,7 +194,7 @@ def _connection_error(
     detail = (str(cause) or type(cause).__name__).rstrip(".")
     unsent = isinstance(cause, unsent_errors())  # no connection was had, so the platform knows nothing of it
     hint = (
-        "the model may still be working: stream long calls, or raise timeout (the gateway itself waits 900 s)"
+        "the model may still be working: stream long calls (wire='stream'), or raise timeout (the gateway waits 900 s)"
         if cls is KimiTimeoutError and not unsent
         else "check the network, the proxy settings and base_url"
     )
@@ -313,8 +314,13 @@ def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Ask
         return "check that the key's account may use this API (a Kimi Code key, sk-kimi-..., works only in Kimi Code)"
     if cls is KimiServerError and ("not JSON: '<" in message or "got text/html" in message):
         return f"something else than the API has answered: check base_url ({asked.base_url}), proxies and log-in pages"
+    if cls is KimiServerError and _GATEWAY_TIMEOUT.search(message):
+        return (
+            "stream long calls (wire='stream'), since the gateway gives up after 900 s without a byte; and "
+            "after 7,200 s in all: ask for less at a time, with a smaller max_tokens and auto_continue"
+        )
     if cls is KimiServerError:
-        return "try again; stream long calls, since the gateway gives up after 900 s without a byte"
+        return "try again; raise max_retries to wait longer by itself"
     if "exceeds the maximum size" in message:
         return "a request has at most 100 MB: upload images and videos, and refer to them as ms://<file id>"
     if "reasoning_content is missing" in message:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from kimi_api import chat
 from kimi_api._transport.steps import adrive, drive
 from kimi_api.batches import _steps
 from kimi_api.batches._lines import (
@@ -26,6 +25,7 @@ from kimi_api.batches._lines import (
     with_notes,
 )
 from kimi_api.batches._steps import BatchJob
+from kimi_api.chat._correct import aplace, place
 from kimi_api.client import KimiClient
 from kimi_api.files._sources import MAX_BYTES
 from kimi_api.request import ChatRequest
@@ -86,7 +86,7 @@ def submit(
     """
     found = checked(requests, any_model=any_model)
     settings = (check_window(completion_window), with_notes(metadata, found.values()), client.max_retries + 1)
-    found = {custom_id: chat.place(client, request) for custom_id, request in found.items()}
+    found = {custom_id: place(client, request) for custom_id, request in found.items()}
     return drive(client, _steps.submit(found, *settings, max_bytes, max_lines))
 
 
@@ -103,7 +103,7 @@ async def asubmit(
     """The asynchronous twin of `submit`."""
     found = checked(requests, any_model=any_model)
     settings = (check_window(completion_window), with_notes(metadata, found.values()), client.max_retries + 1)
-    found = {custom_id: await chat.aplace(client, request) for custom_id, request in found.items()}
+    found = {custom_id: await aplace(client, request) for custom_id, request in found.items()}
     return await adrive(client, _steps.submit(found, *settings, max_bytes, max_lines))
 
 

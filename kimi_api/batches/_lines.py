@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kimi_api import chat
 from kimi_api._content.documents import IN_A_BATCH, READ_YOURSELF
 from kimi_api._media_rules import LocalMedia, media_parts
 from kimi_api.catalog import MODELS, get_model_spec
-from kimi_api.chat._demand import require_demanded_call
+from kimi_api.chat._settle import accept
 from kimi_api.errors import KimiBatchError, KimiError, KimiInputError
 from kimi_api.files._sources import MAX_BYTES
 from kimi_api.messages import partial_prefix
@@ -362,7 +361,7 @@ def _read(
         reply = parse_reply(answer if isinstance(answer, Mapping) else {}, request_body=body)
         reply.request_id = request_id
         if request is not None:
-            require_demanded_call(chat.check_reply(reply, request), request)
+            accept(reply, request)
     except KimiError as failure:
         return failure
     return reply

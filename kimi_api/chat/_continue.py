@@ -13,7 +13,7 @@ from kimi_api import errors
 from kimi_api._warn import warn, warn_once
 from kimi_api.errors import KimiError
 from kimi_api.messages import partial_message
-from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, Usage
+from kimi_api.reply import ReplyBuilder, ReplyDelta
 from kimi_api.request import ChatRequest
 
 
@@ -75,53 +75,8 @@ def _warn_cut_off(request: ChatRequest, why: object) -> None:
 _NO_TEXT = "it used up its max_tokens by thinking. Raise max_tokens"
 
 
-def _add_usages(one: Usage | None, other: Usage | None) -> Usage | None:
-    """What both cost, as far as it is known."""
-    if one is None or other is None:
-        return one or other
-    return one + other
-
-
-class ContinuedReply:
-    """A whole answer that grows by its continuations.
-
-    `next_request` gives each request; `add` takes its answer, `give_up` its failure.
-    """
-
-    def __init__(self, request: ChatRequest, reply: Reply) -> None:
-        self.reply = reply
-        self._request = request
-        self._left = request.auto_continue
-
-    def next_request(self) -> ChatRequest | None:
-        """The next request to send; None when the answer is as whole as it gets."""
-        reply = self.reply
-        if reply.finish_reason != "length" or self._left < 1:
-            return None
-        self._left -= 1
-        if not _may_continue(self._request, reply.content, bool(reply.tool_calls)):
-            return None
-        return continue_request(self._request, reply.content, reply.reasoning)
-
-    def add(self, part: Reply) -> None:
-        """Put a continuation behind what there is. Its own thinking is dropped: a turn has one."""
-        reply = self.reply
-        reply.content += part.content
-        reply.tool_calls = part.tool_calls
-        reply.finish_reason = part.finish_reason
-        reply.usage = _add_usages(reply.usage, part.usage)
-        if part.out_of_budget:
-            self._left = 0
-            _warn_cut_off(self._request, _NO_TEXT)
-
-    def give_up(self, error: KimiError) -> None:
-        """The continuation was refused: what there is has been paid for, and is the answer."""
-        self._left = 0
-        _warn_cut_off(self._request, error)
-
-
-class ContinuedStream:
-    """A streamed answer made of several streams, which all feed the same builder.
+class Continuation:
+    """An answer made of several, which all feed the same builder.
 
     `request` is the one to stream next. For each delta `filter` gives what the consumer is to see; when a stream has
     ended `continue_after_end` tells whether another follows, and when it has failed `continue_after_error` does.

@@ -9,6 +9,7 @@
     │   ├── KimiFormulaError                 an official tool failed; names the tool and its reason
     │   ├── KimiStructuredOutputError (ValueError)   an answer that is not the object asked for
     │   │   └── KimiRefusalError             the platform withheld it
+    │   ├── KimiEmptyReplyError                  an answer with neither text nor a tool call
     │   └── KimiToolChoiceError (ValueError)         a demanded tool was not called
     ├── KimiFileError                        a file could not be extracted; names the file
     ├── KimiBatchError                       a batch, or one request of it, has no answer; names both
@@ -37,6 +38,7 @@ from typing import TYPE_CHECKING, Any
 
 from kimi_api.errors._base import (
     KimiBatchError,
+    KimiEmptyReplyError,
     KimiError,
     KimiFileError,
     KimiFormulaError,
@@ -77,6 +79,7 @@ __all__ = [
     "KimiConnectionError",
     "KimiContentFilterError",
     "KimiContextOverflowError",
+    "KimiEmptyReplyError",
     "KimiError",
     "KimiFileError",
     "KimiFormulaError",

@@ -85,6 +85,17 @@ class KimiIncompleteReplyError(KimiReplyError):
     """A stream ended without a finish_reason: what arrived is only the beginning of an answer."""
 
 
+class KimiEmptyReplyError(KimiReplyError):
+    """An answer with neither text nor a tool call, also when it was asked for again as often as `max_retries` says.
+
+    Attributes:
+        retryable: True: the next answer may have some. Each one is paid for.
+        partial: the answer, with its thinking; its usage is that of all that were asked for.
+    """
+
+    retryable = True
+
+
 class KimiToolChoiceError(KimiReplyError, ValueError):
     """A tool call was demanded and none (or another one) came back.
 

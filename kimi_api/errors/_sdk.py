@@ -102,7 +102,7 @@ class KimiServerError(KimiStatusError, openai.InternalServerError):
     retryable = True
 
 
-ErrorTypes = Mapping[type[KimiAPIError], type[KimiAPIError]]
+ErrorTypes = Mapping[type[KimiError], type[KimiError]]
 """A framework's own subclasses, by the class of this module they stand for."""
 
 

@@ -76,7 +76,7 @@ def test_the_asynchronous_way(cassette: Session) -> None:
     request = build_request(ChatOptions(model="kimi-k2.6"), [{"role": "user", "content": "Say hello in one word."}])
     reply = asyncio.run(acomplete(client(cassette), request))
     (exchange,) = cassette.exchanges
-    message = exchange.answer["choices"][0]["message"]
+    message = exchange.message
     assert (reply.content, reply.reasoning) == (message["content"], message["reasoning_content"])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import cassette_kit
 import pytest
@@ -17,18 +16,14 @@ def get_weather(city: str) -> str:
     return f"{city}: 2 degrees, snow"
 
 
-def message_in(exchange: cassette_kit.Exchange) -> dict[str, Any]:
-    return exchange.answer["choices"][0]["message"]
-
-
 @pytest.mark.cassette("langchain_chat")
 def test_plain_chat(cassette: cassette_kit.Session) -> None:
     answer = ChatKimi(**cassette.settings).invoke("Say hello in one word.")
     (exchange,) = cassette.exchanges
     assert exchange.sent["model"] == "kimi-k3"
-    assert answer.text == message_in(exchange)["content"] != ""
+    assert answer.text == exchange.message["content"] != ""
     assert answer.usage_metadata is not None
-    assert answer.usage_metadata["total_tokens"] == exchange.answer["usage"]["total_tokens"]
+    assert answer.usage_metadata["total_tokens"] == exchange.usage["total_tokens"]
 
 
 @pytest.mark.cassette("langchain_thinking")
@@ -38,7 +33,7 @@ def test_thinking_is_kept_on_the_message_and_goes_back(cassette: cassette_kit.Se
     answer = model.invoke([question])
     model.invoke([question, answer, HumanMessage("Are you sure?")])
     first, second = cassette.exchanges
-    thought = message_in(first)["reasoning_content"]
+    thought = first.message["reasoning_content"]
     assert answer.additional_kwargs["reasoning_content"] == thought != ""
     assert first.sent["thinking"] == {"type": "enabled", "keep": "all"}
     assert second.sent["messages"][1]["reasoning_content"] == thought
@@ -66,12 +61,12 @@ def test_both_turns_of_a_tool_call(cassette: cassette_kit.Session) -> None:
     results = [ToolMessage(get_weather(**c["args"]), tool_call_id=c["id"]) for c in call.tool_calls]
     answer = model.invoke([question, call, *results])
     first, second = cassette.exchanges
-    said = message_in(first)
+    said = first.message
     sent_back = second.sent["messages"][1]
     assert sent_back["reasoning_content"] == said["reasoning_content"]
     assert [c["function"] for c in sent_back["tool_calls"]] == [c["function"] for c in said["tool_calls"]]
     assert second.sent["messages"][2]["tool_call_id"] == sent_back["tool_calls"][0]["id"]
-    assert answer.text == message_in(second)["content"]
+    assert answer.text == second.message["content"]
 
 
 @pytest.mark.cassette("langchain_partial")
@@ -87,4 +82,4 @@ def test_partial_through_a_plain_dict(cassette: cassette_kit.Session) -> None:
     )
     (exchange,) = cassette.exchanges
     assert exchange.sent["messages"][-1] == {"role": "assistant", "content": "The tide", "partial": True}
-    assert answer.text == "The tide" + message_in(exchange)["content"]
+    assert answer.text == "The tide" + exchange.message["content"]

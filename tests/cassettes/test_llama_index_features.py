@@ -66,30 +66,12 @@ def kimi(cassette: Session, **fields: Any) -> Kimi:
     return Kimi(**fields, **cassette.settings)
 
 
-def said(exchange: cassette_kit.Exchange) -> dict[str, Any]:
-    """The assistant's message in an answer, put together if it was streamed."""
-    if isinstance(exchange.answer, dict):
-        return exchange.answer["choices"][0]["message"]
-    message: dict[str, Any] = {"content": "", "reasoning_content": ""}
-    calls: dict[int, dict[str, Any]] = {}
-    for event in exchange.answer:
-        for choice in event["choices"] if event != "[DONE]" else ():
-            delta = choice["delta"]
-            for name in ("content", "reasoning_content"):
-                message[name] += delta.get(name) or ""
-            for call in delta.get("tool_calls") or ():
-                kept = calls.setdefault(call["index"], {"function": {"name": "", "arguments": ""}})
-                for name in ("name", "arguments"):
-                    kept["function"][name] += call["function"].get(name) or ""
-    return {**message, "tool_calls": list(calls.values())}
-
-
 def thinking(message: ChatMessage) -> str:
     return "".join(block.content or "" for block in message.blocks if isinstance(block, ThinkingBlock))
 
 
 def arguments_in(exchange: cassette_kit.Exchange) -> list[Any]:
-    return [json.loads(call["function"]["arguments"]) for call in said(exchange)["tool_calls"]]
+    return [json.loads(call["function"]["arguments"]) for call in exchange.message["tool_calls"]]
 
 
 async def last_of(stream: Any) -> Any:
@@ -119,8 +101,8 @@ COMPLETIONS: dict[str, Callable[[Kimi], Any]] = {
 def test_k26_answers_with_its_thinking_and_usage(cassette: Session, way: str) -> None:
     response = CHATS[way](kimi(cassette, model="kimi-k2.6"))
     (exchange,) = cassette.exchanges
-    assert response.message.content == said(exchange)["content"] != ""
-    assert thinking(response.message) == said(exchange)["reasoning_content"] != ""
+    assert response.message.content == exchange.message["content"] != ""
+    assert thinking(response.message) == exchange.message["reasoning_content"] != ""
     assert response.raw["usage"]["total_tokens"] > 0
 
 
@@ -130,7 +112,7 @@ def test_k26_answers_with_its_thinking_and_usage(cassette: Session, way: str) ->
 def test_a_completion_is_the_answers_text(cassette: Session, way: str) -> None:
     response = COMPLETIONS[way](kimi(cassette, model="kimi-k2.6"))
     (exchange,) = cassette.exchanges
-    assert response.text == said(exchange)["content"] != ""
+    assert response.text == exchange.message["content"] != ""
 
 
 @pytest.mark.cassette("llama_index_thinking_off")
@@ -150,7 +132,7 @@ def test_thinking_survives_a_memory(cassette: Session) -> None:
     memory.put(ChatMessage("Are you sure?"))
     llm.chat(memory.get())
     first, second = cassette.exchanges
-    assert second.sent["messages"][1]["reasoning_content"] == said(first)["reasoning_content"]
+    assert second.sent["messages"][1]["reasoning_content"] == first.message["reasoning_content"]
 
 
 @pytest.mark.cassette("llama_index_partial")
@@ -160,7 +142,7 @@ def test_a_message_is_continued(cassette: Session) -> None:
     response = llm.chat([ChatMessage("Repeat: the tide turns at noon."), prefix])
     (exchange,) = cassette.exchanges
     assert exchange.sent["messages"][-1] == {"role": "assistant", "content": "The tide", "partial": True}
-    assert response.message.content == "The tide" + said(exchange)["content"]
+    assert response.message.content == "The tide" + exchange.message["content"]
 
 
 @pytest.mark.cassette("llama_index_image")
@@ -171,7 +153,7 @@ def test_a_picture_in_a_question(cassette: Session) -> None:
     _, image = exchange.sent["messages"][0]["content"]
     assert image["type"] == "image_url"
     assert image["image_url"]["url"].startswith("data:image/png;base64,")
-    assert response.message.content == said(exchange)["content"]
+    assert response.message.content == exchange.message["content"]
 
 
 # ------------------------------------------------------------------------------------------ tools
@@ -198,8 +180,8 @@ def test_a_tool_loop_sends_the_thinking_back(cassette: Session, way: str) -> Non
     answer = turn([*history, called.message, result])
     first, second = cassette.exchanges
     assert [selection.tool_kwargs] == arguments_in(first)
-    assert second.sent["messages"][1]["reasoning_content"] == said(first)["reasoning_content"]
-    assert answer.message.content == said(second)["content"]
+    assert second.sent["messages"][1]["reasoning_content"] == first.message["reasoning_content"]
+    assert answer.message.content == second.message["content"]
 
 
 @pytest.mark.cassette("llama_index_parallel_calls")
@@ -209,7 +191,7 @@ def test_several_calls_in_one_answer(cassette: Session) -> None:
     response = llm.chat_with_tools([WEATHER, TIME], user_msg=question, allow_parallel_tool_calls=True)
     (exchange,) = cassette.exchanges
     calls = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
-    assert [call.tool_name for call in calls] == [c["function"]["name"] for c in said(exchange)["tool_calls"]]
+    assert [call.tool_name for call in calls] == [c["function"]["name"] for c in exchange.message["tool_calls"]]
     assert len({call.tool_call_id for call in calls}) == len(calls)
 
 
@@ -248,7 +230,7 @@ def test_a_function_agent(cassette: Session, way: str) -> None:
 
     text = asyncio.run(run())
     first, *_, last = cassette.exchanges
-    assert text == said(last)["content"]
+    assert text == last.message["content"]
     assert last.sent["messages"][: len(first.sent["messages"])] == first.sent["messages"]
     assert last.sent["tools"] == first.sent["tools"]
 
@@ -274,10 +256,10 @@ def test_the_built_in_search_inside_an_agent(cassette: Session) -> None:
 
     text = asyncio.run(run())
     first, *_, last = cassette.exchanges
-    asked = [call["function"]["arguments"] for call in said(first)["tool_calls"]]
+    asked = [call["function"]["arguments"] for call in first.message["tool_calls"]]
     assert asked
     assert [m["content"] for m in last.sent["messages"] if m["role"] == "tool"] == asked
-    assert text == said(last)["content"]
+    assert text == last.message["content"]
 
 
 @pytest.mark.cassette("llama_index_formula")
@@ -319,7 +301,7 @@ def test_an_object_by_json_schema(cassette: Session, way: str) -> None:
     sent = exchange.sent["response_format"]["json_schema"]["schema"]
     assert sent["properties"]["age"] == {"type": "integer", "minimum": 0, "maximum": 150}
     found = person.model_dump() if isinstance(person, BaseModel) else dict(person)
-    assert found == json.loads(said(exchange)["content"])
+    assert found == json.loads(exchange.message["content"])
 
 
 @pytest.mark.cassette("llama_index_object_function")

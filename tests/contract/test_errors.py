@@ -195,10 +195,10 @@ def test_odd_endings_change_nothing(kimi: Emulator, make: Make, fault: str) -> N
 
 
 @pytest.mark.parametrize("fault", ["answer.empty", "answer.thinking_only"])
-def test_an_empty_answer_is_not_silent(kimi: Emulator, make: Make, fault: str) -> None:
+def test_an_empty_answer_that_is_wanted_is_not_silent(kimi: Emulator, make: Make, fault: str) -> None:
     kimi.fail(fault)
     with pytest.warns(KimiWarning, match="neither an answer nor a tool call"):
-        outcome = make().ask("?")
+        outcome = make(empty_answers="warn").ask("?")
     assert (outcome.text, outcome.finish_reason) == ("", "stop")
 
 

@@ -19,7 +19,7 @@ def settings(kimi: Emulator) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _begin_anew() -> None:
-    _queue.forget()
+    _queue.reset()
 
 
 def test_langchain_asks_two_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:

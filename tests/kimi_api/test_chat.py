@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from kimi_api import ChatOptions, KimiClient, KimiToolChoiceError, KimiWarning, build_request, chat, errors
-from kimi_api.chat._check import budget_text
+from kimi_api.chat._settle import budget_text
 from kimi_api.reply import ReplyBuilder
 from kimi_api.request import ChatRequest
 from kimi_emulator import Emulator, Failure, Reply, ToolCall
 
 Ways = Any  # the fixture `ways` of conftest.py
+STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 ASK = [{"role": "user", "content": "What is 1 + 2?"}]
 TOOLS = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}}
@@ -85,7 +86,7 @@ def test_an_offer_that_was_not_taken_is_put_into_words_once(
     assert second["messages"][: len(first["messages"])] == first["messages"]
     assert len(second["messages"]) == len(first["messages"]) + 1
     assert "call" in second["messages"][-1]["content"]
-    assert request.body == first
+    assert {**request.body, **STREAMED} == first
 
 
 def test_a_demand_that_is_not_met_twice_is_an_error_of_its_own(ways: Ways, kimi: Emulator, client: KimiClient) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,7 +23,6 @@ from kimi_api import (
     partial_message,
 )
 from kimi_api.limits import MemoryStore
-from kimi_api.reply import Reply as Answered
 from kimi_api.reply import ReplyBuilder
 from kimi_emulator import FAULTS, Emulator, Failure, Fault, Reply, ToolCall
 from kimi_emulator.faults.registry import STREAM
@@ -421,26 +419,13 @@ def test_closing_the_stream_closes_the_one_under_way(kimi: Emulator, client: Kim
     asyncio.run(run_async())
 
 
-def test_a_reply_grows_by_its_parts() -> None:
-    from kimi_api.chat._continue import ContinuedReply
-
-    request = build_request(ChatOptions(auto_continue=1), ASK)
-    made: Callable[..., Answered] = Answered
-    whole = ContinuedReply(request, made(content="a", finish_reason="length", usage=None))
-    assert whole.next_request() is not None
-    whole.add(made(content="b", finish_reason="length"))
-    assert whole.next_request() is None
-    assert whole.reply.content == "ab"
-    assert whole.reply.usage is None
-
-
 def test_thinking_in_one_event_with_text_is_kept_out_of_a_continuation() -> None:
-    from kimi_api.chat._continue import ContinuedStream
+    from kimi_api.chat._continue import Continuation
     from kimi_api.reply import ReplyDelta
 
     builder = ReplyBuilder()
-    continued = ContinuedStream(build_request(ChatOptions(auto_continue=1), ASK, stream=True), builder)
+    continuation = Continuation(build_request(ChatOptions(auto_continue=1), ASK, stream=True), builder)
     builder.feed({"id": "1", "choices": [{"delta": {"content": "a"}, "finish_reason": "length"}]})
-    assert continued.continue_after_end()
-    assert continued.filter(ReplyDelta("b", "more thinking")) == ReplyDelta("b")
-    assert continued.filter(ReplyDelta("", "more thinking")) is None
+    assert continuation.continue_after_end()
+    assert continuation.filter(ReplyDelta("b", "more thinking")) == ReplyDelta("b")
+    assert continuation.filter(ReplyDelta("", "more thinking")) is None

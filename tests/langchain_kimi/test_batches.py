@@ -62,7 +62,7 @@ def bodies(kimi: Emulator) -> list[dict[str, Any]]:
 def test_messages_come_back_as_invoke_would_give_them(kimi: Emulator, llm: ChatKimi, run: Any) -> None:
     reply = Reply(content="Sixteen.", reasoning="4 times 4")
     kimi.script(reply, reply)
-    live = llm.invoke("What is 4 times 4?")
+    live = llm.invoke("What is 4 times 4?", wire="plain")  # as lines are
     answer = run(KimiBatch(llm), {"sum": "What is 4 times 4?"})["sum"]
     assert isinstance(answer, AIMessage)
     assert answer.content == "Sixteen."

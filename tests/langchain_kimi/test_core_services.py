@@ -174,7 +174,7 @@ async def test_the_cache_of_the_process_keeps_what_was_streamed(
     kimi: Emulator, make: Make, how: str, streaming: bool
 ) -> None:
     kimi.script(Reply(reasoning="Let me think.", content="An answer."))
-    llm = make(streaming=streaming)
+    llm = make(streaming=streaming, wire="plain")
     first, again = await ask(llm, how), await ask(llm, how)
     assert [chat.get("stream", False) for chat in kimi.chats] == [streaming]
     for message in (first, again):
@@ -262,7 +262,7 @@ async def test_streaming_can_be_disabled(kimi: Emulator, make: Make, how: str, d
         """Look."""
         return ""
 
-    llm = make(disable_streaming=disabled, streaming=True)
+    llm = make(disable_streaming=disabled, streaming=True, wire="plain")
     plain = await ask(llm, how)
     with_tools = await ask(llm.bind_tools([look]), how, tool_choice="none")
     assert plain.text

@@ -15,6 +15,7 @@ from langchain_core import exceptions as core
 from langchain_core.callbacks import BaseCallbackHandler
 
 import kimi_api
+from kimi_api import KimiEmptyReplyError
 from kimi_api._transport.sdk_compat import transport
 from kimi_emulator import Emulator, Failure
 from langchain_kimi import ChatKimi, errors
@@ -157,7 +158,7 @@ def test_every_error_of_kimi_api_has_its_twin() -> None:
 
     made = {value for value in vars(_sdk).values() if isinstance(value, type) and issubclass(value, _sdk.KimiAPIError)}
     twins = errors.error_types()
-    assert set(twins) == made
+    assert set(twins) == {*made, KimiEmptyReplyError}
     for ours, twin in twins.items():
         assert issubclass(twin, ours)
         assert issubclass(twin, core.ModelError)
@@ -170,6 +171,8 @@ def test_every_error_crosses_processes(kimi: Emulator) -> None:
         cls: Any = getattr(errors, name)
         if issubclass(cls, errors.KimiStructuredOutputError):
             made.append(cls("no object", llm_output="text", request_id="r1"))
+        elif issubclass(cls, KimiEmptyReplyError):
+            made.append(cls("nothing", request_id="r1"))
         elif issubclass(cls, openai.APITimeoutError):
             made.append(cls(request))
         elif issubclass(cls, openai.APIConnectionError):

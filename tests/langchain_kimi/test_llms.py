@@ -41,7 +41,7 @@ async def in_every_way(llm: KimiLLM, prompt: str, **more: Any) -> dict[str, str]
 
 async def test_the_same_text_in_every_way(kimi: Emulator, make_llm: Callable[..., KimiLLM]) -> None:
     kimi.script(*[Reply(content="Der Himmel streut Blau. 蓝", reasoning="Rayleigh.")] * 6)
-    answers = await in_every_way(make_llm(), "Why is the sky blue?")
+    answers = await in_every_way(make_llm(wire="plain"), "Why is the sky blue?")
     assert set(answers.values()) == {"Der Himmel streut Blau. 蓝"}
     assert [chat["messages"] for chat in kimi.chats] == [[{"role": "user", "content": "Why is the sky blue?"}]] * 6
     assert [bool(chat.get("stream")) for chat in kimi.chats] == [False, False, True, True, False, False]
@@ -192,7 +192,7 @@ async def test_a_rate_limiter_is_asked_once_per_request(kimi: Emulator, make_llm
 
 
 async def test_streaming_can_be_disabled(kimi: Emulator, make_llm: Callable[..., KimiLLM]) -> None:
-    await in_every_way(make_llm(disable_streaming=True), "Hello")
+    await in_every_way(make_llm(disable_streaming=True, wire="plain"), "Hello")
     assert not any(chat.get("stream") for chat in kimi.chats)
 
 

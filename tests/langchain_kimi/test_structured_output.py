@@ -126,10 +126,7 @@ def test_a_truncated_answer_says_how_to_raise_the_budget(
 def test_a_budget_spent_on_thinking_says_so(kimi: Emulator, make: Callable[..., ChatKimi], how: str) -> None:
     kimi.script(Reply(reasoning="long thought " * 50, content=TURKU))
     chain = make(max_tokens=20).with_structured_output(City)
-    with (
-        pytest.warns(KimiWarning, match="used up 20 tokens of max_tokens=20"),
-        pytest.raises(KimiStructuredOutputError, match=r"no text.*'length'.*max_tokens"),
-    ):
+    with pytest.raises(KimiStructuredOutputError, match=r"no text.*'length'.*max_tokens"):
         _ = chain.invoke("?") if how == "plain" else list(chain.stream("?"))
 
 
@@ -149,7 +146,7 @@ def test_a_whole_object_that_just_fits_is_taken(kimi: Emulator, llm: ChatKimi) -
 
 @pytest.mark.parametrize("content", ["", "not JSON", '{"nome": 1}', "[1, 2]"])
 def test_answers_that_do_not_fit(kimi: Emulator, llm: ChatKimi, content: str) -> None:
-    kimi.script(Reply(content=content))
+    kimi.script(*[Reply(content=content)] * 3)  # an empty one is asked for again
     with pytest.raises(KimiStructuredOutputError) as caught:
         llm.with_structured_output(City).invoke("?")
     error = caught.value

@@ -83,7 +83,8 @@ def check_echo(kimi: Emulator) -> None:
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("thinking", ["enabled", "disabled"])
 def test_two_builtin_searches_in_one_turn(kimi: Emulator, make: Make, how: str, thinking: Any) -> None:
-    agent = create_agent(make(model="kimi-k2.6", thinking=thinking), tools=[KimiWebSearch()])
+    llm = make(model="kimi-k2.6", thinking=thinking, wire="plain")  # what is streamed then, the agent streams
+    agent = create_agent(llm, tools=[KimiWebSearch()])
     messages = run(agent, how, BOTH)
     assert [type(message) for message in messages] == [HumanMessage, AIMessage, ToolMessage, ToolMessage, AIMessage]
     assert "25 minutes" in messages[-1].text

@@ -119,7 +119,7 @@ async def answer_and_warnings(
     scripted: ScriptedKimi, reply: Reply, streaming: bool, model: str = "kimi-k3"
 ) -> tuple[str, list[str]]:
     """The agent's answer, and our warnings."""
-    agent = FunctionAgent(llm=scripted([reply], model=model), streaming=streaming)
+    agent = FunctionAgent(llm=scripted([reply], model=model, empty_answers="warn"), streaming=streaming)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", KimiWarning)
         response = await agent.run("What is the capital of France?")

@@ -58,7 +58,7 @@ ANSWER = Reply(content="It is 40.", reasoning="Done.")
 
 
 async def test_code_act_agent_basic_execution(scripted: ScriptedKimi, model: str, streaming: bool) -> None:
-    llm = scripted([FIRST, SECOND, ANSWER], model=model)
+    llm = scripted([FIRST, SECOND, ANSWER], model=model, wire="plain")  # what is streamed then, the agent streams
     agent = CodeActAgent(code_execute_fn=Arithmetic().execute, llm=llm, streaming=streaming)
     handler = agent.run("What is ten times 2 + 2?")
     calls = [e async for e in handler.stream_events() if isinstance(e, ToolCall) and not isinstance(e, ToolCallResult)]

@@ -165,6 +165,7 @@ async def test_a_citation_query_engine_cites_the_source_that_says_it(
 
 
 async def test_an_index_of_vectors_answers_in_all_four_ways(kimi: Emulator, llm: Kimi, nodes: list[BaseNode]) -> None:
+    llm.wire = "plain"  # what is streamed then, the engine streams
     index = VectorStoreIndex(nodes, embed_model=WordHashes())
     plain, streamed = (index.as_query_engine(llm=llm, similarity_top_k=4, streaming=flag) for flag in (False, True))
     said = [str(plain.query(GREASE)), str(await plain.aquery(GREASE))]

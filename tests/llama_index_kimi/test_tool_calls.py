@@ -71,7 +71,7 @@ def test_prepare_chat_with_tools_passes_the_wish_on(llm: Kimi, given: dict[str, 
 
 def test_prepare_chat_with_tools_without_tools_sends_no_choice(kimi: Emulator, llm: Kimi) -> None:
     llm.chat_with_tools([], "x", tool_required=True)
-    assert kimi.chats[0].keys() == {"model", "messages"}
+    assert kimi.chats[0].keys() == {"model", "messages", "stream", "stream_options"}
 
 
 def test_prepare_chat_with_tools_leaves_the_history_alone(llm: Kimi) -> None:

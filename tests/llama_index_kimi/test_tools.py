@@ -82,7 +82,8 @@ def check_echo(kimi: Emulator) -> None:
 @streams
 @pytest.mark.parametrize("thinking", ["enabled", "disabled"])
 async def test_two_builtin_searches_in_one_turn(kimi: Emulator, make: Make, thinking: Any, streaming: bool) -> None:
-    agent = FunctionAgent(llm=make(model="kimi-k2.6", thinking=thinking), tools=builtin(), streaming=streaming)
+    llm = make(model="kimi-k2.6", thinking=thinking, wire="plain")  # what is streamed then, the agent streams
+    agent = FunctionAgent(llm=llm, tools=builtin(), streaming=streaming)
     handler = agent.run(BOTH)
     called = [event.tool_name async for event in handler.stream_events() if isinstance(event, ToolCallResult)]
     said = str(await handler)

@@ -53,6 +53,39 @@ class Exchange:
     answer: Any
     """The decoded JSON, the list of a stream's events, or text."""
 
+    @property
+    def message(self) -> dict[str, Any]:
+        """The assistant's message in an answer, put together if it was streamed."""
+        if isinstance(self.answer, dict):
+            return self.answer["choices"][0]["message"]
+        message: dict[str, Any] = {"content": "", "reasoning_content": ""}
+        calls: dict[int, dict[str, Any]] = {}
+        for choice in self._choices():
+            delta = choice["delta"]
+            for name in ("content", "reasoning_content"):
+                message[name] += delta.get(name) or ""
+            for call in delta.get("tool_calls") or ():
+                kept = calls.setdefault(call["index"], {"function": {"name": "", "arguments": ""}})
+                for name in ("name", "arguments"):
+                    kept["function"][name] += call["function"].get(name) or ""
+        return {**message, "tool_calls": list(calls.values())}
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """The tokens of an answer."""
+        if isinstance(self.answer, dict):
+            return self.answer["usage"]
+        return next(event["usage"] for event in reversed(self.answer) if event != "[DONE]" and event.get("usage"))
+
+    @property
+    def finish_reason(self) -> str:
+        """Why an answer ended."""
+        choices = self.answer["choices"] if isinstance(self.answer, dict) else self._choices()
+        return next(choice["finish_reason"] for choice in choices if choice["finish_reason"])
+
+    def _choices(self) -> list[dict[str, Any]]:
+        return [choice for event in self.answer if event != "[DONE]" for choice in event["choices"]]
+
 
 @dataclass
 class Session:

@@ -6,6 +6,7 @@ is wrong without a word, or a second charge.
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
 import warnings
@@ -53,6 +54,7 @@ RETRY = Outcome(requests=2)
 # Nothing of an answer had come, so the request is sent again although one may have been made. The platform is told
 # by the closed connection; the official client does the same.
 NOTHING_CAME = Outcome(requests=2, made=2)
+ASKED_AGAIN = Outcome(requests=2, made=2)  # both are paid for
 RESET = Outcome(requests=1)  # the reset connection's request was never read
 
 
@@ -73,7 +75,13 @@ def odd(warning: str, content: str = TEXT) -> Outcome:
 
 
 def both(plain: Outcome, stream: Outcome) -> dict[str, Outcome]:
-    return {"plain": plain, "stream": stream}
+    """One for an answer in one body, one for what is streamed on the wire."""
+    return {"plain": plain, "whole": stream, "stream": stream}
+
+
+def empty(lack: str) -> dict[str, Outcome]:
+    """What was shown of a stream cannot be taken back; all else is asked for again."""
+    return {"plain": ASKED_AGAIN, "whole": ASKED_AGAIN, "stream": fails("KimiEmptyReplyError", lack, made=1)}
 
 
 OUTCOMES: dict[str, Outcome | dict[str, Outcome]] = {
@@ -124,8 +132,8 @@ OUTCOMES: dict[str, Outcome | dict[str, Outcome]] = {
     "http.200_error": RETRY,
     "http.200_html": fails("KimiServerError", "check base_url"),
     "body.truncated": BROKEN,
-    "answer.empty": odd("neither an answer nor a tool call", ""),
-    "answer.thinking_only": odd("neither an answer nor a tool call", ""),
+    "answer.empty": ASKED_AGAIN,  # also streamed: empty pieces have shown nothing
+    "answer.thinking_only": empty("neither an answer nor a tool call"),
     "answer.truncated_json": Outcome(content=TEXT[: len(TEXT) // 2]),  # for whoever parses it: see the adapters
     "answer.length_on_full": RIGHT,
     "answer.stray_think": odd("marks of its thinking", "</think>" + TEXT),
@@ -147,8 +155,8 @@ OUTCOMES: dict[str, Outcome | dict[str, Outcome]] = {
     "calls.arguments_twice": RIGHT,
     "calls.arguments_empty": RIGHT,
     "calls.finish_stop": RIGHT,
-    "calls.none": odd("none came"),
-    "calls.markers": odd("failed to parse them"),
+    "calls.none": empty("none came"),
+    "calls.markers": empty("failed to parse them"),
     "calls.content_after": Outcome(content=TEXT + " Let me look."),
 }
 FILE_OUTCOMES: dict[str, Outcome] = {
@@ -162,8 +170,8 @@ FILE_OUTCOMES: dict[str, Outcome] = {
 CHAT_CASES = [
     pytest.param(fault, kind, id=f"{fault.id}-{kind}")
     for fault in FAULTS.values()
-    for kind in ("plain", "stream")
-    if kind in fault.on
+    for kind in ("plain", "whole", "stream")
+    if ("plain" if kind == "plain" else "stream") in fault.on
 ]
 
 
@@ -172,13 +180,17 @@ def outcome_of(fault: Fault, kind: str) -> Outcome:
     return outcome[kind] if isinstance(outcome, dict) else outcome
 
 
-def request_for(fault: Fault | None, *, stream: bool) -> ChatRequest:
-    tools = (TOOL,) if fault is not None and fault.shows == "calls" else ()
-    return build_request(ChatOptions(tools=tools), [{"role": "user", "content": "hi"}], stream=stream)
+def request_for(fault: Fault | None, kind: str) -> ChatRequest:
+    """In one body (plain), streamed and put together (whole), or streamed to the consumer."""
+    options = ChatOptions(
+        tools=(TOOL,) if fault is not None and fault.shows == "calls" else (),
+        wire="plain" if kind == "plain" else "stream",
+    )
+    return build_request(options, [{"role": "user", "content": "hi"}], stream=kind == "stream")
 
 
 def ask(ways: Ways, client: KimiClient, request: ChatRequest, kind: str) -> Answer:
-    if kind == "plain":
+    if kind != "stream":
         return ways.call(chat.complete, chat.acomplete, client, request)
     builder = ReplyBuilder()
     ways.collect(chat.stream, chat.astream, client, request, builder)
@@ -248,11 +260,11 @@ def test_a_chat_ends_as_it_should(
         warnings.simplefilter("always", KimiWarning)
         if expected.error:
             with pytest.raises(errors.KimiError) as raised:
-                ask(ways, client, request_for(fault, stream=kind == "stream"), kind)
+                ask(ways, client, request_for(fault, kind), kind)
             assert type(raised.value) is getattr(errors, expected.error)
             assert expected.remedy in str(raised.value)
         else:
-            answer = ask(ways, client, request_for(fault, stream=kind == "stream"), kind)
+            answer = ask(ways, client, request_for(fault, kind), kind)
             assert_right(answer, fault, expected)
     assert time.monotonic() - began < 5
     assert kimi.pending_faults == []
@@ -263,11 +275,10 @@ def test_a_chat_ends_as_it_should(
 
 
 def assert_right(answer: Answer, fault: Fault, expected: Outcome) -> None:
-    if fault.id != "calls.markers":
-        assert answer.content == expected.content
-    assert answer.reasoning == ("" if fault.id == "answer.empty" else THOUGHT)
+    assert answer.content == expected.content
+    assert answer.reasoning == THOUGHT
     assert answer.finish_reason in ("stop", "tool_calls", "length")
-    if fault.shows == "calls" and not expected.warning:
+    if fault.shows == "calls":
         assert [call.name for call in answer.tool_calls] == ["get_weather"] * 2
         if fault.id == "calls.arguments_empty":
             assert [call.arguments for call in answer.tool_calls] == ["", ""]
@@ -278,8 +289,6 @@ def assert_right(answer: Answer, fault: Fault, expected: Outcome) -> None:
             assert [call.arguments for call in answer.tool_calls] == [f'{{"city":"{city}"}}' for city in CITIES]
         assert len({call.id for call in answer.tool_calls}) == 2
         assert all(call.id for call in answer.tool_calls)
-    elif fault.shows == "calls":
-        assert answer.tool_calls == []
     if fault.id in ("usage.missing", "usage.null", "cut.before_usage"):
         assert answer.usage is None or fault.id == "cut.before_usage"
     else:
@@ -290,6 +299,29 @@ def assert_right(answer: Answer, fault: Fault, expected: Outcome) -> None:
         assert answer.usage.cached_tokens <= answer.usage.prompt_tokens
 
 
+@pytest.mark.parametrize("kind", ["whole", "stream"])
+def test_what_came_before_a_cut_is_in_the_error(ways: Ways, kimi: Emulator, patient: KimiClient, kind: str) -> None:
+    for fault in ("cut.thinking", "cut.answer", "cut.before_finish", "sse.error_data", "close.ends_early"):
+        kimi.script(Reply(content=TEXT, reasoning=THOUGHT))
+        kimi.fail(fault)
+        with pytest.raises(errors.KimiError) as raised:
+            ask(ways, patient, request_for(None, kind), kind)
+        for error in (raised.value, pickle.loads(pickle.dumps(raised.value))):
+            partial = error.partial  # type: ignore[attr-defined]
+            assert THOUGHT.startswith(partial.reasoning)
+            assert TEXT.startswith(partial.content)
+            assert partial.content if fault in ("cut.answer", "cut.before_finish") else partial.reasoning
+            assert partial.request_id == error.request_id  # type: ignore[attr-defined]
+
+
+def test_an_error_before_the_answer_has_nothing_of_it(ways: Ways, kimi: Emulator, patient: KimiClient) -> None:
+    for kind in ("plain", "whole", "stream"):
+        kimi.fail("http.429_quota")
+        with pytest.raises(errors.KimiQuotaError) as raised:
+            ask(ways, patient, request_for(None, kind), kind)
+        assert raised.value.partial is None
+
+
 def test_what_came_before_a_cut_was_given_out(ways: Ways, kimi: Emulator, patient: KimiClient) -> None:
     """A stream that breaks has shown its beginning, and nothing after it or twice."""
     for fault in ("cut.answer", "cut.before_finish", "sse.error_data", "close.mid_character"):
@@ -297,7 +329,7 @@ def test_what_came_before_a_cut_was_given_out(ways: Ways, kimi: Emulator, patien
         kimi.fail(fault)
         builder = ReplyBuilder()
         with pytest.raises(errors.KimiAPIError) as raised:
-            ways.collect(chat.stream, chat.astream, patient, request_for(None, stream=True), builder)
+            ways.collect(chat.stream, chat.astream, patient, request_for(None, "stream"), builder)
         assert raised.value.request_id
         assert not raised.value.retryable
         with pytest.raises(errors.KimiIncompleteReplyError):
@@ -319,22 +351,8 @@ def test_the_wait_that_was_asked_for_is_kept(
     ways: Ways, kimi: Emulator, patient: KimiClient, waits: list[float], fault: str, wait: float
 ) -> None:
     kimi.fail(fault)
-    ask(ways, patient, request_for(None, stream=False), "plain")
+    ask(ways, patient, request_for(None, "whole"), "whole")
     assert waits == [wait]
-
-
-@pytest.mark.parametrize("kind", ["plain", "stream"])
-def test_an_empty_answer_is_no_oddity_where_one_may_come(
-    ways: Ways, kimi: Emulator, patient: KimiClient, kind: str
-) -> None:
-    """An empty continuation is whole, and whoever asked for JSON hears from its parser; no warning (an error here)."""
-    said = {"role": "assistant", "content": "All is said.", "partial": True}
-    partial = build_request(ChatOptions(), [{"role": "user", "content": "hi"}, said], stream=kind == "stream")
-    wish = ChatOptions(response_format={"type": "json_object"})
-    structured = build_request(wish, [{"role": "user", "content": "hi, in JSON"}], stream=kind == "stream")
-    for request in (partial, structured):
-        kimi.script(Reply(content="", reasoning=THOUGHT))
-        assert ask(ways, patient, request, kind).content == ""
 
 
 @pytest.mark.parametrize("arguments", ['"a text"', '"[1]"', '"{"', '"', '"\\"twice\\""'])
@@ -354,13 +372,13 @@ def test_five_rate_limits_in_a_row_are_outlasted(
     client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, max_retries=5)
     kimi.script(Reply(content=TEXT))
     kimi.fail(*["http.429_retry_after"] * 5)
-    assert ask(ways, client, request_for(None, stream=True), "stream").content == TEXT
+    assert ask(ways, client, request_for(None, "stream"), "stream").content == TEXT
     assert len(kimi.requests) == 6
     assert waits == sorted(waits)
     assert sum(waits) > 10
     kimi.fail(*["http.429_retry_after"] * 6)
     with pytest.raises(errors.KimiRateLimitError, match="max RPM: 3"):
-        ask(ways, client, request_for(None, stream=False), "plain")
+        ask(ways, client, request_for(None, "whole"), "whole")
 
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS.values() if f.on & {"upload"} and not f.file], ids=lambda f: f.id)
@@ -449,7 +467,7 @@ def test_a_connection_reset_on_reuse_costs_one_more_try(
     kimi.fail("connect.reset_on_reuse")
     for _ in range(2):
         kimi.script(Reply(content=TEXT))
-        assert chat.complete(patient, request_for(None, stream=False)).content == TEXT
+        assert chat.complete(patient, request_for(None, "whole")).content == TEXT
     assert len(waits) == 1
     assert len(kimi.replies) == 2
 
@@ -460,7 +478,7 @@ async def test_a_connection_reset_on_reuse_costs_one_more_try_async(
     kimi.fail("connect.reset_on_reuse")
     for _ in range(2):
         kimi.script(Reply(content=TEXT))
-        assert (await chat.acomplete(patient, request_for(None, stream=False))).content == TEXT
+        assert (await chat.acomplete(patient, request_for(None, "whole"))).content == TEXT
     assert len(waits) == 1
 
 
@@ -468,10 +486,10 @@ def test_nobody_listens(ways: Ways, waits: list[float]) -> None:
     with Emulator() as gone:
         address = gone.base_url
     client = KimiClient(api_key="sk-x", base_url=address, max_retries=1)
-    for kind in ("plain", "stream"):
+    for kind in ("plain", "whole", "stream"):
         with pytest.raises(errors.KimiConnectionError, match="check the network, the proxy settings and base_url"):
-            ask(ways, client, request_for(None, stream=kind == "stream"), kind)
-    assert len(waits) == 4  # the policy is asked after the last try too
+            ask(ways, client, request_for(None, kind), kind)
+    assert len(waits) == 6  # the policy is asked after the last try too
 
 
 def test_a_storm_of_passing_faults_is_weathered(ways: Ways, kimi: Emulator, waits: list[float]) -> None:
@@ -483,8 +501,8 @@ def test_a_storm_of_passing_faults_is_weathered(ways: Ways, kimi: Emulator, wait
     client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, timeout=10, max_retries=6)
     for number in range(40):
         kimi.script(Reply(content=f"answer {number} 你好"))
-        kind = "stream" if number % 2 else "plain"
-        assert ask(ways, client, request_for(None, stream=kind == "stream"), kind).content == f"answer {number} 你好"
+        kind = ("plain", "whole", "stream")[number % 3]
+        assert ask(ways, client, request_for(None, kind), kind).content == f"answer {number} 你好"
     assert kimi.pending == []
     assert len(kimi.replies) == 40
     assert len(waits) > 3

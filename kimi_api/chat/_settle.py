@@ -2,11 +2,49 @@
 
 from __future__ import annotations
 
+from kimi_api import errors
 from kimi_api._warn import warn
+from kimi_api.chat._demand import require_demanded_call
 from kimi_api.errors import KimiReplyError
 from kimi_api.errors._base import WITHHELD
-from kimi_api.reply import Reply
+from kimi_api.reply import Reply, ReplyBuilder
 from kimi_api.request import ChatRequest
+
+CALL_MARK = "<|tool_call"
+UNPARSED_CALLS = f"wrote its tool calls as text ({CALL_MARK}...|>): the host failed to parse them"
+ABSENT_CALLS = "announced tool calls (finish_reason 'tool_calls'), but none came"
+
+
+def settle(builder: ReplyBuilder, request: ChatRequest) -> Reply:
+    """The whole answer of a finished stream.
+
+    Raises:
+        KimiIncompleteReplyError: the stream ended early. What came is in its `partial`.
+        KimiToolChoiceError: a demanded tool was not called.
+    """
+    return accept(builder.finish(), request)
+
+
+def accept(reply: Reply, request: ChatRequest) -> Reply:
+    """A whole answer, held against what was asked.
+
+    Raises:
+        KimiReplyError: a tool call has no name.
+        KimiToolChoiceError: a demanded tool was not called.
+    """
+    try:
+        reply = check_reply(reply, request)
+        require_demanded_call(reply, request)
+    except KimiReplyError as error:
+        error.partial = reply
+        raise
+    return reply
+
+
+def keep_partial(error: Exception, builder: ReplyBuilder) -> None:
+    """Put what has come of an answer into the error that broke it: it is paid for."""
+    if isinstance(error, (errors.KimiAPIError, KimiReplyError)) and (builder.reply.id or builder.begun):
+        error.partial = builder.assemble()
 
 
 def check_reply(reply: Reply, request: ChatRequest) -> Reply:
@@ -46,13 +84,10 @@ def _oddity(reply: Reply, request: ChatRequest) -> str:
         heard = request.parsed or "response_format" in request.body or request.choice.demand not in ("", "*")
         return "" if heard else f"{model}: {WITHHELD}"
     if not reply.tool_calls:
-        if "<|tool_call" in reply.content:
-            return (
-                f"{model} wrote its tool calls as text (<|tool_call...|>): the host failed to parse them. "
-                "Ask again, or use a host whose tool-call parser fits the model"
-            )
+        if CALL_MARK in reply.content:
+            return f"{model} {UNPARSED_CALLS}. Ask again, or use a host whose tool-call parser fits the model"
         if end == "tool_calls":
-            return f"{model} announced tool calls (finish_reason 'tool_calls'), but none came. Ask again"
+            return f"{model} {ABSENT_CALLS}. Ask again"
         # A continuation may well be empty; and whoever asked for JSON hears from its parser.
         if not reply.content and request.prefix is None and "response_format" not in request.body:
             return f"{model} gave neither an answer nor a tool call (finish_reason {end!r}). Ask again"
