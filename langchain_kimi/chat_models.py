@@ -41,6 +41,7 @@ from langchain_kimi._structured import Method, structured_output
 from langchain_kimi._tokens import TokenCounting, with_tokenizer
 from langchain_kimi._tools import response_format as to_response_format
 from langchain_kimi._tools import tools_to_wire
+from langchain_kimi.errors import CORE_ERRORS
 
 if TYPE_CHECKING:
     from typing import Self
@@ -299,9 +300,10 @@ class ChatKimi(TokenCounting, Connected):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        request, call, prefix = self._request(messages, stop, kwargs, stream=False)
-        reply = warn_unreadable(chat.complete(self.client, request, **call), request)
-        return chat_result(reply, model=request.body["model"], prefix=prefix)
+        with CORE_ERRORS:
+            request, call, prefix = self._request(messages, stop, kwargs, stream=False)
+            reply = warn_unreadable(chat.complete(self.client, request, **call), request)
+            return chat_result(reply, model=request.body["model"], prefix=prefix)
 
     async def _agenerate(
         self,
@@ -310,9 +312,10 @@ class ChatKimi(TokenCounting, Connected):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        request, call, prefix = self._request(messages, stop, kwargs, stream=False)
-        reply = warn_unreadable(await chat.acomplete(self.client, request, **call), request)
-        return chat_result(reply, model=request.body["model"], prefix=prefix)
+        with CORE_ERRORS:
+            request, call, prefix = self._request(messages, stop, kwargs, stream=False)
+            reply = warn_unreadable(await chat.acomplete(self.client, request, **call), request)
+            return chat_result(reply, model=request.body["model"], prefix=prefix)
 
     def _stream(
         self,
@@ -321,21 +324,22 @@ class ChatKimi(TokenCounting, Connected):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        request, call, prefix = self._request(messages, stop, kwargs, stream=True)
-        chunks = Chunks(request, prefix)
-        deltas = chat.stream(self.client, request, chunks.builder, **call)
-        try:
-            for delta in deltas:
-                chunk = chunks.of(delta)
-                if run_manager:
-                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
-        finally:
-            deltas.close()
-        chunk = chunks.last()
-        if run_manager:
-            run_manager.on_llm_new_token("", chunk=chunk)
-        yield chunk
+        with CORE_ERRORS:
+            request, call, prefix = self._request(messages, stop, kwargs, stream=True)
+            chunks = Chunks(request, prefix)
+            deltas = chat.stream(self.client, request, chunks.builder, **call)
+            try:
+                for delta in deltas:
+                    chunk = chunks.of(delta)
+                    if run_manager:
+                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+            finally:
+                deltas.close()
+            chunk = chunks.last()
+            if run_manager:
+                run_manager.on_llm_new_token("", chunk=chunk)
+            yield chunk
 
     async def _astream(
         self,
@@ -344,21 +348,23 @@ class ChatKimi(TokenCounting, Connected):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        request, call, prefix = self._request(messages, stop, kwargs, stream=True)
-        chunks = Chunks(request, prefix)
-        async with Unregistered(chat.astream(self.client, request, chunks.builder, **call)) as deltas:
-            async for delta in deltas:
-                chunk = chunks.of(delta)
-                if run_manager:
-                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
-        chunk = chunks.last()
-        if run_manager:
-            await run_manager.on_llm_new_token("", chunk=chunk)
-        yield chunk
+        with CORE_ERRORS:
+            request, call, prefix = self._request(messages, stop, kwargs, stream=True)
+            chunks = Chunks(request, prefix)
+            async with Unregistered(chat.astream(self.client, request, chunks.builder, **call)) as deltas:
+                async for delta in deltas:
+                    chunk = chunks.of(delta)
+                    if run_manager:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+            chunk = chunks.last()
+            if run_manager:
+                await run_manager.on_llm_new_token("", chunk=chunk)
+            yield chunk
 
     # ---------------------------------------------------------------- tools and structured output
 
+    @CORE_ERRORS
     def bind_tools(
         self,
         tools: Sequence[Any],
@@ -390,6 +396,7 @@ class ChatKimi(TokenCounting, Connected):
             bound["response_format"] = to_response_format(response_format)
         return self.bind(**bound)
 
+    @CORE_ERRORS
     def with_structured_output(
         self,
         schema: Any = None,

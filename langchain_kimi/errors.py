@@ -13,9 +13,16 @@ They derive from classes of the `openai` SDK, and so are made on first use: impo
 
 from __future__ import annotations
 
+from contextlib import ContextDecorator
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.exceptions import OutputParserException
+from langchain_core.exceptions import (
+    ModelAuthenticationError,
+    ModelError,
+    ModelInvalidRequestError,
+    ModelRateLimitError,
+    OutputParserException,
+)
 
 import kimi_api
 from langchain_kimi._core import ModelRefusalError
@@ -47,6 +54,9 @@ __all__ = [
     "ChatKimiContentFilterError",
     "ChatKimiContextOverflowError",
     "ChatKimiEmptyReplyError",
+    "ChatKimiInputError",
+    "ChatKimiKeyError",
+    "ChatKimiLimitError",
     "ChatKimiNotFoundError",
     "ChatKimiOverloadedError",
     "ChatKimiPermissionError",
@@ -76,6 +86,51 @@ class KimiRefusalError(kimi_api.KimiRefusalError, KimiStructuredOutputError, Mod
     """
 
     raw_message: BaseMessage | None = None
+
+
+class ChatKimiInputError(kimi_api.KimiInputError, ModelInvalidRequestError):
+    """A value that cannot work, found before anything was sent. `ModelRetryMiddleware` does not try it again."""
+
+
+class ChatKimiKeyError(kimi_api.KimiKeyError, ModelAuthenticationError):
+    """No API key, or one that cannot be sent."""
+
+
+class ChatKimiLimitError(kimi_api.KimiLimitError, ModelRateLimitError):
+    """Held back here: the account's limits leave no room in a bearable time, which a second try would not change."""
+
+    is_retryable = False
+
+
+def as_core_error(error: Exception) -> Exception:
+    """`error` as core's own too, by which middleware tells what is worth another try; itself where it is one already.
+
+    Core's middleware retries every error that it does not know (`default_retry_on`: what is no `ModelError`).
+    """
+    if isinstance(error, ModelError):
+        return error
+    if isinstance(error, kimi_api.KimiInputError):
+        cls = ChatKimiKeyError if isinstance(error, kimi_api.KimiKeyError) else ChatKimiInputError
+        return cls(error.what, error.value, error.rule, error.remedy).with_traceback(error.__traceback__)
+    if isinstance(error, kimi_api.KimiLimitError):
+        held = ChatKimiLimitError(error.message, limit=error.limit, retry_after=error.retry_after)
+        return held.with_traceback(error.__traceback__)
+    return error
+
+
+class _CoreErrors(ContextDecorator):
+    """Raises what was found before sending as `as_core_error` gives it. A `with` block, or around a plain function."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is not None and issubclass(kind, kimi_api.KimiInputError | kimi_api.KimiLimitError):
+            other = as_core_error(error)
+            if other is not error:
+                raise other from error.__cause__
+
+
+CORE_ERRORS = _CoreErrors()
 
 
 def error_types() -> ErrorTypes:

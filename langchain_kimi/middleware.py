@@ -19,6 +19,7 @@ from kimi_api.tools import check_tools
 from langchain_kimi._catalogue import Catalogue, Search
 from langchain_kimi._tools import tools_to_wire
 from langchain_kimi.chat_models import ChatKimi
+from langchain_kimi.errors import CORE_ERRORS
 from langchain_kimi.messages import dynamic_tools_message
 
 __all__ = ["KimiDynamicToolsMiddleware", "KimiDynamicToolsState", "Select"]
@@ -175,6 +176,7 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
         """The asynchronous twin of `wrap_model_call`."""
         return await handler(self._prepared(request))
 
+    @CORE_ERRORS
     def _prepared(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
         standing: list[BaseTool | dict[str, Any]] = []
         for tool in request.tools:

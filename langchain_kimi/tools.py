@@ -17,7 +17,7 @@ from kimi_api._arguments import verbatim
 from kimi_api._arguments.text import encode
 from kimi_api.formulas import alist_tools, arun_fiber, formula_uri, list_tools, run_fiber
 from kimi_api.tools import WireTool
-from langchain_kimi.errors import error_types
+from langchain_kimi.errors import CORE_ERRORS, error_types
 
 __all__ = ["KimiFormulaTool", "KimiFormulaToolError", "KimiFormulaToolkit", "KimiWebSearch"]
 
@@ -67,6 +67,7 @@ class KimiFormulaTool(BaseTool):
     # Otherwise a wrong argument of the model's would end the agent's run.
     handle_tool_error: Any = True
 
+    @CORE_ERRORS
     def _run(self, /, **arguments: Any) -> str:
         try:
             text = verbatim.text_of(self.name, arguments)
@@ -76,8 +77,9 @@ class KimiFormulaTool(BaseTool):
 
     async def _arun(self, /, **arguments: Any) -> str:
         try:
-            text = verbatim.text_of(self.name, arguments)
-            return (await arun_fiber(self.client, self.formula, self.name, text)).result
+            with CORE_ERRORS:
+                text = verbatim.text_of(self.name, arguments)
+                return (await arun_fiber(self.client, self.formula, self.name, text)).result
         except KimiFormulaError as error:
             raise _as_tool_error(error) from error
 

@@ -140,10 +140,9 @@ PUBLIC = {
     """,
     "langchain_kimi.errors": """
         ChatKimiAuthenticationError ChatKimiBadRequestError ChatKimiConnectionError ChatKimiContentFilterError
-        ChatKimiContextOverflowError ChatKimiEmptyReplyError ChatKimiNotFoundError ChatKimiOverloadedError
-        ChatKimiPermissionError ChatKimiQuotaError ChatKimiRateLimitError ChatKimiServerError ChatKimiTimeoutError
-        KimiRefusalError
-        KimiStructuredOutputError
+        ChatKimiContextOverflowError ChatKimiEmptyReplyError ChatKimiInputError ChatKimiKeyError ChatKimiLimitError
+        ChatKimiNotFoundError ChatKimiOverloadedError ChatKimiPermissionError ChatKimiQuotaError ChatKimiRateLimitError
+        ChatKimiServerError ChatKimiTimeoutError KimiRefusalError KimiStructuredOutputError
     """,
     "langchain_kimi.llms": """
         KimiLLM

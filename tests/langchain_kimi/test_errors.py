@@ -169,7 +169,11 @@ def test_every_error_crosses_processes(kimi: Emulator) -> None:
     made: list[Any] = []
     for name in errors.__all__:
         cls: Any = getattr(errors, name)
-        if issubclass(cls, errors.KimiStructuredOutputError):
+        if issubclass(cls, kimi_api.KimiInputError):
+            made.append(cls("temperature", 3, "it is 1", "leave it out"))
+        elif issubclass(cls, kimi_api.KimiLimitError):
+            made.append(cls("no tokens left today", limit="tpd", retry_after=60.0))
+        elif issubclass(cls, errors.KimiStructuredOutputError):
             made.append(cls("no object", llm_output="text", request_id="r1"))
         elif issubclass(cls, KimiEmptyReplyError):
             made.append(cls("nothing", request_id="r1"))
