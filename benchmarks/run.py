@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from operator import methodcaller
 from typing import Any
 
 from benchmarks.server import running
@@ -182,6 +184,30 @@ def calls(url: str, repeat: int) -> None:
     )
 
 
+def whole_answers(url: str, repeat: int, chunks: int) -> None:
+    """Answers that are waited for as a whole: streamed on the wire and put together, beside one body."""
+    import asyncio
+
+    from langchain_kimi import ChatKimi
+    from llama_index_kimi import Kimi
+
+    def run(call: Callable[[Any], Any], model: Any) -> None:
+        asyncio.run(call(model))
+
+    for cls, name in ((ChatKimi, "invoke"), (Kimi, "complete")):
+        ask, aask = methodcaller(name, "x"), methodcaller(f"a{name}", "x")
+        what = f"{cls.__name__}.{name}"
+        wish = {"user": "text:20"}
+        base = per_call(partial(ask, cls(base_url=url, api_key=KEY, wire="plain", extra_body=wish)), repeat, 50)
+        row(f"short answer: {what}, one body", base * 1e3, "ms", 1.0, "-", True)
+        took = per_call(partial(ask, cls(base_url=url, api_key=KEY, wire="stream", extra_body=wish)), repeat, 50)
+        row(f"short answer: {what}, 20 chunks", took * 1e3, "ms", took / base, "<= 1.3x", took <= base * 1.3)
+        llm = cls(base_url=url, api_key=KEY, wire="stream", extra_body={"user": f"text:{chunks}"})
+        for way, work, goal in (("", partial(ask, llm), 10), (", async", partial(run, aask, llm), 15)):
+            each = cpu(work, repeat) / chunks * 1e6
+            row(f"whole answer, {chunks} chunks: {what}{way}", each, "us", None, f"<= {goal} us", each <= goal)
+
+
 def agent(url: str, repeat: int) -> None:
     """An agent whose model streams one call with 32 KB of arguments; the tool's result ends the run."""
     import asyncio
@@ -257,6 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with running() as url:
         streams(url, wanted.repeat, wanted.chunks)
         calls(url, wanted.repeat)
+        whole_answers(url, wanted.repeat, wanted.chunks)
         agent(url, wanted.repeat)
         construction(url)
     imports(wanted.repeat)

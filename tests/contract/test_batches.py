@@ -42,7 +42,7 @@ def bodies(kimi: Emulator) -> list[dict[str, Any]]:
 def test_answers_are_those_of_a_live_call(kimi: Emulator, chat: Chat) -> None:
     reply = Reply(content="Sixteen.", reasoning="4 times 4")
     kimi.script(reply, reply)
-    live = chat.ask("What is 4 times 4?")
+    live = chat.ask("What is 4 times 4?", wire="plain")  # as lines are
     answer = chat.run_batch(chat.batch(), {"sum": "What is 4 times 4?"})["sum"]
     assert (answer.text, answer.reasoning, answer.finish_reason) == ("Sixteen.", "4 times 4", "stop")
     assert answer.usage is not None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from contract_kit import STREAMED, WAYS, Adapter, Call, Chat, Tool, assistant, loads, result, system, user, wire_tool
 
-from kimi_api import KimiInputError, KimiReplyError, KimiWarning
+from kimi_api import KimiEmptyReplyError, KimiInputError, KimiReplyError, KimiWarning
 from kimi_emulator import FAULTS, Emulator, Reply, ToolCall
 
 Make = Callable[..., Chat]
@@ -180,7 +180,22 @@ def test_calls_that_were_lost_are_not_silent(kimi: Emulator, make: Make, fault: 
     kimi.script(BOTH)
     kimi.fail(fault)
     with pytest.warns(KimiWarning, match="Ask again"):
-        assert make().ask("?", tools=[WEATHER]).calls == []
+        assert make(empty_answers="warn").ask("?", tools=[WEATHER]).calls == []
+
+
+@pytest.mark.usefixtures("waits")
+@pytest.mark.parametrize("fault", ["calls.none", "calls.markers"])
+def test_calls_that_were_lost_are_asked_for_again_or_an_error(kimi: Emulator, make: Make, fault: str) -> None:
+    kimi.script(BOTH, BOTH)
+    kimi.fail(fault)
+    chat = make()
+    outcome = chat.attempt("?", tools=[WEATHER])
+    if chat.way in STREAMED:  # its thinking was shown
+        assert isinstance(outcome.error, KimiEmptyReplyError)
+        assert len(kimi.chats) == 1
+    else:
+        assert (len(outcome.calls), outcome.error, outcome.warnings) == (2, None, [])
+        assert len(kimi.chats) == 2
 
 
 def test_no_arguments_are_an_empty_object(kimi: Emulator, make: Make) -> None:

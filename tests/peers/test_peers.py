@@ -487,7 +487,7 @@ def test_importing_leaves_cores_tables_alone() -> None:
 def test_base_url_is_used_and_no_default_of_ours_is_sent(kimi: Emulator, make: Make) -> None:
     """MoonshotChat of langchain-community always asks api.moonshot.cn, with max_tokens 1024 and temperature 0.3."""
     make().invoke("Hi")
-    assert set(kimi.chats[0]) == {"model", "messages"}
+    assert set(kimi.chats[0]) == {"model", "messages", "stream", "stream_options"}
 
 
 # ================================================================================================= LlamaIndex
