@@ -1,4 +1,4 @@
-"""`register()`: lets `init_chat_model("kimi:kimi-k3")` find `ChatKimi`."""
+"""`register()`: lets `init_chat_model("kimi:kimi-k3")` find `ChatKimi`. deepagents finds it by itself."""
 
 from __future__ import annotations
 
@@ -36,6 +36,28 @@ def register() -> None:
             "pip install 'kimi-integrations[agents]', or build ChatKimi(...) yourself"
         ) from error
     _write_row(base)
+
+
+def register_with_deepagents() -> None:
+    """Let deepagents find `ChatKimi` by name, as the model of an agent or of its subagents.
+
+    ```python
+    from deepagents import create_deep_agent
+
+    agent = create_deep_agent(model="kimi:kimi-k3")
+    ```
+
+    Called by deepagents itself, which knows it by the entry point `deepagents.provider_profiles` of this distribution,
+    before it makes its first model. Nothing needs to be imported or called.
+    """
+    profiles = importlib.import_module("deepagents.profiles")
+    # Before every model that is made, in case a program has put the table back in the meantime.
+    profiles.register_provider_profile(PROVIDER, profiles.ProviderProfile(pre_init=_register_for))
+    register()
+
+
+def _register_for(spec: str) -> None:
+    register()
 
 
 def _write_row(base: Any) -> None:
