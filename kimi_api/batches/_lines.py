@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._content.documents import IN_A_BATCH, READ_YOURSELF
-from kimi_api._media_rules import LocalMedia, media_parts
 from kimi_api.catalog import MODELS, get_model_spec
 from kimi_api.chat._settle import accept
 from kimi_api.errors import KimiBatchError, KimiError, KimiInputError
@@ -127,8 +126,8 @@ def checked(
             raise KimiInputError("custom_id", custom_id, "each request has its own", "make the ids unique")
         if request.body.get("stream"):
             raise KimiInputError(f"request {custom_id!r}", "stream=True", "a batch cannot stream", "leave stream out")
-        if request.media is not None:
-            _check_media(custom_id, request)
+        if request.media is not None and request.media.documents:
+            raise KimiInputError(f"request {custom_id!r}", "a document in its messages", IN_A_BATCH, READ_YOURSELF)
         first = next(iter(found.values()), request).body["model"]
         if request.body["model"] != first:
             raise KimiInputError(
@@ -147,27 +146,6 @@ def checked(
             "model", spec.id, "batches are not offered for it", f"use one of: {able or 'none today; make live calls'}"
         )
     return found
-
-
-def _check_media(custom_id: str, request: ChatRequest) -> None:
-    """Nothing is extracted or uploaded for a line. Raises `KimiInputError`: it would have to be."""
-    if request.media is not None and request.media.documents:
-        raise KimiInputError(f"request {custom_id!r}", "a document in its messages", IN_A_BATCH, READ_YOURSELF)
-    for part in media_parts(request.body["messages"]):
-        if request.media is not None and request.media.fetch and part.url.startswith("http"):
-            raise KimiInputError(
-                f"request {custom_id!r}",
-                part.url[:200],
-                "addresses are fetched for live calls only, not for lines of a batch",
-                "upload it (kimi_api.media.upload_media) and pass its ms:// address, or pass its bytes",
-            )
-        if isinstance(part.url, LocalMedia):
-            raise KimiInputError(
-                f"request {custom_id!r}",
-                part.url.path,
-                "a line of a batch holds no file of this machine as large as this",
-                "upload it (kimi_api.media.upload_media) and pass its ms:// address, or pass its bytes",
-            )
 
 
 def check_window(window: str) -> str:

@@ -124,11 +124,19 @@ def test_a_web_address_in_a_tool_result_is_a_note(kimi: Emulator, make: Make) ->
     assert kimi.refusals == []
 
 
-def test_a_line_of_a_batch_holds_no_web_address(kimi: Emulator, adapter: Adapter, make: Make) -> None:
-    chat = make(fetch_media=True)  # nothing is fetched for a batch
-    with pytest.raises(KimiInputError, match="fetch"):
-        chat.run_batch(chat.batch(), [[user(SEE, Media(url="https://example.com/a.png"))]])
+def test_a_line_of_a_batch_holds_no_web_address(kimi: Emulator, make: Make) -> None:
+    for settings, words in (({}, "does not fetch"), ({"fetch_media": True}, "only public addresses are fetched")):
+        chat = make(model="kimi-k2.6", **settings)
+        with pytest.raises(KimiInputError, match=words):
+            chat.batch().submit({"a": chat.batch_input([user(SEE, Media(url="http://127.0.0.1/a.png"))])})
     assert kimi.requests == []
+
+
+def test_media_of_a_batch_are_placed_as_those_of_a_call(kimi: Emulator, make: Make) -> None:
+    chat = make(model="kimi-k2.6", inline_media_bytes=10)
+    chat.batch().submit({"a": chat.batch_input([user(SEE, Media(data=PNG, mime="image/png"))])})
+    picture, lines = kimi.files.values()
+    assert f"ms://{picture.id}" in lines.path.read_text()
 
 
 def test_counting_sends_no_web_address(kimi: Emulator, make: Make) -> None:
