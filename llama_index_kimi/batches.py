@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
@@ -91,7 +92,7 @@ class KimiBatch(BatchRun[Chat, ChatResponse]):
 
     def _output(self, reply: Reply, request: ChatRequest | None) -> ChatResponse:
         if request is not None and request.prefix and self._arguments.get("join_prefix", self._llm.join_prefix):
-            reply.content = request.prefix + reply.content
+            reply = replace(reply, content=request.prefix + reply.content)
         response = to_response(reply, tool_names=request.tool_names if request is not None else None)
         if self._output_cls is None:
             return response

@@ -404,6 +404,4 @@ def _accumulator(builder: ReplyBuilder, request: ChatRequest, join: bool) -> Acc
 
 
 def _joined(reply: Reply, request: ChatRequest, join: bool) -> Reply:
-    if join and request.prefix:
-        reply.content = request.prefix + reply.content
-    return reply
+    return replace(reply, content=request.prefix + reply.content) if join and request.prefix else reply

@@ -336,13 +336,11 @@ def _read(
     if status != 200 or is_error_body(answer):
         return from_line(500 if status == 200 else status, answer, asked, types, request_id)
     try:
-        reply = parse_reply(answer if isinstance(answer, Mapping) else {}, request_body=body)
-        reply.request_id = request_id
-        if request is not None:
-            accept(reply, request)
+        headers = {"msh-request-id": request_id} if request_id else None
+        reply = parse_reply(answer if isinstance(answer, Mapping) else {}, headers, request_body=body)
+        return reply if request is None else accept(reply, request)
     except KimiError as failure:
         return failure
-    return reply
 
 
 def _status(code: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kimi_api import errors
 from kimi_api._warn import warn
 from kimi_api.chat._demand import require_demanded_call
@@ -44,7 +46,7 @@ def accept(reply: Reply, request: ChatRequest) -> Reply:
 def keep_partial(error: Exception, builder: ReplyBuilder) -> None:
     """Put what has come of an answer into the error that broke it: it is paid for."""
     if isinstance(error, (errors.KimiAPIError, KimiReplyError)) and (builder.reply.id or builder.begun):
-        error.partial = builder.assemble()
+        error.partial = replace(builder.assemble())  # as it is now: a continuation adds to the builder's own
 
 
 def check_reply(reply: Reply, request: ChatRequest) -> Reply:
@@ -72,7 +74,7 @@ def check_reply(reply: Reply, request: ChatRequest) -> Reply:
             f"parallel_tool_calls=False: kept the call of {reply.tool_calls[0].name}, dropped {dropped} "
             "(the platform has no such switch)",
         )
-        del reply.tool_calls[1:]
+        return replace(reply, tool_calls=reply.tool_calls[:1])
     return reply
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kimi_api import ChatOptions, KimiClient, KimiToolChoiceError, KimiWarning, build_request, chat, errors
-from kimi_api.chat._settle import budget_text
-from kimi_api.reply import ReplyBuilder
+from kimi_api.chat._settle import accept, budget_text
+from kimi_api.reply import ReplyBuilder, parse_reply
 from kimi_api.request import ChatRequest
 from kimi_emulator import Emulator, Failure, Reply, ToolCall
 
@@ -229,3 +229,12 @@ def test_a_history_of_another_vendor_is_accepted_everywhere(
     assert ask(ways, client, build(False, foreign, model=model, tools=TOOLS)).finish_reason
     assert len(kimi.chats) == 1
     assert kimi.report == []
+
+
+def test_an_answer_is_not_changed_by_what_is_checked_in_it() -> None:
+    request = build(tools=TOOLS, parallel_tool_calls=False)
+    body = {"choices": [{"message": {"tool_calls": [{"function": {"name": tool}} for tool in ("add", "mul")]}}]}
+    reply = parse_reply(body)
+    with pytest.warns(KimiWarning, match="kept the call of add, dropped mul"):
+        accepted = accept(reply, request)
+    assert [[call.name for call in each.tool_calls] for each in (reply, accepted)] == [["add", "mul"], ["add"]]
