@@ -85,7 +85,7 @@ FAILED = frozenset({"error", "failed"})
 WAIT_SECONDS = 600.0
 _FIRST_POLL, _LONGEST_POLL = 0.25, 5.0
 _GONE = "the platform's copy is gone"
-_UNREADABLE = "the platform could not "  # parse it, or extract its text
+_UNREADABLE = ("the platform could not ", "the platform did not finish ")  # parse it, or extract its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,7 +413,7 @@ def extraction_key(base_url: str, file: SourceFile, sha256: str) -> str:
 
 
 def is_unreadable(error: KimiFileError) -> bool:
-    """Whether the platform cannot read a file, so that sending it again is of no use."""
+    """Whether the platform cannot read a file, or takes for ever, so that sending it again is of no use."""
     return error.reason.startswith(_UNREADABLE)
 
 

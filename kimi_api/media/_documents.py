@@ -36,10 +36,12 @@ from kimi_api.errors import KimiError, KimiFileError, KimiInputError, KimiKeyErr
 from kimi_api.files import (
     SUPPORTED_SUFFIXES,
     WAIT_SECONDS,
+    ExtractedFile,
     FileCache,
     extracting,
     extraction_key,
     fetching,
+    is_gone,
     is_unreadable,
 )
 from kimi_api.files._sources import SourceFile, open_source
@@ -153,7 +155,7 @@ def _of_content(client: KimiClient, source: SourceFile, cache: FileCache, final:
             return known["content"]
         _log_once(source)
         try:
-            extracted = yield from extracting(client, source, True, WAIT_SECONDS, cache, None, tagged=True)
+            extracted = yield from _extracted(client, source, cache)
         except KimiFileError as error:
             if is_unreadable(error):
                 with _lock:
@@ -162,6 +164,17 @@ def _of_content(client: KimiClient, source: SourceFile, cache: FileCache, final:
                         _failures.popitem(last=False)
             raise
         return extracted.text
+
+
+def _extracted(client: KimiClient, source: SourceFile, cache: FileCache) -> Steps[ExtractedFile]:
+    """The text of a file; sent again if somebody deleted it before it could be read."""
+    for _ in range(client.max_retries):
+        try:
+            return (yield from extracting(client, source, True, WAIT_SECONDS, cache, None, tagged=True))
+        except KimiFileError as error:
+            if not is_gone(error):
+                raise
+    return (yield from extracting(client, source, True, WAIT_SECONDS, cache, None, tagged=True))
 
 
 def _of_id(client: KimiClient, file: Document, cache: FileCache) -> Steps[Part]:
@@ -194,10 +207,9 @@ def _fetched(file: Document, policy: MediaPolicy) -> Steps[tuple[FileKind, Docum
 
 
 def _is_of_the_file(error: KimiError) -> bool:
-    """Whether an error is about the document itself, so that every further turn would meet it too."""
-    if isinstance(error, KimiFileError):
-        return is_unreadable(error)
-    return isinstance(error, (KimiInputError, errors.KimiNotFoundError)) and not isinstance(error, KimiKeyError)
+    """Whether an error is about the document, so that a thread that holds it would never get past it."""
+    known = (KimiInputError, KimiFileError, errors.KimiNotFoundError)
+    return isinstance(error, known) and not isinstance(error, KimiKeyError)
 
 
 def _log_once(source: SourceFile) -> None:

@@ -16,6 +16,7 @@ from kimi_api import (
     ChatOptions,
     KimiClient,
     KimiError,
+    KimiFileError,
     KimiInputError,
     KimiToolChoiceError,
     KimiWarning,
@@ -29,7 +30,7 @@ from kimi_api.batches import submit
 from kimi_api.chat._count import countable
 from kimi_api.files import FileCache
 from kimi_api.media import _documents
-from kimi_emulator import Emulator, Reply
+from kimi_emulator import Emulator, Limits, Reply
 
 Ways = Any  # the fixture `ways` of conftest.py
 SAID = "The harvest was good."
@@ -212,3 +213,55 @@ def test_a_child_process_begins_anew(client: KimiClient) -> None:
         if child == 0:
             os._exit(0 if not len(_documents._texts) and _documents._lock.acquire(timeout=1) else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def of_a_tool(file: Document) -> Any:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    turn = {"role": "assistant", "content": "", "tool_calls": [call]}
+    result = {"role": "tool", "tool_call_id": "c", "content": [document_part(file)]}
+    return build_request(ChatOptions(), [{"role": "user", "content": "x"}, turn, result])
+
+
+@pytest.mark.parametrize("fault", ["files.content_404", "files.deleted"])
+def test_what_passes_is_waited_for_or_sent_again(ways: Ways, kimi: Emulator, client: KimiClient, fault: str) -> None:
+    kimi.fail(fault)
+    assert texts(ways.call(media.place_media, media.aplace_media, client, asked(report()))) == ["see", TEXT]
+    assert kimi.files == {}
+
+
+@pytest.mark.parametrize("fault", ["files.failed", "files.extraction_500", "files.pending"])
+def test_what_stays_is_an_error_for_the_user_and_a_note_in_a_result(
+    ways: Ways, kimi: Emulator, client: KimiClient, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(_documents, "WAIT_SECONDS", 0.3)
+    kimi.fail(*[fault] * 2)
+    with pytest.raises(KimiFileError):
+        ways.call(media.place_media, media.aplace_media, client, asked(report()))
+    _documents.forget_documents()
+    request = of_a_tool(report())
+    with pytest.warns(KimiWarning, match=r"document content of the result of a tool"):
+        first = ways.call(media.place_media, media.aplace_media, client, request)
+    sent = uploads(kimi)
+    second = ways.call(media.place_media, media.aplace_media, client, request)
+    assert first.body == second.body
+    assert "[document: r.pdf, application/pdf; its content is not included]" in texts(first)
+    assert uploads(kimi) == sent  # nobody waits or sends for it again
+    assert kimi.files == {}
+
+
+def test_the_user_who_asks_again_is_not_answered_from_memory(kimi: Emulator, client: KimiClient) -> None:
+    kimi.fail("files.failed")
+    with pytest.raises(KimiFileError):
+        media.place_media(client, asked(report()))
+    assert texts(media.place_media(client, asked(report()))) == ["see", TEXT]
+
+
+def test_a_full_account_ends_no_thread(client: KimiClient) -> None:
+    small = Emulator(limits=Limits(files=0))
+    with small as kimi:
+        full = KimiClient(base_url=kimi.base_url, api_key=kimi.api_key)
+        with pytest.warns(KimiWarning, match="the account is full"):
+            placed = media.place_media(full, of_a_tool(report()))
+        assert "its content is not included" in texts(placed)[-1]
+        with pytest.raises(KimiFileError, match="the account is full"):
+            media.place_media(full, asked(report()))
