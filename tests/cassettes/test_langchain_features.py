@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import cassette_kit
+import documents
 import pytest
 from langchain_core.documents.base import Blob
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -394,6 +395,19 @@ def test_a_picture_in_a_question(cassette: Session, way: str) -> None:
     _, image = exchange.sent["messages"][0]["content"]
     assert image == {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture()}"}}
     assert answer.text == exchange.message["content"]
+
+
+@pytest.mark.cassette("langchain_pdf")
+def test_a_document_in_a_question_is_its_text(cassette: Session) -> None:
+    data = base64.b64encode(documents.pdf("The ferry Ottilie crosses in 34 minutes.")).decode()
+    report = {"type": "file", "base64": data, "mime_type": "application/pdf", "filename": "ferry.pdf"}
+    question = HumanMessage([{"type": "text", "text": "How long does the ferry take?"}, report])
+    answer = model(cassette).invoke([question])
+    fetched = next(e for e in cassette.exchanges if e.path.endswith("/content"))
+    _, text = cassette.exchanges[-1].sent["messages"][0]["content"]
+    assert text["text"] == f"[document ferry.pdf]\n{fetched.answer['content'].strip()}\n[end of ferry.pdf]"
+    assert cassette.exchanges[-2].method == "DELETE"
+    assert answer.text == cassette.exchanges[-1].message["content"]
 
 
 # ------------------------------------------------------------------------------------------ LLM, documents, tokens

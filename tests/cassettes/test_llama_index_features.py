@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import cassette_kit
+import documents
 import pytest
 from llama_index.core import PromptTemplate
 from llama_index.core.agent.workflow import FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
+    DocumentBlock,
     ImageBlock,
     TextBlock,
     ThinkingBlock,
@@ -154,6 +156,18 @@ def test_a_picture_in_a_question(cassette: Session) -> None:
     assert image["type"] == "image_url"
     assert image["image_url"]["url"].startswith("data:image/png;base64,")
     assert response.message.content == exchange.message["content"]
+
+
+@pytest.mark.cassette("llama_index_pdf")
+def test_a_document_in_a_question_is_its_text(cassette: Session) -> None:
+    report = DocumentBlock(data=documents.pdf("The ferry Ottilie crosses in 34 minutes."), title="ferry.pdf")
+    question = ChatMessage(role="user", blocks=[TextBlock(text="How long does the ferry take?"), report])
+    response = kimi(cassette).chat([question])
+    fetched = next(e for e in cassette.exchanges if e.path.endswith("/content"))
+    _, text = cassette.exchanges[-1].sent["messages"][0]["content"]
+    assert text["text"] == f"[document ferry.pdf]\n{fetched.answer['content'].strip()}\n[end of ferry.pdf]"
+    assert cassette.exchanges[-2].method == "DELETE"
+    assert response.message.content == cassette.exchanges[-1].message["content"]
 
 
 # ------------------------------------------------------------------------------------------ tools
