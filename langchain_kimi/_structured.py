@@ -226,18 +226,18 @@ def _made(value: Any, parser: _FromText | _FromCall, text: str, message: AIMessa
         # Classes of pydantic.v1 have parse_obj in place of model_validate.
         validate = getattr(parser.cls, "model_validate", None) or parser.cls.parse_obj
         return validate(value)
-    except ValueError as error:
+    except Exception as error:  # a validator of the user's may raise anything, above all on half an object
         if partial:
             return None
         raise _misfit(_told(error), text, message) from error
 
 
-def _told(error: ValueError) -> str:
-    """What a validation error of pydantic (1 or 2) says, in one line and without links."""
+def _told(error: Exception) -> str:
+    """What a validation error of pydantic (1 or 2) says, in one line and without links; or a validator's own error."""
     errors: Any = getattr(error, "errors", None)
-    found: Any = errors() if callable(errors) else None
+    found: Any = errors() if isinstance(error, ValueError) and callable(errors) else None
     if not found:
-        return str(error)
+        return str(error) if isinstance(error, ValueError) else f"a validator raised {type(error).__name__}: {error}"
     lines = [f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in found[:_PROBLEMS]]
     more = len(found) - len(lines)
     return "; ".join([*lines, f"and {more} more"] if more else lines)

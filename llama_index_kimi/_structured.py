@@ -8,10 +8,8 @@ FUNCTION, and OPENAI which here is the same, through a tool; LLM through the pro
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncGenerator, Generator, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from llama_index.core.base.llms.generic_utils import (
@@ -33,17 +31,14 @@ from llama_index.core.instrumentation.events.llm import (
 from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.structured_llm import StructuredLLM
-from llama_index.core.program.utils import create_flexible_model
+from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from kimi_api._arguments.text import strict_text
-from kimi_api.errors import KimiInputError, KimiRefusalError, KimiStructuredOutputError
-from kimi_api.errors._base import WITHHELD
+from kimi_api.errors import KimiInputError
 from llama_index_kimi._connection import Connected
-from llama_index_kimi._from_reply import finish_reason
-from llama_index_kimi._streaming import read_growing
+from llama_index_kimi._objects import PartialReader, read_answer, read_call, schema_of
 
 dispatcher = get_dispatcher(__name__)
 
@@ -117,7 +112,10 @@ class StructuredPrediction(Connected):
         """
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
-            yield from FunctionCallingLLM.stream_structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
+            if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
+                yield from _stream_call(llm, output_cls, filled, llm_kwargs)
+            else:
+                yield from FunctionCallingLLM.stream_structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
             return
         dispatcher.event(_started(output_cls, prompt, prompt_args))
         response: ChatResponse | None = None
@@ -141,6 +139,8 @@ class StructuredPrediction(Connected):
         """The asynchronous twin of `stream_structured_predict`: `async for x in await llm.astream_structured...`."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
+            if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
+                return _astream_call(llm, output_cls, filled, llm_kwargs)
             return await FunctionCallingLLM.astream_structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
 
         async def objects() -> AsyncGenerator[Any, None]:
@@ -230,100 +230,54 @@ def response_format(output_cls: type[BaseModel]) -> dict[str, Any]:
             "output_cls", output_cls, "it is a pydantic model class", "pass a subclass of pydantic.BaseModel"
         )
     name = re.sub(r"[^A-Za-z0-9_-]", "_", output_cls.__name__)[:64]
-    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": _schema(output_cls)}}
+    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema_of(output_cls)}}
 
 
-def read_answer(output_cls: type[BaseModel], response: ChatResponse | None) -> Any:
-    """The object in a finished answer.
+def _stream_call(
+    llm: Any, output_cls: type[Any], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
+) -> Generator[Any, None, None]:
+    """The objects of a stream whose tool call is the object.
 
-    The reason for the end is looked at before the text: half a JSON document would only give a puzzling parser error.
-
-    Raises:
-        KimiRefusalError: the answer was withheld, wholly or in part.
-        KimiStructuredOutputError: the answer was cut off or empty, or is no `output_cls`.
+    Core's own loop passes over whatever goes wrong on the way, at the end too: a cut answer, a withheld one and a
+    validator's error all give a last object that is none.
     """
-    name = output_cls.__name__
-    text = (response.message.content or "") if response is not None else ""
-    reason = finish_reason(response) if response is not None else None
-    request_id = response.raw.get("request_id") if response is not None and isinstance(response.raw, dict) else None
-    if reason == "content_filter":
-        raise KimiRefusalError(f"there is no {name}: {WITHHELD}", llm_output=text, request_id=request_id)
-    if reason == "length":
-        used = (response.additional_kwargs if response is not None else {}).get("completion_tokens")
-        spent = f"all of its {used} tokens" if used else "its token budget"
-        raise KimiStructuredOutputError(
-            f"the answer ended after {spent}, before the {name} was complete. Raise max_tokens, which thinking is part "
-            'of (16,000 or more is advised): in Kimi(max_tokens=...), or here with llm_kwargs={"max_tokens": ...}',
-            llm_output=text,
-            request_id=request_id,
-        )
-    if not text.strip():
-        raise KimiStructuredOutputError(
-            f"the answer is empty (finish_reason {reason!r}), so there is no {name} in it. Ask again, or ask for JSON "
-            "in the prompt",
-            llm_output=text,
-            request_id=request_id,
-        )
-    try:
-        strict = strict_text(text)
-        value = json.loads(strict)
-        bare = _unwrapped(output_cls, value)
-        return output_cls.model_validate_json(strict if bare is value else json.dumps(bare))
-    except (ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError
-        raise KimiStructuredOutputError(
-            f"the answer is no {name}: {error}. It began with {text[:200]!r}", llm_output=text, request_id=request_id
-        ) from error
+    dispatcher.event(_started(output_cls, filled, {}))
+    response: ChatResponse | None = None
+    reader = PartialReader(output_cls)
+    for piece in llm.stream_chat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs)):
+        response = piece
+        partial = reader.read_call(piece)
+        if partial is not None:
+            dispatcher.event(LLMStructuredPredictInProgressEvent(output=partial))
+            yield partial
+    result = read_call(output_cls, response, llm.model)
+    dispatcher.event(LLMStructuredPredictEndEvent(output=result))
+    yield result
 
 
-class PartialReader:
-    """The object as far as it has come, again and again while the answer grows.
-
-    Each reading costs as much as there is text, so a reading after every piece would cost the square of the length.
-    A new one is made when the text has grown by a 256th: after every piece at first, and every 32 characters at 8,000,
-    which is still many times a second.
-    """
-
-    def __init__(self, output_cls: type[BaseModel]) -> None:
-        self._output_cls = output_cls
-        self._length = 0
-        self._next = 0
-
-    def read(self, response: ChatResponse) -> BaseModel | None:
-        """The object in `response`, or None when it is not time yet, or what has come is none."""
-        if not response.delta:
-            return None
-        self._length += len(response.delta)
-        if self._length < self._next:
-            return None
-        self._next = self._length + (self._length >> 8)
-        try:
-            value = read_growing(response.message.content or "")
-        except ValueError:
-            return None
-        value = _unwrapped(self._output_cls, value)
-        try:
-            return self._output_cls.model_validate(value)
-        except ValidationError:
-            return _flexible(self._output_cls).model_validate(value) if isinstance(value, dict) else None
+async def _astream_call(
+    llm: Any, output_cls: type[Any], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
+) -> AsyncGenerator[Any, None]:
+    """The asynchronous twin of `_stream_call`."""
+    dispatcher.event(_started(output_cls, filled, {}))
+    response: ChatResponse | None = None
+    reader = PartialReader(output_cls)
+    async for piece in await llm.astream_chat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs)):
+        response = piece
+        partial = reader.read_call(piece)
+        if partial is not None:
+            dispatcher.event(LLMStructuredPredictInProgressEvent(output=partial))
+            yield partial
+    result = read_call(output_cls, response, llm.model)
+    dispatcher.event(LLMStructuredPredictEndEvent(output=result))
+    yield result
 
 
-@lru_cache(maxsize=256)
-def _schema(output_cls: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of `output_cls` as pydantic writes it; kimi_api brings it into Moonshot's dialect."""
-    return output_cls.model_json_schema()
-
-
-def _unwrapped(output_cls: type[BaseModel], value: Any) -> Any:
-    """`value`, out of the object that stands around what is no object itself (a list of names, say)."""
-    from kimi_api.mfjs import unwrap  # here, because few programs need it and it takes milliseconds to load
-
-    return unwrap(_schema(output_cls), value)
-
-
-@lru_cache(maxsize=256)
-def _flexible(output_cls: type[BaseModel]) -> type[BaseModel]:
-    """`output_cls` with every field optional. Core makes this class anew for each chunk, at 155 us each."""
-    return create_flexible_model(output_cls)
+def _call_arguments(
+    output_cls: type[Any], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    own = {"tools": [get_function_tool(output_cls)], "chat_history": filled.format_messages(), "tool_required": True}
+    return {**(llm_kwargs or {}), **own, "tool_choice": None, "allow_parallel_tool_calls": False}
 
 
 def _started(

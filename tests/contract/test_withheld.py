@@ -65,7 +65,6 @@ def test_no_object_is_made_of_it(kimi: Emulator, make: Make, text: str, model: s
     assert len(kimi.chats) == 1
 
 
-@pytest.mark.ways("plain", "aplain")
 @pytest.mark.filterwarnings("ignore:kimi-k2")
 @pytest.mark.parametrize("model", ["kimi-k3", "kimi-k2.6", "kimi-k2.7-code"])
 def test_a_demanded_tool_is_not_demanded_again(kimi: Emulator, make: Make, model: str) -> None:

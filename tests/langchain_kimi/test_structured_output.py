@@ -321,3 +321,36 @@ def test_agents_with_a_response_format(
     assert result["structured_response"] == City(**AS_DICT)  # type: ignore[arg-type]
     turn = next(m for m in kimi.chats[-1]["messages"] if m["role"] == "assistant")
     assert turn["reasoning_content"] == kimi.replies[0]["reasoning_content"]
+
+
+class Priced(BaseModel):
+    """A song with its price."""
+
+    title: str
+    prices: dict[str, int]
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def look(cls, value: Any) -> Any:
+        _ = value["prices"]["eur"]
+        return value
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+async def test_with_the_raw_answer_beside_it_a_validators_error_ends_no_stream(
+    kimi: Emulator, llm: ChatKimi, method: Any, asynchronous: bool
+) -> None:
+    chain = llm.with_structured_output(Priced, method=method, include_raw=True)
+    text = '{"title": "Moon", "prices": {"usd": 2}}'
+    tool = [ToolCall("Priced", text)]
+    kimi.script(Reply(tool_calls=tool) if method == "function_calling" else Reply(content=text))
+    if asynchronous:
+        pieces = [piece async for piece in chain.astream("A song, as JSON?")]
+    else:
+        pieces = list(chain.stream("A song, as JSON?"))
+    errors = [piece["parsing_error"] for piece in pieces if piece.get("parsing_error") is not None]
+    assert [type(error.__cause__) for error in errors] == [KeyError]
+    assert "a validator raised KeyError: 'eur'" in str(errors[0])
+    assert any("raw" in piece for piece in pieces)
+    assert all(piece.get("parsed") is None for piece in pieces)

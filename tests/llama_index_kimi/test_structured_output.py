@@ -14,7 +14,7 @@ from llama_index.core.memory import Memory
 from llama_index.core.output_parsers import PydanticOutputParser
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from pydantic_core import from_json
 
 from kimi_api._warn import KimiWarning
@@ -187,3 +187,32 @@ async def test_an_agent_may_answer_with_an_object(kimi: Emulator, llm: Kimi, mem
     output = await agent.run("Album?", memory=memory)
     assert output.get_pydantic_model(Album) == Album.model_validate(ALBUM)
     assert "60 seconds" in str(kimi.chats[-1]["messages"])
+
+
+class Priced(BaseModel):
+    """A song with its price."""
+
+    title: str
+    prices: dict[str, int]
+
+    @model_validator(mode="before")
+    @classmethod
+    def look(cls, value: Any) -> Any:
+        _ = value["prices"]["eur"]
+        return value
+
+
+@pytest.mark.parametrize("how", ["stream_chat", "astream_chat", "stream_complete", "astream_complete"])
+async def test_a_structured_model_bears_validators_that_half_an_object_breaks(
+    kimi: Emulator, llm: Kimi, how: str
+) -> None:
+    text = '{"title": "Moon", "prices": {"eur": 2}}'
+    kimi.script(Reply(content=text, pieces=[{"content": letter} for letter in text]))
+    structured = llm.as_structured_llm(Priced)
+    question: Any = [ChatMessage("A song?")] if how.endswith("chat") else "A song?"
+    if how.startswith("a"):
+        pieces = [piece async for piece in await getattr(structured, how)(question)]
+    else:
+        pieces = list(getattr(structured, how)(question))
+    assert len(pieces) > 3
+    assert pieces[-1].raw == Priced.model_validate_json(text)
