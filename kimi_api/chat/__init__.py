@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kimi_api._transport.steps import adrive, drive
-from kimi_api.chat._complete import completing
+from kimi_api.chat._complete import complete_in_steps
 from kimi_api.chat._settle import settle
 from kimi_api.chat._stream import astream, stream
 from kimi_api.client import KimiClient
@@ -28,9 +28,9 @@ def complete(client: KimiClient, request: ChatRequest, **call: Any) -> Reply:
         KimiIncompleteReplyError: the answer ended early.
         KimiAPIError: the platform or the network said no. What had come of the answer is in `partial`.
     """
-    return drive(client, completing(client, request, call))
+    return drive(client, complete_in_steps(client, request, call))
 
 
 async def acomplete(client: KimiClient, request: ChatRequest, **call: Any) -> Reply:
     """The asynchronous twin of `complete`."""
-    return await adrive(client, completing(client, request, call))
+    return await adrive(client, complete_in_steps(client, request, call))

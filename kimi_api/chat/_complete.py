@@ -26,7 +26,7 @@ from kimi_api.reply import Reply, ReplyBuilder
 from kimi_api.request import CHAT_PATH, ChatRequest
 
 
-def completing(client: KimiClient, request: ChatRequest, call: Mapping[str, Any]) -> Steps[Reply]:
+def complete_in_steps(client: KimiClient, request: ChatRequest, call: Mapping[str, Any]) -> Steps[Reply]:
     """The steps of `kimi_api.chat.complete`."""
     request = on_the_wire(request)
     builder = ReplyBuilder(watched=False)

@@ -165,7 +165,7 @@ class Continuation:
         return not why
 
     def _prepare_next(self, text: str) -> None:
-        """Ask for what follows `text`. Cut within its thinking an answer has none, and is asked for anew."""
+        """Ask for what follows `text`; where there is none, because thinking was cut, for the whole answer anew."""
         builder = self._builder
         self.request = continue_request(self._asked, text, builder.thinking) if text else replace(self._asked)
         self._text_before = len(text)

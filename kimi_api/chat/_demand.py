@@ -81,18 +81,18 @@ class HeldStream:
 
     def release_rest(self) -> Sequence[ReplyDelta]:
         """What is shown of a stream that ended without the call: all of it where that is no refusal to call."""
-        return () if self._held is None or self._refused() else self._release()
+        return () if self._held is None or self._is_refusal() else self._release()
 
     def ask_again(self) -> bool:
         """Whether the call is to be asked for in words, which happens once. The builder then begins anew."""
-        if self._held is None or self.request is not self._asked or not self._refused():
+        if self._held is None or self.request is not self._asked or not self._is_refusal():
             return False
         self._held.clear()
         self._builder.restart()
         self.request = demand_in_words(self._asked)
         return True
 
-    def _refused(self) -> bool:
+    def _is_refusal(self) -> bool:
         return self._builder.complete and self._builder.reply.finish_reason not in _CUT_SHORT
 
     def _release(self) -> Sequence[ReplyDelta]:
