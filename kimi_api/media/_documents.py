@@ -11,7 +11,8 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,9 @@ from kimi_api._content.documents import (
     text_part,
 )
 from kimi_api._content.notes import Part, is_for_the_user, stand_in
+from kimi_api._many import aordered_map, ordered_map
 from kimi_api._media_rules import MediaPolicy
-from kimi_api._transport.steps import Call, Steps
+from kimi_api._transport.steps import Call, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiFileError, KimiInputError, KimiKeyError
 from kimi_api.files import (
@@ -51,6 +53,7 @@ from kimi_api.media._fetch import fetched
 _log = logging.getLogger("kimi_api")
 _LARGE = 1024 * 1024
 _KEPT_FAILURES = 256
+_AT_ONCE = 4
 
 _lock = threading.Lock()
 _texts = FileCache()
@@ -74,22 +77,42 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 def place_documents(
     client: KimiClient, messages: Sequence[Mapping[str, Any]], policy: MediaPolicy
 ) -> Steps[dict[tuple[int, int], Part]]:
-    """The parts to send instead of documents, by (message, part)."""
-    parts: dict[tuple[int, int], Part] = {}
+    """The parts to send instead of documents, by (message, part). A few documents are under way at a time."""
+    found: list[tuple[int, int, Document]] = []
     for position, message in enumerate(messages):
         content = message.get("content")
         for place, part in enumerate(content) if isinstance(content, list) else ():
             if part.get("type") == DOCUMENT:
-                file: Document = part[DOCUMENT]
-                final = policy.refuse == "last" and not is_for_the_user(messages, position)
-                try:
-                    made = yield from _part(client, file, policy, final)
-                except KimiError as error:
-                    if not _is_of_the_file(error):
-                        raise
-                    made = stand_in(messages, position, DOCUMENT, file.note(), error, policy.refuse)
-                parts[position, place] = made
+                found.append((position, place, part[DOCUMENT]))
+
+    def one(where: tuple[int, int, Document]) -> Steps[Part | KimiError]:
+        position, _, file = where
+        final = policy.refuse == "last" and not is_for_the_user(messages, position)
+        try:
+            return (yield from _part(client, file, policy, final))
+        except KimiError as error:
+            if _is_of_the_file(error):
+                return error
+            raise
+
+    if len(found) == 1:
+        results = [(yield from one(found[0]))]
+    else:
+        results = yield Call(
+            lambda: list(ordered_map(lambda where: drive(client, one(where)), found, _AT_ONCE)),
+            lambda: _collect(aordered_map(lambda where: adrive(client, one(where)), found, _AT_ONCE)),
+        )
+    parts: dict[tuple[int, int], Part] = {}
+    for (position, place, file), result in zip(found, results, strict=True):
+        if isinstance(result, KimiError):
+            result = stand_in(messages, position, DOCUMENT, file.note(), result, policy.refuse)
+        parts[position, place] = result
     return parts
+
+
+async def _collect(results: AsyncGenerator[Part | KimiError, None]) -> list[Part | KimiError]:
+    async with aclosing(results):
+        return [result async for result in results]
 
 
 def known_text(base_url: str, file: Document, cache: FileCache | None) -> str | None:

@@ -26,6 +26,7 @@ from kimi_api import (
     media,
 )
 from kimi_api._content.documents import Document, document_part
+from kimi_api._transport.steps import Pause
 from kimi_api.batches import submit
 from kimi_api.chat._count import countable
 from kimi_api.files import FileCache
@@ -265,3 +266,34 @@ def test_a_full_account_ends_no_thread(client: KimiClient) -> None:
         assert "its content is not included" in texts(placed)[-1]
         with pytest.raises(KimiFileError, match="the account is full"):
             media.place_media(full, asked(report()))
+
+
+def test_several_are_under_way_at_a_time(
+    ways: Ways, kimi: Emulator, client: KimiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way, most = 0, 0
+    extract = _documents._extracted
+
+    def counted(*given: Any) -> Any:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            yield Pause(0.1)
+            return (yield from extract(*given))
+        finally:
+            under_way -= 1
+
+    monkeypatch.setattr(_documents, "_extracted", counted)
+    files = [report(f"Number {number}.", f"{number}.pdf") for number in range(6)]
+    placed = ways.call(media.place_media, media.aplace_media, client, asked(*files))
+    assert [text.splitlines()[1] for text in texts(placed)[1:]] == [f"Number {number}." for number in range(6)]
+    assert 2 <= most <= 4
+    assert uploads(kimi) == 6
+
+
+def test_one_that_fails_does_not_hide_the_others_error(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
+    broken = Document("broken.pdf", "application/pdf", b"%PDF-1.4 but nothing more")
+    with pytest.raises(KimiFileError, match=r"broken\.pdf"):
+        ways.call(media.place_media, media.aplace_media, client, asked(report(), broken, report("Other.")))
+    assert kimi.files == {}
