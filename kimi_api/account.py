@@ -29,6 +29,7 @@ __all__ = [
     "amodels",
     "arefresh",
     "balance",
+    "cache_key",
     "cost",
     "models",
     "parse_balance",
@@ -175,6 +176,34 @@ def safety_identifier(user_id: str | int, *, salt: str | bytes) -> str:
             "make one with python -c 'import secrets; print(secrets.token_hex(32))', and keep it as a secret",
         )
     return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def cache_key(session_id: str | int, *, salt: str | bytes = b"") -> str:
+    """A `prompt_cache_key` made of your own id of a session: 64 hexadecimal digits, the same in every process.
+
+    The id itself (which may be an e-mail address, or name a customer) stays with you. Without a salt whoever sees the
+    key can still try out addresses; with a secret one nobody can.
+
+    Args:
+        session_id: what you resume the conversation by: a LangGraph `thread_id`, a LlamaIndex `session_id`.
+        salt: a secret of your application, kept for good, or none.
+
+    Raises:
+        KimiInputError: no id.
+
+    https://platform.kimi.ai/docs/guide/use-context-caching-feature-of-kimi-api
+    """
+    if not isinstance(session_id, str | int) or isinstance(session_id, bool) or not str(session_id).strip():
+        raise KimiInputError(
+            "session_id",
+            f"a {type(session_id).__name__}",
+            "it is your own id of a session, and not empty",
+            "pass text or a number",
+        )
+    secret = salt.encode() if isinstance(salt, str) else salt
+    return hmac.new(
+        b"kimi prompt_cache_key " + secret, str(session_id).encode("utf-8", "surrogatepass"), hashlib.sha256
+    ).hexdigest()
 
 
 def _merged(info: ModelInfo, spec: ModelSpec) -> ModelSpec:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from langchain_kimi.document_parsers import KimiBlobParser
     from langchain_kimi.llms import KimiLLM
     from langchain_kimi.middleware import KimiDynamicToolsMiddleware as KimiDynamicToolsMiddleware
+    from langchain_kimi.middleware import KimiPromptCachingMiddleware as KimiPromptCachingMiddleware
     from langchain_kimi.tools import KimiFormulaToolkit, KimiWebSearch
     from langchain_kimi.usage import KimiCostCallbackHandler, get_kimi_cost_callback
 
@@ -58,6 +59,7 @@ _LAZY = {
     "KimiFileLoader": "document_loaders",
     "KimiFormulaToolkit": "tools",
     "KimiLLM": "llms",
+    "KimiPromptCachingMiddleware": "middleware",
     "KimiWebSearch": "tools",
     "get_kimi_cost_callback": "usage",
 }

@@ -1,4 +1,7 @@
-"""`KimiDynamicToolsMiddleware`: tools that an agent of `langchain` loads while it works, by K3's dynamic tools.
+"""Middleware for agents of the package `langchain`: what Kimi has and core has no word for.
+
+`KimiDynamicToolsMiddleware`: tools that an agent loads while it works, by K3's dynamic tools.
+`KimiPromptCachingMiddleware`: the prefix cache's settings for a whole agent, by its thread.
 
 Needs the extra `agents`. Importing `langchain_kimi` does not import this module.
 """
@@ -6,7 +9,7 @@ Needs the extra `agents`. Importing `langchain_kimi` does not import this module
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
 from langchain_core.messages import AnyMessage, BaseMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import RunnableBinding
@@ -15,6 +18,7 @@ from langchain_core.tools import tool as as_tool
 
 from kimi_api import KimiInputError, get_model_spec
 from kimi_api._warn import warn_once
+from kimi_api.account import cache_key
 from kimi_api.tools import check_tools
 from langchain_kimi._catalogue import Catalogue, Search
 from langchain_kimi._tools import tools_to_wire
@@ -22,7 +26,7 @@ from langchain_kimi.chat_models import ChatKimi
 from langchain_kimi.errors import CORE_ERRORS
 from langchain_kimi.messages import dynamic_tools_message
 
-__all__ = ["KimiDynamicToolsMiddleware", "KimiDynamicToolsState", "Select"]
+__all__ = ["KimiDynamicToolsMiddleware", "KimiDynamicToolsState", "KimiPromptCachingMiddleware", "Select"]
 
 try:
     from langchain.agents.middleware.types import (
@@ -32,11 +36,11 @@ try:
         ModelResponse,
         PrivateStateAttr,
     )
+    from langgraph.config import get_config
     from langgraph.types import Command
 except ImportError as error:
     raise ImportError(
-        "KimiDynamicToolsMiddleware is for create_agent of the package langchain, 1.0 or newer: "
-        "pip install 'kimi-integrations[agents]'"
+        "Middleware is for create_agent of the package langchain, 1.0 or newer: pip install 'kimi-integrations[agents]'"
     ) from error
 
 if TYPE_CHECKING:
@@ -244,6 +248,73 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
         )
 
 
+class KimiPromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any]):
+    """The prefix cache for a whole agent: its thread's requests meet, and what they wrote is kept as long as asked.
+
+    ```python
+    from langchain.agents import create_agent
+    from langchain_kimi import ChatKimi, KimiPromptCachingMiddleware
+
+    agent = create_agent(ChatKimi(), tools=[...], middleware=[KimiPromptCachingMiddleware(ttl="1h")])
+    agent.invoke({"messages": [...]}, {"configurable": {"thread_id": "anna@example.org"}})
+    ```
+
+    Each request of the model gets `prompt_cache_key`, a hash of the thread's id (`kimi_api.account.cache_key`; the id
+    itself, which may be an address, is not sent), and `cache_ttl`. One model can so serve all threads. What the model
+    or the request says itself stays; a run without a thread gets no key; models other than `ChatKimi` (a fallback,
+    say) get neither.
+
+    Args:
+        ttl: "5m" or "1h" keeps written prefixes so long after their last use. Writing for an hour costs twice as much.
+            None leaves it to the platform, which keeps them five minutes.
+        salt: a secret of your application that goes into the hash, kept for good: without it whoever sees the key can
+            try out addresses.
+
+    Raises:
+        KimiInputError: another `ttl`.
+
+    https://platform.kimi.ai/docs/guide/use-context-caching-feature-of-kimi-api
+    """
+
+    def __init__(self, ttl: Literal["5m", "1h"] | None = None, *, salt: str | bytes = b"") -> None:
+        super().__init__()
+        if ttl not in (None, "5m", "1h"):
+            raise KimiInputError("ttl", ttl, "it is '5m' or '1h'", "leave it out for what the platform does")
+        self.ttl = ttl
+        self._salt = salt
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
+        """Send the request with the thread's key and the time to live."""
+        return handler(self._keyed(request))
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any]:
+        """The asynchronous twin of `wrap_model_call`."""
+        return await handler(self._keyed(request))
+
+    @CORE_ERRORS
+    def _keyed(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        model, bound = _unbound(request.model)
+        if not isinstance(model, ChatKimi):
+            return request
+        thread = get_config().get("configurable", {}).get("thread_id")
+        ours = {
+            "prompt_cache_key": None if thread is None else cache_key(str(thread), salt=self._salt),
+            "cache_ttl": self.ttl,
+        }
+        settings = dict(request.model_settings)
+        for name, value in ours.items():
+            if settings.get(name) is None:
+                # `create_agent` drops what is bound to a model that it gives tools to.
+                value = bound.get(name) or (value if getattr(model, name) is None else None)
+                if value is not None:
+                    settings[name] = value
+        return request.override(model_settings=settings)
+
+
 def declared(messages: Iterable[BaseMessage]) -> set[str]:
     """Names of the tools that messages bring."""
     found: set[str] = set()
@@ -265,12 +336,18 @@ def _loaded(state: Mapping[str, Any], messages: Iterable[BaseMessage]) -> list[s
 
 def _model_id(request: ModelRequest[Any]) -> str | None:
     """The Kimi model that this call asks for; None for another vendor's."""
-    model: Any = request.model
-    named = request.model_settings.get("model")
-    while isinstance(model, RunnableBinding):
-        named = named or model.kwargs.get("model")
-        model = model.bound
+    model, bound = _unbound(request.model)
+    named = request.model_settings.get("model") or bound.get("model")
     return (named or model.model) if isinstance(model, ChatKimi) else None
+
+
+def _unbound(model: Any) -> tuple[Any, dict[str, Any]]:
+    """The model itself, and the arguments that are bound to it."""
+    bound: dict[str, Any] = {}
+    while isinstance(model, RunnableBinding):
+        bound = {**model.kwargs, **bound}
+        model = model.bound
+    return model, bound
 
 
 def _runnable(tool: Any) -> BaseTool:

@@ -22,7 +22,7 @@ PUBLIC = {
         build_request dynamic_tools_message get_model_spec normalize_schema partial_message
     """,
     "kimi_api.account": """
-        Balance Cost ModelInfo abalance amodels arefresh balance cost models parse_balance parse_model refresh
+        Balance Cost ModelInfo abalance amodels arefresh balance cache_key cost models parse_balance parse_model refresh
         refreshed safety_identifier
     """,
     "kimi_api.batches": """
@@ -151,7 +151,7 @@ PUBLIC = {
         dynamic_tools_message partial_message
     """,
     "langchain_kimi.middleware": """
-        KimiDynamicToolsMiddleware KimiDynamicToolsState Select
+        KimiDynamicToolsMiddleware KimiDynamicToolsState KimiPromptCachingMiddleware Select
     """,
     "langchain_kimi.registry": """
         register

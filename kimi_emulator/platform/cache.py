@@ -2,7 +2,8 @@
 
 The platform compares the rendered prompt from its beginning, only beyond 256 tokens and in steps of 256, while an
 identical prompt is cached whole, however short it is (a recorded 90-token prompt came back with 90 cached tokens).
-Entries of the emulator do not expire.
+An entry is kept for five minutes, or for the hour that ``prompt_cache_options`` asked for; every hit begins its time
+anew.
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ from typing import Any
 
 from kimi_emulator.content import compact
 from kimi_emulator.platform import tokens
+from kimi_emulator.platform.clock import Clock
 from kimi_emulator.platform.models import Model
 
 __all__ = ["PrefixCache"]
 
 STEP = 256
+_SECONDS = {"5m": 300.0, "1h": 3600.0}
 _SLICE = 128  # characters between two comparison points
 
 
 class PrefixCache:
     """Remembers the prompts of one account. ``prompt_cache_key`` plays no part: equal prefixes are shared anyway."""
 
-    def __init__(self) -> None:
-        self._points: set[bytes] = set()
-        self._whole: set[bytes] = set()
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
+        # Of each prefix, and of each whole prompt: until when it is kept, and for how long from its next use on.
+        self._points: dict[bytes, tuple[float, float]] = {}
+        self._whole: dict[bytes, tuple[float, float]] = {}
 
     def clear(self) -> None:
         """Forget every prompt."""
@@ -43,23 +48,35 @@ class PrefixCache:
             pieces.append(tokens.rendered(message))
             sizes.append(tokens.message_tokens(message))
         text, digest, same, matching = "\n\n".join(pieces), hashlib.blake2b(digest_size=16), 0, True
+        now, kept = self._clock.now(), _SECONDS[_ttl(body)]
         for start in range(0, len(text), _SLICE):
             piece = text[start : start + _SLICE]
             digest.update(piece.encode("utf-8", "surrogatepass"))
             if len(piece) < _SLICE:
                 break
             point = digest.digest()
-            matching = matching and point in self._points
+            matching = self._touch(self._points, point, now, kept) and matching
             if matching:
                 same = start + _SLICE
-            else:
-                self._points.add(point)
         digest.update(compact(body.get("response_format")).encode())
         whole = digest.digest()
-        if whole in self._whole:
+        if self._touch(self._whole, whole, now, kept):
             return prompt_tokens
-        self._whole.add(whole)
         return min(_tokens_of(same, pieces, sizes), prompt_tokens) // STEP * STEP
+
+    @staticmethod
+    def _touch(entries: dict[bytes, tuple[float, float]], key: bytes, now: float, kept: float) -> bool:
+        """Whether the entry is there. Afterwards it is, for its own time or the request's, whichever is longer."""
+        end, own = entries.get(key, (0.0, 0.0))
+        there = now < end
+        longer = max(own, kept) if there else kept
+        entries[key] = (now + longer, longer)
+        return there
+
+
+def _ttl(body: Mapping[str, Any]) -> str:
+    options = body.get("prompt_cache_options")
+    return options.get("ttl") or "5m" if isinstance(options, Mapping) else "5m"
 
 
 def _tokens_of(characters: int, pieces: list[str], sizes: list[int]) -> int:

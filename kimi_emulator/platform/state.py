@@ -68,9 +68,9 @@ class State:
         self.refusals: list[Report] = []
         self.files = FileStore()
         self.batches = Batches()
-        self.cache = PrefixCache()
-        self.memory = ReasoningMemory()
         self.clock = Clock()
+        self.cache = PrefixCache(self.clock)
+        self.memory = ReasoningMemory()
         self.account = Account(settings.rates, settings.balance, self.clock)
         self.searches = Searches()
         self._script: deque[Reply | Failure] = deque()

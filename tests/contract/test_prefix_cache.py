@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from wire_prefix import broken, sent
 
 from kimi_api import KimiInputError, KimiWarning
+from kimi_api.account import cache_key
 from kimi_emulator import Emulator, Reply, ToolCall
 
 Make = Callable[..., Chat]
@@ -166,3 +167,28 @@ def test_a_time_to_live_that_does_not_exist_is_refused_before_sending(kimi: Emul
     with pytest.raises(KimiInputError, match="'5m' or '1h'"):
         make().ask("hi", cache_ttl=ttl)
     assert kimi.requests == []
+
+
+@pytest.mark.parametrize(("ttl", "pause", "kept"), [(None, 240, True), (None, 360, False), ("1h", 360, True)])
+def test_twenty_turns_with_pauses_stay_in_the_cache_as_long_as_was_asked(
+    kimi: Emulator, make: Make, ttl: str | None, pause: float, kept: bool
+) -> None:
+    kimi.reset()
+    chat = make(prompt_cache_key=cache_key("anna@example.org"), **({"cache_ttl": ttl} if ttl else {}))
+    history: list[Any] = [system(f"{os.urandom(8).hex()} {QUESTION}")]
+    shares = []
+    for turn in range(20):
+        kimi.script(Reply(content=f"At {turn}:30."))
+        history.append(user(f"Question {turn}: when is high water?"))
+        outcome = chat.ask(history)
+        history.append(outcome)
+        assert outcome.usage is not None
+        shares.append(outcome.usage.cached_tokens / outcome.usage.prompt_tokens)
+        kimi.clock.advance(pause)
+    assert shares[0] == 0
+    if kept:
+        assert min(shares[1:]) >= 0.9, shares
+    else:
+        assert max(shares) == 0, shares
+    assert {body["prompt_cache_key"] for body in kimi.chats} == {cache_key("anna@example.org")}
+    assert "anna" not in str(kimi.chats)
