@@ -70,6 +70,7 @@ class ChatOptions:
         extract_documents: send documents in messages through file extraction, so that the model gets their text. False
             makes them an error (in the last message; elsewhere a short text stands for them).
         document_cache: a `kimi_api.files.FileCache` that keeps those texts; None is one in the process's memory.
+        join_prefix: put the text of a partial message in front of the answer that continues it.
         auto_continue: how often an answer that used up `max_tokens` in its text is continued, each time with a budget
             of `max_tokens` again, by one more request that is paid for with its whole prompt. True is 1.
         resume_streams: how often a stream that breaks is taken up where it broke, likewise. True is 1.
@@ -105,6 +106,7 @@ class ChatOptions:
     inline_media_bytes: int = INLINE_BYTES
     extract_documents: bool = True
     document_cache: Any = None
+    join_prefix: bool = False
     auto_continue: int = 0
     resume_streams: int = 0
     wire: Wire | None = None

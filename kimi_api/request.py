@@ -47,6 +47,7 @@ class ChatRequest:
         choice: how a forced tool went out; `choice.demand` is to be checked in the answer.
         one_call: whether only the first tool call of the answer counts (`parallel_tool_calls=False`).
         prefix: the text that the answer continues, None when the last message is not partial.
+        joined: that text, where it is to be put in front of the answer (`join_prefix`).
         media: what to do with images, videos and documents before sending (`kimi_api.media`); None: nothing.
         unplaced: the request as it was before that was done.
         auto_continue, resume_streams, empty_answers: as in `ChatOptions`.
@@ -61,6 +62,7 @@ class ChatRequest:
     choice: ToolChoice = field(default_factory=ToolChoice)
     one_call: bool = False
     prefix: str | None = None
+    joined: str = ""
     media: MediaPolicy | None = None
     unplaced: ChatRequest | None = None
     auto_continue: int = 0
@@ -172,6 +174,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
         choice,
         options.parallel_tool_calls is False,
         prefix,
+        (prefix or "") if options.join_prefix else "",
         media,
         wire=_wire(options, body),
         empty_answers=options.empty_answers,

@@ -30,7 +30,6 @@ class Call(NamedTuple):
 
     options: dict[str, Any]
     transport: dict[str, Any]
-    join_prefix: bool | None
     parsed: bool
 
 
@@ -41,7 +40,6 @@ def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
         KimiInputError: a field that one call cannot change.
     """
     options: dict[str, Any] = {}
-    join_prefix: bool | None = None
     left = dict(arguments)
     parsed = bool(left.pop(PARSED, False))
     transport = take_transport(left)
@@ -50,13 +48,11 @@ def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
             options[name] = value if all(isinstance(tool, Mapping) for tool in value or ()) else tools_to_wire(value)
         elif name == "response_format":
             options[name] = value if value is None or isinstance(value, Mapping) else response_format(value)
-        elif name == "join_prefix":
-            join_prefix = value
         elif name not in _NOT_FOR_US:
             options[name] = value
     if stop is not None:
         options["stop"] = stop
-    return Call(options, transport, join_prefix, parsed)
+    return Call(options, transport, parsed)
 
 
 def as_secret(key: Any) -> Any:

@@ -26,15 +26,14 @@ from kimi_api.tools import unreadable_arguments
 from langchain_kimi._messages import KEPT, PROVIDER, call_type
 
 
-def chat_result(reply: Reply, *, model: str, prefix: str = "") -> ChatResult:
+def chat_result(reply: Reply, *, model: str) -> ChatResult:
     """The result of a call that was not streamed.
 
     Args:
         reply: the answer.
         model: the id that was asked for, used if the answer names none.
-        prefix: put in front of the text (the partial message that the answer continues).
     """
-    message = reply_to_message(reply, model=model, prefix=prefix)
+    message = reply_to_message(reply, model=model)
     if reply.usage is not None:
         message.response_metadata["token_usage"] = reply.usage.as_dict()
     return ChatResult(
@@ -46,7 +45,7 @@ def chat_result(reply: Reply, *, model: str, prefix: str = "") -> ChatResult:
     )
 
 
-def reply_to_message(reply: Reply, *, model: str = "", prefix: str = "") -> AIMessage:
+def reply_to_message(reply: Reply, *, model: str = "") -> AIMessage:
     """A whole answer as a message; `assistant_to_wire` gives the wire message back."""
     calls: list[LangChainToolCall] = []
     invalid: list[InvalidToolCall] = []
@@ -61,7 +60,7 @@ def reply_to_message(reply: Reply, *, model: str = "", prefix: str = "") -> AIMe
     if reply.reasoning is not None:
         extra["reasoning_content"] = reply.reasoning
     return AIMessage(
-        content=prefix + reply.content,
+        content=reply.content,
         additional_kwargs=extra,
         tool_calls=calls,
         invalid_tool_calls=invalid,
@@ -70,10 +69,10 @@ def reply_to_message(reply: Reply, *, model: str = "", prefix: str = "") -> AIMe
     )
 
 
-def delta_to_chunk(delta: ReplyDelta, prefix: str = "") -> ChatGenerationChunk:
+def delta_to_chunk(delta: ReplyDelta) -> ChatGenerationChunk:
     """What one event added, as a chunk."""
     # Spelt out three times, because each argument costs a microsecond per chunk.
-    content = prefix + delta.content if prefix else delta.content
+    content = delta.content
     if delta.tool_calls:
         message = AIMessageChunk(
             content=content,
@@ -92,10 +91,10 @@ def delta_to_chunk(delta: ReplyDelta, prefix: str = "") -> ChatGenerationChunk:
     return ChatGenerationChunk(message=message)
 
 
-def last_chunk(reply: Reply, *, model: str, prefix: str = "") -> ChatGenerationChunk:
+def last_chunk(reply: Reply, *, model: str) -> ChatGenerationChunk:
     """The closing chunk of a stream: everything that is said once."""
     message = AIMessageChunk(
-        content=prefix,
+        content="",
         additional_kwargs=_kept(reply),
         response_metadata=_metadata(reply, model),
         usage_metadata=usage_metadata(reply.usage),

@@ -82,13 +82,10 @@ class KimiBatch(BatchRun[Any, Any]):
         for step in self._before:
             given = step.invoke(given)
         arguments = dict(self._arguments)
-        request, _, _ = self._llm._request(_messages(given), arguments.pop("stop", None), arguments, stream=False)
-        return request
+        return self._llm._request(_messages(given), arguments.pop("stop", None), arguments, stream=False)[0]
 
     def _output(self, reply: Reply, request: ChatRequest | None) -> Any:
-        join = self._arguments.get("join_prefix", self._llm.join_prefix)
-        prefix = (request.prefix or "") if request is not None and join else ""
-        answer: Any = chat_result(reply, model=reply.model or self._llm.model, prefix=prefix).generations[0].message
+        answer: Any = chat_result(reply, model=reply.model or self._llm.model).generations[0].message
         if self._llm.output_version == "v1":  # as core does behind `_generate`
             metadata = {**answer.response_metadata, "output_version": "v1"}
             answer = answer.model_copy(update={"content": answer.content_blocks, "response_metadata": metadata})

@@ -182,7 +182,7 @@ class ChatKimi(TokenCounting, Connected):
     """The asynchronous twin; works only on the event loop it was first used on."""
 
     join_prefix: bool = False
-    """Answers to a partial message come with their prefix in front; streamed, it stands in the first chunk."""
+    """Answers to a partial message come with their prefix in front; streamed, it begins the text."""
 
     streaming: bool = False
     """Whether `invoke` streams inside."""
@@ -275,8 +275,8 @@ class ChatKimi(TokenCounting, Connected):
 
     def _request(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, arguments: Mapping[str, Any], *, stream: bool
-    ) -> tuple[ChatRequest, dict[str, Any], str]:
-        """The request, the connection's arguments, and the prefix to put in front of the answer."""
+    ) -> tuple[ChatRequest, dict[str, Any]]:
+        """The request, and the connection's arguments."""
         call = sort_arguments(stop, arguments)
         own = {name: getattr(self, name) for name in _OPTION_FIELDS}
         own["document_cache"] = self.document_cache
@@ -288,10 +288,7 @@ class ChatKimi(TokenCounting, Connected):
             refuse=refusal_of(options.unsupported),
         )
         request = build_request(options, wire, stream=stream)
-        if call.parsed:
-            request = dataclasses.replace(request, parsed=True)
-        join = self.join_prefix if call.join_prefix is None else call.join_prefix
-        return request, call.transport, (request.prefix or "") if join else ""
+        return dataclasses.replace(request, parsed=True) if call.parsed else request, call.transport
 
     def _generate(
         self,
@@ -301,9 +298,9 @@ class ChatKimi(TokenCounting, Connected):
         **kwargs: Any,
     ) -> ChatResult:
         with CORE_ERRORS:
-            request, call, prefix = self._request(messages, stop, kwargs, stream=False)
+            request, call = self._request(messages, stop, kwargs, stream=False)
             reply = warn_unreadable(chat.complete(self.client, request, **call), request)
-            return chat_result(reply, model=request.body["model"], prefix=prefix)
+            return chat_result(reply, model=request.body["model"])
 
     async def _agenerate(
         self,
@@ -313,9 +310,9 @@ class ChatKimi(TokenCounting, Connected):
         **kwargs: Any,
     ) -> ChatResult:
         with CORE_ERRORS:
-            request, call, prefix = self._request(messages, stop, kwargs, stream=False)
+            request, call = self._request(messages, stop, kwargs, stream=False)
             reply = warn_unreadable(await chat.acomplete(self.client, request, **call), request)
-            return chat_result(reply, model=request.body["model"], prefix=prefix)
+            return chat_result(reply, model=request.body["model"])
 
     def _stream(
         self,
@@ -325,8 +322,8 @@ class ChatKimi(TokenCounting, Connected):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         with CORE_ERRORS:
-            request, call, prefix = self._request(messages, stop, kwargs, stream=True)
-            chunks = Chunks(request, prefix)
+            request, call = self._request(messages, stop, kwargs, stream=True)
+            chunks = Chunks(request)
             deltas = chat.stream(self.client, request, chunks.builder, **call)
             try:
                 for delta in deltas:
@@ -349,8 +346,8 @@ class ChatKimi(TokenCounting, Connected):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         with CORE_ERRORS:
-            request, call, prefix = self._request(messages, stop, kwargs, stream=True)
-            chunks = Chunks(request, prefix)
+            request, call = self._request(messages, stop, kwargs, stream=True)
+            chunks = Chunks(request)
             async with Unregistered(chat.astream(self.client, request, chunks.builder, **call)) as deltas:
                 async for delta in deltas:
                     chunk = chunks.of(delta)

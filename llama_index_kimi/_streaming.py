@@ -45,26 +45,15 @@ class Accumulator:
 
     Args:
         builder: the builder that the same stream feeds.
-        one_call: show only the first tool call (`allow_parallel_tool_calls=False`).
-        prefix: the text to put in front of the answer (`join_prefix` in Partial Mode).
         tool_names: those of the request.
     """
 
-    __slots__ = ("_builder", "_call_blocks", "_calls", "_one_call", "_prefix", "_text", "_text_block", "_thinking",
+    __slots__ = ("_builder", "_call_blocks", "_calls", "_text", "_text_block", "_thinking",
                  "_thinking_block", "_tool_names")  # fmt: skip
 
-    def __init__(
-        self,
-        builder: ReplyBuilder,
-        *,
-        one_call: bool = False,
-        prefix: str = "",
-        tool_names: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, builder: ReplyBuilder, tool_names: Mapping[str, str] | None = None) -> None:
         self._tool_names = tool_names
         self._builder = builder
-        self._one_call = one_call
-        self._prefix = prefix
         self._thinking = ""
         self._thinking_block: ThinkingBlock | None = None
         self._text = ""
@@ -80,8 +69,6 @@ class Accumulator:
             self._thinking += thought
             self._thinking_block = thinking_block(self._thinking, self._builder.reply.reasoning_field)
         if text:
-            if self._prefix:
-                text, self._prefix = self._prefix + text, ""
             self._text += text
             self._text_block = TextBlock(text=self._text)
         if delta.tool_calls:
@@ -111,12 +98,11 @@ class Accumulator:
 
         Agents keep the last response as history, so everything that must go back to the model is in it.
         """
-        delta = self._prefix if not reply.tool_calls and not self._text else ""
-        return to_response(reply, delta=delta, tool_names=self._tool_names)
+        return to_response(reply, delta="", tool_names=self._tool_names)
 
     def _grow(self, pieces: list[ToolCall]) -> None:
         touched = {piece.index for piece in pieces}
         for call in self._builder.tool_calls:
-            if call.index in touched and (not self._one_call or not self._calls or call.index in self._calls):
+            if call.index in touched:
                 self._calls[call.index] = call_as_dict(call)
                 self._call_blocks[call.index] = call_block(call)

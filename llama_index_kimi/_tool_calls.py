@@ -213,19 +213,3 @@ def no_call_error(response: ChatResponse, model: str) -> ValueError:
     )
     text = (response.message.content or "")[:200]
     return ValueError(f"Expected at least one tool call, but {model} answered with the text {text!r}{ended}. {remedy}")
-
-
-def keep_first_call(response: ChatResponse) -> ChatResponse:
-    """`response` with its first tool call only, in blocks and in `additional_kwargs`; itself if there are no more."""
-    message = response.message
-    calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
-    stored = message.additional_kwargs.get("tool_calls") or []
-    if len(calls) <= 1 and len(stored) <= 1:
-        return response
-    dropped = {id(block) for block in calls[1:]}
-    kept = ChatMessage(
-        role=message.role,
-        blocks=[block for block in message.blocks if id(block) not in dropped],
-        additional_kwargs={**message.additional_kwargs, "tool_calls": list(stored[:1])},
-    )
-    return response.model_copy(update={"message": kept})

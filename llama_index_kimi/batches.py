@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
@@ -91,8 +90,6 @@ class KimiBatch(BatchRun[Chat, ChatResponse]):
         return self._llm._prepare(messages, self._arguments)[0]
 
     def _output(self, reply: Reply, request: ChatRequest | None) -> ChatResponse:
-        if request is not None and request.prefix and self._arguments.get("join_prefix", self._llm.join_prefix):
-            reply = replace(reply, content=request.prefix + reply.content)
         response = to_response(reply, tool_names=request.tool_names if request is not None else None)
         if self._output_cls is None:
             return response

@@ -36,7 +36,7 @@ from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import DEFAULT_MODEL, get_model_spec
 from kimi_api.credentials import resolve_base_url
 from kimi_api.options import ChatOptions
-from kimi_api.reply import Reply, ReplyBuilder
+from kimi_api.reply import ReplyBuilder
 from kimi_api.request import ChatRequest, build_request
 from llama_index_kimi._calling import ToolCalling
 from llama_index_kimi._from_reply import to_response
@@ -46,7 +46,6 @@ from llama_index_kimi._structured import PARSED, StructuredPrediction
 from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tokens import TokenCounting, tokenizer_setting
 from llama_index_kimi._tool_calls import (
-    keep_first_call,
     no_call_error,
     not_loaded,
     own_names,
@@ -267,50 +266,49 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     # ------------------------------------------------------------------------------------ the work
 
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        request, call, join = self._prepare(messages, kwargs)
-        reply = _joined(chat.complete(self._connect(), request, **call), request, join)
+        request, call = self._prepare(messages, kwargs)
+        reply = chat.complete(self._connect(), request, **call)
         return to_response(reply, tool_names=request.tool_names)
 
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        request, call, join = self._prepare(messages, kwargs)
-        reply = _joined(await chat.acomplete(self._connect(), request, **call), request, join)
+        request, call = self._prepare(messages, kwargs)
+        reply = await chat.acomplete(self._connect(), request, **call)
         return to_response(reply, tool_names=request.tool_names)
 
     def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> Generator[ChatResponse, None, None]:
-        request, call, join = self._prepare(messages, kwargs, stream=True)
+        request, call = self._prepare(messages, kwargs, stream=True)
         client = self._connect()
 
         def responses() -> Generator[ChatResponse, None, None]:
             builder = ReplyBuilder()
-            grown = _accumulator(builder, request, join)
+            grown = Accumulator(builder, request.tool_names)
             # Closed with the consumer: an abandoned answer must not go on being generated and paid for.
             with closing(chat.stream(client, request, builder, **call)) as deltas:
                 for delta in deltas:
                     yield grown.add(delta)
-            yield grown.last(_joined(chat.settle(builder, request), request, join))
+            yield grown.last(chat.settle(builder, request))
 
         return responses()
 
     async def _astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> AsyncGenerator[ChatResponse, None]:
-        request, call, join = self._prepare(messages, kwargs, stream=True)
+        request, call = self._prepare(messages, kwargs, stream=True)
         client = self._connect()
 
         async def responses() -> AsyncGenerator[ChatResponse, None]:
             builder = ReplyBuilder()
-            grown = _accumulator(builder, request, join)
+            grown = Accumulator(builder, request.tool_names)
             async with Unregistered(chat.astream(client, request, builder, **call)) as deltas:
                 async for delta in deltas:
                     yield grown.add(delta)
-            yield grown.last(_joined(chat.settle(builder, request), request, join))
+            yield grown.last(chat.settle(builder, request))
 
         return responses()
 
     def _prepare(
         self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, stream: bool = False
-    ) -> tuple[ChatRequest, dict[str, Any], bool]:
-        """The request, what concerns only its transport, and whether a prefix is joined to the answer."""
+    ) -> tuple[ChatRequest, dict[str, Any]]:
+        """The request, and what concerns only its transport."""
         changes = dict(kwargs)
-        join = bool(changes.pop("join_prefix", self.join_prefix))
         parsed = bool(changes.pop(PARSED, False))
         call = take_transport(changes)
         names: dict[str, str] = {}
@@ -329,7 +327,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
             reasoning_field=speech.reasoning_field,
             refuse=refusal_of(options.unsupported),
         )
-        return replace(build_request(options, wire, stream=stream), parsed=parsed, tool_names=names), call, join
+        return replace(build_request(options, wire, stream=stream), parsed=parsed, tool_names=names), call
 
     def _options(self, changes: Mapping[str, Any]) -> ChatOptions:
         options = ChatOptions(**{name: getattr(self, name) for name in _OPTION_FIELDS})
@@ -361,24 +359,14 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         if user_msg is not None:
             messages.append(ChatMessage(role="user", content=user_msg) if isinstance(user_msg, str) else user_msg)
         prepared: dict[str, Any] = {"messages": messages, **kwargs}
+        if not allow_parallel_tool_calls:  # also without `tools`: messages may bring some
+            prepared["parallel_tool_calls"] = False
         if not tools:
             return prepared
         prepared["tools"] = wire_tools(tools)
         if tool_choice is not None or tool_required:
             prepared["tool_choice"] = tool_choice if tool_choice is not None else "required"
-        if not allow_parallel_tool_calls:
-            prepared["parallel_tool_calls"] = False
         return prepared
-
-    def _validate_chat_with_tools_response(
-        self,
-        response: ChatResponse,
-        tools: Sequence[BaseTool],
-        allow_parallel_tool_calls: bool = False,
-        **kwargs: Any,
-    ) -> ChatResponse:
-        """Keep one call where only one is allowed."""
-        return response if allow_parallel_tool_calls else keep_first_call(response)
 
     def get_tool_calls_from_response(
         self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
@@ -396,12 +384,3 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
 
 _OPTION_FIELDS = tuple(sorted(OPTIONS & Kimi.model_fields.keys()))
-
-
-def _accumulator(builder: ReplyBuilder, request: ChatRequest, join: bool) -> Accumulator:
-    prefix = (request.prefix or "") if join else ""
-    return Accumulator(builder, one_call=request.one_call, prefix=prefix, tool_names=request.tool_names)
-
-
-def _joined(reply: Reply, request: ChatRequest, join: bool) -> Reply:
-    return replace(reply, content=request.prefix + reply.content) if join and request.prefix else reply

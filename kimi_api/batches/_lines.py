@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ENDPOINT = f"/v1{CHAT_PATH}"
 DONE = frozenset({"completed", "failed", "expired", "cancelled"})
-_DEMAND, _ONE_CALL = "kimi_demand", "kimi_one_call"
+_DEMAND, _ONE_CALL, _JOIN = "kimi_demand", "kimi_one_call", "kimi_join_prefix"
 _PAIRS, _KEY, _VALUE = 16, 64, 512
 
 _log = logging.getLogger("kimi_api.batches")
@@ -162,7 +162,8 @@ def check_window(window: str) -> str:
 def with_notes(metadata: Mapping[str, str] | None, requests: Iterable[ChatRequest]) -> dict[str, str] | None:
     """`metadata`, and what another process needs to read the answers as this one would; None when there is nothing.
 
-    A demanded tool that went out as a mere offer, and `parallel_tool_calls=False`, are no part of a request's body.
+    A demanded tool that went out as a mere offer, `parallel_tool_calls=False` and `join_prefix` are no part of a
+    request's body.
     """
     pairs = dict(metadata or {})
     demands = {request.choice.demand for request in requests}
@@ -170,6 +171,10 @@ def with_notes(metadata: Mapping[str, str] | None, requests: Iterable[ChatReques
         pairs[_DEMAND] = demand
     if all(request.one_call for request in requests):
         pairs[_ONE_CALL] = "true"
+    if any(request.joined for request in requests) and all(
+        request.joined or not request.prefix for request in requests
+    ):
+        pairs[_JOIN] = "true"
     for key, value in pairs.items():
         if not (isinstance(key, str) and isinstance(value, str)) or len(key) > _KEY or len(value) > _VALUE:
             raise KimiInputError(
@@ -286,7 +291,8 @@ def _requests_of(fetched: Fetched) -> Iterator[tuple[str, ChatRequest]]:
         body = dict(entry.get("body") or {})
         spec = get_model_spec(str(body.get("model") or ""))
         prefix = partial_prefix(body.get("messages") or [])
-        yield custom_id, ChatRequest(body, spec, spec.thinking != "none", choice, one_call, prefix)
+        joined = (prefix or "") if _JOIN in notes else ""
+        yield custom_id, ChatRequest(body, spec, spec.thinking != "none", choice, one_call, prefix, joined)
 
 
 def _missing(fetched: Fetched) -> str:

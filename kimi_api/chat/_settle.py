@@ -50,7 +50,7 @@ def keep_partial(error: Exception, builder: ReplyBuilder) -> None:
 
 
 def check_reply(reply: Reply, request: ChatRequest) -> Reply:
-    """Say what the caller would otherwise have to guess, and keep one call where only one was allowed.
+    """Say what the caller would otherwise have to guess, keep one call where only one was allowed, and join the prefix.
 
     Raises:
         KimiReplyError: a tool call has no name.
@@ -74,8 +74,8 @@ def check_reply(reply: Reply, request: ChatRequest) -> Reply:
             f"parallel_tool_calls=False: kept the call of {reply.tool_calls[0].name}, dropped {dropped} "
             "(the platform has no such switch)",
         )
-        return replace(reply, tool_calls=reply.tool_calls[:1])
-    return reply
+        reply = replace(reply, tool_calls=reply.tool_calls[:1])
+    return replace(reply, content=request.joined + reply.content) if request.joined else reply
 
 
 def _oddity(reply: Reply, request: ChatRequest) -> str:

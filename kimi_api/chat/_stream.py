@@ -16,6 +16,7 @@ from kimi_api.chat._correct import acorrect_request, aplace, correct_request, pl
 from kimi_api.chat._demand import HeldStream, is_only_offered
 from kimi_api.chat._empty import wait_to_ask_again
 from kimi_api.chat._settle import keep_partial
+from kimi_api.chat._show import ashow, show, shows_all
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError
 from kimi_api.reply import ReplyBuilder, ReplyDelta
@@ -37,14 +38,16 @@ def stream(
         KimiEmptyReplyError: the answers had neither text nor a tool call.
         KimiAPIError: the platform or the network said no. What had come of the answer is in `partial`.
     """
-    return (_stream_held if is_only_offered(request) else _stream)(client, request, builder, call)
+    deltas = (_stream_held if is_only_offered(request) else _stream)(client, request, builder, call)
+    return deltas if shows_all(request) else show(deltas, request, builder)
 
 
 def astream(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Any
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `stream`."""
-    return (_astream_held if is_only_offered(request) else _astream)(client, request, builder, call)
+    deltas = (_astream_held if is_only_offered(request) else _astream)(client, request, builder, call)
+    return deltas if shows_all(request) else ashow(deltas, request, builder)
 
 
 def _stream(

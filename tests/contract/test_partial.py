@@ -48,9 +48,6 @@ def test_nothing_is_joined_where_nothing_was_begun(kimi: Emulator, make: Make) -
     assert make(join_prefix=True).ask("Hi").text == "Hello."
 
 
-@pytest.mark.fails_in(
-    "llama_index", "streamed", "astreamed", reason="the pieces of a stream that is a call alone lack the prefix"
-)
 def test_a_beginning_that_led_to_a_call_is_joined_too(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(content="", reasoning="r", tool_calls=[ToolCall("get_weather", {"city": "Turku"})]))
     outcome = make(join_prefix=True).ask([user("?"), partial("Let me look.")], tools=[wire_tool("get_weather")])

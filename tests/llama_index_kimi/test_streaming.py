@@ -124,11 +124,6 @@ def test_responses_given_out_before_do_not_change() -> None:
     assert responses[3].message.additional_kwargs["tool_calls"][0]["function"]["arguments"] == "{"
 
 
-def test_a_prefix_stands_in_front_also_when_nothing_follows() -> None:
-    assert [r.delta for r in grown([{"content": "b"}, {"content": "c"}], prefix="a")] == ["ab", "c", ""]
-    assert [r.delta for r in grown([], prefix="a")] == ["a"]
-
-
 def test_cost_per_chunk_does_not_grow_with_the_stream() -> None:
     def seconds(count: int) -> float:
         events = [{"tool_calls": [piece(0, '{"a": "', id="f_0", name="f")]}]
