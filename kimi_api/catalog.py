@@ -139,6 +139,8 @@ class ModelSpec:
     """What `tool_choice` may be while the model thinks."""
     blank_reasoning_refused: bool = False
     """Whether `reasoning_content: ""` on a tool-call turn counts as missing."""
+    reasoning_on_every_turn: bool = False
+    """Whether every assistant turn of a history carries `reasoning_content`, "" where there is none."""
     dynamic_tools: bool = False
     """Whether a system message may carry `tools`."""
     batch: bool | None = None
@@ -205,6 +207,7 @@ _K3 = ModelSpec(
     fixed_sampling_plain=_FIXED,
     refused=_REFUSED,
     tool_choices=frozenset({"auto", "none", "required"}),
+    reasoning_on_every_turn=True,
     dynamic_tools=True,
     batch=False,
     open_weights=True,

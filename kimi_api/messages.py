@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from kimi_api._repair import CANCELLED as CANCELLED
+from kimi_api._repair import check_calls, is_id, repair_history
 from kimi_api.catalog import ModelSpec
 from kimi_api.errors import KimiInputError
 
@@ -24,16 +26,15 @@ __all__ = [
 ]
 
 WireMessage = dict[str, Any]
-Repair = Literal["safe", "cancel", "none"]
-"""What may be mended in a history: "safe" what loses nothing, "cancel" also answers open tool calls, "none" nothing."""
+Repair = Literal["safe", "full", "cancel", "none"]
+"""What may be mended in a history: "safe" what loses nothing; "full" also answers open tool calls and drops results
+whose call is gone, with a warning ("cancel" is its old name); "none" nothing."""
 
 ROLES = frozenset({"system", "user", "assistant", "tool"})
 
 # The least that a server which demands reasoning accepts: '"thinking is enabled but reasoning_content is missing in
 # assistant tool call message at index 2"' is also said of an empty string.
 FILLER = " "
-
-CANCELLED = "The call was cancelled before it returned a result."
 
 
 def partial_message(prefix: str, *, name: str | None = None, reasoning_content: str | None = None) -> WireMessage:
@@ -73,60 +74,77 @@ def prepare_messages(
 ) -> list[WireMessage]:
     """`messages` as the model accepts them, in one pass. With `rules` False, another host's, which has none of ours.
 
-    * Every turn keeps its own thinking. An assistant turn with tool calls and none gets one space while the model
-      thinks. An empty one gets it where the platform counts "" as missing, whether the model thinks in this call or
-      not: a turn that changed its bytes from call to call would end the cached prefix.
+    * Every turn keeps its own thinking. On the K3 family every assistant turn carries `reasoning_content`, "" where
+      there is none, as Moonshot's own client sends it. On K2.x an assistant turn with tool calls and none gets a space
+      while the model thinks. An empty one gets it where the platform counts "" as missing, whether the model thinks in
+      this call or not: a turn that changed its bytes from call to call would end the cached prefix.
     * A blank `content` beside tool calls is sent as "" (an empty text part there is refused: "text content is empty").
     * The result of a built-in function (`$web_search`) goes out as the arguments of its call, byte for byte, whatever
       stands in it: the platform does the search, and given anything else the model makes up an answer.
-    * With repair "safe", assistant turns with nothing in them are left out, and dynamic-tool messages that stand
-      between calls and their results move behind the last result.
+    * With repair "safe", assistant turns with nothing in them and empty text parts are left out, and calls and results
+      are put together (`kimi_api._repair.repair_history`). With "full" open calls are answered as cancelled, and
+      results whose call is gone are left out, each with a warning.
 
     Raises:
         KimiInputError: no messages; an unknown role; a partial message that is not the last; a tool call without an
-            answer, or an answer to no call (with `repair="cancel"` open calls are answered as cancelled).
+            answer, or an answer to no call. It names the `repair` that mends it, where one does.
     """
     if not messages:
         raise KimiInputError("messages", [], "at least one message is needed", "add a user message")
+    prepared = _prepare(messages, range(len(messages)), spec, thinking, repair, rules)
+    if prepared is None:
+        repaired, positions = repair_history(messages, lossy=repair in ("full", "cancel"))
+        prepared = None if repair == "none" else _prepare(repaired, positions, spec, thinking, repair, rules)
+        if prepared is None:
+            raise KimiInputError(
+                "messages",
+                "tool calls and results that do not follow each other",
+                "behind each assistant turn with tool calls stand their results, one for each call, each with its id",
+                'put them in that order, or leave repair at "safe", which does it',
+            )
+    if not prepared:
+        raise KimiInputError("messages", list(messages), "every message is empty", "add a user message")
+    return prepared
+
+
+def _prepare(
+    messages: Sequence[WireMessage],
+    positions: Sequence[int],
+    spec: ModelSpec,
+    thinking: bool,
+    repair: Repair,
+    rules: bool,
+) -> list[WireMessage] | None:
+    """The pass over a history; None where calls and results have to be put together first."""
     prepared: list[WireMessage] = []
     open_calls: dict[str, str] = {}  # id -> tool name, in the order of the calls
-    answered: set[str] = set()
     echoes: dict[str, str] = {}  # id of a built-in function's call -> its arguments
-    held: list[WireMessage] = []  # dynamic-tool messages waiting for the last result
-    last = len(messages) - 1
-    for position, message in enumerate(messages):
+    last = positions[-1] if positions else 0
+    tidy = repair != "none"
+    for position, message in zip(positions, messages, strict=True):
         role = message.get("role")
+        content = message.get("content")
+        if tidy and content.__class__ is list and not all(_says_something(part) for part in content):
+            message = {**message, "content": [part for part in content if _says_something(part)] or ""}
         if role == "tool":
-            _take_result(message, position, open_calls, answered)
-            if echoes and message["tool_call_id"] in echoes:
-                message = {**message, "content": echoes[message["tool_call_id"]]}
+            call_id = message.get("tool_call_id")
+            if call_id not in open_calls:
+                return None
+            del open_calls[call_id]
+            if echoes and call_id in echoes:
+                message = {**message, "content": echoes[call_id]}
             prepared.append(message)
-            if not open_calls and held:
-                prepared += held
-                held = []
             continue
-        if role == "system" and message.get("tools") and not spec.dynamic_tools:
-            # "tokenization failed"
-            raise KimiInputError(
-                f"messages[{position}].tools",
-                message["tools"],
-                f"{spec.id} takes no tools inside messages (only the K3 family does)",
-                "pass them as tools of the request, or choose a K3 model",
-            )
-        if open_calls:
-            if role == "system" and message.get("tools") and repair != "none":
-                held.append(message)
-                continue
-            prepared += _close(open_calls, repair, echoes)
-            prepared += held
-            held = []
+        if open_calls or role == "function":
+            return None
         if role == "assistant":
+            if message.get("function_call") and not message.get("tool_calls"):
+                return None
             ready = _assistant(message, position, last, spec, thinking, repair, rules)
             if ready is not None:
                 prepared.append(ready)
                 calls = ready.get("tool_calls")
                 if calls:
-                    answered = set()
                     try:
                         open_calls = {call["id"]: call["function"]["name"] for call in calls}
                         echoes = {
@@ -136,9 +154,18 @@ def prepare_messages(
                         }
                     except (KeyError, TypeError, AttributeError):
                         open_calls = {}
-                    if len(open_calls) != len(calls) or "" in open_calls or None in open_calls:
-                        raise _unusable(calls, position)
+                    if len(open_calls) != len(calls) or not all(map(is_id, open_calls)):
+                        check_calls(calls, position)
+                        return None
         elif role in ROLES:
+            if role == "system" and message.get("tools") and not spec.dynamic_tools:
+                # "tokenization failed"
+                raise KimiInputError(
+                    f"messages[{position}].tools",
+                    message["tools"],
+                    f"{spec.id} takes no tools inside messages (only the K3 family does)",
+                    "pass them as tools of the request, or choose a K3 model",
+                )
             prepared.append(message)
         else:
             raise KimiInputError(
@@ -147,12 +174,7 @@ def prepare_messages(
                 "the platform knows only " + ", ".join(sorted(ROLES)),
                 "use system for instructions (there is no developer role)",
             )
-    if open_calls:
-        prepared += _close(open_calls, repair, echoes)
-    prepared += held
-    if not prepared:
-        raise KimiInputError("messages", list(messages), "every message is empty", "add a user message")
-    return prepared
+    return None if open_calls else prepared
 
 
 def numbered(messages: Sequence[WireMessage]) -> list[WireMessage]:
@@ -230,62 +252,20 @@ def _assistant(
     calls = message.get("tool_calls")
     content = message.get("content")
     blank = not content or (not isinstance(content, str) and not any(_says_something(part) for part in content))
-    if not calls:
-        if blank and repair != "none":
-            # "the message at position N with role 'assistant' must not be empty"
-            return None
-        return message
+    if not calls and blank and repair != "none":
+        # "the message at position N with role 'assistant' must not be empty"
+        return None
     changes: WireMessage = {}
-    if blank and content != "":
+    if calls and blank and content != "":
         changes["content"] = ""
     reasoning = message.get("reasoning_content")
-    if (reasoning is None and thinking) or (reasoning == "" and rules and spec.blank_reasoning_refused):
+    if rules and spec.reasoning_on_every_turn:
+        if reasoning is None:
+            changes["reasoning_content"] = ""
+    elif calls and ((reasoning is None and thinking) or (reasoning == "" and rules and spec.blank_reasoning_refused)):
         changes["reasoning_content"] = FILLER
     return {**message, **changes} if changes else message
 
 
-def _unusable(calls: Sequence[Mapping[str, Any]], position: int) -> KimiInputError:
-    return KimiInputError(
-        f"messages[{position}].tool_calls",
-        calls,
-        'a call is {"id": ..., "type": "function", "function": {"name": ..., "arguments": "..."}}, with its own id',
-        "send the calls back as they came",
-    )
-
-
 def _says_something(part: object) -> bool:
     return not isinstance(part, Mapping) or part.get("type") != "text" or bool(part.get("text"))
-
-
-def _take_result(message: WireMessage, position: int, open_calls: dict[str, str], answered: set[str]) -> None:
-    call_id = message.get("tool_call_id")
-    if call_id in open_calls:
-        del open_calls[call_id]
-        answered.add(call_id)
-        return
-    rule = "this call was answered already" if call_id in answered else "no assistant message before it made this call"
-    raise KimiInputError(
-        f"messages[{position}].tool_call_id",
-        call_id,
-        rule,
-        "keep each tool result behind the assistant turn that called it; trim histories at a user message",
-    )
-
-
-def _close(open_calls: dict[str, str], repair: Repair, echoes: Mapping[str, str]) -> list[WireMessage]:
-    """Answers for calls that have none, if they may be made up."""
-    unanswered = dict(open_calls)
-    open_calls.clear()
-    if repair == "cancel":
-        return [
-            {"role": "tool", "tool_call_id": call_id, "content": echoes.get(call_id, CANCELLED)}
-            for call_id in unanswered
-        ]
-    names = ", ".join(f"{name} ({call_id})" for call_id, name in unanswered.items())
-    # "an assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'"
-    raise KimiInputError(
-        "messages",
-        names,
-        "every tool call needs one tool message with its id before the conversation goes on",
-        'add the missing tool results, or pass repair="cancel" to tell the model they were cancelled',
-    )

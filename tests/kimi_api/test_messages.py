@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
 import pytest
@@ -12,16 +13,19 @@ from hypothesis import strategies as st
 from kimi_api import (
     ChatOptions,
     KimiInputError,
+    KimiWarning,
     ModelSpec,
     build_request,
     dynamic_tools_message,
     get_model_spec,
     partial_message,
 )
+from kimi_api.catalog import MODELS
 from kimi_api.messages import CANCELLED, FILLER, partial_prefix, prepare_messages, text_of
 
 K3 = get_model_spec("kimi-k3")
 K26 = get_model_spec("kimi-k2.6")
+K3_LOOSE = dataclasses.replace(K3, reasoning_on_every_turn=False)  # what moves is compared, not its thinking
 USER = {"role": "user", "content": "hello"}
 TOOLS = {"role": "system", "tools": [{"type": "function", "function": {"name": "sub"}}]}
 
@@ -52,8 +56,10 @@ def test_each_turn_keeps_its_own_thinking_byte_for_byte(spec: ModelSpec, text: s
     assert sent[1]["reasoning_content"] == text
 
 
-def test_a_foreign_tool_call_turn_gets_one_space_and_never_another_turns_thinking() -> None:
+def test_a_foreign_tool_call_turn_gets_empty_thinking_and_never_another_turns() -> None:
     sent = prepare(USER, calling("a", reasoning_content="mine"), result("a"), calling("b"), result("b"))
+    assert [m.get("reasoning_content") for m in sent] == [None, "mine", None, "", None]
+    sent = prepare(USER, calling("a", reasoning_content="mine"), result("a"), calling("b"), result("b"), spec=K26)
     assert [m.get("reasoning_content") for m in sent] == [None, "mine", None, FILLER, None]
 
 
@@ -68,7 +74,20 @@ def test_nothing_is_filled_in_while_the_model_does_not_think() -> None:
 
 def test_a_plain_turn_without_thinking_stays_as_it_is() -> None:
     turn = {"role": "assistant", "content": "hi"}
-    assert prepare(USER, turn, USER)[1] is turn
+    assert prepare(USER, turn, USER, spec=K26)[1] is turn
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if "k3" in model])
+@pytest.mark.parametrize("thinking", [True, False])
+def test_on_the_k3_family_every_turn_carries_the_field_and_a_partial_message_is_left_alone(
+    model: str, thinking: bool
+) -> None:
+    turn = {"role": "assistant", "content": "hi"}
+    start = partial_message("Once")
+    sent = prepare(USER, turn, USER, calling("a"), result("a"), start, spec=get_model_spec(model), thinking=thinking)
+    assert [m.get("reasoning_content") for m in sent] == [None, "", None, "", None, None]
+    assert sent[-1] is start
+    assert turn == {"role": "assistant", "content": "hi"}
 
 
 # ---------------------------------------------------------------------------------------------------- empty turns
@@ -78,7 +97,7 @@ def test_a_plain_turn_without_thinking_stays_as_it_is() -> None:
 def test_an_assistant_turn_with_nothing_in_it_is_left_out(content: Any) -> None:
     empty = {"role": "assistant", "content": content}
     assert prepare(USER, empty, USER) == [USER, USER]
-    assert prepare(USER, empty, USER, repair="none") == [USER, empty, USER]
+    assert prepare(USER, empty, USER, repair="none", spec=K26) == [USER, empty, USER]
 
 
 @pytest.mark.parametrize("content", [None, [], [{"type": "text", "text": ""}]])
@@ -134,19 +153,23 @@ def test_a_message_that_is_not_partial_has_no_prefix() -> None:
 @pytest.mark.parametrize("after", [[], [USER], [result("a")], [result("a"), USER]])
 @pytest.mark.parametrize("repair", ["safe", "none"])
 def test_an_unanswered_call_is_named(after: list[dict[str, Any]], repair: str) -> None:
-    with pytest.raises(KimiInputError, match=r"add \(b\)") as caught:
+    with pytest.raises(KimiInputError, match=r"add \(.*b\)") as caught:
         prepare(USER, calling("a", "b"), *after, repair=repair)
-    assert "repair" in caught.value.remedy
+    assert caught.value.what == "messages[1].tool_calls"
+    assert 'repair="full"' in caught.value.remedy
 
 
-def test_repair_cancel_answers_open_calls_where_they_belong() -> None:
-    sent = prepare(USER, calling("a", "b"), result("a"), USER, repair="cancel")
+@pytest.mark.parametrize("repair", ["full", "cancel"])
+def test_repair_full_answers_open_calls_where_they_belong(repair: str) -> None:
+    with pytest.warns(KimiWarning, match=r"add \(b\).*cancelled"):
+        sent = prepare(USER, calling("a", "b"), result("a"), USER, repair=repair)
     assert sent[3] == {"role": "tool", "tool_call_id": "b", "content": CANCELLED}
     assert sent[4] is USER
 
 
-def test_repair_cancel_answers_calls_at_the_very_end() -> None:
-    assert prepare(USER, calling("a"), repair="cancel")[-1]["content"] == CANCELLED
+def test_repair_full_answers_calls_at_the_very_end() -> None:
+    with pytest.warns(KimiWarning, match=r"add \(a\)"):
+        assert prepare(USER, calling("a"), repair="full")[-1]["content"] == CANCELLED
 
 
 def test_results_come_in_any_order() -> None:
@@ -154,20 +177,21 @@ def test_results_come_in_any_order() -> None:
     assert [m.get("tool_call_id") for m in prepare(*messages)] == [None, None, "b", "a"]
 
 
-@pytest.mark.parametrize(
-    ("messages", "rule"),
-    [
-        ([USER, result("x")], "no assistant message"),
-        ([USER, calling("a"), result("x")], "no assistant message"),
-        ([USER, calling("a"), result("a"), result("a")], "answered already"),
-        ([USER, calling("a"), {"role": "tool", "content": "3"}], "no assistant message"),
-    ],
-)
-@pytest.mark.parametrize("repair", ["safe", "cancel", "none"])
-def test_a_result_belongs_to_one_call_before_it(messages: list[dict[str, Any]], rule: str, repair: str) -> None:
-    with pytest.raises(KimiInputError, match=rule) as caught:
+@pytest.mark.parametrize("messages", [[result("x"), USER], [USER, calling("a"), result("a"), result("x"), USER]])
+@pytest.mark.parametrize("repair", ["safe", "none"])
+def test_a_result_whose_call_is_gone_is_named(messages: list[dict[str, Any]], repair: str) -> None:
+    with pytest.raises(KimiInputError, match="no assistant message before it made this call") as caught:
         prepare(*messages, repair=repair)
-    assert caught.value.what.endswith("tool_call_id")
+    assert caught.value.what == f"messages[{messages.index(result('x'))}].tool_call_id"
+    assert 'repair="full"' in caught.value.remedy
+
+
+@pytest.mark.parametrize("messages", [[result("x"), USER], [USER, calling("a"), result("a"), result("x"), USER]])
+def test_repair_full_leaves_out_a_result_whose_call_is_gone(messages: list[dict[str, Any]]) -> None:
+    with pytest.warns(KimiWarning, match=r"\(x\)"):
+        sent = prepare(*messages, repair="full")
+    assert result("x") not in sent
+    assert len(sent) == len(messages) - 1
 
 
 def test_the_same_id_may_be_used_again_by_a_later_turn() -> None:
@@ -176,29 +200,139 @@ def test_the_same_id_may_be_used_again_by_a_later_turn() -> None:
 
 
 @pytest.mark.parametrize(
-    "calls",
-    [
-        [call("a"), call("a")],
-        [call("")],
-        [{"id": "a"}],
-        [{"function": {"name": "f"}}],
-        ["a"],
-        [{"id": "a", "function": {}}],
-    ],
+    "calls", [[{"id": "a"}], ["a"], [{"id": "a", "function": {}}], {"id": "a"}, [call("b"), {"function": {"name": 3}}]]
 )
-def test_calls_have_names_and_ids_of_their_own(calls: list[Any]) -> None:
-    with pytest.raises(KimiInputError) as caught:
-        prepare(USER, {"role": "assistant", "content": "", "tool_calls": calls}, result("a"))
+@pytest.mark.parametrize("repair", ["safe", "full", "none"])
+def test_calls_have_names(calls: Any, repair: str) -> None:
+    with pytest.raises(KimiInputError, match="send the calls back as they came") as caught:
+        prepare(USER, {"role": "assistant", "content": "", "tool_calls": calls}, result("a"), repair=repair)
     assert caught.value.what == "messages[1].tool_calls"
     assert caught.value.value == calls
 
 
-@pytest.mark.parametrize("role", ["developer", "function", "", None, "Assistant"])
+@pytest.mark.parametrize("role", ["developer", "", None, "Assistant"])
 def test_an_unknown_role_is_refused(role: Any) -> None:
     with pytest.raises(KimiInputError, match="there is no developer role") as caught:
         prepare(USER, {"role": role, "content": "x"})
     assert caught.value.what == "messages[1].role"
     assert caught.value.value == role
+
+
+# ---------------------------------------------------------------------------------------------------- repair
+
+
+def said(text: str, call_id: str | None = "a") -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": call_id, "content": text}
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        [{"role": "user", "content": "Hurry up!"}],
+        [{"role": "system", "content": "It is noon."}],
+        [{"role": "assistant", "content": "Still at it."}],
+        [TOOLS],
+        [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}, {"role": "user", "content": "..."}],
+    ],
+    ids=["user", "system", "assistant", "tools", "several"],
+)
+def test_what_stands_between_a_call_and_its_results_moves_behind_them(between: list[dict[str, Any]]) -> None:
+    turn = calling("a", "b", reasoning_content="r")
+    assert prepare(USER, turn, result("a"), *between, result("b"), USER, spec=K3_LOOSE) == [
+        USER, turn, result("a"), result("b"), *between, USER
+    ]  # fmt: skip
+    assert prepare(USER, turn, *between, result("b"), result("a"), spec=K3_LOOSE) == [
+        USER, turn, result("b"), result("a"), *between
+    ]  # fmt: skip
+
+
+def test_two_turns_before_their_results_get_their_own() -> None:
+    one, two = calling("a", reasoning_content="1"), calling("b", reasoning_content="2")
+    assert prepare(USER, one, two, result("a"), result("b")) == [USER, one, result("a"), two, result("b")]
+    assert prepare(USER, one, two, result("b"), USER, result("a")) == [USER, one, result("a"), two, result("b"), USER]
+
+
+def test_two_turns_that_share_an_id_are_answered_in_order() -> None:
+    one, two = calling("a", reasoning_content="1"), calling("a", reasoning_content="2")
+    sent = prepare(USER, one, two, said("first"), said("second"))
+    assert sent == [USER, one, said("first"), two, said("second")]
+
+
+def test_a_result_goes_to_the_latest_turn_that_waits_for_it() -> None:
+    one, two = calling("a", reasoning_content="1"), calling("a", reasoning_content="2")
+    with pytest.raises(KimiInputError, match=r"messages\[0\]"):
+        prepare(one, USER, two, said("of the second"))
+    with pytest.warns(KimiWarning, match="cancelled"):
+        assert prepare(one, USER, two, said("of the second"), repair="full")[-1] == said("of the second")
+
+
+@pytest.mark.parametrize(
+    ("contents", "joined"),
+    [
+        (["cancelled", "22 C"], "cancelled\n\n22 C"),
+        (["", "22 C", None], "22 C"),
+        ([[{"type": "text", "text": "a"}], "b"], [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]),
+    ],
+)
+def test_several_results_of_one_call_become_one_in_their_order(contents: list[Any], joined: Any) -> None:
+    turn = calling("a", reasoning_content="r")
+    results = [{"role": "tool", "tool_call_id": "a", "content": content} for content in contents]
+    assert prepare(USER, turn, results[0], USER, *results[1:]) == [USER, turn, {**results[0], "content": joined}, USER]
+
+
+@pytest.mark.parametrize("ids", [("a", "a"), ("a", ""), (None, None), ("", " "), (None, "a"), (3, "a")])
+def test_calls_without_an_id_of_their_own_get_one_from_turn_and_place(ids: tuple[Any, Any]) -> None:
+    turn = {"role": "assistant", "content": "", "reasoning_content": "", "tool_calls": [call(i) for i in ids]}
+    history = [USER, turn, said("one", ids[0]), said("two", ids[1])]
+    sent = prepare(*history)
+    new = [one["id"] for one in sent[1]["tool_calls"]]
+    assert len(set(new)) == 2
+    assert [(m["tool_call_id"], m["content"]) for m in sent[2:]] == [(new[0], "one"), (new[1], "two")]
+    assert all(own == given or own.startswith("call_0_") for own, given in zip(new, ids, strict=True))
+    assert prepare(*history, USER, turn, said("one", ids[0]), said("two", ids[1]))[:4] == sent
+    assert prepare(*history) == sent
+
+
+def test_results_without_an_id_answer_the_open_calls_in_order() -> None:
+    turn = calling("a", "b", reasoning_content="r")
+    assert prepare(USER, turn, said("one", None), said("two", "")) == [USER, turn, said("one", "a"), said("two", "b")]
+
+
+def test_a_bare_function_call_and_its_result_are_read() -> None:
+    """OpenAI's older API."""
+    asked = {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": '{"a": 1}'}}
+    sent = prepare(USER, asked, {"role": "function", "name": "add", "content": "3"}, USER)
+    (made,) = sent[1]["tool_calls"]
+    assert made == {"id": "call_0_0", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    assert sent[2] == {"role": "tool", "tool_call_id": "call_0_0", "content": "3"}
+    assert "function_call" not in sent[1]
+
+
+@pytest.mark.parametrize("role", ["user", "system", "tool", "assistant"])
+def test_empty_text_parts_are_left_out_in_every_role(role: str) -> None:
+    image = {"type": "image_url", "image_url": {"url": "ms://x"}}
+    empty, text = {"type": "text", "text": ""}, {"type": "text", "text": "hi"}
+    history: list[Any] = [USER, calling("a")]
+    message: dict[str, Any] = {"role": role, "content": [empty, text, empty, image]}
+    if role == "tool":
+        message["tool_call_id"] = "a"
+    else:
+        history.append(result("a"))
+    (sent,) = prepare(*history, message)[len(history) :]
+    assert sent["content"] == [text, image]
+    if role != "assistant":
+        assert prepare(*history, {**message, "content": [empty]})[-1]["content"] == ""
+
+
+def test_with_repair_none_a_history_out_of_order_names_the_level_that_mends_it() -> None:
+    with pytest.raises(KimiInputError, match='leave repair at "safe"'):
+        prepare(USER, calling("a"), USER, result("a"), repair="none")
+
+
+def test_an_error_of_a_moved_message_names_where_it_stood() -> None:
+    with pytest.raises(KimiInputError) as caught:
+        prepare(USER, calling("a"), {"role": "developer", "content": "x"}, result("a"))
+    assert caught.value.what == "messages[2].role"
 
 
 # ---------------------------------------------------------------------------------------------------- dynamic tools
@@ -211,13 +345,9 @@ def test_tools_loaded_between_a_call_and_its_result_move_behind_the_last_result(
 
 
 def test_they_move_behind_made_up_results_too() -> None:
-    sent = prepare(USER, calling("a"), TOOLS, repair="cancel")
+    with pytest.warns(KimiWarning, match="cancelled"):
+        sent = prepare(USER, calling("a"), TOOLS, repair="full")
     assert [m["role"] for m in sent] == ["user", "assistant", "tool", "system"]
-
-
-def test_without_repair_they_do_not_move() -> None:
-    with pytest.raises(KimiInputError, match="every tool call"):
-        prepare(USER, calling("a"), TOOLS, result("a"), repair="none")
 
 
 def test_a_dynamic_tools_message_has_full_definitions_and_no_content() -> None:
@@ -225,7 +355,7 @@ def test_a_dynamic_tools_message_has_full_definitions_and_no_content() -> None:
     assert dynamic_tools_message(TOOLS["tools"]) == TOOLS
 
 
-@pytest.mark.parametrize("before", [[USER], [USER, calling("a")]])
+@pytest.mark.parametrize("before", [[USER], [USER, calling("a"), result("a")]])
 def test_models_without_dynamic_tools_say_so_before_the_request(before: list[dict[str, Any]]) -> None:
     with pytest.raises(KimiInputError, match="K3 family") as caught:
         prepare(*before, TOOLS, spec=K26)
@@ -339,4 +469,4 @@ def test_every_own_thinking_is_sent_back_with_its_own_turn(history: list[list[di
     prepared = prepare_messages(messages, K3, thinking=True)
     given_thoughts = [m.get("reasoning_content") for m in messages if m.get("tool_calls")]
     sent_thoughts = [m["reasoning_content"] for m in prepared if m.get("tool_calls")]
-    assert sent_thoughts == [FILLER if thought is None else thought for thought in given_thoughts]
+    assert sent_thoughts == [thought or "" for thought in given_thoughts]

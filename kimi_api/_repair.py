@@ -1,0 +1,263 @@
+"""Broken histories made whole: calls and results that do not follow each other as the platform wants it. Pure.
+
+`kimi_api.messages.prepare_messages` comes here only when it meets such a history, so that good ones cost nothing. The
+platform says: "an assistant message with 'tool_calls' must be followed by tool messages responding to each
+'tool_call_id'", and "tool_call_id  is not found".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kimi_api._warn import warn_once
+from kimi_api.errors import KimiInputError
+
+Message = dict[str, Any]
+
+CANCELLED = "The call was cancelled before it returned a result."
+
+
+def call_name(call: Any) -> str | None:
+    """The name of the function that a wire tool call calls; None for what is no tool call."""
+    function = call.get("function") if isinstance(call, Mapping) else None
+    name = function.get("name") if isinstance(function, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
+def is_id(value: object) -> bool:
+    """Whether `value` can identify a call."""
+    return isinstance(value, str) and bool(value.strip())
+
+
+def repair_history(messages: Sequence[Message], *, lossy: bool) -> tuple[list[Message], list[int]]:
+    """`messages` with every result right behind the turn that called, and where each of them stood before.
+
+    Nothing is lost: what stood between a call and its results moves behind the last result, in its order; several
+    results of one call become one, in their order; calls of one turn that share an id, or have none, get new ids made
+    from the turn's and the call's place (so the same history gives the same bytes), and their results with them, in
+    their order. A bare `function_call`, as OpenAI's older API has it, becomes a tool call.
+
+    Args:
+        messages: wire messages; never changed.
+        lossy: also do what loses something, each with a warning that names it: answer open calls with a note, and drop
+            results whose call is gone.
+
+    Raises:
+        KimiInputError: a call that is none; without `lossy`, an open call, or a result whose call is gone.
+    """
+    turns, owners = _match([_modern(message) for message in messages])
+    repaired: list[Message] = []
+    positions: list[int] = []
+    for position, message in enumerate(messages):
+        turn = turns.get(position)
+        if turn is not None:
+            repaired.append(turn.message())
+            positions.append(position)
+            for result, place in turn.results(lossy):
+                repaired.append(result)
+                positions.append(place)
+        elif position in owners:
+            if owners[position] is None:
+                _report_lost_result(message, position, lossy)
+        else:
+            repaired.append(message)
+            positions.append(position)
+    return repaired, positions
+
+
+@dataclass
+class _Call:
+    """One call of a turn: as it stands there, its id on the wire, and the messages that bring its result."""
+
+    wire: Mapping[str, Any]
+    own_id: Any
+    id: str
+    results: list[tuple[int, Message]] = field(default_factory=list)
+
+
+@dataclass
+class _Turn:
+    """An assistant message with tool calls."""
+
+    position: int
+    original: Message
+    calls: list[_Call]
+
+    def message(self) -> Message:
+        if all(call.id == call.own_id for call in self.calls):
+            return self.original
+        return {**self.original, "tool_calls": [{**call.wire, "id": call.id} for call in self.calls]}
+
+    def results(self, lossy: bool) -> Iterator[tuple[Message, int]]:
+        """The results as they are sent, in the order in which they came, and the positions they came from."""
+        open_calls = [call for call in self.calls if not call.results]
+        if open_calls:
+            _report_open_calls(open_calls, self.position, lossy)
+        answered = sorted((call for call in self.calls if call.results), key=lambda call: call.results[0][0])
+        for call in answered:
+            yield _joined(call), call.results[0][0]
+        for call in open_calls:
+            yield {"role": "tool", "tool_call_id": call.id, "content": CANCELLED}, self.position
+
+
+def _match(messages: Sequence[Message]) -> tuple[dict[int, _Turn], dict[int, _Call | None]]:
+    """The turns with calls by position, and for each result by position the call that it belongs to (None: gone)."""
+    turns: dict[int, _Turn] = {}
+    owners: dict[int, _Call | None] = {}
+    run: list[int] = []  # positions of results with nothing between them
+    for position, message in enumerate(messages):
+        if message.get("role") == "tool":
+            run.append(position)
+            continue
+        _assign(messages, run, turns, owners)
+        run = []
+        if message.get("role") == "assistant" and message.get("tool_calls"):
+            turns[position] = _Turn(position, message, _calls_of(message, position, len(turns)))
+    _assign(messages, run, turns, owners)
+    return turns, owners
+
+
+def _assign(
+    messages: Sequence[Message], run: Sequence[int], turns: Mapping[int, _Turn], owners: dict[int, _Call | None]
+) -> None:
+    """Give each result of a run to its call. Results that share an id answer the open calls of that id in order."""
+    for place, position in enumerate(run):
+        own_id = messages[position].get("tool_call_id")
+        rest = sum(messages[other].get("tool_call_id") == own_id for other in run[place:])
+        call = _owner(turns, own_id, rest)
+        if call is not None:
+            call.results.append((position, messages[position]))
+        owners[position] = call
+
+
+def _owner(turns: Mapping[int, _Turn], own_id: Any, results: int) -> _Call | None:
+    """The call that a result with `own_id` belongs to, `results` being how many of that id are still to come with it.
+
+    The latest turn with an open call of that id, or an earlier one where more results come than that turn has calls.
+    """
+    same = [[call for call in turn.calls if call.own_id == own_id] for turn in turns.values()] if is_id(own_id) else []
+    nameless = [[call for call in turn.calls if not (is_id(own_id) and is_id(call.own_id))] for turn in turns.values()]
+    for candidates in (same, nameless):
+        chosen: _Call | None = None
+        waiting = 0
+        for calls in reversed(candidates):
+            open_calls = [call for call in calls if not call.results]
+            if open_calls and waiting < results:
+                chosen = open_calls[0]
+                waiting += len(open_calls)
+        if chosen is not None:
+            return chosen
+        if candidates is same:
+            answered = [call for calls in same for call in calls]
+            if answered:
+                return answered[-1]
+    return None
+
+
+def _calls_of(message: Message, position: int, turn: int) -> list[_Call]:
+    """The calls of a turn, each with an id of its own."""
+    wires = message["tool_calls"]
+    check_calls(wires, position)
+    own_ids = [wire.get("id") for wire in wires]
+    used = {own_id for own_id in own_ids if is_id(own_id)}
+    calls: list[_Call] = []
+    for place, (wire, own_id) in enumerate(zip(wires, own_ids, strict=True)):
+        new_id = own_id
+        if not is_id(own_id) or own_id in own_ids[:place]:
+            new_id = f"call_{turn}_{place}"
+            while new_id in used:
+                new_id += "_"
+            used.add(new_id)
+        calls.append(_Call(wire, own_id, new_id))
+    return calls
+
+
+def _joined(call: _Call) -> Message:
+    """One tool message of all results of a call."""
+    first = call.results[0][1]
+    if len(call.results) == 1:
+        return first if first.get("tool_call_id") == call.id else {**first, "tool_call_id": call.id}
+    contents = [message.get("content") for _, message in call.results]
+    if all(content is None or isinstance(content, str) for content in contents):
+        content: Any = "\n\n".join(text for text in contents if text)
+    else:
+        content = [part for one in contents for part in _parts(one)]
+    return {**first, "tool_call_id": call.id, "content": content}
+
+
+def _parts(content: Any) -> list[Any]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content else []
+    return list(content or ())
+
+
+def _modern(message: Message) -> Message:
+    """A message of OpenAI's older API in today's form: one call without an id, results by the function's name."""
+    if message.get("role") == "function":
+        return {**{name: value for name, value in message.items() if name != "name"}, "role": "tool"}
+    if message.get("function_call") and not message.get("tool_calls"):
+        rest = {name: value for name, value in message.items() if name != "function_call"}
+        return {**rest, "tool_calls": [{"id": None, "type": "function", "function": dict(message["function_call"])}]}
+    return message
+
+
+# ------------------------------------------------------------------------------------------------- what is said
+
+
+def check_calls(calls: Any, position: int) -> None:
+    """Refuse tool calls that have not their form, ids apart.
+
+    Raises:
+        KimiInputError: a call without a name, or one of a built-in function (whose arguments go back) without arguments.
+    """
+    if isinstance(calls, list | tuple):
+        names = [call_name(call) for call in calls]
+        if all(
+            name is not None and not (name.startswith("$") and not isinstance(call["function"].get("arguments"), str))
+            for call, name in zip(calls, names, strict=True)
+        ):
+            return
+    raise KimiInputError(
+        f"messages[{position}].tool_calls",
+        calls,
+        'a call is {"id": ..., "type": "function", "function": {"name": ..., "arguments": "..."}}',
+        "send the calls back as they came",
+    )
+
+
+def _report_open_calls(calls: Sequence[_Call], position: int, lossy: bool) -> None:
+    names = ", ".join(f"{call_name(call.wire)} ({call.own_id or 'no id'})" for call in calls)
+    if lossy:
+        warn_once(
+            ("repair", "open", names),
+            f"messages[{position}] has tool calls without a result, {names}: the model is told that they were "
+            'cancelled (repair="full"). Add their results to the history to change that.',
+        )
+        return
+    raise KimiInputError(
+        f"messages[{position}].tool_calls",
+        names,
+        "every tool call needs one tool message with its id before the conversation goes on",
+        'add the missing tool results, or pass repair="full" to tell the model that the calls were cancelled',
+    )
+
+
+def _report_lost_result(message: Mapping[str, Any], position: int, lossy: bool) -> None:
+    own_id = message.get("tool_call_id")
+    named = own_id or message.get("name") or "no id"
+    if lossy:
+        warn_once(
+            ("repair", "lost", str(named)),
+            f"messages[{position}] is the result of a tool call that the history does not have ({named}): "
+            'repair="full" leaves it out. Trim histories at a user message to keep calls and results together.',
+        )
+        return
+    raise KimiInputError(
+        f"messages[{position}].tool_call_id",
+        named,
+        "no assistant message before it made this call",
+        "keep each tool result behind the assistant turn that called it and trim histories at a user message, "
+        'or pass repair="full" to leave such results out',
+    )
