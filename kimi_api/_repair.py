@@ -210,7 +210,7 @@ def check_calls(calls: Any, position: int) -> None:
     """Refuse tool calls that have not their form, ids apart.
 
     Raises:
-        KimiInputError: a call without a name, or one of a built-in function (whose arguments go back) without arguments.
+        KimiInputError: a call without a name, or of a built-in function (whose arguments go back) without arguments.
     """
     if isinstance(calls, list | tuple):
         names = [call_name(call) for call in calls]

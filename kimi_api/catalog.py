@@ -351,6 +351,11 @@ def find_model(model: str) -> ModelSpec | None:
     return MODELS.get(_key(model))
 
 
+def is_kimi(model: str) -> bool:
+    """Whether a name, in any host's spelling, is that of a Kimi model, also of one that `MODELS` does not know."""
+    return find_model(model) is not None or re.search(r"(?<![a-z])kimi(?![a-z])", model.lower()) is not None
+
+
 def closest_model(model: str) -> str | None:
     """The current id spelled most like `model`, or None when nothing is near."""
     found = difflib.get_close_matches(_key(model), current_models(), n=1, cutoff=0.6)

@@ -13,11 +13,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 
 from kimi_api import KimiInputError
 from kimi_api._arguments.text import wire_text
 from kimi_api._content.notes import Part, Refuse, left_out, settle
+from kimi_api.catalog import is_kimi
 from langchain_kimi._parts import content_to_wire
 
 PROVIDER = "kimi"
@@ -64,6 +73,9 @@ def to_wire(
             # `artifact` is for the program alone, and the platform has no field for `status`.
             content = content_to_wire(message.content)
             wire.append(_named({"role": "tool", "tool_call_id": message.tool_call_id, "content": content}, message))
+        elif isinstance(message, FunctionMessage):
+            content = content_to_wire(message.content)
+            wire.append(_named({"role": "function", "content": content}, message))
         elif isinstance(message, SystemMessage):
             wire.extend(_system(message))
         elif isinstance(message, ChatMessage):
@@ -109,6 +121,8 @@ def assistant_to_wire(
         calls.sort(key=lambda call: order.index(call["id"]) if call["id"] in order else len(order))
     if calls:
         wire["tool_calls"] = calls
+    elif extra.get("function_call"):  # OpenAI's older API; `kimi_api.messages` makes a tool call of it
+        wire["function_call"] = extra["function_call"]
     if extra.get("partial"):
         wire["partial"] = True
     return wire
@@ -117,26 +131,39 @@ def assistant_to_wire(
 def own_reasoning(message: AIMessage) -> str | None:
     """The thinking of a turn: "" if it thought without words, None if there is none that may be sent.
 
-    `reasoning` blocks are read first, then `additional_kwargs["reasoning_content"]`. Thinking that belongs to another
-    vendor is not sent: a message whose `model_provider` is another's, or a block that carries a signature or another
-    vendor's extras.
+    `reasoning` blocks are read first, then `additional_kwargs`. The model's name says whose thinking it is as well as
+    the provider does: classes for other hosts (deepseek, moonshot, openai, openrouter) receive Kimi's own too. Another
+    vendor's is not sent, nor what is signed or sealed.
     """
     provider = message.response_metadata.get("model_provider")
-    if provider and provider != PROVIDER:
+    model = message.response_metadata.get("model_name") or message.response_metadata.get("model")
+    by_name = isinstance(model, str) and is_kimi(model)
+    if provider and provider != PROVIDER and not by_name:
         return None
     if not isinstance(message.content, str):
         blocks = [block for block in message.content if isinstance(block, dict) and block.get("type") == "reasoning"]
         texts = [
             block["reasoning"]
             for block in blocks
-            if isinstance(block.get("reasoning"), str) and not block.get("extras") and not block.get("signature")
+            if isinstance(block.get("reasoning"), str) and not _is_signed(block, any_extras=not by_name)
         ]
         if texts:
             return "".join(texts)
         if blocks:
             return None
-    found = message.additional_kwargs.get("reasoning_content")
-    return found if isinstance(found, str) else None
+    for name in ("reasoning_content", "reasoning"):
+        reasoning = message.additional_kwargs.get(name)
+        if isinstance(reasoning, str):
+            return reasoning
+    return None
+
+
+def _is_signed(block: Mapping[str, Any], *, any_extras: bool) -> bool:
+    """Whether a `reasoning` block carries a signature or, with `any_extras`, anything else of another vendor."""
+    extras = block.get("extras") or {}
+    if block.get("signature") or (extras and any_extras):
+        return True
+    return any(mark in key for key in extras for mark in ("signature", "encrypted", "redacted"))
 
 
 def _assistant_text(content: str | Sequence[Any]) -> str | list[Part]:
@@ -174,7 +201,7 @@ def _tool_calls(
 ) -> list[dict[str, Any]]:
     calls: Iterable[Any] = message.tool_calls
     if not message.tool_calls and not message.invalid_tool_calls:
-        if isinstance(message.content, str):
+        if isinstance(message.content, str) or _has_the_last_word(message):
             return []
         calls = [b for b in message.content if isinstance(b, dict) and b.get("type") == "tool_call"]
     wire = []
@@ -185,6 +212,16 @@ def _tool_calls(
         if answered is None or invalid.get("id") in answered:
             wire.append(_wire_call(invalid, kept.get(invalid.get("id") or "") or {}, wire_text(invalid.get("args"))))
     return wire
+
+
+def _has_the_last_word(message: AIMessage) -> bool:
+    """Whether an empty `tool_calls` means that nothing is called, whatever a content block says.
+
+    On our own turns it does: a guard took the calls out. So it does where somebody wrote `tool_calls=[]` into a new
+    message. Another class's turn may have its calls in the blocks alone.
+    """
+    provider = message.response_metadata.get("model_provider")
+    return provider == PROVIDER or (not provider and "tool_calls" in message.model_fields_set)
 
 
 def _wire_call(call: Mapping[str, Any], kept: Mapping[str, Any], arguments: str) -> dict[str, Any]:

@@ -87,16 +87,19 @@ def to_wire(
     wire: list[WireMessage] = []
     before: WireMessage = {}
     unanswered: dict[str, None] = {}  # ids of the last assistant turn's calls
+    called: set[str] = set()  # ids of all turns' calls
     for message in messages:
         now = wire_message(message, reasoning_field)
         if now["role"] == "tool":
             unanswered.pop(now["tool_call_id"], None)
-            if before.get("role") == "assistant" and not before.get("tool_calls"):
+            calls_nothing = not before.get("tool_calls") and not before.get("function_call")
+            if before.get("role") == "assistant" and calls_nothing and now["tool_call_id"] not in called:
                 now = {"role": "user", "content": now["content"]}
         elif now["role"] == "assistant":
             if message.additional_kwargs.get("tool_call_id"):
                 wire += [{"role": "tool", "tool_call_id": left, "content": NOT_KEPT} for left in unanswered]
-            unanswered = {call["id"]: None for call in now.get("tool_calls", ())}
+            unanswered = {call["id"]: None for call in now.get("tool_calls", ()) if call["id"]}
+            called.update(unanswered)
         wire.append(now)
         before = now
     return settle(wire, refuse)
@@ -151,7 +154,7 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
                 thinking = (thinking or "") + block.content
                 reasoning_field = block.additional_information.get(FIELD_KEY, reasoning_field)
         elif isinstance(block, ToolCallBlock):
-            calls.append(_wire_call(block.tool_call_id, block.tool_name, block.tool_kwargs, len(calls), kept))
+            calls.append(_wire_call(block.tool_call_id, block.tool_name, block.tool_kwargs, kept))
         else:
             parts += _parts([block], "assistant")
     if thinking is None:
@@ -160,12 +163,14 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
                 thinking = extra[name]
                 break
     if not calls and extra.get("tool_calls"):
-        calls = [_stored_call(call, position, kept) for position, call in enumerate(extra["tool_calls"])]
+        calls = [_stored_call(call, kept) for call in extra["tool_calls"]]
     wire: WireMessage = {"role": "assistant", "content": _content(parts)}
     if thinking is not None:
         wire[reasoning_field] = thinking
     if calls:
         wire["tool_calls"] = calls
+    elif extra.get("function_call"):  # OpenAI's older API; `kimi_api.messages` makes a tool call of it
+        wire["function_call"] = extra["function_call"]
     if extra.get("partial"):
         wire["partial"] = True
     return wire
@@ -219,20 +224,20 @@ def _content(parts: list[ContentPart]) -> str | list[ContentPart]:
 
 
 def _wire_call(
-    call_id: str | None, name: str, arguments: Mapping[str, Any] | str, position: int, kept: Mapping[Any, Any]
+    call_id: str | None, name: str, arguments: Mapping[str, Any] | str, kept: Mapping[Any, Any]
 ) -> dict[str, Any]:
     known = kept.get(call_id)
     return {
-        "id": call_id or f"{name}_{position}",
+        "id": call_id or "",  # `kimi_api.messages` makes one
         "type": "builtin_function" if name.startswith("$") else "function",
         "function": {"name": name, "arguments": wire_text(arguments, known and known.get("arguments"))},
     }
 
 
-def _stored_call(call: Any, position: int, kept: Mapping[Any, Any]) -> dict[str, Any]:
+def _stored_call(call: Any, kept: Mapping[Any, Any]) -> dict[str, Any]:
     """A call from `additional_kwargs["tool_calls"]`: a wire dict, a `ToolSelection`, or an SDK object."""
     if isinstance(call, ToolSelection):
-        return _wire_call(call.tool_id, call.tool_name.removesuffix(UNREADABLE_MARK), call.tool_kwargs, position, kept)
+        return _wire_call(call.tool_id, call.tool_name.removesuffix(UNREADABLE_MARK), call.tool_kwargs, kept)
     if hasattr(call, "model_dump"):
         call = call.model_dump(exclude_none=True)
     function = call.get("function") if isinstance(call, Mapping) else None
@@ -243,4 +248,4 @@ def _stored_call(call: Any, position: int, kept: Mapping[Any, Any]) -> dict[str,
             'a call is {"id": ..., "type": "function", "function": {"name": ..., "arguments": "..."}}',
             "pass calls in that form, or as ToolCallBlocks",
         )
-    return _wire_call(call.get("id"), function["name"], function.get("arguments") or "", position, kept)
+    return _wire_call(call.get("id"), function["name"], function.get("arguments") or "", kept)

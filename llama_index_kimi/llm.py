@@ -35,6 +35,7 @@ from kimi_api._transport.connection import as_limits, plain_limits, take_transpo
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import DEFAULT_MODEL, get_model_spec
 from kimi_api.credentials import resolve_base_url
+from kimi_api.messages import Repair
 from kimi_api.options import ChatOptions
 from kimi_api.reply import ReplyBuilder
 from kimi_api.request import ChatRequest, build_request
@@ -114,8 +115,9 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     unsupported: Literal["warn", "error", "send"] = Field(
         default="warn", description="What to do with a value that the model refuses."
     )
-    repair: Literal["safe", "cancel", "none"] = Field(
-        default="safe", description="'cancel' also answers tool calls that an interrupted run left open."
+    repair: Repair = Field(
+        default="safe",
+        description="What is mended in a history; 'full' also answers open calls and drops results without a call.",
     )
     fetch_media: bool = Field(
         default=False, description="Fetch images and videos at public http(s) addresses (the platform does not)."

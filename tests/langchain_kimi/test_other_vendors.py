@@ -12,6 +12,7 @@ from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
     BaseMessage,
+    FunctionMessage,
     HumanMessage,
     ToolMessage,
     convert_to_openai_messages,
@@ -20,6 +21,7 @@ from langchain_core.messages import (
 from kimi_api import KimiWarning
 from kimi_emulator import Emulator, Failure, Reply, ToolCall
 from langchain_kimi import ChatKimi
+from langchain_kimi._messages import to_wire
 from langchain_kimi.errors import ChatKimiRateLimitError
 
 Make = Callable[..., ChatKimi]
@@ -184,8 +186,8 @@ def test_turns_of_other_vendors_can_be_continued(kimi: Emulator, make: Make, mod
     assert call["function"]["name"] == "look"
     assert call["type"] == "function"
     assert "the sea" in call["function"]["arguments"]
-    # Thoughts of others are not ours to send; a space stands in where the platform would miss some.
-    assert sent.get("reasoning_content", " ") == " "
+    # Thoughts of others are not ours to send. On K3 the field is there all the same; on K2.x it must not be empty.
+    assert sent["reasoning_content"] == ("" if model == "kimi-k3" else " ")
     assert kimi.refusals == []
     assert turn is FOREIGN[name]
 
@@ -241,3 +243,100 @@ def test_nothing_is_warned_of_on_the_way(kimi: Emulator, make: Make, recwarn: py
         [HumanMessage("Look."), DEEPSEEK, ToolMessage("Waves.", tool_call_id="call_00_x")]
     )
     assert not [warning for warning in recwarn if issubclass(warning.category, KimiWarning)]
+
+
+# ------------------------------------------------------------------------------------------------- whose turn it is
+
+
+def turn_of(provider: str | None, model: str | None, **members: Any) -> AIMessage:
+    metadata = {"model_provider": provider, "model_name": model}
+    return AIMessage(response_metadata={name: value for name, value in metadata.items() if value}, **members)
+
+
+THOUGHT = [
+    {"content": "7", "additional_kwargs": {"reasoning_content": "why"}},
+    {"content": "7", "additional_kwargs": {"reasoning": "why"}},
+    {"content": [{"type": "reasoning", "reasoning": "why"}, {"type": "text", "text": "7"}]},
+    {"content": [{"type": "reasoning", "reasoning": "why", "extras": {"index": 0}}, {"type": "text", "text": "7"}]},
+]
+
+
+@pytest.mark.parametrize("members", THOUGHT, ids=["reasoning_content", "reasoning", "block", "block with extras"])
+@pytest.mark.parametrize("provider", ["deepseek", "moonshot", "openai", "openrouter", None])
+@pytest.mark.parametrize("model", ["kimi-k3", "moonshotai/kimi-k2.6", "unsloth/Kimi-K2.6-GGUF", "kimi-k9"])
+def test_kimis_own_thinking_goes_back_whichever_class_received_it(
+    provider: str | None, model: str, members: dict[str, Any]
+) -> None:
+    (sent,) = to_wire([turn_of(provider, model, **members)])
+    assert (sent["content"], sent["reasoning_content"]) == ("7", "why")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("deepseek", "deepseek-reasoner"), ("openai", "gpt-5"), ("anthropic", None), ("openrouter", "x/hakimi-2")],
+)
+@pytest.mark.parametrize("members", THOUGHT)
+def test_another_vendors_thinking_is_not_sent(provider: str, model: str | None, members: dict[str, Any]) -> None:
+    (sent,) = to_wire([turn_of(provider, model, **members)])
+    assert "reasoning_content" not in sent
+
+
+@pytest.mark.parametrize("signed", [{"signature": "s"}, {"extras": {"signature": "s"}}, {"extras": {"encrypted": "s"}}])
+def test_signed_thinking_is_not_sent_whatever_the_models_name(signed: dict[str, Any]) -> None:
+    block = {"type": "reasoning", "reasoning": "why", **signed}
+    (sent,) = to_wire([turn_of("openrouter", "moonshotai/kimi-k3", content=[block, {"type": "text", "text": "7"}])])
+    assert "reasoning_content" not in sent
+
+
+def test_a_call_that_a_guard_took_out_stays_out(kimi: Emulator, make: Make) -> None:
+    """With v1 output the call stands in a content block as well."""
+    kimi.script(Reply(content="Let me look.", tool_calls=[ToolCall("look", {})]))
+    llm = make(output_version="v1")
+    turn = llm.bind_tools([TOOL]).invoke("?")
+    assert any(block["type"] == "tool_call" for block in turn.content_blocks)
+    for guarded in (
+        turn.model_copy(update={"tool_calls": []}),
+        AIMessage(content=turn.content, tool_calls=[], id=turn.id),
+    ):
+        llm.invoke([HumanMessage("?"), guarded, HumanMessage("Go on.")])
+        sent = kimi.chats[-1]["messages"][1]
+        assert "tool_calls" not in sent
+        assert sent["content"] == "Let me look."
+    assert kimi.refusals == []
+
+
+def test_arguments_and_texts_that_a_guard_changed_go_out_as_it_left_them(kimi: Emulator, make: Make) -> None:
+    kimi.script(
+        Reply(content="Secret.", tool_calls=[ToolCall("look", {"at": "secret"}), ToolCall("look", {"at": "sea"})])
+    )
+    llm = make(output_version="v1")
+    turn = llm.bind_tools([TOOL]).invoke("?")
+    first, second = turn.tool_calls
+    blocks = [{**b, "text": ""} if b["type"] == "text" else b for b in turn.content if isinstance(b, dict)]
+    edited = turn.model_copy(update={"content": blocks, "tool_calls": [{**second, "args": {"at": "sky"}}]})
+    llm.invoke([HumanMessage("?"), edited, ToolMessage("blue", tool_call_id=second["id"])])
+    sent = kimi.chats[-1]["messages"][1]
+    assert sent["content"] == ""
+    assert [call["function"]["arguments"] for call in sent["tool_calls"]] == ['{"at":"sky"}']
+    without = turn.model_copy(update={"content": [b for b in blocks if b["type"] != "text"], "tool_calls": [first]})
+    llm.invoke([HumanMessage("?"), without, ToolMessage("none", tool_call_id=first["id"])])
+    assert kimi.chats[-1]["messages"][1]["content"] == ""
+    assert kimi.refusals == []
+
+
+def test_calls_that_stand_only_in_blocks_of_a_foreign_turn_are_read(kimi: Emulator, make: Make) -> None:
+    blocks = [{"type": "tool_call", "id": "x1", "name": "look", "args": {"at": "sea"}}]
+    foreign = turn_of("anthropic", "claude", content=blocks)
+    make().invoke([HumanMessage("?"), foreign, ToolMessage("blue", tool_call_id="x1")])
+    (call,) = kimi.chats[-1]["messages"][1]["tool_calls"]
+    assert (call["id"], call["function"]["name"]) == ("x1", "look")
+    assert kimi.refusals == []
+
+
+def test_a_bare_function_call_and_its_function_message_are_read(kimi: Emulator, make: Make) -> None:
+    asked = AIMessage("", additional_kwargs={"function_call": {"name": "look", "arguments": '{"at": "sea"}'}})
+    make().invoke([HumanMessage("?"), asked, FunctionMessage(name="look", content="blue"), HumanMessage("So?")])
+    turn, answer = kimi.chats[-1]["messages"][1:3]
+    assert turn["tool_calls"][0]["function"] == {"name": "look", "arguments": '{"at": "sea"}'}
+    assert (answer["role"], answer["tool_call_id"]) == ("tool", turn["tool_calls"][0]["id"])
+    assert kimi.refusals == []
