@@ -31,6 +31,8 @@ class Dialect:
     """The message field that thinking goes back in, unless it came under another name."""
     numbers_calls: bool = False
     """Whether tool-call ids must read `functions.<name>:<n>` (see `kimi_api.messages.numbered`)."""
+    thinks_by_template: bool = False
+    """Whether the thinking switch goes out as `chat_template_kwargs`: such hosts drop a `thinking` object silently."""
 
 
 DIALECTS: Mapping[str, Dialect] = {
@@ -38,7 +40,8 @@ DIALECTS: Mapping[str, Dialect] = {
     for dialect in (
         Dialect("platform", True, "max_completion_tokens", "reasoning_content"),
         Dialect("openai", False, "max_tokens", "reasoning_content", True),
-        Dialect("vllm", False, "max_tokens", "reasoning", True),  # its request side knows only `reasoning` (vllm#38488)
+        # Its request side knows only `reasoning` (vllm#38488).
+        Dialect("vllm", False, "max_tokens", "reasoning", True, True),
     )
 }
 """The Open Platform; hosts with OpenAI's own habits; vLLM and SGLang."""

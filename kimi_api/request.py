@@ -127,7 +127,9 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
     if dialect.numbers_calls:
         prepared = numbered(prepared)
     body: dict[str, Any] = {"model": options.model, "messages": prepared}
-    if wire:
+    if wire and dialect.thinks_by_template:
+        body["chat_template_kwargs"] = _template_switch(wire)
+    elif wire:
         body["thinking"] = wire
     if options.reasoning_effort is not None:
         _effort(body, options, spec, rules)
@@ -316,6 +318,18 @@ def _thinking(options: ChatOptions, spec: ModelSpec, rules: bool) -> tuple[bool,
     if not spec.thinking_field:  # always thinks and keeps: nothing was asked that it does not do anyway
         return True, {}
     return kind == "enabled", wire
+
+
+def _template_switch(wire: Mapping[str, Any]) -> dict[str, Any]:
+    """The `thinking` object as arguments of Kimi's chat template, which vLLM and SGLang render.
+
+    `thinking` switches it, `preserve_thinking` keeps that of earlier turns:
+    https://huggingface.co/moonshotai/Kimi-K2.6 ("Model usage").
+    """
+    switch: dict[str, Any] = {"thinking": wire["type"] == "enabled"}
+    if wire.get("keep") is not None:
+        switch["preserve_thinking"] = wire["keep"] == "all"
+    return switch | {name: value for name, value in wire.items() if name not in ("type", "keep")}
 
 
 def _effort(body: dict[str, Any], options: ChatOptions, spec: ModelSpec, rules: bool) -> None:

@@ -35,6 +35,8 @@ class Dialect:
       ended them; there is no fingerprint (Azure).
     * ``flat_usage``: reasoning tokens stand beside the others, and the details of the prompt are null (Azure).
     * ``gateway_members``: plain answers tell the provider, the cost and the thinking a second time (OpenRouter).
+    * ``template_switch``: thinking is switched by ``chat_template_kwargs`` (``thinking``, ``preserve_thinking``), and a
+      ``thinking`` object is dropped (vLLM, SGLang).
     * ``think_tags``: thinking stands in the content, between ``<think>`` and ``</think>`` (NVIDIA, Bedrock).
     """
 
@@ -44,6 +46,7 @@ class Dialect:
     function_ids: bool = False
     usage_at_end: bool = False
     think_tags: bool = False
+    template_switch: bool = False
     filter_results: bool = False
     flat_usage: bool = False
     gateway_members: bool = False
@@ -52,6 +55,8 @@ class Dialect:
 
     def request(self, body: dict[str, Any]) -> dict[str, Any]:
         """A chat request with the thinking under the platform's own name, so that the rules find it."""
+        if self.template_switch:
+            body = _switched(body)
         messages = body.get("messages")
         if self.reasoning_field == "reasoning_content" or not isinstance(messages, list):
             return body
@@ -141,6 +146,17 @@ def _with_nulls(piece: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": None, "type": "function", **piece, "function": {"name": None, **piece["function"]}}
 
 
+def _switched(body: dict[str, Any]) -> dict[str, Any]:
+    """A request whose template arguments are the platform's ``thinking`` object."""
+    kwargs = body.get("chat_template_kwargs")
+    body = {name: value for name, value in body.items() if name not in ("thinking", "chat_template_kwargs")}
+    if isinstance(kwargs, dict) and isinstance(kwargs.get("thinking"), bool):
+        body["thinking"] = {"type": "enabled" if kwargs["thinking"] else "disabled"}
+        if kwargs.get("preserve_thinking"):
+            body["thinking"]["keep"] = "all"
+    return body
+
+
 def _through_gateway(body: dict[str, Any]) -> dict[str, Any]:
     """A plain answer as OpenRouter gives it: with its own members everywhere, and the thinking once more in parts."""
     [choice] = body["choices"]
@@ -174,7 +190,7 @@ PLATFORM = Dialect()
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "platform": PLATFORM,
-        "vllm": Dialect(reasoning_field="reasoning", function_ids=True, usage_at_end=True),
+        "vllm": Dialect(reasoning_field="reasoning", function_ids=True, usage_at_end=True, template_switch=True),
         "azure": Dialect(
             null_deltas=True,
             empty_first_event=True,

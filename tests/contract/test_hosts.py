@@ -76,6 +76,34 @@ def test_a_dialect_names_fields_and_ids_as_its_hosts_do(kimi: Emulator, make: Ma
     assert [message["tool_call_id"] for message in results] == ids
 
 
+@pytest.mark.parametrize(
+    ("settings", "sent"),
+    [
+        ({"thinking": False}, {"thinking": False}),
+        ({"thinking": "disabled"}, {"thinking": False}),
+        ({"thinking": {"type": "enabled", "keep": "all"}}, {"thinking": True, "preserve_thinking": True}),
+        ({"thinking_keep": "all"}, {"thinking": True, "preserve_thinking": True}),
+        ({"extra_body": {"thinking": {"type": "disabled"}}}, {"thinking": False}),
+        (
+            {"thinking": False, "extra_body": {"chat_template_kwargs": {"add_note": 1}}},
+            {"thinking": False, "add_note": 1},
+        ),
+    ],
+)
+@pytest.mark.ways("plain", "astreamed")
+def test_thinking_is_switched_by_template_arguments_on_vllm(
+    make: Make, settings: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    """A `thinking` object is dropped there without a word."""
+    with Emulator(dialect="vllm") as other:
+        chat = make(base_url=other.base_url, api_key=other.api_key, dialect="vllm", model="kimi-k2.6", **settings)
+        outcome = chat.ask("Hi")
+        (body,) = other.chats
+    assert body["chat_template_kwargs"] == sent
+    assert "thinking" not in body
+    assert bool(outcome.reasoning) is sent["thinking"]
+
+
 @pytest.mark.ways("plain", "astreamed")
 def test_other_hosts_get_a_forced_tool_as_it_was_asked_for(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(tool_calls=[ToolCall("get_weather", {"city": "Oslo"})]))
