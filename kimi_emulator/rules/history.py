@@ -97,10 +97,13 @@ def missing(check: ChatCheck) -> str | None:
 
 @rule("reasoning.altered", refuses=False, source="documents: send reasoning_content back unchanged")
 def altered(check: ChatCheck) -> str | None:
-    """Thinking that comes back is, byte for byte, what was given with that turn (one space stands for an empty one)."""
+    """Thinking that comes back is, byte for byte, what was given with that turn.
+
+    One space stands for an empty one, and an empty one for none, as Moonshot's own client sends it.
+    """
     for position, message, given in check.state.memory.given(check.messages):
         sent = message.get("reasoning_content")
-        if sent is None or sent in given or (sent == " " and "" in given):
+        if not sent or sent in given or (sent == " " and "" in given):
             continue
         return f"the reasoning_content of message {position} is not the one given with that turn: {str(sent)[:80]!r}"
     return None
@@ -112,7 +115,7 @@ def dropped(check: ChatCheck) -> str | None:
     if not check.thinks:
         return None
     for position, message, given in check.state.memory.given(check.messages):
-        if message.get("tool_calls") and message.get("reasoning_content") is None and any(given):
+        if message.get("tool_calls") and not message.get("reasoning_content") and any(given):
             return f"message {position} came back without the reasoning_content given with it"
     return None
 

@@ -261,6 +261,7 @@ async def unanswered(kimi: Emulator, agent: Any, tool: _Slow, *cities: str) -> l
     return [str(call["id"]) for call in turn.tool_calls]
 
 
+@pytest.mark.filterwarnings("ignore:.*cancelled:kimi_api.KimiWarning")
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("model", ["kimi-k3", "kimi-k2.6"])
 async def test_between_call_and_result_the_error_names_calls_and_remedy(
@@ -272,12 +273,12 @@ async def test_between_call_and_result_the_error_names_calls_and_remedy(
     sent = len(kimi.chats)
     with pytest.raises(KimiInputError) as caught:
         await agent.ainvoke(asked("Never mind. What is 1 + 1?"), THREAD)
-    for word in (f"weather ({call_id})", "every tool call needs", 'repair="cancel"'):
+    for word in (f"weather ({call_id})", "every tool call needs", 'repair="full"'):
         assert word in str(caught.value)
     assert len(kimi.chats) == sent
 
     # The same thread, its questions included, with the remedy.
-    agent = create_agent(make(model=model, streaming=streaming, repair="cancel"), [tool.weather], checkpointer=saver)
+    agent = create_agent(make(model=model, streaming=streaming, repair="full"), [tool.weather], checkpointer=saver)
     kimi.script(Reply(content="2"))
     state = await agent.ainvoke(asked("1 + 1?"), THREAD)
     assert state["messages"][-1].text == "2"
@@ -288,9 +289,10 @@ async def test_between_call_and_result_the_error_names_calls_and_remedy(
     assert tool.runs == 1
 
 
+@pytest.mark.filterwarnings("ignore:.*cancelled:kimi_api.KimiWarning")
 async def test_every_call_of_a_turn_is_answered_when_one_was_cancelled(kimi: Emulator, make: Make) -> None:
     tool = _Slow()
-    agent: Any = create_agent(make(repair="cancel"), [tool.weather], checkpointer=InMemorySaver())
+    agent: Any = create_agent(make(repair="full"), [tool.weather], checkpointer=InMemorySaver())
     ids = await unanswered(kimi, agent, tool, "Oulu", "Turku")
     kimi.script(Reply(content="Fine."))
     await agent.ainvoke(asked("Never mind."), THREAD)
@@ -313,11 +315,12 @@ async def test_a_thread_that_is_resumed_runs_the_call_and_needs_no_remedy(kimi: 
     assert tool.runs == 3  # the call that had come back is not made again
 
 
-@pytest.mark.parametrize("repair", ["safe", "cancel"])
+@pytest.mark.parametrize("repair", ["safe", "full"])
+@pytest.mark.filterwarnings("ignore:.*cancelled:kimi_api.KimiWarning")
 async def test_a_thread_that_went_on_after_a_repair_keeps_working(kimi: Emulator, make: Make, repair: Any) -> None:
     """The made-up result is not stored, so the same prefix is made of the thread in every later turn."""
     tool, saver = _Slow(), InMemorySaver()
-    agent: Any = create_agent(make(repair="cancel"), [tool.weather], checkpointer=saver)
+    agent: Any = create_agent(make(repair="full"), [tool.weather], checkpointer=saver)
     await unanswered(kimi, agent, tool, "Oulu")
     for n in range(2):
         kimi.script(Reply(tool_calls=[ToolCall("weather", {"city": "Turku"})]), Reply(content="Fine."))

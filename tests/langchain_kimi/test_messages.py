@@ -12,7 +12,6 @@ from langchain_core.messages import (
     AIMessage,
     BaseMessage,
     ChatMessage,
-    FunctionMessage,
     HumanMessage,
     RemoveMessage,
     SystemMessage,
@@ -55,7 +54,7 @@ def test_roles_and_names() -> None:
     ]
 
 
-@pytest.mark.parametrize("message", [FunctionMessage("x", name="f"), RemoveMessage(id="1")])
+@pytest.mark.parametrize("message", [RemoveMessage(id="1")])
 def test_messages_without_a_place_are_refused(message: BaseMessage) -> None:
     with pytest.raises(KimiInputError) as caught:
         to_wire([message])

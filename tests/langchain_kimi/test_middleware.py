@@ -504,9 +504,10 @@ def test_without_langchain_it_says_what_to_install() -> None:
     assert "pip install 'kimi-integrations[agents]'" in done.stderr
 
 
+@pytest.mark.filterwarnings("ignore:.*cancelled:kimi_api.KimiWarning")
 def test_an_answer_to_no_call_is_never_made_up(kimi: Emulator, make: Make) -> None:
     """A thread that stopped between call and result: the loading message waits with it."""
-    agent = make_agent(make(repair="cancel"), select=lambda state: ["translate"])
+    agent = make_agent(make(repair="full"), select=lambda state: ["translate"])
     cut = AIMessage("", tool_calls=[{"name": "get_weather", "args": {"city": "Turku"}, "id": "c"}])
     agent.invoke({"messages": [HumanMessage("1"), cut, HumanMessage("2")]})
     assert [m["role"] for m in kimi.chats[0]["messages"]] == ["user", "assistant", "tool", "user", "system"]

@@ -317,7 +317,7 @@ def test_arguments_and_texts_that_a_guard_changed_go_out_as_it_left_them(kimi: E
     llm.invoke([HumanMessage("?"), edited, ToolMessage("blue", tool_call_id=second["id"])])
     sent = kimi.chats[-1]["messages"][1]
     assert sent["content"] == ""
-    assert [call["function"]["arguments"] for call in sent["tool_calls"]] == ['{"at":"sky"}']
+    assert [call["function"]["arguments"] for call in sent["tool_calls"]] == ['{"at": "sky"}']
     without = turn.model_copy(update={"content": [b for b in blocks if b["type"] != "text"], "tool_calls": [first]})
     llm.invoke([HumanMessage("?"), without, ToolMessage("none", tool_call_id=first["id"])])
     assert kimi.chats[-1]["messages"][1]["content"] == ""
