@@ -124,7 +124,7 @@ def _prepare(
     for position, message in zip(positions, messages, strict=True):
         role = message.get("role")
         content = message.get("content")
-        if tidy and content.__class__ is list and not all(_says_something(part) for part in content):
+        if tidy and isinstance(content, list) and not all(_says_something(part) for part in content):
             message = {**message, "content": [part for part in content if _says_something(part)] or ""}
         if role == "tool":
             call_id = message.get("tool_call_id")
