@@ -19,6 +19,7 @@ import openai
 from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
 from kimi_api.catalog import closest_model, current_models, find_model
 from kimi_api.credentials import CHINA, other_region
+from kimi_api.errors._masks import mask_ids
 from kimi_api.errors._sdk import (
     ErrorTypes,
     KimiAPIError,
@@ -71,7 +72,6 @@ _OVERFLOW_WORDS = re.compile(
 _FINAL_WORDS = re.compile(r"\bTPD\b|extract task failed")
 _GATEWAY_TIMEOUT = re.compile(r"\b504\b|gateway time-?out", re.IGNORECASE)
 _LOST_FILE = re.compile(r"\bfile \S+ (was )?not found", re.IGNORECASE)
-_ACCOUNT_IDS = re.compile(r"\b(org|ak|proj|cak|sk)-[A-Za-z0-9*_-]{4,}")
 _BY_TYPE: dict[str, type[KimiStatusError]] = {
     "content_filter": KimiContentFilterError,
     "invalid_authentication_error": KimiAuthenticationError,
@@ -278,7 +278,7 @@ def _error_object(body: object) -> tuple[str | None, str]:
 
 
 def _text(cls: type[KimiStatusError], status: int | None, kind: str | None, message: str, asked: Asked) -> str:
-    said = _ACCOUNT_IDS.sub(r"\1-***", message).rstrip(" .") or "no message"
+    said = mask_ids(message).rstrip(" .") or "no message"
     where = "Kimi answered 200, but with an error" if status is None else f"Kimi answered {status}"
     return f"{where}{f' {kind}' if kind else ''}: {said}. What to do: {_hint(cls, kind, message, asked)}."
 

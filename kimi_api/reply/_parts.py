@@ -1,0 +1,67 @@
+"""What an answer is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kimi_api.usage import Usage
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """A tool call, complete or still growing.
+
+    `id` is unique within a conversation (see `unique_id`), `arguments` the model's own JSON text, never re-encoded,
+    but for members that came as strings where the tool's schema wants an array or an object: these are decoded, and
+    the model's own text is in `original`, which is None otherwise.
+    """
+
+    index: int
+    id: str
+    name: str
+    arguments: str
+    type: str = "function"
+    original: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it stands in a wire message, with the model's own text."""
+        text = self.arguments if self.original is None else self.original
+        return {"id": self.id, "type": self.type, "function": {"name": self.name, "arguments": text}}
+
+
+@dataclass(slots=True)
+class ReplyDelta:
+    """What one event added. `reasoning` is None when the event said nothing of thinking; "" means it said so empty."""
+
+    content: str = ""
+    reasoning: str | None = None
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    """Pieces: `arguments` holds only what is new; `id` and `name` are set in a call's first piece only."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """A whole answer.
+
+    `reasoning` is None when the model does not think, "" when it thought without words. `finish_reason` is the
+    platform's own word: stop, length, tool_calls, content_filter, or one that is new.
+    """
+
+    id: str = ""
+    model: str = ""
+    created: int | None = None
+    content: str = ""
+    reasoning: str | None = None
+    reasoning_field: str = "reasoning_content"
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    system_fingerprint: str | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+
+    @property
+    def out_of_budget(self) -> bool:
+        """Whether the token budget ended before the answer began."""
+        return self.finish_reason == "length" and not self.content and not self.tool_calls
