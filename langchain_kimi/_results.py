@@ -23,7 +23,7 @@ from kimi_api._warn import warn
 from kimi_api.reply import ReplyDelta
 from kimi_api.request import ChatRequest
 from kimi_api.tools import unreadable_arguments
-from langchain_kimi._messages import KEPT, PROVIDER, call_type
+from langchain_kimi._messages import KEPT, PROVIDER, assistant_to_wire, call_type
 
 
 def chat_result(reply: Reply, *, model: str) -> ChatResult:
@@ -66,6 +66,38 @@ def reply_to_message(reply: Reply, *, model: str = "") -> AIMessage:
         invalid_tool_calls=invalid,
         response_metadata=_metadata(reply, model),
         usage_metadata=usage_metadata(reply.usage),
+    )
+
+
+def message_to_reply(message: AIMessage) -> Reply:
+    """The answer that a message of ours was made of, for errors that are raised when only the message is left."""
+    wire = assistant_to_wire(message)
+    metadata, counts = message.response_metadata, message.usage_metadata
+    usage = None
+    if counts is not None:
+        cache, spent = counts.get("input_token_details", {}), counts.get("output_token_details", {})
+        usage = Usage(
+            prompt_tokens=counts["input_tokens"],
+            completion_tokens=counts["output_tokens"],
+            total_tokens=counts["total_tokens"],
+            cached_tokens=cache.get("cache_read", 0),
+            cache_write_tokens=cache.get("cache_creation", 0),
+            reasoning_tokens=spent.get("reasoning", 0),
+        )
+    return Reply(
+        id=metadata.get("id") or "",
+        model=metadata.get("model_name") or "",
+        content=wire["content"],
+        reasoning=wire.get("reasoning_content"),
+        tool_calls=[
+            ToolCall(index, call["id"], call["function"]["name"], call["function"]["arguments"], call["type"])
+            for index, call in enumerate(wire.get("tool_calls", ()))
+        ],
+        finish_reason=metadata.get("finish_reason"),
+        usage=usage,
+        system_fingerprint=metadata.get("system_fingerprint"),
+        request_id=metadata.get("request_id"),
+        trace_id=metadata.get("trace_id"),
     )
 
 

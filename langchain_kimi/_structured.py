@@ -26,6 +26,7 @@ from kimi_api import KimiInputError
 from kimi_api._arguments.text import encode
 from kimi_api.errors._base import WITHHELD
 from langchain_kimi._calls import PARSED
+from langchain_kimi._results import message_to_reply
 from langchain_kimi._tools import named_schema, response_format, tools_to_wire
 from langchain_kimi.errors import KimiRefusalError, KimiStructuredOutputError
 
@@ -258,19 +259,14 @@ def _ending(result: list[Generation]) -> tuple[AIMessage, str | None]:
 
 def _misfit(why: str, text: str, message: AIMessage) -> KimiStructuredOutputError:
     begins = f" The answer begins with {text[:_SHOWN]!r}; all of it is in `llm_output`." if text else ""
-    return KimiStructuredOutputError(
-        f"the answer does not fit the schema: {why}.{begins} {_AGAIN}",
-        llm_output=text,
-        request_id=message.response_metadata.get("request_id"),
-    )
+    return _error(f"the answer does not fit the schema: {why}.{begins} {_AGAIN}", text, message)
 
 
 def _raise_if_withheld(ended: str | None, text: str, message: AIMessage) -> None:
     """Raise for an answer that the platform withheld: before core's parsers do, whose error says less."""
     if ended == "content_filter":
-        request_id = message.response_metadata.get("request_id")
-        error = KimiRefusalError(f"there is no object: {WITHHELD}", llm_output=text, request_id=request_id)
-        error.raw_message = message
+        error = _error(f"there is no object: {WITHHELD}", text, message, KimiRefusalError)
+        error.raw_message = message  # type: ignore[attr-defined]
         raise error
 
 
@@ -281,11 +277,15 @@ def _unusable(what: str, ended: str, text: str, message: AIMessage) -> KimiStruc
         "length": _BUDGET,
         "tool_calls": "Run the tools first, or ask for the object without tools",
     }.get(ended, _AGAIN)
-    return KimiStructuredOutputError(
-        f"{what} (finish_reason {ended!r}{spent}). {advice}",
-        llm_output=text,
-        request_id=message.response_metadata.get("request_id"),
-    )
+    return _error(f"{what} (finish_reason {ended!r}{spent}). {advice}", text, message)
+
+
+def _error(
+    what: str, text: str, message: AIMessage, cls: type[KimiStructuredOutputError] = KimiStructuredOutputError
+) -> KimiStructuredOutputError:
+    error = cls(what, llm_output=text, request_id=message.response_metadata.get("request_id"))
+    error.partial = message_to_reply(message)
+    return error
 
 
 def _is_json(text: str) -> bool:

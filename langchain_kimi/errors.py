@@ -82,7 +82,7 @@ class KimiRefusalError(kimi_api.KimiRefusalError, KimiStructuredOutputError, Mod
     A model error that is not retryable, which `ModelRetryMiddleware` reads.
 
     Attributes:
-        raw_message: the answer, with core's refusal block among its `content_blocks`; None once it was pickled.
+        raw_message: the answer, with core's refusal block among its `content_blocks`.
     """
 
     raw_message: BaseMessage | None = None

@@ -21,6 +21,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from kimi_api.reply import Reply, ToolCall, Usage
+from kimi_api.usage import parse_usage
 from llama_index_kimi._to_wire import FIELD_KEY, KEPT
 
 NAMES = "tool_names"
@@ -76,6 +77,32 @@ def to_raw(reply: Reply) -> dict[str, Any]:
         if value is not None:
             raw[name] = value
     return raw
+
+
+def to_reply(response: ChatResponse | None) -> Reply | None:
+    """The reply that a finished response of ours was made of, for errors that are raised when only that is left."""
+    raw = response.raw if response is not None else None
+    if not isinstance(raw, dict) or not raw.get("choices"):
+        return None
+    (choice,) = raw["choices"]
+    message = choice["message"]
+    fields = [name for name in ("reasoning_content", "reasoning") if name in message]
+    more = {name: raw.get(name) for name in ("system_fingerprint", "request_id", "trace_id")}
+    return Reply(
+        id=raw["id"],
+        model=raw["model"],
+        created=raw["created"],
+        content=message["content"],
+        reasoning=message[fields[0]] if fields else None,
+        reasoning_field=fields[0] if fields else "reasoning_content",
+        tool_calls=[
+            ToolCall(index, call["id"], call["function"]["name"], call["function"]["arguments"], call["type"])
+            for index, call in enumerate(message.get("tool_calls", ()))
+        ],
+        finish_reason=choice["finish_reason"],
+        usage=parse_usage(raw["usage"]),
+        **more,
+    )
 
 
 def finish_reason(response: ChatResponse) -> str | None:

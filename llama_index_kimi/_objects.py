@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from kimi_api._arguments.text import strict_text
 from kimi_api.errors import KimiRefusalError, KimiStructuredOutputError
 from kimi_api.errors._base import WITHHELD
-from llama_index_kimi._from_reply import finish_reason
+from llama_index_kimi._from_reply import finish_reason, to_reply
 from llama_index_kimi._streaming import read_growing
 from llama_index_kimi._tool_calls import no_call_error
 
@@ -41,6 +41,14 @@ def read_answer(output_cls: type[BaseModel], response: ChatResponse | None, text
         KimiRefusalError: the answer was withheld, wholly or in part.
         KimiStructuredOutputError: the answer was cut off or empty, or is no `output_cls`.
     """
+    try:
+        return _read(output_cls, response, text)
+    except KimiStructuredOutputError as error:
+        error.partial = to_reply(response)
+        raise
+
+
+def _read(output_cls: type[BaseModel], response: ChatResponse | None, text: str | None) -> Any:
     name = output_cls.__name__
     if text is None:
         text = (response.message.content or "") if response is not None else ""

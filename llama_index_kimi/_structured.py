@@ -50,6 +50,7 @@ class StructuredPrediction(Connected):
     """The part of `Kimi` that answers with pydantic objects."""
 
     if TYPE_CHECKING:
+        model: str
         additional_kwargs: dict[str, Any]
 
     def structured_predict(
@@ -75,7 +76,13 @@ class StructuredPrediction(Connected):
         """
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
-            return FunctionCallingLLM.structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
+            if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
+                return FunctionCallingLLM.structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
+            dispatcher.event(_started(output_cls, prompt, prompt_args))
+            response = llm.chat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs))
+            result = read_call(output_cls, response, llm.model)
+            dispatcher.event(LLMStructuredPredictEndEvent(output=result))
+            return result
         dispatcher.event(_started(output_cls, prompt, prompt_args))
         response = self.chat(self._filled(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs))
         result = read_answer(output_cls, response)
@@ -92,7 +99,13 @@ class StructuredPrediction(Connected):
         """The asynchronous twin of `structured_predict`."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
-            return await FunctionCallingLLM.astructured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
+            if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
+                return await FunctionCallingLLM.astructured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
+            dispatcher.event(_started(output_cls, prompt, prompt_args))
+            response = await llm.achat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs))
+            result = read_call(output_cls, response, llm.model)
+            dispatcher.event(LLMStructuredPredictEndEvent(output=result))
+            return result
         dispatcher.event(_started(output_cls, prompt, prompt_args))
         response = await self.achat(self._filled(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs))
         result = read_answer(output_cls, response)

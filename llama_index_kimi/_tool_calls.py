@@ -17,7 +17,7 @@ from kimi_api._warn import warn_once
 from kimi_api.errors import KimiInputError, KimiRefusalError
 from kimi_api.errors._base import WITHHELD
 from kimi_api.tools import WireTool, unreadable_arguments
-from llama_index_kimi._from_reply import NAMES, finish_reason
+from llama_index_kimi._from_reply import NAMES, finish_reason, to_reply
 from llama_index_kimi._streaming import read_growing
 from llama_index_kimi._to_wire import KEPT, UNREADABLE_MARK, wire_message
 
@@ -203,9 +203,10 @@ def no_call_error(response: ChatResponse, model: str) -> ValueError:
     if reason == "content_filter":
         request_id = response.raw.get("request_id") if isinstance(response.raw, dict) else None
         text = response.message.content or ""
-        return KimiRefusalError(
-            f"a tool call of {model} is missing: {WITHHELD}", llm_output=text, request_id=request_id
-        )
+        what = f"a tool call of {model} is missing: {WITHHELD}"
+        error = KimiRefusalError(what, llm_output=text, request_id=request_id)
+        error.partial = to_reply(response)
+        return error
     remedy = (
         "Raise max_tokens, which thinking is part of: 16,000 or more is advised"
         if reason == "length"
