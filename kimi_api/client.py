@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mappi
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kimi_api._transport.answers import Answer, is_json, not_a_stream, read_answer
+from kimi_api._transport.answers import ENDED, Answer, check_first, is_json, read_answer
 from kimi_api._transport.connection import SETTINGS, Connection
 from kimi_api._transport.events import aread_events, read_events
 from kimi_api._transport.unregistered import FirstStep, close_all
@@ -167,7 +167,12 @@ class KimiClient(Connection):
         """The events of a streamed answer, as dicts. Closing the generator closes the connection.
 
         Sent again only as long as nothing arrived: a failure after the first event is raised. `on_headers` receives
-        the response headers before the first event.
+        the response headers before the first event. A host that does not stream and answers as a whole gives one
+        event, which is that body.
+
+        Raises:
+            KimiIncompleteReplyError: the stream ended before its first event, after the retries.
+            KimiAPIError: the platform or the network said no.
         """
         from kimi_api.retry import retrying
 
@@ -176,21 +181,25 @@ class KimiClient(Connection):
         permits: list[Permit] = []
         whole = False
 
-        def start() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any] | None]:
+        def start() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any]]:
             with self._translating(asked):
                 opened = self._open(self._sdk(), "Stream", path, body, headers, timeout)
             try:
-                if is_json(opened.response):
-                    opened.response.read()
-                    raise not_a_stream(opened.response, asked, self._types())
+                if is_json(opened.response):  # a whole answer, or an error
+                    with self._translating(asked, opened.response, begun=True):
+                        opened.response.read()
                 events = read_events(opened.response, asked, self._types())
                 with self._translating(asked, opened.response):
-                    return opened, events, next(events, None)
+                    event = next(events, ENDED)
+                    while event is None:  # `data: null`
+                        event = next(events, ENDED)
+                    check_first(event, opened.response, asked, self._types())
+                return opened, events, event
             except BaseException:
                 opened.close()
                 raise
 
-        def start_with_permit() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any] | None]:
+        def start_with_permit() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any]]:
             assert limits is not None  # noqa: S101
             with self._acquire(limits, body) as permit:
                 started = start()
@@ -203,10 +212,6 @@ class KimiClient(Connection):
         try:
             if on_headers is not None:
                 on_headers(opened.response.headers)
-            if event is None:
-                if "text/event-stream" in opened.response.headers.get("content-type", ""):
-                    return
-                raise not_a_stream(opened.response, asked, self._types())
             with self._translating(asked, opened.response, begun=True):
                 yield event
                 yield from events
@@ -236,23 +241,27 @@ class KimiClient(Connection):
         started: list[AsyncGenerator[Any, None]] = []
         whole = False
 
-        async def start() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any] | None]:
+        async def start() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any]]:
             sdk = await self._async_sdk()
             with self._translating(asked):
                 opened = await self._open(sdk, "AsyncStream", path, body, headers, timeout)
             try:
-                if is_json(opened.response):
-                    await opened.response.aread()
-                    raise not_a_stream(opened.response, asked, self._types())
+                if is_json(opened.response):  # a whole answer, or an error
+                    with self._translating(asked, opened.response, begun=True):
+                        await opened.response.aread()
                 events = aread_events(opened.response, asked, self._types())
                 with self._translating(asked, opened.response):
-                    return opened, events, await FirstStep(lambda: anext(events, None), started)
+                    event = await FirstStep(lambda: anext(events, ENDED), started)
+                    while event is None:  # `data: null`
+                        event = await anext(events, ENDED)
+                    check_first(event, opened.response, asked, self._types())
+                return opened, events, event
             except BaseException:
                 await opened.close()
                 await close_all(started)
                 raise
 
-        async def start_with_permit() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any] | None]:
+        async def start_with_permit() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any]]:
             assert limits is not None  # noqa: S101
             with await self._aacquire(limits, body) as permit:
                 opening = await start()
@@ -265,10 +274,6 @@ class KimiClient(Connection):
         try:
             if on_headers is not None:
                 on_headers(opened.response.headers)
-            if event is None:
-                if "text/event-stream" in opened.response.headers.get("content-type", ""):
-                    return
-                raise not_a_stream(opened.response, asked, self._types())
             with self._translating(asked, opened.response, begun=True):
                 yield event
                 async for later in events:

@@ -35,7 +35,7 @@ def read_answer(response: Any, asked: Asked, types: ErrorTypes | None, *, text: 
         return Answer(response.text, response.headers)
     try:
         decoded = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         # Seen: a proxy's HTML page, and error JSON cut short, both with HTTP 200.
         raise _unexpected(f"the body is not JSON: {response.text[:200]!r}", response, asked, types) from None
     if is_error_body(decoded):
@@ -55,12 +55,45 @@ def not_a_stream(response: Any, asked: Asked, types: ErrorTypes | None) -> KimiA
     if is_json(response):
         try:
             body = json.loads(response.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if is_error_body(body):
             return from_body(body, response, response.request, asked, types)
     came = response.headers.get("content-type") or "a body without a content type"
+    if is_json(response):
+        came += f": {response.text[:200]!r}"
     return _unexpected(f"expected an event stream, got {came}", response, asked, types)
+
+
+ENDED: Any = object()
+"""What stands for the first event where there is none."""
+
+
+def check_first(event: Any, response: Any, asked: Asked, types: ErrorTypes | None) -> None:
+    """Look at the first event of a stream, or at `ENDED`.
+
+    Raises:
+        KimiIncompleteReplyError: a stream without any event. It may be asked for again: nothing of an answer came.
+        KimiAPIError: something else than a stream came, and no whole answer either.
+    """
+    if event is ENDED and "text/event-stream" in response.headers.get("content-type", ""):
+        from kimi_api.errors import KimiIncompleteReplyError
+
+        error = KimiIncompleteReplyError(
+            f"the stream from {asked.base_url} ended before its first event: nothing of an answer came. Send the "
+            "request again; where that does not help, see whether a proxy cuts streams off (wire='plain' does without)",
+            request_id=response.headers.get("msh-request-id") or response.headers.get("x-request-id"),
+        )
+        error.retryable = True
+        raise error
+    if event is ENDED or (is_json(response) and not _is_answer(event)):
+        raise not_a_stream(response, asked, types)
+
+
+def _is_answer(event: Any) -> bool:
+    choices = event.get("choices") if isinstance(event, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else choices
+    return isinstance(first, dict) and bool(first.get("message") or first.get("delta"))
 
 
 def _unexpected(message: str, response: Any, asked: Asked, types: ErrorTypes | None) -> KimiAPIError:
@@ -81,6 +114,6 @@ def _lone_error(content: bytes) -> dict[str, Any] | None:
         return None
     try:
         decoded = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return decoded if decoded.keys() == {"error"} else None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kimi_api.errors import ErrorTypes
 
 _BOM = b"\xef\xbb\xbf"
+_BLANK = b" \t\r\n" + _BOM
 _DONE = "[DONE]"
 _decode = json.JSONDecoder().decode
 
@@ -43,7 +44,8 @@ def read_events(response: Any, asked: Asked, types: ErrorTypes | None) -> Genera
         if not done:
             raise
     if not done:
-        yield from splitter.last()
+        for name, text in splitter.last():
+            yield parse_event(name, text, response, asked, types)
 
 
 async def aread_events(response: Any, asked: Asked, types: ErrorTypes | None) -> AsyncGenerator[dict[str, Any], None]:
@@ -61,25 +63,39 @@ async def aread_events(response: Any, asked: Asked, types: ErrorTypes | None) ->
         if not done:
             raise
     if not done:
-        for event in splitter.last():
-            yield event
+        for name, text in splitter.last():
+            yield parse_event(name, text, response, asked, types)
 
 
 def parse_event(name: str, text: str, response: Any, asked: Asked, types: ErrorTypes | None) -> dict[str, Any]:
     """The event in a `data` field. Raises as `read_events` does."""
     try:
         event = _decode(text)
-    except ValueError:
+    except json.JSONDecodeError:
         if name != "error":
             raise
         event = {"error": {"message": text}}
-    if name == "error" and not (isinstance(event, dict) and event.get("error")):
-        event = {"error": event}
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or nested too deeply
+        if name != "error":
+            raise json.JSONDecodeError(str(error), text[:200], 0) from None
+        event = {"error": {"message": text}}
+    if name == "error":
+        event = _error_event(event, text)
     if event.__class__ is dict and event.get("error"):
         from kimi_api._transport.translate import from_body
 
         raise from_body({"error": event["error"]}, response, response.request, asked, types)
     return event
+
+
+def _error_event(event: Any, text: str) -> dict[str, Any]:
+    """An event named "error" as an error object, with its words wherever they stand."""
+    error = event.get("error") if isinstance(event, dict) else None
+    if error and isinstance(error, (dict, str)):
+        return {"error": error}
+    if isinstance(event, dict) and (event.get("message") or event.get("detail")):
+        return {"error": event}
+    return {"error": event if event and isinstance(event, str) else {"message": text}}
 
 
 class Splitter:
@@ -120,22 +136,30 @@ class Splitter:
                 events.append(event)
         return events
 
-    def last(self) -> list[dict[str, Any]]:
+    def last(self) -> list[tuple[str, str]]:
         """The event at the end of a body that lacks its blank line; none where it is cut short."""
         try:
             event = _fields(self._rest.rstrip(b"\r"))
-            decoded = _decode(event[1]) if event is not None else None
-        except ValueError:
+            if event is None:
+                return []
+            if event[0] != "error":
+                _decode(event[1])
+        except (ValueError, RecursionError):
             return []
-        return [decoded] if isinstance(decoded, dict) else []
+        return [event]
 
 
 def _fields(block: bytes) -> tuple[str, str] | None:
-    """Name and `data` of a block of lines; None where it has no data."""
+    """Name and `data` of a block of lines; None where it has no data.
+
+    A block of plain JSON is its own data: hosts that do not stream answer so, some as `text/event-stream`.
+    """
     name = ""
     data = []
+    if block.lstrip(_BLANK).startswith(b"{"):
+        return name, block.lstrip(_BLANK).decode()
     for line in block.split(b"\n"):
-        field, _, value = line.partition(b":")
+        field, _, value = line.removeprefix(_BOM).partition(b":")  # proxies join streams that begin with one each
         if field == b"data":
             data.append(value.removeprefix(b" ").decode())
         elif field == b"event":

@@ -266,7 +266,7 @@ def _error_object(body: object) -> tuple[str | None, str]:
     if isinstance(raw, str):
         try:
             inner = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             inner = None
         if isinstance(inner, dict) and "error" in inner:
             return _error_object(inner)

@@ -174,5 +174,10 @@ class Continuation:
 
 def _is_passing(error: KimiError | None) -> bool:
     """Whether a stream that this broke may be taken up."""
-    kinds = errors.KimiConnectionError, errors.KimiServerError, errors.KimiOverloadedError
+    kinds = (
+        errors.KimiConnectionError,
+        errors.KimiServerError,
+        errors.KimiOverloadedError,
+        errors.KimiIncompleteReplyError,
+    )
     return error is None or isinstance(error, kinds)

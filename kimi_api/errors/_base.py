@@ -82,7 +82,13 @@ class KimiReplyError(KimiError):
 
 
 class KimiIncompleteReplyError(KimiReplyError):
-    """A stream ended without a finish_reason: what arrived is only the beginning of an answer."""
+    """A stream ended without a finish_reason: what arrived is only the beginning of an answer.
+
+    Attributes:
+        retryable: whether nothing of it had come, so that it was asked for again as often as `max_retries` says.
+    """
+
+    retryable = False
 
 
 class KimiEmptyReplyError(KimiReplyError):

@@ -175,7 +175,7 @@ class ReplyBuilder:
                 self._identify(event)
             choices = event.get("choices")
             if not choices:
-                return None
+                return self._note_error(event)
             choice = choices[0]
             if choice.get("usage"):
                 self._usage = choice["usage"]
@@ -184,7 +184,7 @@ class ReplyBuilder:
             finish_reason = choice.get("finish_reason")
             delta = choice.get("delta")
             if not delta:
-                if choice.get("message"):  # a whole answer in place of events
+                if choice.get("message") and self._is_whole(event):  # a whole answer in place of events
                     return self._feed_whole(event)
                 if not finish_reason:
                     return None
@@ -259,7 +259,24 @@ class ReplyBuilder:
         """Take an event that holds the whole answer: a host without streaming, which is paid for it all the same."""
         whole = _as_event(event)
         self._whole = True
-        return None if whole is None else self.feed(whole)
+        delta = None if whole is None else self.feed(whole)
+        if self._calls is not None and (rest := self._calls.release()):  # held for a finish_reason that did not come
+            delta = delta or ReplyDelta()
+            delta.tool_calls = [*delta.tool_calls, *rest]
+        return delta
+
+    def _is_whole(self, event: Mapping[str, Any]) -> bool:
+        """Whether an event with a `message` is an answer, and no repetition of what has come in pieces."""
+        return not self.begun or event.get("object") == "chat.completion"
+
+    def _note_error(self, event: Mapping[str, Any]) -> None:
+        """An event without choices holds usage as a rule. vLLM sends errors that do not call themselves so."""
+        words = event.get("message") or event.get("detail")
+        if event.get("object") == "error" or (words and isinstance(words, str) and "id" not in event):
+            raise KimiReplyError(
+                f"the host broke off its answer: {mask_ids(str(words or dict(event)))[:300]}. Send the request again",
+                request_id=self.reply.request_id,
+            )
 
     def _identify(self, event: Mapping[str, Any]) -> None:
         """Note what each event of an answer has in common."""

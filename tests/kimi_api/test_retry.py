@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -279,12 +280,35 @@ def test_a_stream_that_ends_early_is_incomplete(ways: Ways, raw: RawServer, raw_
         assert len(raw.requests) == 1
 
 
-def test_a_stream_without_any_event_is_incomplete(ways: Ways, raw: RawServer, raw_client: KimiClient) -> None:
-    raw.say(raw.SSE_HEAD, raw.SSE_HEAD)
+EMPTY_STREAMS = ["", "data: [DONE]\n\n", ": ping\n\n", "data: null\n\n", "data: null\n\ndata: [DONE]\n\n", "\ufeff\n\n"]
+
+
+@pytest.mark.parametrize("nothing", EMPTY_STREAMS)
+def test_a_stream_that_ends_before_its_first_event_is_asked_for_again(
+    ways: Ways, raw: RawServer, raw_client: KimiClient, waits: list[float], nothing: str
+) -> None:
+    answer = raw.sse(raw.event(delta={"content": "hi"}), raw.event(finish_reason="stop"))
+    raw.say(raw.SSE_HEAD + nothing, raw.SSE_HEAD + nothing, raw.SSE_HEAD + answer)
     builder = ReplyBuilder()
-    assert ways.collect(chat.stream, chat.astream, raw_client, REQUEST, builder) == []
-    with pytest.raises(errors.KimiIncompleteReplyError):
-        chat.settle(builder, REQUEST)
+    ways.collect(chat.stream, chat.astream, raw_client, REQUEST, builder, max_retries=2)
+    assert (chat.settle(builder, REQUEST).content, len(raw.requests), len(waits)) == ("hi", 3, 2)
+    raw.say(raw.SSE_HEAD + nothing, raw.SSE_HEAD + answer)
+    assert ways.call(chat.complete, chat.acomplete, raw_client, REQUEST).content == "hi"
+
+
+@pytest.mark.parametrize("options", [{}, {"resume_streams": 2}, {"auto_continue": 2}])
+def test_streams_without_any_event_are_an_error_in_the_end(
+    ways: Ways, raw: RawServer, raw_client: KimiClient, waits: list[float], options: dict[str, int]
+) -> None:
+    raw.say(raw.SSE_HEAD)
+    request = replace(REQUEST, **options)  # type: ignore[arg-type]
+    with pytest.raises(
+        errors.KimiIncompleteReplyError, match=r"before its first event.*Send the request again"
+    ) as caught:
+        ways.collect(chat.stream, chat.astream, raw_client, request, ReplyBuilder(), max_retries=1)
+    assert (caught.value.request_id, caught.value.partial, len(raw.requests)) == ("req-1", None, 2)
+    with pytest.raises(errors.KimiIncompleteReplyError, match="before its first event"):
+        ways.call(chat.complete, chat.acomplete, raw_client, request, max_retries=0)
 
 
 # ---------------------------------------------------------------------------------------------------- odd packets

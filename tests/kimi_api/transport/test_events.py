@@ -85,6 +85,17 @@ def test_however_a_stream_is_cut_the_events_are_the_same(
     assert events_of(Response(*cut(b"\xef\xbb\xbf" * mark + data, places))) == EVENTS
 
 
+def test_a_mark_may_stand_before_any_event() -> None:
+    bom = b"\xef\xbb\xbf"
+    assert events_of(Response(b": ping\n\n", bom + body(done=False), bom + body())) == EVENTS * 2
+
+
+def test_plain_json_is_an_event() -> None:
+    for data in (b'{"a": 1}', b'{"a": 1}\n\n', b'\n\n {\r\n"a":\r\n1}\r\n', b'\xef\xbb\xbf{"a": 1}'):
+        assert events_of(Response(data)) == [{"a": 1}]
+        assert events_of(Response(*(bytes([byte]) for byte in data))) == [{"a": 1}]
+
+
 def test_byte_by_byte() -> None:
     assert events_of(Response(*(bytes([byte]) for byte in b"\xef\xbb\xbf" + body("\r\n")))) == EVENTS
 
@@ -128,6 +139,14 @@ def test_an_event_that_is_no_json_is_an_error() -> None:
         (b'event: error\ndata: "busy"\n\n', "busy"),
         (b"event: error\ndata: the engine is busy\n\n", "the engine is busy"),
         (b'data: {"error": "busy"}\n\n', "busy"),
+        (b'event: error\ndata: {"error": null, "message": "busy"}\n\n', "busy"),
+        (b'event: error\ndata: {"detail": "busy"}\n\n', "busy"),
+        (b'event: error\ndata: ["busy"]\n\n', "busy"),
+        (b'event: error\ndata: {"error": ["busy"]}\n\n', "busy"),
+        (b'event: error\ndata: {"code": 4711}\n\n', "4711"),
+        (b"event: error\ndata: null\n\n", "null"),
+        (b"event: error\ndata: busy", "busy"),
+        (b'data: {"error": {"message": "busy"}}', "busy"),
     ],
 )
 def test_an_error_keeps_its_words(data: bytes, words: str) -> None:
