@@ -72,6 +72,8 @@ def reply_to_message(reply: Reply, *, model: str = "") -> AIMessage:
 def message_to_reply(message: AIMessage) -> Reply:
     """The answer that a message of ours was made of, for errors that are raised when only the message is left."""
     wire = assistant_to_wire(message)
+    # On the wire they stand inside an object, since hosts parse them.
+    unreadable = {call["id"]: call["args"] for call in message.invalid_tool_calls}
     metadata, counts = message.response_metadata, message.usage_metadata
     usage = None
     if counts is not None:
@@ -90,7 +92,13 @@ def message_to_reply(message: AIMessage) -> Reply:
         content=wire["content"],
         reasoning=wire.get("reasoning_content"),
         tool_calls=[
-            ToolCall(index, call["id"], call["function"]["name"], call["function"]["arguments"], call["type"])
+            ToolCall(
+                index,
+                call["id"],
+                call["function"]["name"],
+                unreadable.get(call["id"]) or call["function"]["arguments"],
+                call["type"],
+            )
             for index, call in enumerate(wire.get("tool_calls", ()))
         ],
         finish_reason=metadata.get("finish_reason"),

@@ -13,7 +13,7 @@ from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 from kimi_api import Reply, ToolCall, Usage
 from kimi_api.reply import ReplyBuilder, parse_reply
 from langchain_kimi._messages import assistant_to_wire
-from langchain_kimi._results import delta_to_chunk, last_chunk, reply_to_message, usage_metadata
+from langchain_kimi._results import delta_to_chunk, last_chunk, message_to_reply, reply_to_message, usage_metadata
 
 UNREADABLE = "unreadable_arguments"
 texts = st.text(max_size=40)
@@ -145,3 +145,20 @@ def test_arguments_that_are_no_object_are_invalid_calls() -> None:
 def test_nothing_is_kept_that_could_be_made_again() -> None:
     message = reply_to_message(Reply(reasoning="R", tool_calls=[ToolCall(0, "c0", "f", '{"a": 1}')]))
     assert message.additional_kwargs == {"reasoning_content": "R"}
+
+
+def test_a_message_gives_its_answer_back() -> None:
+    reply = Reply(
+        id="chatcmpl-1",
+        model="kimi-k3",
+        content="Look.",
+        reasoning="R",
+        tool_calls=[ToolCall(0, "c0", "f", '{ "a" :1}'), ToolCall(1, "c1", "g", '{"a": ')],
+        finish_reason="tool_calls",
+        usage=Usage(100, 40, 140, cached_tokens=60, cache_write_tokens=30, reasoning_tokens=25),
+        system_fingerprint="fp",
+        request_id="r",
+        trace_id="t",
+    )
+    assert message_to_reply(reply_to_message(reply)) == reply
+    assert message_to_reply(reply_to_message(Reply())) == Reply()
