@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from kimi_api.errors import KimiInputError, KimiKeyError
 
@@ -27,6 +29,8 @@ INTERNATIONAL = "https://api.moonshot.ai/v1"
 CHINA = "https://api.moonshot.cn/v1"
 KEY_VARIABLES = ("MOONSHOT_API_KEY", "KIMI_API_KEY")
 BASE_URL_VARIABLES = ("MOONSHOT_BASE_URL", "MOONSHOT_API_BASE")
+
+_MOONSHOT = ("moonshot.ai", "moonshot.cn", "kimi.com", "kimi.ai")
 
 _GET_A_KEY = "create one at https://platform.kimi.ai/console/api-keys (.ai) or https://platform.kimi.com (.cn)"
 
@@ -90,6 +94,46 @@ def read_key(api_key: ApiKey | None, environ: Mapping[str, str] = os.environ) ->
         return check_key(api_key.get_secret_value())
     given = api_key()
     return check_key(given.get_secret_value() if isinstance(given, Secret) else given, source="the api_key function")
+
+
+def key_for(api_key: ApiKey | None, base_url: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The key to send to `base_url` now; None sends no `Authorization` at all, as hosts without keys want it.
+
+    A key that was passed goes wherever it was passed for. That of the environment goes where it belongs.
+
+    Raises:
+        KimiKeyError: as `read_key`.
+    """
+    if api_key is None and not environment_key_belongs_to(base_url, environ):
+        return None
+    return read_key(api_key, environ)
+
+
+def environment_key_belongs_to(base_url: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the environment's key may go to `base_url`: Moonshot's hosts, this machine, and what it names as address.
+
+    Anybody who can set a `base_url` (a configuration file, a stored chain) could read the key otherwise.
+    """
+    if base_url.rstrip("/") == (_first_set(BASE_URL_VARIABLES, environ) or "").rstrip("/"):
+        return True
+    parts = urlsplit(base_url)
+    return is_loopback(parts.hostname or "") or (is_moonshot(base_url) and parts.scheme == "https")
+
+
+def is_moonshot(base_url: str) -> bool:
+    """Whether an address is at one of Moonshot's own hosts."""
+    host = (urlsplit(base_url).hostname or "").rstrip(".")
+    return any(host == own or host.endswith(f".{own}") for own in _MOONSHOT)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's own."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def check_key(key: object, *, source: str = "api_key") -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlsplit
 
-from kimi_api.credentials import ApiKey, Bearer, read_key, resolve_base_url
+from kimi_api._warn import warn_once
+from kimi_api.credentials import ApiKey, Bearer, is_loopback, key_for, resolve_base_url
 from kimi_api.errors import KimiError, KimiInputError
 
 if TYPE_CHECKING:
@@ -73,9 +75,10 @@ class Connection:
     ) -> None:
         _check_timeout(timeout)
         _check_retries(max_retries)
-        if api_key is None or not callable(api_key):
-            read_key(api_key)
         self.base_url = resolve_base_url(base_url)
+        if api_key is None or not callable(api_key):
+            key_for(api_key, self.base_url)
+        _warn_of_plain_http(self.base_url)
         self.timeout = timeout
         self.max_retries = max_retries
         self.default_headers = _without_authorization({} if default_headers is None else default_headers)
@@ -110,7 +113,7 @@ class Connection:
         import hashlib
 
         host = "".join(c if c.isalnum() else "-" for c in self.base_url.partition("//")[2].lower())[:40].rstrip("-")
-        account = f"{self.base_url}\n{read_key(self._api_key)}".encode()
+        account = f"{self.base_url}\n{key_for(self._api_key, self.base_url) or ''}".encode()
         return f"{host}-{hashlib.blake2b(account, digest_size=8, person=b'kimi-scope').hexdigest()}"
 
     def _sdk(self) -> Any:
@@ -163,15 +166,16 @@ class Connection:
         return (self._types() or {}).get(cls, cls)  # type: ignore[return-value]
 
     def _options(self, headers: Mapping[str, str] | None, timeout: float | None) -> dict[str, Any]:
-        from openai import Timeout
+        from openai import Omit, Timeout
 
         seconds = self.timeout if timeout is None else _check_timeout(timeout)
         connect = CONNECT_TIMEOUT if seconds is None else min(CONNECT_TIMEOUT, seconds)
+        key = key_for(self._api_key, self.base_url)
         return {
             "headers": {
                 **self.default_headers,
                 **(_without_authorization(headers) if headers else {}),
-                "Authorization": Bearer(f"Bearer {read_key(self._api_key)}"),
+                "Authorization": Omit() if key is None else Bearer(f"Bearer {key}"),
             },
             "timeout": Timeout(READ_TIMEOUT if seconds is None else seconds, connect=connect),
         }
@@ -297,6 +301,17 @@ def plain_limits(value: AccountLimits | Mapping[str, Any] | None) -> dict[str, A
     """The limits as plain data, for dumps; a model's field may hold the dict that somebody assigned."""
     limits = as_limits(value)
     return None if limits is None else limits.as_dict()
+
+
+def _warn_of_plain_http(base_url: str) -> None:
+    parts = urlsplit(base_url)
+    host = (parts.hostname or "").lower()
+    if parts.scheme == "http" and not is_loopback(host):
+        warn_once(
+            ("plain http", host),
+            f"{base_url} is plain http: key, prompts and answers can be read on their way to {host}. Use https://, "
+            "or a tunnel to this machine.",
+        )
 
 
 def _check_timeout(given: Any) -> float | None:

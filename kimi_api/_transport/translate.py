@@ -18,7 +18,7 @@ import openai
 
 from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
 from kimi_api.catalog import closest_model, current_models, find_model
-from kimi_api.credentials import CHINA, other_region
+from kimi_api.credentials import CHINA, environment_key_belongs_to, is_moonshot, other_region
 from kimi_api.errors._masks import mask_ids
 from kimi_api.errors._sdk import (
     ErrorTypes,
@@ -286,6 +286,11 @@ def _text(cls: type[KimiStatusError], status: int | None, kind: str | None, mess
 def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Asked) -> str:
     if cls is KimiAuthenticationError:
         other = other_region(asked.base_url)
+        if asked.base_url and not environment_key_belongs_to(asked.base_url):
+            return (
+                f"check the key that was passed for {asked.base_url}: pass api_key=... of that host. The environment's "
+                "key goes only to Moonshot's hosts, this machine, and the address that MOONSHOT_BASE_URL names"
+            )
         return f"check the key, and its region: keys of {asked.base_url or 'one region'} are not valid elsewhere" + (
             f"; if yours is from the other console, pass base_url={other!r}" if other else ""
         )
@@ -296,6 +301,8 @@ def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Ask
     if cls is KimiNotFoundError:
         return f"check the id and base_url ({asked.base_url})"
     if cls is KimiQuotaError:
+        if asked.base_url and not is_moonshot(asked.base_url):
+            return f"recharge the account at {asked.base_url} there, or use another key; repeating does not help"
         console = "https://platform.kimi.com" if asked.base_url.rstrip("/") == CHINA else "https://platform.kimi.ai"
         return f"recharge the account at {console}/console, or use another key; repeating does not help"
     if cls is KimiContextOverflowError:
