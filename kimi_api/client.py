@@ -17,6 +17,7 @@ from kimi_api._transport.connection import SETTINGS, Connection
 from kimi_api._transport.events import aread_events, read_events
 from kimi_api._transport.unregistered import FirstStep, close_all
 from kimi_api._transport.upload import Upload
+from kimi_api.options import budget_of
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -336,4 +337,4 @@ def _asked(base_url: str, body: Mapping[str, Any] | None) -> Asked:
 
     if body is None:
         return Asked(base_url)
-    return Asked(base_url, body.get("model"), body.get("max_completion_tokens") or body.get("max_tokens"))
+    return Asked(base_url, body.get("model"), budget_of(body))

@@ -30,11 +30,19 @@ Repair = Literal["safe", "full", "cancel", "none"]
 """What may be mended in a history: "safe" what loses nothing; "full" also answers open tool calls and drops results
 whose call is gone, with a warning ("cancel" is its old name); "none" nothing."""
 
+BUILTIN = "builtin_function"
+"""The type of a tool of the platform's own."""
+
 ROLES = frozenset({"system", "user", "assistant", "tool"})
 
 # The least that a server which demands reasoning accepts: '"thinking is enabled but reasoning_content is missing in
 # assistant tool call message at index 2"' is also said of an empty string.
 FILLER = " "
+
+
+def tool_type(name: str) -> str:
+    """The type of the tool `name` and of its calls: the platform's own tools begin with a dollar sign."""
+    return BUILTIN if name.startswith("$") else "function"
 
 
 def partial_message(prefix: str, *, name: str | None = None, reasoning_content: str | None = None) -> WireMessage:
@@ -150,7 +158,7 @@ def _prepare(
                         echoes = {
                             call["id"]: call["function"]["arguments"]
                             for call in calls
-                            if open_calls[call["id"]].startswith("$")
+                            if tool_type(open_calls[call["id"]]) == BUILTIN
                         }
                     except (KeyError, TypeError, AttributeError):
                         open_calls = {}

@@ -13,6 +13,9 @@ from kimi_api.messages import Repair
 
 __all__ = ["ChatOptions", "EmptyAnswers", "Thinking", "Unsupported", "Wire"]
 
+RAISE_MAX_TOKENS = "Raise max_tokens, which thinking is part of: 16,000 or more is advised for thinking models"
+"""What to do where a budget ended too early."""
+
 Thinking = Literal["enabled", "disabled"] | bool | Mapping[str, Any] | None
 Unsupported = Literal["warn", "error", "send"]
 Wire = Literal["stream", "plain"]
@@ -206,6 +209,27 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(below, Mapping) and isinstance(value, Mapping)
         result[name] = merged(below, value) if both else value  # type: ignore[arg-type]
     return result
+
+
+def budget_of(body: Mapping[str, Any]) -> int | None:
+    """The token budget in the body of a request, under either of its names; None leaves it to the model's default."""
+    return body.get("max_completion_tokens") or body.get("max_tokens")
+
+
+def thinking_object(wish: Thinking) -> dict[str, Any]:
+    """The API's `thinking` object for the option; {} where it says nothing."""
+    if wish is None:
+        return {}
+    if isinstance(wish, Mapping):
+        return dict(wish)
+    if isinstance(wish, bool):
+        return {"type": "enabled" if wish else "disabled"}
+    return {"type": wish}
+
+
+def switches_thinking_off(wish: Thinking) -> bool:
+    """Whether the option `thinking` asks for no thinking. Models that always think do not follow it."""
+    return thinking_object(wish).get("type") == "disabled"
 
 
 def by_field(

@@ -20,7 +20,7 @@ from kimi_api._warn import warn_once
 from kimi_api.catalog import ModelSpec, closest_model, current_models, get_model_spec
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage, numbered, partial_prefix, prepare_messages
-from kimi_api.options import ChatOptions, EmptyAnswers, Wire, merged
+from kimi_api.options import ChatOptions, EmptyAnswers, Wire, merged, thinking_object
 from kimi_api.tools import ToolChoice, WireTool, check_tools, resolve_tool_choice, tool_name
 
 if TYPE_CHECKING:
@@ -283,14 +283,7 @@ def _with_effort(options: ChatOptions, spec: ModelSpec) -> ChatOptions:
 def _thinking(options: ChatOptions, spec: ModelSpec, rules: bool) -> tuple[bool, dict[str, Any]]:
     """Whether the model will think, and the `thinking` object to send ({} for none)."""
     wish = options.thinking
-    if wish is None:
-        wire: dict[str, Any] = {}
-    elif isinstance(wish, Mapping):
-        wire = dict(wish)
-    elif isinstance(wish, bool):
-        wire = {"type": "enabled" if wish else "disabled"}
-    else:
-        wire = {"type": wish}
+    wire = thinking_object(wish)
     kind = wire.get("type", "enabled")
     if kind not in ("enabled", "disabled"):
         # "invalid value for thinking type"

@@ -9,6 +9,8 @@ from typing import Any
 
 from kimi_api.catalog import ModelSpec
 from kimi_api.errors import KimiInputError
+from kimi_api.messages import BUILTIN, tool_type
+from kimi_api.options import RAISE_MAX_TOKENS
 
 __all__ = ["ToolChoice", "WireTool", "check_tools", "resolve_tool_choice", "tool_name"]
 
@@ -77,9 +79,9 @@ def check_tools(
                 "rename or remove one of the two",
             )
         seen.add(name)
-        if name.startswith("$"):
+        if tool_type(name) == BUILTIN:
             # Built-in functions take no description and no parameters.
-            checked.append({"type": "builtin_function", "function": {"name": name}})
+            checked.append({"type": BUILTIN, "function": {"name": name}})
             continue
         if not _NAME.match(name):
             raise KimiInputError(
@@ -90,6 +92,11 @@ def check_tools(
             )
         checked.append({"type": "function", **tool})
     return checked
+
+
+def schema_name(name: object) -> str:
+    """A name that the platform takes for a tool or a schema: `Page[int]` and titles of several words are none."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", str(name or "")).strip("_")[:64] or "answer"
 
 
 def tool_name(tool: Mapping[str, Any]) -> str:
@@ -182,7 +189,7 @@ def _wish(choice: str | bool | Mapping[str, Any] | None) -> str:
 def unreadable_arguments(name: str, finish_reason: str | None, outcome: str) -> str:
     """A sentence about a call whose arguments are no JSON object: what happened, what becomes of it, what to do."""
     cause = (
-        "the token budget ended within them: raise max_tokens (16,000 or more is advised for thinking models)"
+        f"the token budget ended within them. {RAISE_MAX_TOKENS}"
         if finish_reason == "length"
         else "they are not JSON: ask again, or describe the tool's parameters more closely"
     )

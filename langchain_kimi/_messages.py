@@ -27,6 +27,7 @@ from kimi_api import KimiInputError
 from kimi_api._arguments.text import wire_text
 from kimi_api._content.notes import Part, Refuse, left_out, settle
 from kimi_api.catalog import is_kimi
+from kimi_api.messages import tool_type
 from langchain_kimi._parts import content_to_wire
 
 PROVIDER = "kimi"
@@ -228,14 +229,9 @@ def _wire_call(call: Mapping[str, Any], kept: Mapping[str, Any], arguments: str)
     name = call.get("name") or ""
     return {
         "id": call.get("id") or "",
-        "type": kept.get("type") or call_type(name),
+        "type": kept.get("type") or tool_type(name),
         "function": {"name": name, "arguments": arguments},
     }
-
-
-def call_type(name: str) -> str:
-    """The type of a call of the tool `name`: the platform's own tools begin with a dollar sign."""
-    return "builtin_function" if name.startswith("$") else "function"
 
 
 def _system(message: SystemMessage) -> list[dict[str, Any]]:

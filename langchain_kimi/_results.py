@@ -20,10 +20,11 @@ from kimi_api import Reply, ToolCall, Usage
 from kimi_api._arguments import verbatim
 from kimi_api._arguments.text import encode, read
 from kimi_api._warn import warn
+from kimi_api.messages import tool_type
 from kimi_api.reply import ReplyDelta
 from kimi_api.request import ChatRequest
 from kimi_api.tools import unreadable_arguments
-from langchain_kimi._messages import KEPT, PROVIDER, assistant_to_wire, call_type
+from langchain_kimi._messages import KEPT, PROVIDER, assistant_to_wire
 
 
 def chat_result(reply: Reply, *, model: str) -> ChatResult:
@@ -196,7 +197,7 @@ def _kept(reply: Reply) -> dict[str, Any]:
     mixed = False
     for call in reply.tool_calls:
         entry: dict[str, str] = {}
-        if call.type != call_type(call.name):
+        if call.type != tool_type(call.name):
             entry["type"] = call.type
         args = read(call.arguments)
         if args is None:

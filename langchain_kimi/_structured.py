@@ -25,6 +25,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from kimi_api import KimiInputError
 from kimi_api._arguments.text import encode
 from kimi_api.errors._base import WITHHELD
+from kimi_api.options import RAISE_MAX_TOKENS
 from langchain_kimi._calls import PARSED
 from langchain_kimi._results import message_to_reply
 from langchain_kimi._tools import named_schema, response_format, tools_to_wire
@@ -38,7 +39,6 @@ Method = Literal["json_schema", "function_calling", "json_mode"]
 _AGAIN = "Ask again, or describe the object in the prompt"
 _SHOWN = 80  # characters of an answer that an error shows
 _PROBLEMS = 5  # problems that an error lists
-_BUDGET = "Raise max_tokens: it covers thinking and answer together, and 16,000 or more is advised for thinking models"
 
 
 def structured_output(
@@ -274,7 +274,7 @@ def _unusable(what: str, ended: str, text: str, message: AIMessage) -> KimiStruc
     usage = message.usage_metadata
     spent = f" after {usage['output_tokens']} tokens" if usage else ""
     advice = {
-        "length": _BUDGET,
+        "length": RAISE_MAX_TOKENS,
         "tool_calls": "Run the tools first, or ask for the object without tools",
     }.get(ended, _AGAIN)
     return _error(f"{what} (finish_reason {ended!r}{spent}). {advice}", text, message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import convert_to_messages
@@ -10,6 +10,7 @@ from langchain_core.messages import convert_to_messages
 from kimi_api import KimiInputError
 from kimi_api.chat._count import countable
 from kimi_api.credentials import resolve_base_url
+from kimi_api.options import switches_thinking_off
 from langchain_kimi._messages import to_wire
 from langchain_kimi._tools import tools_to_wire
 
@@ -80,7 +81,7 @@ class TokenCounting:
             tools_to_wire(tools or ()),
             model=self.model,
             tokenizer=self._counter(),
-            thinking=not _disabled(self.thinking),
+            thinking=not switches_thinking_off(self.thinking),
         )
 
     def estimate_tokens(self, messages: Sequence[MessageLikeRepresentation]) -> int:
@@ -98,12 +99,6 @@ class TokenCounting:
         from kimi_api.tokens import aestimate
 
         return await aestimate(self.client, self.model, self._countable(messages, notes=True))
-
-
-def _disabled(thinking: object) -> bool:
-    if isinstance(thinking, Mapping):
-        return thinking.get("type") == "disabled"
-    return thinking is False or thinking == "disabled"
 
 
 def with_tokenizer(arguments: dict[str, Any]) -> dict[str, Any]:

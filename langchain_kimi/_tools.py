@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,8 @@ from pydantic import BaseModel, TypeAdapter
 from typing_extensions import is_typeddict
 
 from kimi_api import KimiInputError
+from kimi_api.messages import BUILTIN, tool_type
+from kimi_api.tools import schema_name
 
 
 def tools_to_wire(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[str, Any]]:
@@ -33,8 +34,8 @@ def tools_to_wire(tools: Sequence[Any], *, strict: bool | None = None) -> list[d
 def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
     if isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping):
         wire = {"type": "function", **tool, "function": dict(tool["function"])}
-    elif isinstance(tool, BaseTool) and tool.name.startswith("$"):  # the platform's own
-        wire = {"type": "builtin_function", "function": {"name": tool.name}}
+    elif isinstance(tool, BaseTool) and tool_type(tool.name) == BUILTIN:  # the platform's own
+        wire = {"type": BUILTIN, "function": {"name": tool.name}}
     else:
         own = _own_schema(tool)
         try:
@@ -50,7 +51,7 @@ def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
                     f"give it one of these forms ({str(error).splitlines()[0]})",
                 ) from error
             # A property called "$ref", or NotRequired in a TypedDict: good schemas that core's converter fails on.
-            name = tool.name if isinstance(tool, BaseTool) else word(getattr(tool, "__name__", ""))
+            name = tool.name if isinstance(tool, BaseTool) else schema_name(getattr(tool, "__name__", ""))
             told = tool.description if isinstance(tool, BaseTool) else own.pop("description", "")
             wire = {"type": "function", "function": {"name": name, "description": told, "parameters": own}}
         if own is not None and ("$defs" in own or "definitions" in own):
@@ -82,31 +83,26 @@ def named_schema(schema: Any) -> tuple[str, dict[str, Any]]:
         if isinstance(schema.get("json_schema"), Mapping):  # a whole response_format
             schema = schema["json_schema"]
         if isinstance(schema.get("schema"), Mapping):  # {"name", "schema", "strict"}
-            return word(schema.get("name")), dict(schema["schema"])
+            return schema_name(schema.get("name")), dict(schema["schema"])
         if not isinstance(schema.get("function"), Mapping) and "parameters" not in schema:
-            return word(schema.get("title")), dict(schema)
+            return schema_name(schema.get("title")), dict(schema)
         schema = schema.get("function", schema)
     own = _own_schema(schema)
     if own is not None:
-        return word(schema.__name__), own
+        return schema_name(schema.__name__), own
     try:
         function = convert_to_openai_function(schema)
     except (ValueError, TypeError) as error:
         body = _typed_dict_schema(schema)
         if body is not None:
-            return word(schema.__name__), body
+            return schema_name(schema.__name__), body
         raise KimiInputError(
             "schema", schema, "it is a pydantic class, a TypedDict or a JSON schema", "pass one of these"
         ) from error
     body = dict(function.get("parameters") or {"type": "object", "properties": {}})
     if function.get("description") and "description" not in body:
         body["description"] = function["description"]
-    return word(function["name"]), body
-
-
-def word(name: object) -> str:
-    """A name the platform takes: `Page[int]` and titles of several words are not."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", str(name or "")).strip("_")[:64] or "answer"
+    return schema_name(function["name"]), body
 
 
 def _own_schema(source: Any) -> dict[str, Any] | None:

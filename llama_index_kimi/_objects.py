@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from kimi_api._arguments.text import strict_text
 from kimi_api.errors import KimiRefusalError, KimiStructuredOutputError
 from kimi_api.errors._base import WITHHELD
+from kimi_api.options import RAISE_MAX_TOKENS
 from llama_index_kimi._from_reply import finish_reason, to_reply
 from llama_index_kimi._streaming import read_growing
 from llama_index_kimi._tool_calls import no_call_error
@@ -60,8 +61,8 @@ def _read(output_cls: type[BaseModel], response: ChatResponse | None, text: str 
         used = (response.additional_kwargs if response is not None else {}).get("completion_tokens")
         spent = f"all of its {used} tokens" if used else "its token budget"
         raise KimiStructuredOutputError(
-            f"the answer ended after {spent}, before the {name} was complete. Raise max_tokens, which thinking is part "
-            'of (16,000 or more is advised): in Kimi(max_tokens=...), or here with llm_kwargs={"max_tokens": ...}',
+            f"the answer ended after {spent}, before the {name} was complete. {RAISE_MAX_TOKENS}: "
+            'in Kimi(max_tokens=...), or here with llm_kwargs={"max_tokens": ...}',
             llm_output=text,
             request_id=request_id,
         )

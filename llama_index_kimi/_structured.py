@@ -8,7 +8,6 @@ FUNCTION, and OPENAI which here is the same, through a tool; LLM through the pro
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -37,6 +36,7 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
 
 from kimi_api.errors import KimiInputError
+from kimi_api.tools import schema_name
 from llama_index_kimi._connection import Connected
 from llama_index_kimi._objects import PartialReader, read_answer, read_call, schema_of
 
@@ -242,7 +242,7 @@ def response_format(output_cls: type[BaseModel]) -> dict[str, Any]:
         raise KimiInputError(
             "output_cls", output_cls, "it is a pydantic model class", "pass a subclass of pydantic.BaseModel"
         )
-    name = re.sub(r"[^A-Za-z0-9_-]", "_", output_cls.__name__)[:64]
+    name = schema_name(output_cls.__name__)
     return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema_of(output_cls)}}
 
 

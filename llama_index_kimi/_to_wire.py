@@ -31,7 +31,7 @@ from kimi_api._arguments.text import wire_text
 from kimi_api._content.documents import NO_SOUND
 from kimi_api._content.notes import Refuse, left_out, settle
 from kimi_api.errors import KimiInputError
-from kimi_api.messages import WireMessage
+from kimi_api.messages import WireMessage, tool_type
 from llama_index_kimi._media import ContentPart, document_block_part, facts, media_part
 
 logger = logging.getLogger(__name__)
@@ -229,7 +229,7 @@ def _wire_call(
     known = kept.get(call_id)
     return {
         "id": call_id or "",  # `kimi_api.messages` makes one
-        "type": "builtin_function" if name.startswith("$") else "function",
+        "type": tool_type(name),
         "function": {"name": name, "arguments": wire_text(arguments, known and known.get("arguments"))},
     }
 

@@ -13,6 +13,7 @@ from llama_index.core.tools.types import BaseTool
 
 from kimi_api.chat._count import countable
 from kimi_api.credentials import resolve_base_url
+from kimi_api.options import switches_thinking_off
 from kimi_api.tokens import EstimatedTokens
 from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tool_calls import wire_tools
@@ -46,13 +47,12 @@ class TokenCounting:
         """
         from kimi_api.tokens import count_messages
 
-        thinking = self.thinking.get("type") if isinstance(self.thinking, Mapping) else self.thinking
         return count_messages(
             self._countable(messages),
             wire_tools(tools),  # type: ignore[arg-type]
             model=self.model,
             tokenizer=self.tokenizer,
-            thinking=thinking not in (False, "disabled"),
+            thinking=not switches_thinking_off(self.thinking),
         )
 
     def estimate_tokens(self, messages: Sequence[ChatMessage]) -> int:

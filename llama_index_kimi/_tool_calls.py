@@ -16,6 +16,8 @@ from kimi_api._arguments.text import UNREADABLE, read
 from kimi_api._warn import warn_once
 from kimi_api.errors import KimiInputError, KimiRefusalError
 from kimi_api.errors._base import WITHHELD
+from kimi_api.messages import BUILTIN, tool_type
+from kimi_api.options import RAISE_MAX_TOKENS
 from kimi_api.tools import WireTool, unreadable_arguments
 from llama_index_kimi._from_reply import NAMES, finish_reason, to_reply
 from llama_index_kimi._streaming import read_growing
@@ -84,9 +86,9 @@ def _as_wire(tool: object) -> WireTool:
 def _wire_tool(tool: BaseTool) -> WireTool:
     """The definition of `tool`, made once: pydantic needs 0.2 to 1 ms for a schema, and agents repeat it every step."""
     metadata = tool.metadata
-    if (metadata.name or "").startswith("$"):
+    if tool_type(metadata.name or "") == BUILTIN:
         # The platform's own. Core would call it `_web_search`, and the platform nothing of that name.
-        return {"type": "builtin_function", "function": {"name": metadata.name}}
+        return {"type": BUILTIN, "function": {"name": metadata.name}}
     signature = (metadata.name, metadata.description, metadata.fn_schema)
     try:
         known = _made.get(tool)
@@ -208,7 +210,7 @@ def no_call_error(response: ChatResponse, model: str) -> ValueError:
         error.partial = to_reply(response)
         return error
     remedy = (
-        "Raise max_tokens, which thinking is part of: 16,000 or more is advised"
+        RAISE_MAX_TOKENS
         if reason == "length"
         else "Ask for the call in the prompt, or demand it with tool_required=True"
     )

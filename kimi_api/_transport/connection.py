@@ -57,6 +57,16 @@ _OF_THE_MODEL = frozenset({*SETTINGS, *ADDRESS_ALIASES, "tokenizer"}) - _OF_A_CA
 _COUNTED_PATH = "/chat/completions"  # what the account's limits are about, see `kimi_api.limits`
 
 
+def not_unicode(what: str, error: UnicodeEncodeError) -> KimiInputError:
+    """The error for a text that cannot be encoded, with what stands around the place."""
+    return KimiInputError(
+        what,
+        error.object[max(error.start - 20, 0) : error.end + 20],
+        "text must be valid Unicode, and half a surrogate pair is not",
+        "clean it with text.encode('utf-8', 'replace').decode()",
+    )
+
+
 class Connection:
     """What `KimiClient` is made of but for its calls."""
 
@@ -237,12 +247,7 @@ class Connection:
         try:
             yield
         except UnicodeEncodeError as error:
-            raise KimiInputError(
-                "messages",
-                error.object[max(error.start - 20, 0) : error.end + 20],
-                "text must be valid Unicode, and half a surrogate pair is not",
-                "clean it with text.encode('utf-8', 'replace').decode()",
-            ) from None
+            raise not_unicode("messages", error) from None
         except Exception as error:
             from kimi_api._transport.translate import from_sdk
             from kimi_api.errors import KimiConnectionError

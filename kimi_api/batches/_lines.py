@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._content.documents import IN_A_BATCH, READ_YOURSELF
+from kimi_api._transport.connection import not_unicode
 from kimi_api.catalog import MODELS, get_model_spec
 from kimi_api.chat._settle import accept
 from kimi_api.errors import KimiBatchError, KimiError, KimiInputError
 from kimi_api.files._sources import MAX_BYTES
 from kimi_api.messages import partial_prefix
+from kimi_api.options import budget_of
 from kimi_api.reply import Reply, parse_reply
 from kimi_api.request import CHAT_PATH, ChatRequest
 from kimi_api.tools import ToolChoice
@@ -100,12 +102,7 @@ def to_line(custom_id: str, body: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     except UnicodeEncodeError as error:
-        raise KimiInputError(
-            f"request {custom_id!r}",
-            error.object[max(error.start - 20, 0) : error.end + 20],
-            "text must be valid Unicode, and half a surrogate pair is not",
-            "clean it with text.encode('utf-8', 'replace').decode()",
-        ) from None
+        raise not_unicode(f"request {custom_id!r}", error) from None
 
 
 def checked(
@@ -328,7 +325,7 @@ def _read(
     from kimi_api._transport.translate import Asked, from_line, is_error_body
 
     body = request.body if request is not None else {}
-    asked = Asked(base_url, body.get("model"), body.get("max_completion_tokens") or body.get("max_tokens"))
+    asked = Asked(base_url, body.get("model"), budget_of(body))
     response = entry.get("response")
     if not isinstance(response, Mapping):
         error = entry.get("error") or {"message": "the line has neither a response nor an error"}

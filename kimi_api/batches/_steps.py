@@ -17,6 +17,7 @@ from kimi_api.batches._lines import ENDPOINT, BatchObject, Fetched, parse_batch,
 from kimi_api.errors import KimiBatchError, KimiError, KimiInputError
 from kimi_api.files import parse_file
 from kimi_api.files._sources import open_source
+from kimi_api.files._uploads import content_of, deleted
 from kimi_api.request import ChatRequest
 
 LONGEST_POLL = 60.0
@@ -178,10 +179,9 @@ def _content(file_id: str) -> Steps[str | None]:
     if not file_id:
         return None
     try:
-        answer = yield Send("GET", f"/files/{file_id}/content", text=True)
+        return (yield from content_of(file_id))
     except errors.KimiNotFoundError:
         return None
-    return answer.body
 
 
 def clear(fetched: Iterable[Fetched], *, everything: bool) -> Steps[None]:
@@ -231,9 +231,4 @@ def list_all(limit: int | None) -> Steps[list[BatchObject]]:
 def _delete(file_id: str) -> Steps[None]:
     if not file_id:
         return
-    try:
-        yield Send("DELETE", f"/files/{file_id}")
-    except errors.KimiNotFoundError:
-        _log.debug("the file %s is gone already", file_id)
-    except KimiError as error:
-        _log.warning("the file %s could not be deleted and still counts against the quota: %s", file_id, error)
+    yield from deleted(file_id)

@@ -9,6 +9,7 @@ from kimi_api._warn import warn
 from kimi_api.chat._demand import require_demanded_call
 from kimi_api.errors import KimiReplyError
 from kimi_api.errors._base import WITHHELD
+from kimi_api.options import RAISE_MAX_TOKENS, budget_of
 from kimi_api.reply import Reply, ReplyBuilder
 from kimi_api.request import ChatRequest
 
@@ -103,9 +104,9 @@ def _oddity(reply: Reply, request: ChatRequest) -> str:
 
 def budget_text(reply: Reply, request: ChatRequest) -> str:
     """What happened to an answer that ended before it began, and what to do."""
-    budget = request.body.get("max_completion_tokens") or request.body.get("max_tokens") or request.spec.default_output
+    budget = budget_of(request.body) or request.spec.default_output
     used = f"{reply.usage.completion_tokens} tokens" if reply.usage else "the budget"
     return (
         f"{request.body['model']} used up {used} of max_tokens={budget} by thinking and gave no answer "
-        "(finish_reason 'length', empty content). Raise max_tokens: 16,000 or more is advised for thinking models"
+        f"(finish_reason 'length', empty content). {RAISE_MAX_TOKENS}"
     )

@@ -24,6 +24,7 @@ from kimi_api.files._uploads import (
     Account,
     FileObject,
     adopted,
+    content_of,
     deleted,
     digested,
     listed,
@@ -207,12 +208,12 @@ async def aretrieve(client: KimiClient, file_id: str) -> FileObject:
 
 def content(client: KimiClient, file_id: str) -> str:
     """What the platform keeps under the id: for "file-extract" JSON text with a `content`, for batches JSONL."""
-    return drive(client, _content(file_id))
+    return drive(client, content_of(file_id))
 
 
 async def acontent(client: KimiClient, file_id: str) -> str:
     """The asynchronous twin of `content`."""
-    return await adrive(client, _content(file_id))
+    return await adrive(client, content_of(file_id))
 
 
 def list_files(client: KimiClient) -> list[FileObject]:
@@ -379,7 +380,7 @@ def _content_when_there(file: FileObject, label: str, deadline: float) -> Steps[
     pause = _FIRST_POLL
     while True:
         try:
-            return (yield from _content(file.id))
+            return (yield from content_of(file.id))
         except errors.KimiNotFoundError:
             if time.monotonic() + pause > deadline:
                 raise
@@ -391,11 +392,6 @@ def _content_when_there(file: FileObject, label: str, deadline: float) -> Steps[
 def _retrieve(file_id: str) -> Steps[FileObject]:
     answer = yield Send("GET", f"/files/{file_id}")
     return parse_file(answer.body)
-
-
-def _content(file_id: str) -> Steps[str]:
-    answer = yield Send("GET", f"/files/{file_id}/content", text=True)
-    return answer.body
 
 
 def _delete(file_id: str, account: Account) -> Steps[bool]:

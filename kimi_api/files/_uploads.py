@@ -220,6 +220,12 @@ def listed() -> Steps[list[FileObject]]:
     return [parse_file(entry) for entry in answer.body.get("data") or []]
 
 
+def content_of(file_id: str) -> Steps[str]:
+    """What a file holds, or the text that was extracted from it."""
+    answer = yield Send("GET", f"/files/{file_id}/content", text=True)
+    return answer.body
+
+
 def deleted(file_id: str) -> Steps[bool]:
     """Remove our copy; whether it is gone. A failure must not hide the text, nor the error that is on its way."""
     try:

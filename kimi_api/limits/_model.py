@@ -8,6 +8,7 @@ from math import ceil
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from kimi_api.errors import KimiInputError, KimiLimitError
+from kimi_api.options import budget_of
 
 WINDOW_SECONDS = 61.0
 """A minute, and a second: requests that leave a minute apart can arrive closer together."""
@@ -185,7 +186,7 @@ def counted_tokens(limits: AccountLimits, body: Mapping[str, Any]) -> int:
         model=model,
         response_format=body.get("response_format"),
     )
-    asked = body.get("max_completion_tokens") or body.get("max_tokens")
+    asked = budget_of(body)
     output = asked or get_model_spec(model).default_output
     most = min(limit for limit in (limits.tpm, limits.tpd) if limit is not None)
     if prompt + output > most:

@@ -90,7 +90,6 @@ def test_a_class_that_is_no_object_is_put_into_one_and_taken_out_again(kimi: Emu
     assert kimi.report == kimi.refusals == []
 
 
-@pytest.mark.fails_in("llama_index", reason="Kimi names a schema Page_int_ where ChatKimi says Page_int")
 def test_a_schema_has_a_name_that_the_platform_takes(kimi: Emulator, adapter: Adapter) -> None:
     kimi.script(Reply(content='{"items": []}'))
     adapter.make().predict(Page[int], "?")

@@ -213,7 +213,7 @@ def test_arguments_that_were_cut_are_not_silent(kimi: Emulator, make: Make) -> N
     kimi.fail("calls.arguments_cut")
     outcome = make().attempt("?", tools=[WEATHER])
     assert outcome.finish_reason == "length"
-    assert "raise max_tokens" in "".join(outcome.warnings)
+    assert "Raise max_tokens" in "".join(outcome.warnings)
 
 
 def test_arguments_encoded_twice_are_read(kimi: Emulator, make: Make) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kimi_api import KimiInputError
-from kimi_api.options import ALIASES, DIALECTS, ChatOptions, by_field
+from kimi_api.options import ALIASES, DIALECTS, ChatOptions, budget_of, by_field, switches_thinking_off
 
 FIELDS = ("model", "max_tokens", "extra_body")
 
@@ -71,3 +71,34 @@ def test_each_dialect_is_found_by_its_name(dialect: str) -> None:
 def test_an_unknown_dialect_names_those_there_are() -> None:
     with pytest.raises(KimiInputError, match="platform, openai, vllm"):
         _ = ChatOptions(dialect="klingon").speech
+
+
+@pytest.mark.parametrize(
+    ("wish", "off"),
+    [
+        (None, False),
+        (True, False),
+        ("enabled", False),
+        ({"type": "enabled", "keep": "all"}, False),
+        ({"effort": "low"}, False),
+        ({}, False),
+        (False, True),
+        ("disabled", True),
+        ({"type": "disabled"}, True),
+    ],
+)
+def test_thinking_is_off_in_each_form_of_the_wish(wish: Any, off: bool) -> None:
+    assert switches_thinking_off(wish) is off
+
+
+@pytest.mark.parametrize(
+    ("body", "budget"),
+    [
+        ({}, None),
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 7}, 7),
+        ({"max_tokens": 5, "max_completion_tokens": 7}, 7),
+    ],
+)
+def test_the_budget_of_a_body_stands_under_either_name(body: dict[str, Any], budget: int | None) -> None:
+    assert budget_of(body) == budget

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from kimi_api import ChatOptions, KimiInputError, KimiWarning, build_request, dynamic_tools_message, get_model_spec
-from kimi_api.tools import check_tools, resolve_tool_choice
+from kimi_api.messages import tool_type
+from kimi_api.tools import check_tools, resolve_tool_choice, schema_name
 
 ASK = [{"role": "user", "content": "hello"}]
 LATER = [*ASK, {"role": "assistant", "content": "hi"}, *ASK]
@@ -232,3 +233,27 @@ def test_text_beside_tools_in_a_message_is_refused_before_sending() -> None:
 def test_a_choice_of_the_k2_line_while_not_thinking_needs_no_notice() -> None:
     choice = resolve_tool_choice("add", TWO, get_model_spec("kimi-k2.6"), thinking=False, fresh=True)
     assert (choice.send, choice.notice, choice.think) == (NAMED, "", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        ("City", "City"),
+        ("Page[int]", "Page_int"),
+        ("A title of several words", "A_title_of_several_words"),
+        ("Größe", "Gr_e"),
+        ("x" * 80, "x" * 64),
+        ("", "answer"),
+        (None, "answer"),
+        ("世界", "answer"),
+    ],
+)
+def test_a_schema_gets_a_name_that_the_platform_takes(name: Any, taken: str) -> None:
+    assert schema_name(name) == taken
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("$web_search", "builtin_function"), ("get_$", "function"), ("", "function")]
+)
+def test_a_dollar_sign_begins_the_platforms_own_tools(name: str, kind: str) -> None:
+    assert tool_type(name) == kind

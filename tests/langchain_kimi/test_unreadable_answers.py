@@ -55,7 +55,7 @@ def with_tools(llm: ChatKimi) -> Any:
 async def test_arguments_that_were_cut_are_invalid_calls(kimi: Emulator, with_tools: Any, how: str) -> None:
     kimi.script(CALLS)
     kimi.fail("calls.arguments_cut")
-    with pytest.warns(KimiWarning, match="the token budget ended within them: raise max_tokens") as told:
+    with pytest.warns(KimiWarning, match="the token budget ended within them. Raise max_tokens") as told:
         message = await run(with_tools, how)
     assert len(told) == 2
     assert ("runs with a part" in str(told[0].message)) == (how in STREAMS)

@@ -141,7 +141,7 @@ def test_growing_arguments_are_read_as_far_as_they_have_come(llm: Kimi, argument
 
 
 def test_a_tool_never_runs_with_half_of_its_arguments(llm: Kimi) -> None:
-    with pytest.warns(KimiWarning, match="raise max_tokens"):
+    with pytest.warns(KimiWarning, match="Raise max_tokens"):
         (selection,) = llm.get_tool_calls_from_response(finished('{"path": "/etc', "length"))
     assert selection.tool_name == "f (unreadable arguments)"
     assert selection.tool_kwargs == {"unreadable_arguments": '{"path": "/etc'}
@@ -214,7 +214,7 @@ async def test_no_tool_runs_with_arguments_that_were_cut(kimi: Emulator, llm: Ki
     kimi.script(CUT)
     kimi.fail("calls.arguments_cut")
     response = await run(llm, how)
-    with pytest.warns(KimiWarning, match="no tool is run for it; .*raise max_tokens"):
+    with pytest.warns(KimiWarning, match="no tool is run for it; .*Raise max_tokens"):
         first, second = calls_of(llm, response)
     assert first[0] == second[0] == "weather (unreadable arguments)"
     assert first[1]["unreadable_arguments"].startswith('{"city')
