@@ -35,6 +35,7 @@ __all__ = [
     "find_model",
     "get_model_spec",
     "listed_price",
+    "prompt_template",
     "utc_today",
 ]
 
@@ -417,14 +418,22 @@ def _look_up(model: str) -> ModelSpec:
     return replace(_K3_1, id=model, price=None, released=None, known=False)
 
 
+def prompt_template(model: str) -> PromptTemplate:
+    """How prompts of `model` are put together; the newest family's for an unknown id. Warns of nothing."""
+    return _look_up(model).template
+
+
 def listed_price(model: str) -> Price | None:
     """The platform's price of `model`; None for ids that it does not serve under just this name. Warns of nothing."""
     spec = _installed.get(model.lower()) or MODELS.get(model.lower())
     return spec.price if spec else None
 
 
-def get_model_spec(model: str) -> ModelSpec:
+def get_model_spec(model: str, *, platform: bool = True) -> ModelSpec:
     """The rules of `model`.
+
+    `platform=False` is for other hosts, which serve models that are no Kimi as well: an id that is not in the table has
+    no rules there, and its window and outputs are 0, which means that nobody knows them.
 
     An id that is not in the table gets the newest family's rules and one warning per process, never a refusal:
     accounts see different lists, and new models come faster than releases of this package.
@@ -437,6 +446,8 @@ def get_model_spec(model: str) -> ModelSpec:
             "model", model, "a model id is a non-empty word", f"use one of {', '.join(current_models())}"
         )
     spec = _look_up(model)
+    if not spec.known and not platform:
+        return ModelSpec(model, 0, 0, 0, thinking="switchable", known=False)
     if not spec.known:
         near = closest_model(model)
         warn_once(

@@ -52,6 +52,7 @@ class ChatRequest:
         unplaced: the request as it was before that was done.
         auto_continue, resume_streams, empty_answers: as in `ChatOptions`.
         wire: how the answer travels where the caller waits for the whole; `body` says only what the caller asked for.
+        think_tags: whether the host may leave its thinking in the text (`<think>...</think>`), to be taken out.
         tool_names: names of tools on the wire -> those the caller gave them, where they differ.
         parsed: whether the caller makes an object of the answer, and raises an error of its own where it is none.
     """
@@ -70,6 +71,7 @@ class ChatRequest:
     parsed: bool = False
     wire: Wire = "plain"
     empty_answers: EmptyAnswers = "retry"
+    think_tags: bool = False
     tool_names: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -85,8 +87,9 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
     Raises:
         KimiInputError: something that no model takes; says what, and what to do.
     """
-    spec = get_model_spec(options.model)
-    if not spec.known and options.unsupported == "error":
+    dialect = options.speech
+    spec = get_model_spec(options.model, platform=dialect.platform_rules)
+    if not spec.known and options.unsupported == "error" and dialect.platform_rules:
         near = closest_model(options.model)
         raise KimiInputError(
             "model",
@@ -96,7 +99,6 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
         )
     if "thinking" in options.extra_body:
         options = _lifted(options)
-    dialect = options.speech
     rules = dialect.platform_rules and options.unsupported != "send"
     if rules and spec.efforts and isinstance(options.thinking, Mapping) and "effort" in options.thinking:
         options = _with_effort(options, spec)
@@ -180,6 +182,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
         media,
         wire=_wire(options, body),
         empty_answers=options.empty_answers,
+        think_tags=not ours,
     )
     if options.auto_continue or options.resume_streams:
         return replace(made, **{name: _rounds(name, options) for name in ("auto_continue", "resume_streams")})

@@ -40,6 +40,8 @@ def model_profile(spec: ModelSpec, *, documents: bool) -> ModelProfile:
         structured_output=False,
         temperature="temperature" not in spec.fixed_sampling,
     )
+    if not spec.context_window:  # another host's model: nobody here knows its window
+        del profile["max_input_tokens"], profile["max_output_tokens"]
     if spec.known:
         profile["status"] = "deprecated" if spec.retires is not None else "active"
         if spec.open_weights is not None:

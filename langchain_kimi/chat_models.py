@@ -253,8 +253,8 @@ class ChatKimi(TokenCounting, Connected):
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         host = DIALECTS.get(self.dialect)
-        documents = self.extract_documents and host is not None and host.platform_rules
-        return model_profile(get_model_spec(self.model), documents=documents)
+        ours = host is not None and host.platform_rules
+        return model_profile(get_model_spec(self.model, platform=ours), documents=self.extract_documents and ours)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

@@ -23,6 +23,7 @@ from llama_index.core.base.llms.types import (
     CompletionResponseGen,
     LLMMetadata,
 )
+from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
@@ -33,6 +34,7 @@ from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._transport.connection import as_limits, plain_limits, take_transport
 from kimi_api._transport.unregistered import Unregistered
+from kimi_api._warn import warn_once
 from kimi_api.catalog import DEFAULT_MODEL, get_model_spec
 from kimi_api.credentials import resolve_base_url
 from kimi_api.messages import Repair
@@ -178,8 +180,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
             settings = {"model": model, **settings}
         known = constructor_settings(settings, type(self).model_fields)
         super().__init__(**{**known, "tokenizer": tokenizer_setting(known.get("tokenizer"))})
-        get_model_spec(self.model)
-        self._options({}).speech  # noqa: B018 - raises for an unknown dialect
+        get_model_spec(self.model, platform=self._options({}).speech.platform_rules)
         self._connect()
 
     @classmethod
@@ -190,15 +191,22 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     @property
     def metadata(self) -> LLMMetadata:
         """What core plans prompts and memory with; figures in tokens, from the catalogue."""
-        spec = get_model_spec(self.model)
+        spec = get_model_spec(self.model, platform=self._options({}).speech.platform_rules)
         window = self.context_window or spec.context_window
+        if not window:
+            window = DEFAULT_CONTEXT_WINDOW
+            warn_once(
+                ("context_window", self.model),
+                f"nobody here knows the window of {self.model!r}, so core plans with its default of {window} tokens: "
+                "set context_window to what the host serves",
+            )
         return LLMMetadata(
             context_window=window,
             # Core's prompt helper refuses an output as large as the window ("Calculated available context size ...
             # was not non-negative"), and leaves no room for passages beside a nearly as large one.
             num_output=self.max_tokens
             if self.max_tokens and self.max_tokens < window
-            else min(spec.default_output, window // 4),
+            else min(spec.default_output or window, window // 4),
             is_chat_model=True,
             is_function_calling_model=True,
             model_name=self.model,

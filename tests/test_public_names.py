@@ -37,7 +37,7 @@ PUBLIC = {
     """,
     "kimi_api.catalog": """
         DEFAULT_MODEL MODELS ModelSpec Price PromptTemplate ToolChoiceKind closest_model current_models find_model
-        get_model_spec listed_price utc_today
+        get_model_spec listed_price prompt_template utc_today
     """,
     "kimi_api.chat": """
         acomplete astream complete settle stream

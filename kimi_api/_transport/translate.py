@@ -60,11 +60,13 @@ _QUOTA_WORDS = re.compile(
 # "prompt tokens + max_tokens exceeds the model specification". vLLM and OpenAI: "This model's maximum context length is
 # 262144 tokens." llama.cpp: "the request exceeds the available context size, try increasing it". SGLang: "The input
 # (300000 tokens) is longer than the model's context length (262144 tokens)", "Requested token count exceeds the model's
-# maximum context length". Ollama: "input length exceeds the context length".
+# maximum context length". Ollama: "input length exceeds the context length". LiteLLM puts the name of its own class,
+# ContextWindowExceededError, before the words of whichever vendor is behind it.
 _OVERFLOW_WORDS = re.compile(
     r"exceeded model token limit|token length too long|exceeds the model specification|model max length exceeded"
     r"|maximum context length|exceeds? the (available )?context (size|length|window)"
-    r"|longer than the (model's|maximum) (maximum )?(context|model) length|context[_ ]length[_ ]exceeded",
+    r"|longer than the (model's|maximum) (maximum )?(context|model) length|context[_ ]length[_ ]exceeded"
+    r"|ContextWindowExceededError",
     re.IGNORECASE,
 )
 # A day's token budget (TPD) does not come back within a retry, nor does a file become readable:
@@ -72,6 +74,8 @@ _OVERFLOW_WORDS = re.compile(
 _FINAL_WORDS = re.compile(r"\bTPD\b|extract task failed")
 _GATEWAY_TIMEOUT = re.compile(r"\b504\b|gateway time-?out", re.IGNORECASE)
 _LOST_FILE = re.compile(r"\bfile \S+ (was )?not found", re.IGNORECASE)
+# llama.cpp and vLLM read the arguments of calls in histories: "Failed to parse tool call arguments as JSON".
+_UNREADABLE_CALLS = re.compile(r"parse tool call arguments", re.IGNORECASE)
 _BY_TYPE: dict[str, type[KimiStatusError]] = {
     "content_filter": KimiContentFilterError,
     "invalid_authentication_error": KimiAuthenticationError,
@@ -125,7 +129,8 @@ def from_response(
     kind, message = _error_object(body)
     message = message or f"HTTP {status} without a readable error"
     cls = _class_for(status, kind, message)
-    made = _named(cls, types)(_text(cls, status, kind, message, asked), response=response, body=body)
+    other = _other_host(asked, response)
+    made = _named(cls, types)(_text(cls, status, kind, message, asked, other), response=response, body=body)
     made.status_code = status
     return _filled(made, cls, kind, response, asked, message)
 
@@ -137,7 +142,8 @@ def from_body(body: object, response: Any, request: Any, asked: Asked, types: Er
     cls = _class_for(status, kind, message)
     named = _named(cls, types)
     made = named.__new__(named)
-    openai.APIError.__init__(made, _text(cls, None, kind, message, asked), request, body=body)
+    other = _other_host(asked, response)
+    openai.APIError.__init__(made, _text(cls, None, kind, message, asked, other), request, body=body)
     made.response = response  # type: ignore[assignment]
     made.status_code = status
     return _filled(made, cls, kind, response, asked, message)
@@ -154,7 +160,7 @@ def from_line(
     cls = _class_for(status, kind, message)
     named = _named(cls, types)
     made = named.__new__(named)
-    openai.APIError.__init__(made, _text(cls, status, kind, message, asked), None, body=body)  # type: ignore[arg-type]
+    openai.APIError.__init__(made, _text(cls, status, kind, message, asked, ""), None, body=body)  # type: ignore[arg-type]
     made.response = None  # type: ignore[assignment]
     made.status_code = status
     made = _filled(made, cls, kind, None, asked, message)
@@ -171,7 +177,8 @@ def _filled(
     made: _Status, cls: type[KimiStatusError], kind: str | None, response: Any, asked: Asked, message: str
 ) -> _Status:
     made.type = kind
-    made.hint = _hint(cls, kind, message, asked)
+    other = "" if response is None else _other_host(asked, response)
+    made.hint = _hint(cls, kind, message, asked, other)
     made.retry_after = _retry_after(_note_ids(made, response))
     # 408 and 409 say that nothing was done. A 504 comes after 900 s in which the model may have answered: like a read
     # time-out, it could be paid twice.
@@ -277,22 +284,38 @@ def _error_object(body: object) -> tuple[str | None, str]:
     return (kind if isinstance(kind, str) else None), str(error.get("message") or error.get("detail") or "")
 
 
-def _text(cls: type[KimiStatusError], status: int | None, kind: str | None, message: str, asked: Asked) -> str:
+def _other_host(asked: Asked, response: Any) -> str:
+    """The address that answered, if that is not Moonshot's platform; "" where it is.
+
+    On loopback and behind a proxy it shows in the headers: every answer of the platform has a `Msh-Request-Id`.
+    """
+    if not asked.base_url or is_moonshot(asked.base_url):
+        return ""
+    headers = getattr(response, "headers", None) or {}
+    return "" if "msh-request-id" in headers else asked.base_url
+
+
+def _text(
+    cls: type[KimiStatusError], status: int | None, kind: str | None, message: str, asked: Asked, other: str
+) -> str:
     said = mask_ids(message).rstrip(" .") or "no message"
-    where = "Kimi answered 200, but with an error" if status is None else f"Kimi answered {status}"
-    return f"{where}{f' {kind}' if kind else ''}: {said}. What to do: {_hint(cls, kind, message, asked)}."
+    who = other or "Kimi"
+    where = f"{who} answered 200, but with an error" if status is None else f"{who} answered {status}"
+    return f"{where}{f' {kind}' if kind else ''}: {said}. What to do: {_hint(cls, kind, message, asked, other)}."
 
 
-def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Asked) -> str:
+def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Asked, other: str) -> str:
+    if cls is KimiAuthenticationError and asked.base_url and not environment_key_belongs_to(asked.base_url):
+        return (
+            f"check the key that was passed for {asked.base_url}: pass api_key=... of that host. The environment's "
+            "key goes only to Moonshot's hosts, this machine, and the address that MOONSHOT_BASE_URL names"
+        )
+    if other and (hint := _hint_elsewhere(cls, message, asked.model, other)):
+        return hint
     if cls is KimiAuthenticationError:
-        other = other_region(asked.base_url)
-        if asked.base_url and not environment_key_belongs_to(asked.base_url):
-            return (
-                f"check the key that was passed for {asked.base_url}: pass api_key=... of that host. The environment's "
-                "key goes only to Moonshot's hosts, this machine, and the address that MOONSHOT_BASE_URL names"
-            )
+        region = other_region(asked.base_url)
         return f"check the key, and its region: keys of {asked.base_url or 'one region'} are not valid elsewhere" + (
-            f"; if yours is from the other console, pass base_url={other!r}" if other else ""
+            f"; if yours is from the other console, pass base_url={region!r}" if region else ""
         )
     if cls is KimiNotFoundError and "model" in message:
         return _model_hint(asked.model)
@@ -339,6 +362,32 @@ def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Ask
     if kind == "invalid_request_error" or cls is KimiBadRequestError:
         return "change the request as the message says; see https://platform.kimi.ai/docs/api/errors"
     return "see https://platform.kimi.ai/docs/api/errors"
+
+
+def _hint_elsewhere(cls: type[KimiStatusError], message: str, model: str | None, other: str) -> str:
+    """What to do about an answer of another host, where that differs from the platform's; "" where it does not."""
+    if cls is KimiAuthenticationError:
+        return f"check the key: it must be one that {other} knows"
+    if cls is KimiNotFoundError and "model" in message:
+        return f"check model={model!r}: GET {other}/models lists the names that are served there"
+    if cls is KimiNotFoundError:
+        return f"check base_url ({other}): most hosts want /v1 at its end, and nothing behind it"
+    if cls is KimiQuotaError:
+        return f"raise the limit or the credit of this key at {other}, or use another key; repeating does not help"
+    if cls is KimiPermissionError:
+        return f"check what this key may do at {other}"
+    if cls is KimiRateLimitError:
+        return f"slow down, or raise the limits of this key at {other}"
+    if cls is KimiServerError and _UNREADABLE_CALLS.search(message):
+        return (
+            "a tool call in the history has arguments that are not JSON. Set dialect='openai' or 'vllm' for hosts that "
+            "parse histories, or take the call out"
+        )
+    if cls is KimiServerError and _GATEWAY_TIMEOUT.search(message):
+        return f"stream long calls (wire='stream'), or raise the time limit of the gateway at {other}"
+    if cls in (KimiBadRequestError, KimiStatusError):
+        return f"change the request as the message says, or set dialect to what {other} speaks (docs/hosts.md)"
+    return ""
 
 
 def _model_hint(model: str | None) -> str:

@@ -20,6 +20,7 @@ from kimi_api.chat._correct import acorrect_request, aplace, correct_request, pl
 from kimi_api.chat._demand import demand_in_words, lacks_demanded_call
 from kimi_api.chat._empty import wait_to_ask_again
 from kimi_api.chat._settle import keep_partial, settle
+from kimi_api.chat._think_tags import feed_for, without_tags
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError
 from kimi_api.reply import Reply, ReplyBuilder
@@ -99,20 +100,20 @@ def _send(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call:
 def _receive(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: Mapping[str, Any]) -> None:
     """Read one answer into `builder`."""
     if request.body.get("stream"):
-        feed = builder.feed
+        feed = feed_for(builder, request)
         with closing(client.stream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)) as events:
             for event in events:
                 feed(event)
         return
     answer = client.request("POST", CHAT_PATH, body=request.body, **call)
     builder.note_headers(answer.headers)
-    builder.take(answer.body)
+    builder.take(without_tags(answer.body, request))
 
 
 async def _areceive(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: Mapping[str, Any]) -> None:
     """The asynchronous twin of `_receive`."""
     if request.body.get("stream"):
-        feed = builder.feed
+        feed = feed_for(builder, request)
         events = client.astream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)
         async with Unregistered(events) as received:
             async for event in received:
@@ -120,4 +121,4 @@ async def _areceive(client: KimiClient, request: ChatRequest, builder: ReplyBuil
         return
     answer = await client.arequest("POST", CHAT_PATH, body=request.body, **call)
     builder.note_headers(answer.headers)
-    builder.take(answer.body)
+    builder.take(without_tags(answer.body, request))

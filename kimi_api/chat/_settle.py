@@ -104,7 +104,7 @@ def _oddity(reply: Reply, request: ChatRequest) -> str:
 
 def budget_text(reply: Reply, request: ChatRequest) -> str:
     """What happened to an answer that ended before it began, and what to do."""
-    budget = budget_of(request.body) or request.spec.default_output
+    budget = budget_of(request.body) or request.spec.default_output or "(the host's default)"
     used = f"{reply.usage.completion_tokens} tokens" if reply.usage else "the budget"
     return (
         f"{request.body['model']} used up {used} of max_tokens={budget} by thinking and gave no answer "

@@ -17,6 +17,7 @@ from kimi_api.chat._demand import HeldStream, is_only_offered
 from kimi_api.chat._empty import wait_to_ask_again
 from kimi_api.chat._settle import keep_partial
 from kimi_api.chat._show import ashow, show, shows_all
+from kimi_api.chat._think_tags import feed_for
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError
 from kimi_api.reply import ReplyBuilder, ReplyDelta
@@ -59,8 +60,8 @@ def _stream(
         return
     retries = client.count_retries(call.get("max_retries"))
     call = {**call, "max_retries": retries}
-    feed = builder.feed
     while True:
+        feed = feed_for(builder, request)
         builder.request_body = request.body
         events = client.stream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)
         try:
@@ -96,8 +97,8 @@ async def _astream(
         return
     retries = client.count_retries(call.get("max_retries"))
     call = {**call, "max_retries": retries}
-    feed = builder.feed
     while True:
+        feed = feed_for(builder, request)
         builder.request_body = request.body
         events = client.astream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)
         try:

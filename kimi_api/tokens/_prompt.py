@@ -8,7 +8,7 @@ from typing import Any
 
 from kimi_api._content.documents import DOCUMENT
 from kimi_api._content.notes import LEFT_OUT
-from kimi_api.catalog import DEFAULT_MODEL, PromptTemplate, get_model_spec
+from kimi_api.catalog import DEFAULT_MODEL, PromptTemplate, prompt_template
 from kimi_api.messages import text_of
 from kimi_api.tokens._count import Tokenizer, count_text
 from kimi_api.tokens._images import UNKNOWN_IMAGE, UNKNOWN_VIDEO, image_size, image_tokens
@@ -57,7 +57,7 @@ def count_messages(
     """
     if not messages and not tools:
         return 0
-    template = get_model_spec(model).template
+    template = prompt_template(model)
 
     def count(text: str) -> int:
         return count_text(text, tokenizer) if text else 0

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kimi_emulator import inspector
+from kimi_emulator.dialects import PLATFORM
 from kimi_emulator.errors import ApiError
 from kimi_emulator.http.calls import Call, Failed, Service
 from kimi_emulator.http.delivery import json_answer
@@ -57,6 +58,11 @@ def build_app(service: Service) -> ASGIApp:
 
     async def endpoints(scope: Scope, receive: Receive, send: Send) -> None:
         answer = await _answer(service, Request(scope, receive, send))
+        if service.state.settings.dialect != PLATFORM:  # by these headers a client knows the platform
+            for name in ("msh-trace-mode", "x-msh-trace-id"):
+                del answer.headers[name]
+            answer.headers["x-request-id"] = answer.headers.get("msh-request-id", "")
+            del answer.headers["msh-request-id"]
         await answer(scope, receive, send)
 
     if not service.state.settings.inspector:

@@ -13,7 +13,7 @@ from kimi_emulator import Emulator, Failure, Reply, ToolCall
 
 Make = Callable[..., Chat]
 WEATHER = wire_tool("get_weather")
-HOSTS = [("vllm", "vllm"), ("azure", "openai"), ("openrouter", "openai")]
+HOSTS = [("vllm", "vllm"), ("azure", "openai"), ("openrouter", "openai"), ("nvidia", "openai"), ("nvidia", "vllm")]
 LEAKED = (
     "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>"
     '{"city": "Oslo"}<|tool_call_end|><|tool_calls_section_end|>'
@@ -111,6 +111,42 @@ def test_other_hosts_get_a_forced_tool_as_it_was_asked_for(kimi: Emulator, make:
     chat.attempt("?", tools=[WEATHER, wire_tool("get_time")], tool_choice="required")
     assert kimi.chats[0]["tool_choice"] == "required"
     assert len(kimi.chats[0]["tools"]) == 2
+
+
+@pytest.mark.parametrize("off", [False, "disabled", {"type": "disabled"}])
+@pytest.mark.ways("plain", "astreamed")
+def test_vllm_is_told_of_thinking_by_its_template(make: Make, off: Any) -> None:
+    with Emulator(dialect="vllm") as other:
+        chat = make(base_url=other.base_url, api_key=other.api_key, dialect="vllm", model="kimi-k2.6", thinking=off)
+        assert not chat.ask("hi").reasoning
+        assert other.chats[0]["chat_template_kwargs"] == {"thinking": False}
+        assert "thinking" not in other.chats[0]
+
+
+@pytest.mark.ways("plain", "astreamed")
+def test_vllm_is_asked_by_its_template_to_keep_thinking(kimi: Emulator, make: Make) -> None:
+    extra = {"chat_template_kwargs": {"own": 1}}
+    make(dialect="vllm", model="kimi-k2.6", thinking_keep="all", extra_body=extra).attempt("hi")
+    assert kimi.chats[0]["chat_template_kwargs"] == {"thinking": True, "preserve_thinking": True, "own": 1}
+    assert "thinking" not in kimi.chats[0]
+
+
+@pytest.mark.parametrize("dialect", ["openai", "vllm"])
+@pytest.mark.ways("plain", "astreamed")
+def test_a_name_that_is_no_kimi_has_no_rules(kimi: Emulator, make: Make, dialect: str) -> None:
+    kimi.script(Reply(content="Hello."))
+    outcome = make(dialect=dialect, model="qwen3-32b", temperature=0.2, max_tokens=50).attempt("hi")
+    assert [text for text in outcome.warnings if "catalogue" in text or "kimi-k3" in text] == []
+    assert (kimi.requests[0].json["temperature"], kimi.requests[0].json["max_tokens"]) == (0.2, 50)
+
+
+@pytest.mark.ways("plain", "astreamed")
+def test_advice_names_the_host_that_answered(make: Make) -> None:
+    with Emulator(dialect="vllm") as other:
+        error = make(base_url=other.base_url, api_key="sk-test-wrong", dialect="vllm").attempt("hi").error
+    assert isinstance(error, KimiAuthenticationError)
+    assert f"one that {other.base_url} knows" in str(error)
+    assert "moonshot" not in str(error)
 
 
 def test_calls_that_a_host_leaks_as_text_are_not_silent(kimi: Emulator, make: Make) -> None:

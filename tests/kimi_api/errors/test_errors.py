@@ -233,19 +233,19 @@ def test_a_wrong_key_names_the_other_region() -> None:
 @pytest.mark.parametrize("model", ["kimi-k2.5", "moonshotai/Kimi-K2.5", "kimi-latest"])
 def test_a_retired_model_names_its_successor(model: str) -> None:
     body = refusal("resource_not_found_error", f"Not found the model {model} or Permission denied")
-    error = answered(404, body, Asked("http://h/v1", model))
+    error = answered(404, body, Asked("https://api.moonshot.ai/v1", model))
     assert "was retired on" in error.hint
     assert "use kimi-k3" in error.hint
 
 
 def test_an_unknown_model_gets_a_suggestion() -> None:
     body = refusal("resource_not_found_error", "Not found the model kimi-k33 or Permission denied")
-    assert "did you mean 'kimi-k3'" in answered(404, body, Asked("http://h/v1", "kimi-k33")).hint
+    assert "did you mean 'kimi-k3'" in answered(404, body, Asked("https://api.moonshot.ai/v1", "kimi-k33")).hint
 
 
 def test_a_rate_limit_names_the_budget_that_was_asked_for() -> None:
     body = refusal("rate_limit_reached_error", "request reached organization max RPM: 3")
-    assert "max_tokens=9000" in answered(429, body, Asked("http://h/v1", "kimi-k3", 9000)).hint
+    assert "max_tokens=9000" in answered(429, body, Asked("https://api.moonshot.ai/v1", "kimi-k3", 9000)).hint
 
 
 # ---------------------------------------------------------------------------------------------------- odd bodies
@@ -615,3 +615,40 @@ def test_text_with_half_a_surrogate_pair_is_refused_before_sending(
     with pytest.raises(KimiInputError, match="Unicode"):
         ways.stream(client, CHAT, body=body)
     assert kimi.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "message", "advice"),
+    [
+        (401, "auth_error", "Invalid proxy server token passed", "the key that was passed for http://gpu.example/v1"),
+        (404, "NotFoundError", "The model `x` does not exist.", "http://gpu.example/v1/models lists the names"),
+        (404, None, "Not Found", "most hosts want /v1 at its end"),
+        (403, None, "no", "what this key may do at http://gpu.example/v1"),
+        (429, "budget", "You exceeded your current quota", "credit of this key at http://gpu.example/v1"),
+        (429, None, "slow down", "limits of this key at http://gpu.example/v1"),
+        (400, "BadRequestError", "bad", "what http://gpu.example/v1 speaks"),
+        (500, "server_error", "Failed to parse tool call arguments as JSON", "arguments that are not JSON"),
+        (504, None, "Gateway Timeout", "the gateway at http://gpu.example/v1"),
+    ],
+)
+def test_advice_names_the_host_that_answered(status: int, kind: str | None, message: str, advice: str) -> None:
+    error = answered(status, {"error": {"message": message, "type": kind}}, Asked("http://gpu.example/v1", "x"))
+    assert advice in error.hint
+    assert str(error).startswith(f"http://gpu.example/v1 answered {status}")
+    assert "platform.kimi" not in str(error)
+
+
+def test_an_answer_with_the_platforms_request_id_is_the_platforms_whatever_the_address() -> None:
+    """A proxy of a company in front of Moonshot's host."""
+    library = transport()
+    request = library.Request("POST", "http://proxy.example/v1")
+    response = library.Response(401, headers={"Msh-Request-Id": "r1"}, request=request)
+    body = refusal("invalid_authentication_error", "Invalid Authentication")
+    error = from_response(401, body, response, Asked("http://proxy.example/v1", "kimi-k3"))
+    assert str(error).startswith("Kimi answered 401")
+
+
+def test_litellms_name_for_an_overflow_is_understood() -> None:
+    message = "litellm.ContextWindowExceededError: litellm.BadRequestError: OpenAIException - too many tokens"
+    body = {"error": {"message": message, "type": None, "param": None, "code": "400"}}
+    assert isinstance(answered(400, body, Asked("http://gpu.example/v1", "x")), errors.KimiContextOverflowError)
