@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kimi_api._warn import warn_once
+from kimi_api._warn import warn
 from kimi_api.errors import KimiInputError
 
 Message = dict[str, Any]
@@ -47,7 +47,7 @@ def repair_history(messages: Sequence[Message], *, lossy: bool) -> tuple[list[Me
     Raises:
         KimiInputError: a call that is none; without `lossy`, an open call, or a result whose call is gone.
     """
-    turns, owners = _match([_modern(message) for message in messages])
+    turns, owners = _match([_modern(message) for message in messages], lossy)
     repaired: list[Message] = []
     positions: list[int] = []
     for position, message in enumerate(messages):
@@ -60,7 +60,7 @@ def repair_history(messages: Sequence[Message], *, lossy: bool) -> tuple[list[Me
                 positions.append(place)
         elif position in owners:
             if owners[position] is None:
-                _report_lost_result(message, position, lossy)
+                _report_lost_result(message, position, lossy, alone=len(owners) == len(messages))
         else:
             repaired.append(message)
             positions.append(position)
@@ -86,7 +86,9 @@ class _Turn:
     calls: list[_Call]
 
     def message(self) -> Message:
-        if all(call.id == call.own_id for call in self.calls):
+        if not self.calls:  # none of them could be read
+            return {name: value for name, value in self.original.items() if name != "tool_calls"}
+        if [call.id for call in self.calls] == [_own(call) for call in self.original["tool_calls"]]:
             return self.original
         return {**self.original, "tool_calls": [{**call.wire, "id": call.id} for call in self.calls]}
 
@@ -102,19 +104,18 @@ class _Turn:
             yield {"role": "tool", "tool_call_id": call.id, "content": CANCELLED}, self.position
 
 
-def _match(messages: Sequence[Message]) -> tuple[dict[int, _Turn], dict[int, _Call | None]]:
+def _match(messages: Sequence[Message], lossy: bool) -> tuple[dict[int, _Turn], dict[int, _Call | None]]:
     """The turns with calls by position, and for each result by position the call that it belongs to (None: gone)."""
     turns: dict[int, _Turn] = {}
     owners: dict[int, _Call | None] = {}
-    run: list[int] = []  # positions of results with nothing between them
+    run: list[int] = []  # positions of results since the last turn with calls
     for position, message in enumerate(messages):
         if message.get("role") == "tool":
             run.append(position)
-            continue
-        _assign(messages, run, turns, owners)
-        run = []
-        if message.get("role") == "assistant" and message.get("tool_calls"):
-            turns[position] = _Turn(position, message, _calls_of(message, position, len(turns)))
+        elif message.get("role") == "assistant" and message.get("tool_calls"):
+            _assign(messages, run, turns, owners)
+            run = []
+            turns[position] = _Turn(position, message, _calls_of(message, position, len(turns), lossy))
     _assign(messages, run, turns, owners)
     return turns, owners
 
@@ -124,8 +125,8 @@ def _assign(
 ) -> None:
     """Give each result of a run to its call. Results that share an id answer the open calls of that id in order."""
     for place, position in enumerate(run):
-        own_id = messages[position].get("tool_call_id")
-        rest = sum(messages[other].get("tool_call_id") == own_id for other in run[place:])
+        own_id = _id_of(messages[position].get("tool_call_id"))
+        rest = sum(_id_of(messages[other].get("tool_call_id")) == own_id for other in run[place:])
         call = _owner(turns, own_id, rest)
         if call is not None:
             call.results.append((position, messages[position]))
@@ -139,6 +140,8 @@ def _owner(turns: Mapping[int, _Turn], own_id: Any, results: int) -> _Call | Non
     """
     same = [[call for call in turn.calls if call.own_id == own_id] for turn in turns.values()] if is_id(own_id) else []
     nameless = [[call for call in turn.calls if not (is_id(own_id) and is_id(call.own_id))] for turn in turns.values()]
+    if is_id(own_id):
+        nameless = nameless[-1:]  # an id of its own says nothing of calls further back
     for candidates in (same, nameless):
         chosen: _Call | None = None
         waiting = 0
@@ -156,11 +159,13 @@ def _owner(turns: Mapping[int, _Turn], own_id: Any, results: int) -> _Call | Non
     return None
 
 
-def _calls_of(message: Message, position: int, turn: int) -> list[_Call]:
+def _calls_of(message: Message, position: int, turn: int, lossy: bool) -> list[_Call]:
     """The calls of a turn, each with an id of its own."""
     wires = message["tool_calls"]
+    if lossy:
+        wires = _readable(wires, position)
     check_calls(wires, position)
-    own_ids = [wire.get("id") for wire in wires]
+    own_ids = [_id_of(wire.get("id")) for wire in wires]
     used = {own_id for own_id in own_ids if is_id(own_id)}
     calls: list[_Call] = []
     for place, (wire, own_id) in enumerate(zip(wires, own_ids, strict=True)):
@@ -172,6 +177,28 @@ def _calls_of(message: Message, position: int, turn: int) -> list[_Call]:
             used.add(new_id)
         calls.append(_Call(wire, own_id, new_id))
     return calls
+
+
+def _own(call: Any) -> Any:
+    return call.get("id") if isinstance(call, Mapping) else None
+
+
+def _id_of(value: Any) -> Any:
+    """An id as text: some hosts number their calls."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _readable(calls: Any, position: int) -> list[Any]:
+    """The calls that are some; a warning names the others."""
+    if not isinstance(calls, list | tuple):
+        calls = [calls]
+    unreadable = [call for call in calls if not _is_call(call)]
+    if unreadable:
+        warn(
+            f"messages[{position}] has tool calls that cannot be read, {str(unreadable)[:200]}: they are left out "
+            '(repair="full").'
+        )
+    return [call for call in calls if _is_call(call)]
 
 
 def _joined(call: _Call) -> Message:
@@ -212,26 +239,27 @@ def check_calls(calls: Any, position: int) -> None:
     Raises:
         KimiInputError: a call without a name, or of a built-in function (whose arguments go back) without arguments.
     """
-    if isinstance(calls, list | tuple):
-        names = [call_name(call) for call in calls]
-        if all(
-            name is not None and not (name.startswith("$") and not isinstance(call["function"].get("arguments"), str))
-            for call, name in zip(calls, names, strict=True)
-        ):
-            return
+    if isinstance(calls, list | tuple) and all(map(_is_call, calls)):
+        return
     raise KimiInputError(
         f"messages[{position}].tool_calls",
         calls,
         'a call is {"id": ..., "type": "function", "function": {"name": ..., "arguments": "..."}}',
-        "send the calls back as they came",
+        'send the calls back as they came, or pass repair="full" to leave out what is no call',
     )
+
+
+def _is_call(call: Any) -> bool:
+    name = call_name(call)
+    if name is None:
+        return False
+    return not name.startswith("$") or isinstance(call["function"].get("arguments"), str)
 
 
 def _report_open_calls(calls: Sequence[_Call], position: int, lossy: bool) -> None:
     names = ", ".join(f"{call_name(call.wire)} ({call.own_id or 'no id'})" for call in calls)
     if lossy:
-        warn_once(
-            ("repair", "open", names),
+        warn(
             f"messages[{position}] has tool calls without a result, {names}: the model is told that they were "
             'cancelled (repair="full"). Add their results to the history to change that.',
         )
@@ -244,12 +272,11 @@ def _report_open_calls(calls: Sequence[_Call], position: int, lossy: bool) -> No
     )
 
 
-def _report_lost_result(message: Mapping[str, Any], position: int, lossy: bool) -> None:
+def _report_lost_result(message: Mapping[str, Any], position: int, lossy: bool, *, alone: bool) -> None:
     own_id = message.get("tool_call_id")
     named = own_id or message.get("name") or "no id"
     if lossy:
-        warn_once(
-            ("repair", "lost", str(named)),
+        warn(
             f"messages[{position}] is the result of a tool call that the history does not have ({named}): "
             'repair="full" leaves it out. Trim histories at a user message to keep calls and results together.',
         )
@@ -259,5 +286,5 @@ def _report_lost_result(message: Mapping[str, Any], position: int, lossy: bool) 
         named,
         "no assistant message before it made this call",
         "keep each tool result behind the assistant turn that called it and trim histories at a user message, "
-        'or pass repair="full" to leave such results out',
+        + ("and add one: nothing else is left to send" if alone else 'or pass repair="full" to leave such results out'),
     )

@@ -34,6 +34,8 @@ BUILTIN = "builtin_function"
 """The type of a tool of the platform's own."""
 
 ROLES = frozenset({"system", "user", "assistant", "tool"})
+_NEVER_WITHOUT = frozenset({"system", "user", "tool"})
+"""Whose messages need a `content`, if only an empty text."""
 
 # The least that a server which demands reasoning accepts: '"thinking is enabled but reasoning_content is missing in
 # assistant tool call message at index 2"' is also said of an empty string.
@@ -108,7 +110,7 @@ def prepare_messages(
                 "messages",
                 "tool calls and results that do not follow each other",
                 "behind each assistant turn with tool calls stand their results, one for each call, each with its id",
-                'put them in that order, or leave repair at "safe", which does it',
+                'put them in that order, or pass repair="safe" (the default), which does it',
             )
     if not prepared:
         raise KimiInputError("messages", list(messages), "every message is empty", "add a user message")
@@ -134,9 +136,11 @@ def _prepare(
         content = message.get("content")
         if tidy and isinstance(content, list) and not all(_says_something(part) for part in content):
             message = {**message, "content": [part for part in content if _says_something(part)] or ""}
+        elif tidy and not content and content != "" and role in _NEVER_WITHOUT and not message.get("tools"):
+            message = {**message, "content": ""}  # "the message at position N with role 'user' must not be empty"
         if role == "tool":
             call_id = message.get("tool_call_id")
-            if call_id not in open_calls:
+            if not isinstance(call_id, str) or call_id not in open_calls:
                 return None
             del open_calls[call_id]
             if echoes and call_id in echoes:
@@ -163,7 +167,8 @@ def _prepare(
                     except (KeyError, TypeError, AttributeError):
                         open_calls = {}
                     if len(open_calls) != len(calls) or not all(map(is_id, open_calls)):
-                        check_calls(calls, position)
+                        if repair not in ("full", "cancel"):
+                            check_calls(calls, position)
                         return None
         elif role in ROLES:
             if role == "system" and message.get("tools") and not spec.dynamic_tools:
