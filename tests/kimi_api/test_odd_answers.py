@@ -137,6 +137,7 @@ def test_a_stream_of_any_json_is_read_or_ends_in_our_error(events: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @settings(max_examples=20_000)
 @given(body=odd(BODY))
 def test_20000_plain_answers_of_any_json_are_read_or_end_in_our_error(body: Any) -> None:
@@ -144,6 +145,7 @@ def test_20000_plain_answers_of_any_json_are_read_or_end_in_our_error(body: Any)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @settings(max_examples=20_000)
 @given(events=odd(STREAM))
 def test_20000_streams_of_any_json_are_read_or_end_in_our_error(events: Any) -> None:
