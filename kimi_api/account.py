@@ -17,6 +17,7 @@ from kimi_api.catalog import DEFAULT_MODEL, MODELS, ModelSpec, install
 from kimi_api.costs import Cost, cost
 from kimi_api.credentials import CHINA, INTERNATIONAL
 from kimi_api.errors import KimiInputError, KimiReplyError
+from kimi_api.errors._masks import mask_ids
 
 if TYPE_CHECKING:
     from kimi_api.client import Answer, KimiClient
@@ -260,7 +261,7 @@ def _models() -> Steps[list[ModelInfo]]:
 
 def _unusable(what: str, answer: Answer) -> KimiReplyError:
     return KimiReplyError(
-        f"the platform answered without {what}: {str(answer.body)[:200]}",
+        f"the platform answered without {what}: {mask_ids(str(answer.body))[:200]}",
         request_id=answer.headers.get("msh-request-id"),
     )
 
@@ -277,7 +278,7 @@ def parse_balance(body: object, currency: str | None = None) -> Balance | None:
             cash=float(data.get("cash_balance") or 0),
             currency=currency,
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

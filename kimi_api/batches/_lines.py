@@ -17,11 +17,13 @@ from kimi_api._content.documents import IN_A_BATCH, READ_YOURSELF
 from kimi_api._transport.connection import not_unicode
 from kimi_api.catalog import MODELS, get_model_spec
 from kimi_api.chat._settle import accept
-from kimi_api.errors import KimiBatchError, KimiError, KimiInputError
+from kimi_api.errors import KimiBatchError, KimiError, KimiInputError, KimiReplyError
+from kimi_api.errors._masks import mask_ids
 from kimi_api.files._sources import MAX_BYTES
 from kimi_api.messages import partial_prefix
 from kimi_api.options import budget_of
 from kimi_api.reply import Reply, parse_reply
+from kimi_api.reply._odd import tidy_number, tidy_text
 from kimi_api.request import CHAT_PATH, ChatRequest
 from kimi_api.tools import ToolChoice
 
@@ -76,17 +78,32 @@ class BatchResult:
     """What was asked, if that is known."""
 
 
-def parse_batch(body: Mapping[str, Any]) -> BatchObject:
-    """A BatchObject from its JSON; missing and unknown members are no error."""
-    counts = body.get("request_counts") or {}
+def parse_batch(body: Any) -> BatchObject:
+    """A BatchObject from its JSON; members that are missing, unknown or not understood are no error.
+
+    Raises:
+        KimiReplyError: it is no record, or has no id.
+    """
+    if not isinstance(body, Mapping) or not tidy_text(body.get("id")):
+        raise KimiReplyError(
+            f"the platform answered without the record of a batch: {mask_ids(str(body))[:200]}. What to do: try again; "
+            "kimi_api.batches.list_batches shows what there is"
+        )
+    counts = body.get("request_counts")
+    counts = counts if isinstance(counts, Mapping) else {}
     texts = ("id", "status", "input_file_id", "output_file_id", "error_file_id", "completion_window")
-    found: dict[str, Any] = {name: str(body.get(name) or "") for name in texts}
-    found |= {name: int(body.get(name) or 0) for name in ("created_at", "expires_at")}
-    found |= {name: int(counts.get(name) or 0) for name in ("total", "completed", "failed")}
+    found: dict[str, Any] = {name: tidy_text(body.get(name)) for name in texts}
+    found |= {name: tidy_number(body.get(name)) or 0 for name in ("created_at", "expires_at")}
+    found |= {name: tidy_number(counts.get(name)) or 0 for name in ("total", "completed", "failed")}
     listed = body.get("errors")  # undocumented; other vendors have it
     listed = listed.get("data") if isinstance(listed, Mapping) else listed
-    said = [str(item["message"]) for item in listed or () if isinstance(item, Mapping) and item.get("message")]
-    return BatchObject(**found, metadata=body.get("metadata"), complaint="; ".join(said))
+    listed = listed if isinstance(listed, list) else []
+    said = [str(item["message"]) for item in listed if isinstance(item, Mapping) and item.get("message")]
+    notes = body.get("metadata")
+    notes = (
+        {key: value for key, value in notes.items() if isinstance(value, str)} if isinstance(notes, Mapping) else None
+    )
+    return BatchObject(**found, metadata=notes, complaint="; ".join(said))
 
 
 # ------------------------------------------------------------------------------------------------- what goes out
@@ -250,7 +267,9 @@ def read_results(fetched: Fetched, base_url: str, types: ErrorTypes | None) -> l
     batch = fetched.batch
     asked = dict(_requests_of(fetched)) if fetched.requests is None else fetched.requests
     lines = {**_entries(fetched.errors), **_entries(fetched.output)}
-    named = list(asked) or [custom_id for custom_id in lines if custom_id]
+    named = list(asked)
+    if fetched.requests is None:  # an input file that is gone, or a line of it that cannot be read
+        named += [custom_id for custom_id in lines if custom_id and custom_id not in asked]
     reason = _missing(fetched)
     if not named:
         raise KimiBatchError(batch.id, batch.status, reason)
@@ -260,7 +279,11 @@ def read_results(fetched: Fetched, base_url: str, types: ErrorTypes | None) -> l
         if entry is None:
             found: Reply | KimiError = KimiBatchError(batch.id, batch.status, reason, custom_id=custom_id)
         else:
-            found = _read(custom_id, entry, request, batch, base_url, types)
+            try:
+                found = _read(custom_id, entry, request, batch, base_url, types)
+            except (AttributeError, TypeError, KeyError, ValueError, OverflowError):
+                shown = mask_ids(str(entry))[:200]
+                found = KimiReplyError(f"the line of request {custom_id!r} cannot be read: {shown}. Send it again")
         reply, error = (None, found) if isinstance(found, KimiError) else (found, None)
         results.append(BatchResult(custom_id, batch.id, reply, error, request))
     return results
@@ -275,7 +298,7 @@ def _entries(text: str | None) -> dict[str, Mapping[str, Any]]:
         try:
             entry = json.loads(line)
             entries[str(entry.get("custom_id") or "")] = entry
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             _log.warning("line %d of a result file is no JSON object, and is left out: %.120r", number, line)
     return entries
 
@@ -285,9 +308,13 @@ def _requests_of(fetched: Fetched) -> Iterator[tuple[str, ChatRequest]]:
     notes = fetched.batch.metadata or {}
     choice, one_call = ToolChoice(demand=notes.get(_DEMAND, "")), _ONE_CALL in notes
     for custom_id, entry in _entries(fetched.input).items():
-        body = dict(entry.get("body") or {})
-        spec = get_model_spec(str(body.get("model") or ""))
-        prefix = partial_prefix(body.get("messages") or [])
+        try:
+            body = dict(entry.get("body") or {})
+            spec = get_model_spec(str(body.get("model") or ""))
+            prefix = partial_prefix(body.get("messages") or [])
+        except (AttributeError, TypeError, KeyError, ValueError):
+            _log.warning("the line of request %r in the input file cannot be read, and is left out", custom_id)
+            continue
         joined = (prefix or "") if _JOIN in notes else ""
         yield custom_id, ChatRequest(body, spec, spec.thinking != "none", choice, one_call, prefix, joined)
 
@@ -308,8 +335,9 @@ def _missing(fetched: Fetched) -> str:
 def _complaint(entry: Mapping[str, Any] | None) -> str:
     if entry is None:
         return ""
-    body = (entry.get("response") or {}).get("body") or {}
-    found = body.get("error") or entry.get("error") or {}
+    response = entry.get("response")
+    body = response.get("body") if isinstance(response, Mapping) else None
+    found = (body.get("error") if isinstance(body, Mapping) else None) or entry.get("error") or {}
     return str(found.get("message") or "") if isinstance(found, Mapping) else str(found)
 
 
@@ -325,7 +353,7 @@ def _read(
     from kimi_api._transport.translate import Asked, from_line, is_error_body
 
     body = request.body if request is not None else {}
-    asked = Asked(base_url, body.get("model"), budget_of(body))
+    asked = Asked(base_url, tidy_text(body.get("model")), budget_of(body))
     response = entry.get("response")
     if not isinstance(response, Mapping):
         error = entry.get("error") or {"message": "the line has neither a response nor an error"}

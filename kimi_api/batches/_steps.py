@@ -14,7 +14,8 @@ from kimi_api import errors, retry
 from kimi_api._many import progress
 from kimi_api._transport.steps import Call, Pause, Send, Steps
 from kimi_api.batches._lines import ENDPOINT, BatchObject, Fetched, parse_batch, write_parts
-from kimi_api.errors import KimiBatchError, KimiError, KimiInputError
+from kimi_api.errors import KimiBatchError, KimiError, KimiInputError, KimiReplyError
+from kimi_api.errors._masks import mask_ids
 from kimi_api.files import parse_file
 from kimi_api.files._sources import open_source
 from kimi_api.files._uploads import content_of, deleted
@@ -86,7 +87,12 @@ def _create(body: Mapping[str, Any], tries: int) -> Steps[BatchObject]:
     for attempt in range(1, tries + 1):
         try:
             answer = yield Send("POST", "/batches", body=body, max_retries=0)
-            return parse_batch(answer.body)
+            try:
+                return parse_batch(answer.body)
+            except KimiReplyError:  # it was made, but its record cannot be read
+                if (found := (yield from _made_of(body["input_file_id"]))) is not None:
+                    return found
+                raise
         except errors.KimiAPIError as error:
             doubtful = not 400 <= (getattr(error, "status_code", None) or 500) < 500
             if doubtful and (found := (yield from _made_of(body["input_file_id"]))) is not None:
@@ -220,7 +226,13 @@ def list_all(limit: int | None) -> Steps[list[BatchObject]]:
     while limit is None or len(found) < limit:
         size = _PAGE if limit is None else min(limit - len(found), _PAGE)
         answer = yield Send("GET", f"/batches?limit={size}{after}")
-        page = [parse_batch(entry) for entry in answer.body.get("data") or []]
+        listed = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+        if not isinstance(listed, list):
+            raise KimiReplyError(
+                f"the platform answered without a list of batches: {mask_ids(str(answer.body))[:200]}. What to do: try "
+                "again; if that gives the same, check base_url"
+            )
+        page = [parse_batch(entry) for entry in listed]
         found += page
         if not page or not answer.body.get("has_more"):
             break

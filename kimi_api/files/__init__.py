@@ -391,13 +391,13 @@ def _content_when_there(file: FileObject, label: str, deadline: float) -> Steps[
 
 def _retrieve(file_id: str) -> Steps[FileObject]:
     answer = yield Send("GET", f"/files/{file_id}")
-    return parse_file(answer.body)
+    return parse_file(answer.body, file_id)
 
 
 def _delete(file_id: str, account: Account) -> Steps[bool]:
     answer = yield Send("DELETE", f"/files/{file_id}")
     account.ledger.forget_file(account.scope, file_id)
-    return bool(answer.body.get("deleted"))
+    return isinstance(answer.body, Mapping) and bool(answer.body.get("deleted"))
 
 
 # ------------------------------------------------------------------------------------------------- pure parts
@@ -422,8 +422,9 @@ def parse_content(text: str) -> dict[str, Any]:
     """The extraction result: JSON with `content`, `file_type`, `filename`, `title`, `type`; or the bare text."""
     try:
         decoded = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         decoded = None
     if isinstance(decoded, dict) and isinstance(decoded.get("content"), str):
-        return decoded
+        odd = {name: "" for name in ("file_type", "title") if not isinstance(decoded.get(name) or "", str)}
+        return {**decoded, **odd} if odd else decoded
     return {"content": text}

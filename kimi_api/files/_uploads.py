@@ -18,9 +18,11 @@ from typing import Any
 from kimi_api import errors, retry
 from kimi_api._transport.steps import Call, Pause, Send, Steps
 from kimi_api.client import KimiClient
-from kimi_api.errors import KimiError, KimiFileError
+from kimi_api.errors import KimiError, KimiFileError, KimiReplyError
+from kimi_api.errors._masks import mask_ids
 from kimi_api.files._sources import SourceFile
 from kimi_api.files.ledger import Ledger, LedgerEntry, default_ledger
+from kimi_api.reply._odd import tidy_number, tidy_text
 
 LEFTOVER_AGE = 3600.0
 """Seconds after which an upload for extraction whose process still runs counts as left behind."""
@@ -58,16 +60,31 @@ class FileObject:
         return f"ms://{self.id}"
 
 
-def parse_file(body: Mapping[str, Any]) -> FileObject:
-    """A FileObject from its JSON; missing and unknown members are no error."""
+def parse_file(body: Any, file_id: str = "") -> FileObject:
+    """A FileObject from its JSON; members that are missing, unknown or not understood are no error.
+
+    Args:
+        body: what the platform answered.
+        file_id: the id it was asked for, if it was.
+
+    Raises:
+        KimiReplyError: it is no record, or has no id.
+    """
+    record = body if isinstance(body, Mapping) else {}
+    known = tidy_text(record.get("id")) or (file_id if record else "")
+    if not known:
+        raise KimiReplyError(
+            f"the platform answered without the record of a file: {mask_ids(str(body))[:200]}. What to do: try again; "
+            "kimi_api.files.list_files shows what has arrived"
+        )
     return FileObject(
-        id=str(body.get("id") or ""),
-        filename=str(body.get("filename") or ""),
-        bytes=int(body.get("bytes") or 0),
-        created_at=int(body.get("created_at") or 0),
-        purpose=str(body.get("purpose") or ""),
-        status=str(body.get("status") or ""),
-        status_details=str(body.get("status_details") or ""),
+        id=known,
+        filename=tidy_text(record.get("filename")),
+        bytes=tidy_number(record.get("bytes")) or 0,
+        created_at=tidy_number(record.get("created_at")) or 0,
+        purpose=tidy_text(record.get("purpose")),
+        status=tidy_text(record.get("status")),
+        status_details=str(record.get("status_details") or ""),
     )
 
 
@@ -139,8 +156,14 @@ def uploaded(
                     raise
                 else:
                     yield Pause(retry.wait_seconds(tries, error.retry_after))
+            except KimiReplyError:  # it has arrived, but its record cannot be read
+                found = yield from _stray(entry, account)
+                if found is None or not tagged:
+                    unclear = found is None or not (yield from deleted(found.id))
+                    raise
+                made = found
         return made, account.ledger.settle(entry, made.id)
-    except errors.KimiAPIError:
+    except (errors.KimiAPIError, KimiReplyError):
         raise
     except BaseException:  # Ctrl-C or cancellation, maybe between the platform's keeping it and its saying so
         if made is None and unclear:
@@ -217,7 +240,28 @@ class Turn:
 def listed() -> Steps[list[FileObject]]:
     """Every file of the account."""
     answer = yield Send("GET", "/files")
-    return [parse_file(entry) for entry in answer.body.get("data") or []]
+    return read_listing(answer.body)
+
+
+def read_listing(body: Any) -> list[FileObject]:
+    """The files of a listing; entries that are none are left out with a warning.
+
+    Raises:
+        KimiReplyError: it is no listing.
+    """
+    entries = body.get("data") if isinstance(body, Mapping) else None
+    if not isinstance(entries, list) and (entries is not None or not isinstance(body, Mapping)):
+        raise KimiReplyError(
+            f"the platform answered without a list of files: {mask_ids(str(body))[:200]}. What to do: try again; if "
+            "that gives the same, check base_url"
+        )
+    files = []
+    for entry in entries or ():
+        try:
+            files.append(parse_file(entry))
+        except KimiReplyError as error:
+            _log.warning("an entry of the list of files is left out: %s", error)
+    return files
 
 
 def content_of(file_id: str) -> Steps[str]:

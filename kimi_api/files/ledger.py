@@ -191,6 +191,7 @@ def _at(directory: Path) -> Ledger:
 _TOKEN = secrets.token_hex(4)
 """Tells processes of one number apart: containers that share a directory and a host name may all be number 1."""
 _FIELDS = frozenset(f.name for f in fields(LedgerEntry))
+_KINDS: dict[str, Any] = dict.fromkeys(_FIELDS, str) | {"size": int, "started_at": (int, float), "keep": bool}
 
 
 def _read(path: Path) -> LedgerEntry | None:
@@ -199,8 +200,11 @@ def _read(path: Path) -> LedgerEntry | None:
         data = path.read_bytes()
         try:
             found = json.loads(data.decode("utf-8", "surrogatepass"))
-            return LedgerEntry(**{name: value for name, value in found.items() if name in _FIELDS})
-        except (ValueError, TypeError, AttributeError):
+            entry = LedgerEntry(**{name: value for name, value in found.items() if name in _FIELDS})
+            if all(isinstance(getattr(entry, name), kinds) for name, kinds in _KINDS.items()):
+                return entry
+            raise TypeError("a member is not what it should be")
+        except (ValueError, TypeError, AttributeError, RecursionError):
             _log.warning("the ledger's entry %s is damaged and passed over", path)
     return None
 
