@@ -38,9 +38,22 @@ class RenamedTool(dict[str, Any]):
     own_name: str
 
 
+LOADED_NAMES = "kimi_tool_names"
+"""Where a message that brings tools keeps their own names: stored definitions are plain dicts."""
+
+
 def own_names(tools: Sequence[WireTool]) -> dict[str, str]:
     """Names on the wire -> the tools' own, where they differ."""
     return {tool["function"]["name"]: tool.own_name for tool in tools if isinstance(tool, RenamedTool)}
+
+
+def loaded_names(messages: Sequence[ChatMessage]) -> dict[str, str]:
+    """`own_names` of the tools that messages bring (`dynamic_tools_message`), stored ones too."""
+    names: dict[str, str] = {}
+    for message in messages:
+        if LOADED_NAMES in message.additional_kwargs:
+            names.update(message.additional_kwargs[LOADED_NAMES])
+    return names
 
 
 def wire_tools(tools: Sequence[BaseTool | Mapping[str, Any]]) -> list[WireTool]:

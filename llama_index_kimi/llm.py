@@ -49,6 +49,7 @@ from llama_index_kimi._structured import PARSED, StructuredPrediction
 from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tokens import TokenCounting, tokenizer_setting
 from llama_index_kimi._tool_calls import (
+    loaded_names,
     no_call_error,
     not_loaded,
     own_names,
@@ -321,10 +322,10 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         changes = dict(kwargs)
         parsed = bool(changes.pop(PARSED, False))
         call = take_transport(changes)
-        names: dict[str, str] = {}
+        names = loaded_names(messages)
         if changes.get("tools"):
             tools = wire_tools(changes["tools"])
-            names = own_names(tools)
+            names.update(own_names(tools))
             changes["tools"] = not_loaded(tools, messages)
         elif "tools" in changes:
             changes["tools"] = ()

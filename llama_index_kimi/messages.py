@@ -8,7 +8,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage, ContentBlock, MessageRole, TextBlock, ThinkingBlock
 from llama_index.core.tools.types import BaseTool
 
-from llama_index_kimi._tool_calls import wire_tools
+from llama_index_kimi._tool_calls import LOADED_NAMES, own_names, wire_tools
 
 __all__ = ["dynamic_tools_message", "partial_message"]
 
@@ -39,4 +39,7 @@ def dynamic_tools_message(tools: Sequence[BaseTool | Mapping[str, Any]]) -> Chat
 
     https://platform.kimi.ai/docs/guide/use-dynamic-tool-loading
     """
-    return ChatMessage(role=MessageRole.SYSTEM, blocks=[], additional_kwargs={"tools": wire_tools(tools)})
+    wire = wire_tools(tools)
+    names = own_names(wire)
+    extra = {"tools": wire, LOADED_NAMES: names} if names else {"tools": wire}
+    return ChatMessage(role=MessageRole.SYSTEM, blocks=[], additional_kwargs=extra)

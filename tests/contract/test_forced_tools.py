@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -219,3 +220,57 @@ def test_a_tool_that_is_not_there_cannot_be_forced(kimi: Emulator, make: Make) -
     with pytest.raises(KimiInputError, match="'get_tide'"):
         make().ask("?", tools=[WEATHER], tool_choice="get_tide")
     assert kimi.requests == []
+
+
+# ---------------------------------------------------------------------------------------------------- held answers
+
+LONG = {"auto_continue": 1, "resume_streams": 1}
+
+
+@offered
+def test_an_offer_is_asked_for_again_where_answers_are_continued_too(kimi: Emulator, make: Make) -> None:
+    kimi.script(Reply(content="Shall I?"), Reply(tool_calls=[CALL]))
+    outcome = make(model="kimi-k2.7-code", **LONG).ask("Weather?", tools=[WEATHER], tool_choice="required")
+    assert [call.name for call in outcome.calls] == ["get_weather"]
+    assert "Shall I?" not in "".join(outcome.pieces)
+    assert len(kimi.chats) == 2
+    assert kimi.refusals == []
+
+
+@offered
+def test_a_demanded_call_that_the_budget_cut_off_is_shown_and_not_continued(kimi: Emulator, make: Make) -> None:
+    kimi.script(Reply(content="Let me", finish_reason="length"))
+    outcome = make(model="kimi-k2.7-code", **LONG).attempt("Weather?", tools=[WEATHER], tool_choice="required")
+    assert outcome.text == "".join(outcome.pieces) == "Let me"
+    assert outcome.finish_reason == "length"
+    assert any("left cut off" in text for text in outcome.warnings)
+    assert len(kimi.chats) == 1
+
+
+@offered
+@pytest.mark.ways("streamed", "astreamed")
+def test_a_held_stream_that_breaks_is_an_error_and_shows_nothing(kimi: Emulator, make: Make) -> None:
+    kimi.script(Reply(content="Let me look into that for a while."))
+    kimi.fail("cut.answer")
+    outcome = make(model="kimi-k2.7-code", **LONG).attempt("Weather?", tools=[WEATHER], tool_choice="required")
+    assert outcome.error is not None
+    assert outcome.pieces == []
+    assert len(kimi.chats) == 1
+
+
+@offered
+@pytest.mark.ways("streamed", "astreamed")
+@pytest.mark.parametrize("settings", [{}, LONG])
+def test_a_held_stream_may_be_left_early(kimi: Emulator, make: Make, settings: dict[str, Any]) -> None:
+    kimi.script(Reply(reasoning="Well.", tool_calls=[CALL]), Reply(content="Hello."))
+    chat = make(model="kimi-k2.7-code", **settings)
+
+    async def aleave() -> None:
+        await chat.aleave("Weather?", tools=[WEATHER], tool_choice="required")
+
+    if chat.way == "streamed":
+        chat.leave("Weather?", tools=[WEATHER], tool_choice="required")
+    else:
+        asyncio.run(aleave())
+    assert len(kimi.chats) == 1  # nothing goes on behind the reader's back
+    assert chat.ask("Hi").text == "Hello."

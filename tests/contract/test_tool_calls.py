@@ -321,6 +321,19 @@ def test_a_message_brings_tools_and_its_text_stays_where_it_is(kimi: Emulator, m
     assert kimi.refusals == kimi.report == []
 
 
+@renaming
+def test_a_tool_that_only_a_message_brings_is_called_by_its_own_name(
+    kimi: Emulator, make: Make, adapter: Adapter
+) -> None:
+    kimi.script(*[Reply(tool_calls=[ToolCall("fs_read", {"path": "x"})])] * 2)
+    brings = [user("?"), loads(Tool(read_a, name="fs.read"))]
+    for history in (brings, adapter.stored(adapter.native_messages(brings))):
+        outcome = make().ask(history)
+        assert [call.name for call in outcome.calls] == ["fs.read"]
+        assert kimi.chats[-1]["messages"][-1]["tools"][0]["function"]["name"] == "fs_read"
+    assert kimi.chats[0]["messages"] == kimi.chats[1]["messages"]
+
+
 def test_a_model_that_takes_no_tools_in_messages_is_told_before_sending(kimi: Emulator, make: Make) -> None:
     with pytest.raises(KimiInputError, match=r"kimi-k2\.6 takes no tools inside messages"):
         make(model="kimi-k2.6").ask([user("?"), loads(get_weather)])
