@@ -164,8 +164,8 @@ def parse_tools(body: Any, uri: str, request_id: str | None = None) -> list[Wire
     tools = body.get("tools") if isinstance(body, Mapping) else None
     if not isinstance(tools, list) or not all(map(_is_function, tools)):
         raise KimiReplyError(
-            f"the tools of {uri} are no list of functions: {mask_ids(str(body))[:200]}. Check that base_url leads to "
-            "the Kimi platform; other hosts have no formulas",
+            f"the tools of {uri} are not a list of functions: {mask_ids(str(body))[:200]}. Check that base_url leads "
+            "to the Kimi platform; other hosts have no formulas",
             request_id=request_id,
         )
     return tools
