@@ -241,14 +241,19 @@ def by_field(
         given: what the user passed.
         fields: the fields' names; one that is also an alias counts as the field.
         aliases: other names, with the fields they stand for.
-        merging: a field that may be given under several names: its dicts are merged, the later one on top.
+        merging: a field that may be given under several names: its dicts are merged, the later one on top. It also
+            takes what is no option of the `additional_kwargs` that LlamaIndex's classes have.
 
     Raises:
         KimiInputError: a name that is neither a field nor an alias, with the nearest that is; or two names of one field
             with values that differ.
     """
     renamed: dict[str, Any] = {}
+    if given.get("additional_kwargs") and "additional_kwargs" not in fields:
+        given = _spread(given, merging)
     for name, value in given.items():
+        if value is None and name == "extra_body":
+            value = {}
         field_name = name if name in fields else aliases.get(name, name)
         if field_name not in fields:
             raise unknown_name(name, (*fields, *aliases))
@@ -264,6 +269,20 @@ def by_field(
             )
         renamed[field_name] = value
     return renamed
+
+
+def _spread(given: Mapping[str, Any], merging: str) -> dict[str, Any]:
+    """Arguments with the members of `additional_kwargs` beside them: options as such, others in the field `merging`."""
+    spread = {name: value for name, value in given.items() if name != "additional_kwargs"}
+    body = {}
+    for name, value in given["additional_kwargs"].items():
+        if name in _NAMES or name in ALIASES:
+            spread.setdefault(name, value)
+        else:
+            body[name] = value
+    if body:
+        spread[merging] = merged(body, spread.get(merging) or {})
+    return spread
 
 
 def unknown_name(name: str, known: Any, what: str = "argument") -> KimiInputError:

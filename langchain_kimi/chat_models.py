@@ -155,7 +155,8 @@ class ChatKimi(TokenCounting, Connected):
     raises `KimiEmptyReplyError`; "warn" gives it back with a warning."""
 
     repair: Repair = "safe"
-    """What may be mended in a history: "safe" what loses nothing, "cancel" also answers open tool calls, "none"."""
+    """What may be mended in a history: "safe" what loses nothing, "full" also answers open tool calls and drops results
+    whose call is gone, "none" nothing."""
 
     fetch_media: bool = False
     """Fetch images and videos at http(s) addresses before sending (the platform does not). Public addresses only."""
@@ -164,6 +165,8 @@ class ChatKimi(TokenCounting, Connected):
     """Images and videos larger than this are uploaded, once for each content and account, and sent as `ms://<id>`."""
 
     extract_documents: bool = True
+    context_window: int | None = None
+    """Tokens that agents may plan with, in the profile; None: the catalogue's window of the model."""
     """Send documents in messages (PDF, DOCX, ...) through file extraction: the model gets their text, the platform's
     copy is deleted. False makes them an error."""
 
@@ -254,7 +257,10 @@ class ChatKimi(TokenCounting, Connected):
     def _resolve_model_profile(self) -> ModelProfile | None:
         host = DIALECTS.get(self.dialect)
         ours = host is not None and host.platform_rules
-        return model_profile(get_model_spec(self.model, platform=ours), documents=self.extract_documents and ours)
+        profile = model_profile(get_model_spec(self.model, platform=ours), documents=self.extract_documents and ours)
+        if self.context_window is not None:
+            profile["max_input_tokens"] = self.context_window
+        return profile
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

@@ -73,7 +73,6 @@ def test_names_from_the_openai_like_classes_work(
     assert options(kimi.chats[0]) == {"model": "kimi-k3", **expected}
 
 
-@pytest.mark.fails_in("langchain", raises=KimiInputError, reason="ChatKimi does not know additional_kwargs")
 def test_additional_kwargs_hold_options_and_members_of_the_body(kimi: Emulator, adapter: Adapter) -> None:
     adapter.make(additional_kwargs={"max_tokens": 700, "metadata": {"a": 1}}).ask("hi")
     assert options(kimi.chats[0]) == {"model": "kimi-k3", "max_completion_tokens": 700, "metadata": {"a": 1}}
@@ -89,7 +88,6 @@ def test_address_and_key_have_the_names_of_openais_classes_too(kimi: Emulator, a
     assert adapter.chat(native).ask("hi").text
 
 
-@pytest.mark.fails_in("langchain", raises=KimiInputError, reason="ChatKimi does not know context_window")
 def test_the_window_can_be_given(adapter: Adapter) -> None:
     assert adapter.window(adapter.make().native) == 1_048_576
     assert adapter.window(adapter.make(context_window=5000).native) == 5000
@@ -124,7 +122,6 @@ def test_members_of_the_body_may_be_given_under_several_names_and_merge(kimi: Em
     assert [body.get("metadata") for body in kimi.chats] == [{"a": 1, "b": 2}, None]
 
 
-@pytest.mark.fails_in("llama_index", reason="Kimi takes None for model_kwargs and not for extra_body")
 def test_no_members_of_the_body_may_be_none(kimi: Emulator, adapter: Adapter) -> None:
     adapter.make(extra_body=None).ask("hi")
     assert options(kimi.chats[0]) == {"model": "kimi-k3"}
