@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import PurePath
 from types import MappingProxyType
 
@@ -12,7 +13,10 @@ from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from pydantic import SecretStr
 
-from kimi_api import KimiClient, KimiError, KimiFileError, KimiInputError, files
+from kimi_api import KimiClient, KimiInputError, files
+from kimi_api.bulk import extract_many
+from kimi_api.client import Followed, follow
+from langchain_kimi._calls import as_secret
 from langchain_kimi._documents import extracted_document
 from langchain_kimi.errors import error_types
 
@@ -78,7 +82,21 @@ class KimiBlobParser(BaseBlobParser):
     ) -> None:
         self.delete_after = delete_after
         self.cache = files.FileCache() if cache is None else cache
-        self.client = client or KimiClient(api_key=api_key, base_url=base_url, timeout=timeout, error_types=error_types)
+        self.api_key = as_secret(api_key)
+        self.base_url = base_url
+        self.timeout = timeout
+        self._lent = client
+        self._connection: Followed | None = None
+        _ = self.client  # a setting that cannot be is reported here
+
+    @property
+    def client(self) -> KimiClient:
+        """The connection to use: the one that was given, or one with the present settings."""
+        if self._lent is not None:
+            return self._lent
+        names = ("api_key", "base_url", "timeout")
+        self._connection = followed = follow(self, self._connection, names=names, error_types=error_types)
+        return followed[1]
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
         """The document of `blob`; it is sent when the document is asked for."""
@@ -92,13 +110,15 @@ class KimiBlobParser(BaseBlobParser):
             data = blob.path
         else:
             raise KimiInputError("blob", blob.source, "it has neither data nor a path", "make it with Blob.from_path")
-        try:
-            extracted = files.extract(self.client, data, name=name, delete_after=self.delete_after, cache=self.cache)
-        except KimiError as error:
-            if not isinstance(error, (KimiInputError, KimiFileError)):
-                error.add_note(f"while parsing {blob.source or name}")
-            raise
-        yield extracted_document(extracted, source=blob.source or name, metadata=blob.metadata)
+        sources = [(name, data)]
+        with closing(
+            extract_many(self.client, sources, at_once=1, cache=self.cache, delete_after=self.delete_after)
+        ) as results:
+            (result,) = results
+        if result.error is not None:
+            raise result.error
+        assert result.file is not None  # noqa: S101 - a result without an error has a file
+        yield extracted_document(result.file, source=blob.source or name, metadata=blob.metadata)
 
 
 def _name(blob: Blob) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from contract_kit import Adapter, Chat, partial, result, system, user
+from contract_kit import Adapter, Chat, Tool, partial, result, system, user
 from pydantic import BaseModel
 
 from kimi_api import KimiBatchError, KimiInputError, KimiOverloadedError, KimiReplyError
@@ -50,6 +50,15 @@ def test_answers_are_those_of_a_live_call(kimi: Emulator, chat: Chat) -> None:
     assert answer.usage.total_tokens == live.usage.total_tokens
     assert bodies(kimi) == [kimi.chats[0]]
     assert kimi.report == []
+
+
+@pytest.mark.parametrize("adapter", ["llama_index"], indirect=True)
+def test_a_renamed_tool_is_called_by_its_own_name(kimi: Emulator, chat: Chat) -> None:
+    """The platform takes no dot in a name; LangChain sends names as they are, so that such a name is refused."""
+    kimi.script(Reply(tool_calls=[ToolCall("fs_look", {"place": "Turku"})]))
+    answer = chat.run_batch(chat.batch(tools=[Tool(look, name="fs.look")]), {"a": "Look at Turku"})["a"]
+    assert [tool["function"]["name"] for tool in bodies(kimi)[0]["tools"]] == ["fs_look"]
+    assert [(call.name, call.args) for call in answer.calls] == [("fs.look", {"place": "Turku"})]
 
 
 def test_a_list_gets_ids_and_keeps_its_order(kimi: Emulator, chat: Chat) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.documents.base import Blob
+from pydantic import SecretStr
 
 from kimi_api import KimiFileError, KimiInputError
 from kimi_emulator import Emulator
@@ -20,7 +22,8 @@ def parser(kimi: Emulator) -> KimiBlobParser:
 
 
 def sent_names(kimi: Emulator) -> list[Any]:
-    return [r.form["filename"] for r in kimi.requests if r.form]
+    """Names of uploads, without the piece of the content's hash by which a copy is known again."""
+    return [re.sub(r"-[0-9a-f]{16}(?=\.)", "", r.form["filename"]) for r in kimi.requests if r.form]
 
 
 def test_a_path(kimi: Emulator, parser: KimiBlobParser, tmp_path: Path) -> None:
@@ -108,9 +111,24 @@ def test_a_file_that_cannot_be_extracted_is_named(parser: KimiBlobParser) -> Non
 def test_a_wrong_key_is_noted_with_the_blob(kimi: Emulator) -> None:
     with pytest.raises(ChatKimiAuthenticationError) as caught:
         KimiBlobParser(base_url=kimi.base_url, api_key="sk-wrong").parse(Blob.from_data("Tide", path="tide.txt"))
-    assert caught.value.__notes__ == ["while parsing tide.txt"]
+    assert caught.value.__notes__ == ["while extracting tide.txt"]
 
 
 def test_copies_can_be_kept_and_a_connection_lent(kimi: Emulator, parser: KimiBlobParser) -> None:
     KimiBlobParser(client=parser.client, delete_after=False).parse(Blob.from_data("Tide"))
     assert len(kimi.files) == 1
+
+
+def test_changed_settings_are_followed(kimi: Emulator) -> None:
+    with Emulator() as other:
+        parser = KimiBlobParser(base_url=kimi.base_url, api_key=kimi.api_key)
+        parser.parse(Blob.from_data("Tide"))
+        parser.base_url, parser.api_key = other.base_url, SecretStr(other.api_key)
+        parser.parse(Blob.from_data("Ebb"))
+        assert (len(sent_names(kimi)), len(sent_names(other))) == (1, 1)
+
+
+def test_a_blob_that_was_read_is_not_sent_again(kimi: Emulator, parser: KimiBlobParser) -> None:
+    first, second = (parser.parse(Blob.from_data("# Tide", path=name)) for name in ("a.md", "b.md"))
+    assert first[0].page_content == second[0].page_content
+    assert len(sent_names(kimi)) == 1
