@@ -64,6 +64,8 @@ def key_from_environment(environ: Mapping[str, str] = os.environ) -> str | None:
 
 def resolve_base_url(base_url: str | None, environ: Mapping[str, str] = os.environ) -> str:
     """The API address: the argument, else `MOONSHOT_BASE_URL`, else `MOONSHOT_API_BASE`, else the .ai platform."""
+    if base_url is not None and not isinstance(base_url, str):
+        raise KimiInputError("base_url", base_url, "an address is text", f"use {INTERNATIONAL} or {CHINA}")
     url = base_url or _first_set(BASE_URL_VARIABLES, environ) or INTERNATIONAL
     if not url.startswith(("http://", "https://")):
         raise KimiInputError(
@@ -92,6 +94,8 @@ def read_key(api_key: ApiKey | None, environ: Mapping[str, str] = os.environ) ->
         return check_key(api_key)
     if isinstance(api_key, Secret):
         return check_key(api_key.get_secret_value())
+    if not callable(api_key):
+        return check_key(api_key)
     given = api_key()
     return check_key(given.get_secret_value() if isinstance(given, Secret) else given, source="the api_key function")
 

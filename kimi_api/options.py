@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
+from kimi_api._check_settings import wrong_setting
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.errors import KimiInputError
@@ -137,7 +138,7 @@ class ChatOptions:
                     raise KimiInputError(name, value, "it holds members of the JSON body", "pass a dict")
                 extra = merged(extra, value or {})
             elif canonical in _NAMES:
-                words = _WORDS.get(canonical)
+                words = WORDS.get(canonical)
                 if words and value not in words:
                     raise KimiInputError(
                         name, value, f"it is one of {', '.join(map(str, words))}", "use one of these words"
@@ -166,7 +167,7 @@ class ChatOptions:
 
 
 _NAMES = frozenset(f.name for f in fields(ChatOptions))
-_WORDS: Mapping[str, tuple[str | None, ...]] = {
+WORDS: Mapping[str, tuple[str | None, ...]] = {
     "unsupported": get_args(Unsupported),
     "repair": get_args(Repair),
     "wire": (None, *get_args(Wire)),
@@ -203,6 +204,9 @@ PASSED_ON = frozenset(
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` on top of `base`, dicts in both merged likewise; neither is changed."""
+    for value in (base, over):
+        if not isinstance(value, Mapping):
+            raise wrong_setting("extra_body", value)
     result = dict(base)
     for name, value in over.items():
         below = result.get(name)

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._arguments.text import strict_arguments
+from kimi_api._check_settings import check_options
 from kimi_api._content.addresses import with_addresses
 from kimi_api._content.documents import DOCUMENT, OFF, OTHER_HOST, without_documents
 from kimi_api._content.notes import refusal_of
@@ -20,7 +21,7 @@ from kimi_api._warn import warn_once
 from kimi_api.catalog import ModelSpec, closest_model, current_models, get_model_spec
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage, numbered, partial_prefix, prepare_messages
-from kimi_api.options import ChatOptions, EmptyAnswers, Wire, merged, thinking_object
+from kimi_api.options import WORDS, ChatOptions, EmptyAnswers, Wire, merged, thinking_object
 from kimi_api.tools import ToolChoice, WireTool, check_tools, resolve_tool_choice, tool_name
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
     Raises:
         KimiInputError: something that no model takes; says what, and what to do.
     """
+    check_options(options, WORDS)
     dialect = options.speech
     spec = get_model_spec(options.model, platform=dialect.platform_rules)
     if not spec.known and options.unsupported == "error" and dialect.platform_rules:

@@ -13,9 +13,10 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError, model_validator
 
 from kimi_api import ChatOptions, KimiInputError, build_request, chat, get_model_spec
+from kimi_api._check_settings import from_validation
 from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._transport.connection import as_limits, plain_limits
@@ -202,8 +203,11 @@ class ChatKimi(TokenCounting, Connected):
         def __init__(self, **data: Any) -> None:
             """Rename aliases, refuse unknown names, look at the key: here, where pydantic does not wrap errors."""
             arguments = constructor_arguments(data, type(self).model_fields)
-            super().__init__(**with_tokenizer(of_this_model(arguments)))
-            _ = self.client
+            try:
+                super().__init__(**with_tokenizer(of_this_model(arguments)))
+            except ValidationError as error:
+                raise from_validation(error) from None
+            _ = self.client, ChatOptions(self.model, dialect=self.dialect).speech
 
     @model_validator(mode="after")
     def _set_kimi_version(self) -> Self:

@@ -27,9 +27,10 @@ from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError
 
 from kimi_api import chat
+from kimi_api._check_settings import from_validation, wrong_setting
 from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._transport.connection import as_limits, plain_limits, take_transport
@@ -180,7 +181,10 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         if model is not None:
             settings = {"model": model, **settings}
         known = constructor_settings(settings, type(self).model_fields)
-        super().__init__(**{**known, "tokenizer": tokenizer_setting(known.get("tokenizer"))})
+        try:
+            super().__init__(**{**known, "tokenizer": tokenizer_setting(known.get("tokenizer"))})
+        except ValidationError as error:
+            raise from_validation(error) from None
         get_model_spec(self.model, platform=self._options({}).speech.platform_rules)
         self._connect()
 
@@ -192,6 +196,9 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     @property
     def metadata(self) -> LLMMetadata:
         """What core plans prompts and memory with; figures in tokens, from the catalogue."""
+        for name in ("max_tokens", "context_window"):  # both may have been assigned
+            if getattr(self, name) is not None and not isinstance(getattr(self, name), int):
+                raise wrong_setting(name, getattr(self, name))
         spec = get_model_spec(self.model, platform=self._options({}).speech.platform_rules)
         window = self.context_window or spec.context_window
         if not window:

@@ -12,8 +12,9 @@ from typing import Any, BinaryIO, Self
 
 from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import Document
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
+from kimi_api._check_settings import from_validation
 from kimi_api._many import Slots
 from kimi_api.bulk import FileResult, Source, aextract_many, extract_many, files_of
 from kimi_api.client import Followed, KimiClient, follow
@@ -98,7 +99,11 @@ class KimiFileReader(BasePydanticReader):
     _slots: Slots = PrivateAttr()
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**constructor_settings(settings, type(self).model_fields))
+        known = constructor_settings(settings, type(self).model_fields)
+        try:
+            super().__init__(**known)
+        except ValidationError as error:
+            raise from_validation(error) from None
         self._reset()
         self._connect()
 

@@ -381,3 +381,78 @@ def test_no_messages_are_refused(kimi: Emulator, make: Make) -> None:
     with pytest.raises(KimiError, match="at least one message"):
         make().ask([])
     assert kimi.requests == []
+
+
+# ---------------------------------------------------------------------------------------------------- wrong values
+
+WRONG: dict[str, Any] = {
+    "model": 5,
+    "base_url": 5,
+    "api_key": 123,
+    "dialect": "x",
+    "thinking": "banana",
+    "thinking_keep": "some",
+    "reasoning_effort": 7,
+    "max_tokens": "many",
+    "temperature": "hot",
+    "top_p": "x",
+    "stop": 5,
+    "response_format": "json",
+    "prompt_cache_key": 5,
+    "safety_identifier": 5,
+    "cache_ttl": "2h",
+    "extra_body": "x",
+    "unsupported": "raise",
+    "repair": "all",
+    "wire": "fast",
+    "empty_answers": "no",
+    "timeout": "5s",
+    "max_retries": "few",
+    "auto_continue": "x",
+    "resume_streams": "x",
+    "join_prefix": "maybe",
+    "extract_documents": "maybe",
+    "fetch_media": "maybe",
+    "inline_media_bytes": "big",
+    "default_headers": "x",
+    "account_limits": 3,
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_value_is_told_with_rule_and_remedy_wherever_it_comes_from(
+    kimi: Emulator, adapter: Adapter, name: str
+) -> None:
+    def construct() -> None:
+        adapter.make(**{name: WRONG[name]})
+
+    def assign() -> None:
+        native = adapter.make().native
+        setattr(native, name, WRONG[name])
+        adapter.chat(native).ask("hi")
+
+    def call() -> None:
+        adapter.make().ask("hi", **{name: WRONG[name]})
+
+    for act in (construct, assign, call):
+        with pytest.raises(KimiInputError) as caught:
+            act()
+        assert caught.value.rule
+        assert caught.value.remedy
+    assert kimi.requests == []
+
+
+@pytest.mark.parametrize("key", [123, ["sk-test-list"], {"key": "sk-test-dict"}])
+def test_a_key_of_the_wrong_type_is_not_shown(kimi: Emulator, adapter: Adapter, key: Any) -> None:
+    with pytest.raises(KimiInputError) as caught:
+        adapter.make(api_key=key)
+    assert type(key).__name__ in str(caught.value)
+    assert "sk-test" not in str(caught.value)
+    assert "123" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("temperature", 1), ("max_tokens", "900"), ("timeout", 5), ("stop", ["a", "b"])]
+)
+def test_values_that_mean_the_same_are_taken(kimi: Emulator, adapter: Adapter, name: str, value: Any) -> None:
+    assert adapter.make(**{name: value}).ask("hi").text

@@ -1,0 +1,102 @@
+"""Wrong values of settings: one kind of error, with value, rule and remedy, wherever they are noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from kimi_api.errors import KimiInputError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+_NUMBER = ("it is a number", "leave it out: the kimi-* models take one value only")
+_WHOLE = "it is a whole number, 0 or more"
+_TEXT = "it is a text"
+_SWITCH = ("it is True or False", "pass one of the two, or leave it out")
+
+RULES: Mapping[str, tuple[str, str]] = {
+    "model": ("a model id is a non-empty word", 'pass e.g. model="kimi-k3"'),
+    "api_key": ("a key is text, a SecretStr, or a function that returns one", "pass the key as the console shows it"),
+    "base_url": ("it is an address that starts with https:// (or http://)", "leave it out for Moonshot's platform"),
+    "thinking": ("it is 'enabled', 'disabled', True, False, or the API's dict", "leave it out for the model's default"),
+    "thinking_keep": ("it is 'all'", "leave it out"),
+    "reasoning_effort": ("it is a word: 'low', 'high' or 'max'", "leave it out for the model's default"),
+    "max_tokens": ("it is a whole number of tokens above 0", "pass e.g. max_tokens=16_000, or leave it out"),
+    "context_window": ("it is a whole number of tokens above 0", "leave it out for the catalogue's window"),
+    "temperature": _NUMBER,
+    "top_p": _NUMBER,
+    "n": _NUMBER,
+    "presence_penalty": _NUMBER,
+    "frequency_penalty": _NUMBER,
+    "stop": ("it is a text, or a list of up to 5 texts", 'pass e.g. stop=["END"]'),
+    "response_format": ("it is a dict with a type", 'pass e.g. {"type": "json_object"}'),
+    "prompt_cache_key": (_TEXT, "pass the id of the session"),
+    "safety_identifier": (_TEXT, "pass a hash of your user's id"),
+    "cache_ttl": ("it is '5m' or '1h'", "leave it out for 5 minutes"),
+    "extra_body": ("it holds members of the JSON body", "pass a dict"),
+    "additional_kwargs": ("it holds options by name", "pass a dict"),
+    "unsupported": ("it is 'warn', 'error' or 'send'", "leave it out to be warned"),
+    "repair": ("it is 'safe', 'full' or 'none'", "leave it out for 'safe'"),
+    "wire": ("it is 'stream' or 'plain'", "leave it out"),
+    "empty_answers": ("it is 'retry' or 'warn'", "leave it out to have them asked for again"),
+    "timeout": ("it is a number of seconds above 0", "pass e.g. timeout=900"),
+    "max_retries": (_WHOLE, "pass 0 to send each request once"),
+    "auto_continue": (_WHOLE, "leave it out for 0"),
+    "resume_streams": (_WHOLE, "leave it out for 0"),
+    "inline_media_bytes": ("it is a whole number of bytes", "leave it out"),
+    "fetch_media": _SWITCH,
+    "extract_documents": _SWITCH,
+    "join_prefix": _SWITCH,
+    "streaming": _SWITCH,
+    "default_headers": ("they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}"),
+}
+"""What a setting is, and what to do about a wrong one."""
+
+_SECRET = frozenset({"api_key", "default_headers", "http_client", "async_http_client"})
+_NUMBERS = ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty")
+_SWITCHES = ("fetch_media", "extract_documents", "join_prefix")
+_MAPPINGS = ("response_format", "extra_body")
+
+
+def wrong_setting(name: str, value: object, rule: str = "") -> KimiInputError:
+    """The error for a value that the setting `name` cannot have. Of what may be secret it shows the type alone."""
+    own, remedy = RULES.get(name, ("", "look the setting up in the class's documentation"))
+    shown = f"a {type(value).__name__}" if name in _SECRET else value
+    return KimiInputError(name, shown, own or rule, remedy)
+
+
+def from_validation(error: ValidationError) -> KimiInputError:
+    """The error of ours for what pydantic says of a constructor's argument."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else "settings"
+    return wrong_setting(name, first["input"], first["msg"][:1].lower() + first["msg"][1:])
+
+
+def check_options(options: Any, words: Mapping[str, tuple[str | None, ...]]) -> None:
+    """Refuse values of `ChatOptions` that no request can be built of. They may have been assigned after construction.
+
+    Raises:
+        KimiInputError: the first of them.
+    """
+    for name in _NUMBERS:
+        value = getattr(options, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise wrong_setting(name, value)
+    for name in _MAPPINGS:
+        value = getattr(options, name)
+        if value is not None and not isinstance(value, Mapping):
+            raise wrong_setting(name, value)
+    for name in _SWITCHES:
+        value = getattr(options, name)
+        if value is not True and value is not False:
+            raise wrong_setting(name, value)
+    for name, allowed in words.items():
+        if getattr(options, name) not in allowed:
+            raise wrong_setting(name, getattr(options, name))
+    if options.thinking_keep not in (None, "all"):
+        raise wrong_setting("thinking_keep", options.thinking_keep)
+    size = options.inline_media_bytes
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise wrong_setting("inline_media_bytes", size)
