@@ -1,7 +1,7 @@
 """Runs that are cut off: a stream that is left, a task that is cancelled, a thread that still works afterwards.
 
 Leaving a stream closes its connection. A run that was cancelled while a tool was working leaves a call without an
-answer in the checkpoint, which the platform refuses: `repair="cancel"` answers it.
+answer in the checkpoint, which the platform refuses: `repair="full"` answers it.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ async def cancel(settings: dict[str, Any]) -> dict[str, Any]:
     except KimiInputError as error:
         refused = error
         line("As it is", str(error), "red")
-    state = await agent(repair="cancel").ainvoke(None, thread)  # the question is in the thread by now
-    line("With repair='cancel'", state["messages"][-1].text, ANSWER)
+    state = await agent(repair="full").ainvoke(None, thread)  # the question is in the thread by now
+    line("With repair='full'", state["messages"][-1].text, ANSWER)
     return {"cancelled": run.cancelled(), "refused": refused, "answer": state["messages"][-1].text}
 
 

@@ -211,7 +211,7 @@ def test_an_answer_that_thinking_ate_says_how_to_raise_the_budget(kimi: Emulator
         assert (outcome.text, outcome.finish_reason) == ("", "length")
         words.update(outcome.warnings)
     assert len(words) == 1
-    assert "Raise max_tokens: 16,000 or more is advised" in words.pop()
+    assert "Raise max_tokens, which thinking is part of: 16,000 or more is advised" in words.pop()
 
 
 # ---------------------------------------------------------------------------------------------------- other members

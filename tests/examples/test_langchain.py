@@ -226,13 +226,14 @@ def test_errors_belong_to_all_families(kimi: Emulator, settings: dict[str, Any],
     assert capsys.readouterr().out.count("What to do: ") == 5
 
 
+@pytest.mark.filterwarnings("ignore:.*cancelled:kimi_api.KimiWarning")
 def test_cancelled_runs_can_be_taken_up(kimi: Emulator, settings: dict[str, Any]) -> None:
     from examples.langchain import cancelled_runs
 
     seen = cancelled_runs.main(settings)
     assert seen["pieces"] == 5
     assert seen["cancelled"]
-    assert 'repair="cancel"' in str(seen["refused"])
+    assert 'repair="full"' in str(seen["refused"])
     assert seen["answer"]
     assert kimi.refusals == [], "a history that cannot work is not sent"
     sent = kimi.chats[-1]["messages"]

@@ -135,7 +135,7 @@ def test_where_no_connection_was_had_nothing_can_be_paid_twice(
     mock = library.MockTransport(handle)
     client = KimiClient(
         api_key="sk-x",
-        base_url="http://h/v1",
+        base_url="https://h/v1",
         http_client=library.Client(transport=mock),
         async_http_client=library.AsyncClient(transport=mock),
     )

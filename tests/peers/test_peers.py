@@ -309,10 +309,11 @@ def test_text_in_text_out_uses_an_endpoint_that_exists(kimi: Emulator, make: Mak
 def test_an_unanswered_call_is_named_and_can_be_cancelled(kimi: Emulator, make: Make, rival: Rival) -> None:
     call = {"name": "look", "args": {}, "id": "1", "type": "tool_call"}
     history = [HumanMessage("Hi"), AIMessage("", tool_calls=[call]), HumanMessage("Stop. How are you?")]
-    with pytest.raises(KimiInputError, match=r'look.*repair="cancel"'):
+    with pytest.raises(KimiInputError, match=r'look.*repair="full"'):
         make().invoke(history)
     assert kimi.requests == []
-    assert make(repair="cancel").invoke(history).text
+    with pytest.warns(KimiWarning, match="cancelled"):
+        assert make(repair="full").invoke(history).text
     with pytest.raises(openai.BadRequestError, match="must be followed by tool messages"):
         rival(model="kimi-k3").invoke(history)
 
