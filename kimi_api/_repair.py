@@ -7,6 +7,7 @@ platform says: "an assistant message with 'tool_calls' must be followed by tool 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,7 +68,7 @@ def repair_history(messages: Sequence[Message], *, lossy: bool) -> tuple[list[Me
     return repaired, positions
 
 
-@dataclass
+@dataclass(eq=False)
 class _Call:
     """One call of a turn: as it stands there, its id on the wire, and the messages that bring its result."""
 
@@ -108,55 +109,95 @@ def _match(messages: Sequence[Message], lossy: bool) -> tuple[dict[int, _Turn], 
     """The turns with calls by position, and for each result by position the call that it belongs to (None: gone)."""
     turns: dict[int, _Turn] = {}
     owners: dict[int, _Call | None] = {}
+    waiting = _WaitingCalls()
     run: list[int] = []  # positions of results since the last turn with calls
     for position, message in enumerate(messages):
         if message.get("role") == "tool":
             run.append(position)
         elif message.get("role") == "assistant" and message.get("tool_calls"):
-            _assign(messages, run, turns, owners)
+            _assign(messages, run, waiting, owners)
             run = []
             turns[position] = _Turn(position, message, _calls_of(message, position, len(turns), lossy))
-    _assign(messages, run, turns, owners)
+            waiting.add(turns[position].calls)
+    _assign(messages, run, waiting, owners)
     return turns, owners
 
 
 def _assign(
-    messages: Sequence[Message], run: Sequence[int], turns: Mapping[int, _Turn], owners: dict[int, _Call | None]
+    messages: Sequence[Message], run: Sequence[int], waiting: _WaitingCalls, owners: dict[int, _Call | None]
 ) -> None:
     """Give each result of a run to its call. Results that share an id answer the open calls of that id in order."""
-    for place, position in enumerate(run):
-        own_id = _id_of(messages[position].get("tool_call_id"))
-        rest = sum(_id_of(messages[other].get("tool_call_id")) == own_id for other in run[place:])
-        call = _owner(turns, own_id, rest)
+    ids = [_id_of(messages[position].get("tool_call_id")) for position in run]
+    left = Counter(own_id if is_id(own_id) else None for own_id in ids)
+    for position, own_id in zip(run, ids, strict=True):
+        key = own_id if is_id(own_id) else None
+        owners[position] = call = waiting.owner(key, left[key])
+        left[key] -= 1
         if call is not None:
+            waiting.close(call)
             call.results.append((position, messages[position]))
-        owners[position] = call
 
 
-def _owner(turns: Mapping[int, _Turn], own_id: Any, results: int) -> _Call | None:
-    """The call that a result with `own_id` belongs to, `results` being how many of that id are still to come with it.
+class _WaitingCalls:
+    """The calls of the turns so far that have no result yet, turn by turn.
 
-    The latest turn with an open call of that id, or an earlier one where more results come than that turn has calls.
+    A result without an id answers any of them, in order. One with an id that no call has answers a call without an id,
+    of the latest turn only: its id says nothing of calls further back.
     """
-    same = [[call for call in turn.calls if call.own_id == own_id] for turn in turns.values()] if is_id(own_id) else []
-    nameless = [[call for call in turn.calls if not (is_id(own_id) and is_id(call.own_id))] for turn in turns.values()]
-    if is_id(own_id):
-        nameless = nameless[-1:]  # an id of its own says nothing of calls further back
-    for candidates in (same, nameless):
-        chosen: _Call | None = None
-        waiting = 0
-        for calls in reversed(candidates):
-            open_calls = [call for call in calls if not call.results]
-            if open_calls and waiting < results:
-                chosen = open_calls[0]
-                waiting += len(open_calls)
-        if chosen is not None:
-            return chosen
-        if candidates is same:
-            answered = [call for calls in same for call in calls]
-            if answered:
-                return answered[-1]
-    return None
+
+    def __init__(self) -> None:
+        self._turns: list[list[_Call]] = []
+        self._by_id: dict[str, list[list[_Call]]] = {}
+        self._last: dict[str, _Call] = {}  # answered or not: further results of a call are joined
+        self._latest: Sequence[_Call] = ()
+
+    def add(self, calls: Sequence[_Call]) -> None:
+        """Take the calls of one more turn."""
+        self._latest = calls
+        if calls:
+            self._turns.append(list(calls))
+        same: dict[str, list[_Call]] = {}
+        for call in calls:
+            if is_id(call.own_id):
+                same.setdefault(call.own_id, []).append(call)
+                self._last[call.own_id] = call
+        for own_id, group in same.items():
+            self._by_id.setdefault(own_id, []).append(group)
+
+    def owner(self, own_id: str | None, results: int) -> _Call | None:
+        """The call that a result belongs to, `results` being how many of its id are still to come, itself included."""
+        if own_id is None:
+            return _first_open(self._turns, results)
+        nameless = (call for call in self._latest if not call.results and not is_id(call.own_id))
+        return _first_open(self._by_id.get(own_id, ()), results) or self._last.get(own_id) or next(nameless, None)
+
+    def close(self, call: _Call) -> None:
+        """`call` has its result."""
+        if not call.results:
+            _remove(self._turns, call)
+            if is_id(call.own_id):
+                _remove(self._by_id[call.own_id], call)
+
+
+def _first_open(groups: Sequence[list[_Call]], results: int) -> _Call | None:
+    """The first call of the latest turn, or of an earlier one where more results come than that turn has open calls."""
+    chosen: _Call | None = None
+    for calls in reversed(groups):
+        chosen = calls[0]
+        results -= len(calls)
+        if results <= 0:
+            break
+    return chosen
+
+
+def _remove(groups: list[list[_Call]], call: _Call) -> None:
+    """Take `call` out of its group, and the group out when nothing is left of it."""
+    for place in range(len(groups) - 1, -1, -1):
+        if call in groups[place]:
+            groups[place].remove(call)
+            if not groups[place]:
+                del groups[place]
+            return
 
 
 def _calls_of(message: Message, position: int, turn: int, lossy: bool) -> list[_Call]:
@@ -167,10 +208,13 @@ def _calls_of(message: Message, position: int, turn: int, lossy: bool) -> list[_
     check_calls(wires, position)
     own_ids = [_id_of(wire.get("id")) for wire in wires]
     used = {own_id for own_id in own_ids if is_id(own_id)}
+    seen: set[str] = set()
     calls: list[_Call] = []
     for place, (wire, own_id) in enumerate(zip(wires, own_ids, strict=True)):
         new_id = own_id
-        if not is_id(own_id) or own_id in own_ids[:place]:
+        if is_id(own_id) and own_id not in seen:
+            seen.add(own_id)
+        else:
             new_id = f"call_{turn}_{place}"
             while new_id in used:
                 new_id += "_"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import time
 from typing import Any
 
 import pytest
@@ -296,6 +297,28 @@ def test_calls_without_an_id_of_their_own_get_one_from_turn_and_place(ids: tuple
 def test_results_without_an_id_answer_the_open_calls_in_order() -> None:
     turn = calling("a", "b", reasoning_content="r")
     assert prepare(USER, turn, said("one", None), said("two", "")) == [USER, turn, said("one", "a"), said("two", "b")]
+
+
+def test_results_without_an_id_answer_turns_in_order_however_they_lack_it() -> None:
+    one, two = (calling(own, reasoning_content=own) for own in "ab")
+    assert prepare(USER, one, two, said("one", None), said("two", "")) == [
+        USER,
+        one,
+        said("one", "a"),
+        two,
+        said("two", "b"),
+    ]
+
+
+def test_a_long_thread_with_an_old_fault_costs_little_more_than_a_whole_one() -> None:
+    """Each later call repairs it again."""
+    turns = [message for n in range(1_000) for message in (calling(f"c{n}", reasoning_content="r"), result(f"c{n}"))]
+    seconds = []
+    for history in ([USER, *turns], [turns[0], USER, *turns[1:]]):
+        began = time.process_time()
+        prepare(*history)
+        seconds.append(time.process_time() - began)
+    assert seconds[1] < 0.1, f"{seconds[1]:.3f} s, a whole one {seconds[0]:.3f} s"
 
 
 def test_a_bare_function_call_and_its_result_are_read() -> None:
