@@ -1,18 +1,52 @@
-"""The client of a `ChatKimi`, and what becomes of it when the model is changed, copied or pickled."""
+"""The clients of loaders, parsers and `ChatKimi`: what becomes of them when settings change or models are copied."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, SecretStr
 
 from kimi_api import KimiClient
 from kimi_api.client import Followed, follow
+from langchain_kimi._calls import as_secret
 from langchain_kimi.errors import error_types
 
 if TYPE_CHECKING:
     from typing import Self
+
+
+class FollowsSettings:
+    """What a loader or parser reaches the platform with: a client that was lent, or one with its present settings."""
+
+    api_key: SecretStr | Callable[[], str] | None
+    base_url: str | None
+    timeout: float | None
+
+    def _connect(
+        self,
+        client: KimiClient | None,
+        api_key: str | SecretStr | Callable[[], str] | None,
+        base_url: str | None,
+        timeout: float | None,
+    ) -> None:
+        """Take the settings of a constructor. Raises as `KimiClient` does, for a setting that cannot be."""
+        self.api_key = as_secret(api_key)
+        self.base_url = base_url
+        self.timeout = timeout
+        self._lent = client
+        self._connection: Followed | None = None
+        _ = self.client
+
+    @property
+    def client(self) -> KimiClient:
+        """The connection to use: the one that was given, or one with the present settings."""
+        if self._lent is not None:
+            return self._lent
+        names = ("api_key", "base_url", "timeout")
+        self._connection = followed = follow(self, self._connection, names=names, error_types=error_types)
+        return followed[1]
 
 
 class Connected(BaseChatModel):

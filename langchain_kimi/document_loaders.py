@@ -15,15 +15,13 @@ from pydantic import SecretStr
 from kimi_api import KimiClient, KimiInputError, files
 from kimi_api._warn import warn_once
 from kimi_api.bulk import FileResult, aextract_many, extract_many, find_files
-from kimi_api.client import Followed, follow
-from langchain_kimi._calls import as_secret
+from langchain_kimi._connection import FollowsSettings
 from langchain_kimi._documents import extracted_document
-from langchain_kimi.errors import error_types
 
 __all__ = ["KimiFileLoader"]
 
 
-class KimiFileLoader(BaseLoader):
+class KimiFileLoader(FollowsSettings, BaseLoader):
     """Loads PDF, Office, text, source and image files as one `Document` each.
 
     ```python
@@ -86,21 +84,7 @@ class KimiFileLoader(BaseLoader):
         self.show_progress = show_progress
         self.delete_after = delete_after
         self.cache = files.FileCache() if cache is None else cache
-        self.api_key = as_secret(api_key)
-        self.base_url = base_url
-        self.timeout = timeout
-        self._lent = client
-        self._connection: Followed | None = None
-        _ = self.client  # a setting that cannot be is reported here
-
-    @property
-    def client(self) -> KimiClient:
-        """The connection to use: the one that was given, or one with the present settings."""
-        if self._lent is not None:
-            return self._lent
-        names = ("api_key", "base_url", "timeout")
-        self._connection = followed = follow(self, self._connection, names=names, error_types=error_types)
-        return followed[1]
+        self._connect(client, api_key, base_url, timeout)
 
     def paths(self) -> Iterator[Path]:
         """The files that will be loaded, those of a directory or pattern in the order of their names.

@@ -15,10 +15,8 @@ from pydantic import SecretStr
 
 from kimi_api import KimiClient, KimiInputError, files
 from kimi_api.bulk import extract_many
-from kimi_api.client import Followed, follow
-from langchain_kimi._calls import as_secret
+from langchain_kimi._connection import FollowsSettings
 from langchain_kimi._documents import extracted_document
-from langchain_kimi.errors import error_types
 
 __all__ = ["KimiBlobParser"]
 
@@ -44,7 +42,7 @@ _SUFFIXES = MappingProxyType(
 )
 
 
-class KimiBlobParser(BaseBlobParser):
+class KimiBlobParser(FollowsSettings, BaseBlobParser):
     """Turns a `Blob` (a path, bytes or a string) into one `Document`.
 
     ```python
@@ -82,21 +80,7 @@ class KimiBlobParser(BaseBlobParser):
     ) -> None:
         self.delete_after = delete_after
         self.cache = files.FileCache() if cache is None else cache
-        self.api_key = as_secret(api_key)
-        self.base_url = base_url
-        self.timeout = timeout
-        self._lent = client
-        self._connection: Followed | None = None
-        _ = self.client  # a setting that cannot be is reported here
-
-    @property
-    def client(self) -> KimiClient:
-        """The connection to use: the one that was given, or one with the present settings."""
-        if self._lent is not None:
-            return self._lent
-        names = ("api_key", "base_url", "timeout")
-        self._connection = followed = follow(self, self._connection, names=names, error_types=error_types)
-        return followed[1]
+        self._connect(client, api_key, base_url, timeout)
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
         """The document of `blob`; it is sent when the document is asked for."""
