@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kimi_api.errors import KimiInputError
 
@@ -55,9 +54,6 @@ RULES: Mapping[str, tuple[str, str]] = {
 """What a setting is, and what to do about a wrong one."""
 
 _SECRET = frozenset({"api_key", "default_headers", "http_client", "async_http_client"})
-_NUMBERS = ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty")
-_SWITCHES = ("fetch_media", "extract_documents", "join_prefix")
-_MAPPINGS = ("response_format", "extra_body")
 
 
 def wrong_setting(name: str, value: object, rule: str = "") -> KimiInputError:
@@ -72,31 +68,3 @@ def from_validation(error: ValidationError) -> KimiInputError:
     first = error.errors(include_url=False, include_context=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
     return wrong_setting(name, first["input"], first["msg"][:1].lower() + first["msg"][1:])
-
-
-def check_options(options: Any, words: Mapping[str, tuple[str | None, ...]]) -> None:
-    """Refuse values of `ChatOptions` that no request can be built of. They may have been assigned after construction.
-
-    Raises:
-        KimiInputError: the first of them.
-    """
-    for name in _NUMBERS:
-        value = getattr(options, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
-            raise wrong_setting(name, value)
-    for name in _MAPPINGS:
-        value = getattr(options, name)
-        if value is not None and not isinstance(value, Mapping):
-            raise wrong_setting(name, value)
-    for name in _SWITCHES:
-        value = getattr(options, name)
-        if value is not True and value is not False:
-            raise wrong_setting(name, value)
-    for name, allowed in words.items():
-        if getattr(options, name) not in allowed:
-            raise wrong_setting(name, getattr(options, name))
-    if options.thinking_keep not in (None, "all"):
-        raise wrong_setting("thinking_keep", options.thinking_keep)
-    size = options.inline_media_bytes
-    if not isinstance(size, int) or isinstance(size, bool):
-        raise wrong_setting("inline_media_bytes", size)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from kimi_api._warn import warn
@@ -68,23 +67,24 @@ def repair_history(messages: Sequence[Message], *, lossy: bool) -> tuple[list[Me
     return repaired, positions
 
 
-@dataclass(eq=False)
+# Plain classes: dataclasses would cost every import of the package 4 ms, for what good histories never use.
 class _Call:
     """One call of a turn: as it stands there, its id on the wire, and the messages that bring its result."""
 
-    wire: Mapping[str, Any]
-    own_id: Any
-    id: str
-    results: list[tuple[int, Message]] = field(default_factory=list)
+    def __init__(self, wire: Mapping[str, Any], own_id: Any, new_id: str) -> None:
+        self.wire = wire
+        self.own_id = own_id
+        self.id = new_id
+        self.results: list[tuple[int, Message]] = []
 
 
-@dataclass
 class _Turn:
     """An assistant message with tool calls."""
 
-    position: int
-    original: Message
-    calls: list[_Call]
+    def __init__(self, position: int, original: Message, calls: list[_Call]) -> None:
+        self.position = position
+        self.original = original
+        self.calls = calls
 
     def message(self) -> Message:
         if not self.calls:  # none of them could be read

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
@@ -134,6 +133,8 @@ def is_loopback(host: str) -> bool:
     """Whether a host's name or address is this machine's own."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
+    import ipaddress  # 2 ms, which an import of the package need not pay
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name

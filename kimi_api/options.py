@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from numbers import Real
 from typing import Any, Literal, get_args
 
 from kimi_api._check_settings import wrong_setting
@@ -138,7 +139,7 @@ class ChatOptions:
                     raise KimiInputError(name, value, "it holds members of the JSON body", "pass a dict")
                 extra = merged(extra, value or {})
             elif canonical in _NAMES:
-                words = WORDS.get(canonical)
+                words = _WORDS.get(canonical)
                 if words and value not in words:
                     raise KimiInputError(
                         name, value, f"it is one of {', '.join(map(str, words))}", "use one of these words"
@@ -167,12 +168,45 @@ class ChatOptions:
 
 
 _NAMES = frozenset(f.name for f in fields(ChatOptions))
-WORDS: Mapping[str, tuple[str | None, ...]] = {
+_WORDS: Mapping[str, tuple[str | None, ...]] = {
     "unsupported": get_args(Unsupported),
     "repair": get_args(Repair),
     "wire": (None, *get_args(Wire)),
     "empty_answers": get_args(EmptyAnswers),
 }
+
+_NUMBERS = ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty")
+_MAPPINGS = ("response_format", "extra_body")
+_SWITCHES = ("fetch_media", "extract_documents", "join_prefix")
+
+
+def check_options(options: ChatOptions) -> None:
+    """Refuse values that no request can be built of. They may have been assigned after construction.
+
+    Raises:
+        KimiInputError: the first of them.
+    """
+    for name in _NUMBERS:
+        value = getattr(options, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise wrong_setting(name, value)
+    for name in _MAPPINGS:
+        value = getattr(options, name)
+        if value is not None and not isinstance(value, Mapping):
+            raise wrong_setting(name, value)
+    for name in _SWITCHES:
+        value = getattr(options, name)
+        if value is not True and value is not False:
+            raise wrong_setting(name, value)
+    for name, allowed in _WORDS.items():
+        if getattr(options, name) not in allowed:
+            raise wrong_setting(name, getattr(options, name))
+    if options.thinking_keep not in (None, "all"):
+        raise wrong_setting("thinking_keep", options.thinking_keep)
+    size = options.inline_media_bytes
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise wrong_setting("inline_media_bytes", size)
+
 
 ALIASES: Mapping[str, str] = {
     "model_name": "model",

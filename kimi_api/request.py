@@ -12,16 +12,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._arguments.text import strict_arguments
-from kimi_api._check_settings import check_options
+from kimi_api._check_settings import wrong_setting
 from kimi_api._content.addresses import with_addresses
-from kimi_api._content.documents import DOCUMENT, OFF, OTHER_HOST, without_documents
-from kimi_api._content.notes import refusal_of
+from kimi_api._content.notes import DOCUMENT, refusal_of
 from kimi_api._media_rules import MediaPolicy, part_types
 from kimi_api._warn import warn_once
 from kimi_api.catalog import ModelSpec, closest_model, current_models, get_model_spec
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage, numbered, partial_prefix, prepare_messages
-from kimi_api.options import WORDS, ChatOptions, EmptyAnswers, Wire, merged, thinking_object
+from kimi_api.options import ChatOptions, EmptyAnswers, Wire, check_options, merged, thinking_object
 from kimi_api.tools import ToolChoice, WireTool, check_tools, resolve_tool_choice, tool_name
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
     Raises:
         KimiInputError: something that no model takes; says what, and what to do.
     """
-    check_options(options, WORDS)
+    check_options(options)
     dialect = options.speech
     spec = get_model_spec(options.model, platform=dialect.platform_rules)
     if not spec.known and options.unsupported == "error" and dialect.platform_rules:
@@ -154,7 +153,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
             body[name] = _identifier(name, value)
     if options.cache_ttl is not None:
         if options.cache_ttl not in _TTLS:
-            raise KimiInputError("cache_ttl", options.cache_ttl, "it is '5m' or '1h'", "leave it out for 5 minutes")
+            raise wrong_setting("cache_ttl", options.cache_ttl)
         body["prompt_cache_options"] = {"mode": "implicit", "ttl": options.cache_ttl}
     if stream:
         body["stream"] = True
@@ -223,6 +222,9 @@ def _media(options: ChatOptions, rules: bool, body: dict[str, Any], *, documents
     if documents:
         ours = options.speech.platform_rules
         if not ours or not options.extract_documents:
+            # 3 ms, which an import of the package need not pay
+            from kimi_api._content.documents import OFF, OTHER_HOST, without_documents
+
             body["messages"] = without_documents(body["messages"], OFF if ours else OTHER_HOST, refuse)
             documents = False
         cache = options.document_cache

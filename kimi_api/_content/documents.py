@@ -13,12 +13,9 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from kimi_api._content.notes import Part, Refuse, clean, note, stand_in
+from kimi_api._content.notes import DOCUMENT, Part, Refuse, clean, note, stand_in
 from kimi_api._media_rules import HEAD, NotedAddress, data_url, decoded, head_of, sniffed, split_data_url
 from kimi_api.errors import KimiInputError
-
-DOCUMENT = "document"
-"""The type of a part that holds a `Document`. It never goes out."""
 
 FileKind = Literal["image", "video", "document"]
 

@@ -20,6 +20,9 @@ Part = dict[str, Any]
 Refuse = Literal["last", "always", "never"]
 """Where content that cannot go out is an error: in the last message, everywhere, or nowhere (for counting)."""
 
+DOCUMENT = "document"
+"""The type of a part that holds a `Document`. It never goes out."""
+
 LEFT_OUT = "left_out"
 """The type of a part that `settle` makes a text or an error of. It never goes out."""
 

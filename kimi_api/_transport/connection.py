@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+from kimi_api._check_settings import wrong_setting
 from kimi_api._warn import warn_once
 from kimi_api.credentials import ApiKey, Bearer, is_loopback, key_for, resolve_base_url
 from kimi_api.errors import KimiError, KimiInputError
@@ -322,13 +323,13 @@ def _warn_of_plain_http(base_url: str) -> None:
 def _check_timeout(given: Any) -> float | None:
     if given is None or (isinstance(given, int | float) and not isinstance(given, bool) and given > 0):
         return given
-    raise KimiInputError("timeout", given, "it is a number of seconds above 0", "pass e.g. timeout=900")
+    raise wrong_setting("timeout", given)
 
 
 def _check_retries(given: Any) -> int:
     if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
         return given
-    raise KimiInputError("max_retries", given, "it is a whole number, 0 or more", "pass 0 to send each request once")
+    raise wrong_setting("max_retries", given)
 
 
 def _without_authorization(headers: Mapping[str, str]) -> dict[str, str]:

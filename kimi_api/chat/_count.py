@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kimi_api._content.addresses import with_addresses
-from kimi_api._content.documents import DOCUMENT
+from kimi_api._content.notes import DOCUMENT
 from kimi_api._media_rules import part_types, with_parts
 
 

@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from kimi_api._content.documents import DOCUMENT
-from kimi_api._content.notes import LEFT_OUT
+from kimi_api._content.notes import DOCUMENT, LEFT_OUT
 from kimi_api.catalog import DEFAULT_MODEL, PromptTemplate, prompt_template
 from kimi_api.messages import text_of
 from kimi_api.tokens._count import Tokenizer, count_text
