@@ -67,9 +67,9 @@ class LocalMedia(str):
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> Self:
         """The address of `path`."""
-        made = cls(f"file://{os.path.abspath(path)}")
-        made.path = os.fspath(path)
-        return made
+        address = cls(f"file://{os.path.abspath(path)}")
+        address.path = os.fspath(path)
+        return address
 
 
 class NotedAddress(str):
@@ -83,9 +83,9 @@ class NotedAddress(str):
         """`url`, with its notes if there are any."""
         if not name and not mime:
             return url
-        made = cls(url)
-        made.name, made.mime = str(name or ""), str(mime or "")
-        return made
+        address = cls(url)
+        address.name, address.mime = str(name or ""), str(mime or "")
+        return address
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +148,12 @@ def with_parts(
     messages: Sequence[Mapping[str, Any]], parts: Mapping[tuple[int, int], dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """`messages` with other parts at (message, part); the rest is shared, not copied."""
-    made = [dict(message) for message in messages]
+    copies = [dict(message) for message in messages]
     for position in {position for position, _ in parts}:
-        made[position]["content"] = list(made[position]["content"])
+        copies[position]["content"] = list(copies[position]["content"])
     for (position, place), part in parts.items():
-        made[position]["content"][place] = part
-    return made
+        copies[position]["content"][place] = part
+    return copies
 
 
 def with_urls(messages: Sequence[Mapping[str, Any]], urls: Mapping[tuple[int, int], str]) -> list[dict[str, Any]]:

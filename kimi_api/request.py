@@ -172,7 +172,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
     types = part_types(body["messages"])
     if not types.isdisjoint(_PLACED):
         media = _media(options, rules, body, documents=DOCUMENT in types)
-    made = ChatRequest(
+    request = ChatRequest(
         body,
         spec,
         thinking,
@@ -186,8 +186,8 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
         think_tags=not ours,
     )
     if options.auto_continue or options.resume_streams:
-        return replace(made, **{name: _rounds(name, options) for name in ("auto_continue", "resume_streams")})
-    return made
+        return replace(request, **{name: _rounds(name, options) for name in ("auto_continue", "resume_streams")})
+    return request
 
 
 def _wire(options: ChatOptions, body: Mapping[str, Any]) -> Wire:

@@ -184,7 +184,7 @@ def _media(kind: str, block: Mapping[str, Any]) -> Part:
 
 def _file_id(block: Mapping[str, Any]) -> str | None:
     """The id of an uploaded file: `file_id` in v1, `id` beside `source_type: "id"` in v0 and in core's own helper."""
-    found = _first((block, block.get("file"), block.get("source")), "file_id", kinds=(str, int))
-    if not found and block.get("source_type") == "id":
-        found = block.get("id")
-    return str(found) if found else None
+    file_id = _first((block, block.get("file"), block.get("source")), "file_id", kinds=(str, int))
+    if not file_id and block.get("source_type") == "id":
+        file_id = block.get("id")
+    return str(file_id) if file_id else None

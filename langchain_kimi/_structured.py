@@ -236,11 +236,11 @@ def _made(value: Any, parser: _FromText | _FromCall, text: str, message: AIMessa
 def _told(error: Exception) -> str:
     """What a validation error of pydantic (1 or 2) says, in one line and without links; or a validator's own error."""
     errors: Any = getattr(error, "errors", None)
-    found: Any = errors() if isinstance(error, ValueError) and callable(errors) else None
-    if not found:
+    problems: Any = errors() if isinstance(error, ValueError) and callable(errors) else None
+    if not problems:
         return str(error) if isinstance(error, ValueError) else f"a validator raised {type(error).__name__}: {error}"
-    lines = [f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in found[:_PROBLEMS]]
-    more = len(found) - len(lines)
+    lines = [f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in problems[:_PROBLEMS]]
+    more = len(problems) - len(lines)
     return "; ".join([*lines, f"and {more} more"] if more else lines)
 
 

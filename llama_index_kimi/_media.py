@@ -34,13 +34,13 @@ def media_part(block: ImageBlock | VideoBlock, role: str) -> ContentPart:
     """
     kind: Kind = "image" if isinstance(block, ImageBlock) else "video"
     if isinstance(block, ImageBlock):
-        given, mimetype = block.image, block.image_mimetype
+        content, mimetype = block.image, block.image_mimetype
     else:
-        given, mimetype = block.video, block.video_mimetype
+        content, mimetype = block.video, block.video_mimetype
     if block.url is not None:
         url = NotedAddress.of(str(block.url), None, mimetype)
     else:
-        if given is None and role == "tool":
+        if content is None and role == "tool":
             _refuse_path(block)
         url = _url_of_content(kind, block, mimetype)
     return {"type": f"{kind}_url", f"{kind}_url": {"url": url}}

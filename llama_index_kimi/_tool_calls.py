@@ -132,16 +132,16 @@ def _defined(metadata: ToolMetadata) -> WireTool:
     answers 'tools.function.parameters.type is required and must be "object"', or the model may add what is refused.
     """
     # The length that core would check is OpenAI's; Kimi documents none.
-    made = metadata.to_openai_tool(skip_length_check=True)
-    made["function"]["name"] = wire_name(metadata.name or "")  # old cores pass any name on
+    definition = metadata.to_openai_tool(skip_length_check=True)
+    definition["function"]["name"] = wire_name(metadata.name or "")  # old cores pass any name on
     if metadata.fn_schema is not None:
         own = metadata.fn_schema.model_json_schema()
         if own.keys() - _COPIED or own.get("type") != "object":
-            made["function"]["parameters"] = own
-    if made["function"]["name"] != metadata.name:
-        made = RenamedTool(made)
-        made.own_name = metadata.name or ""
-    return made
+            definition["function"]["parameters"] = own
+    if definition["function"]["name"] != metadata.name:
+        definition = RenamedTool(definition)
+        definition.own_name = metadata.name or ""
+    return definition
 
 
 def tool_selections(response: ChatResponse) -> list[ToolSelection]:

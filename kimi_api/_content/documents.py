@@ -14,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from kimi_api._content.notes import DOCUMENT, Part, Refuse, clean, note, stand_in
-from kimi_api._media_rules import HEAD, NotedAddress, data_url, decoded, head_of, sniffed, split_data_url
+from kimi_api._media_rules import HEAD, NotedAddress, data_url, decoded, head_of, sniffed, split_data_url, with_parts
 from kimi_api.errors import KimiInputError
 
 FileKind = Literal["image", "video", "document"]
@@ -139,11 +139,11 @@ def file_kind(
         KimiInputError: it has no content at all, or is sound.
     """
     declared = (mime or "").partition(";")[0].strip().lower()
-    for given in (data, url):
-        parts = split_data_url(given) if isinstance(given, str) else None
+    for content in (data, url):
+        parts = split_data_url(content) if isinstance(content, str) else None
         if parts is not None:
-            said, text, is_base64 = parts
-            declared = said if declared in _MUTE else declared
+            kind_of_url, text, is_base64 = parts
+            declared = kind_of_url if declared in _MUTE else declared
             data, url = (text if is_base64 else decoded(text, False, "a data URL")), None
             break
     if url is not None and url.startswith("ms://"):
@@ -246,24 +246,14 @@ def without_documents(messages: Sequence[Mapping[str, Any]], rule: str, refuse: 
     Raises:
         KimiInputError: a document where that is an error (`kimi_api._content.notes.stand_in`).
     """
-    made = [dict(message) for message in messages]
-    for position, message in enumerate(made):
+    notes: dict[tuple[int, int], Part] = {}
+    for position, message in enumerate(messages):
         content = message.get("content")
-        if isinstance(content, list):
-            message["content"] = [
-                stand_in(
-                    made,
-                    position,
-                    DOCUMENT,
-                    part[DOCUMENT].note(),
-                    KimiInputError("a document in messages", part[DOCUMENT].label, rule, READ_YOURSELF),
-                    refuse,
-                )
-                if part.get("type") == DOCUMENT
-                else part
-                for part in content
-            ]
-    return made
+        for place, part in enumerate(content if isinstance(content, list) else ()):
+            if part.get("type") == DOCUMENT:
+                error = KimiInputError("a document in messages", part[DOCUMENT].label, rule, READ_YOURSELF)
+                notes[position, place] = stand_in(messages, position, DOCUMENT, part[DOCUMENT].note(), error, refuse)
+    return with_parts(messages, notes)
 
 
 def _last_piece(name: str | None) -> str:

@@ -194,8 +194,8 @@ def _spots(block: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _file_id(block: Mapping[str, Any]) -> str:
-    found = _first(block, ("file_id",)) or (_first(block, ("id",)) if block.get("source_type") == "id" else "")
-    return f"file id {found}" if found else ""
+    file_id = _first(block, ("file_id",)) or (_first(block, ("id",)) if block.get("source_type") == "id" else "")
+    return f"file id {file_id}" if file_id else ""
 
 
 def _text_in(block: Mapping[str, Any], kind: str, depth: int) -> str:

@@ -298,10 +298,10 @@ def _other_host(asked: Asked, response: Any) -> str:
 def _text(
     cls: type[KimiStatusError], status: int | None, kind: str | None, message: str, asked: Asked, other: str
 ) -> str:
-    said = mask_ids(message).rstrip(" .") or "no message"
+    words = mask_ids(message).rstrip(" .") or "no message"
     who = other or "Kimi"
     where = f"{who} answered 200, but with an error" if status is None else f"{who} answered {status}"
-    return f"{where}{f' {kind}' if kind else ''}: {said}. What to do: {_hint(cls, kind, message, asked, other)}."
+    return f"{where}{f' {kind}' if kind else ''}: {words}. What to do: {_hint(cls, kind, message, asked, other)}."
 
 
 def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Asked, other: str) -> str:

@@ -84,10 +84,10 @@ def submit(
         KimiInputError: something that no batch takes; nothing was sent.
         KimiAPIError: the platform or the network said no.
     """
-    found = checked(requests, any_model=any_model)
-    settings = (check_window(completion_window), with_notes(metadata, found.values()), client.max_retries + 1)
-    found = {custom_id: place(client, request) for custom_id, request in found.items()}
-    return drive(client, _steps.submit(found, *settings, max_bytes, max_lines))
+    chats = checked(requests, any_model=any_model)
+    settings = (check_window(completion_window), with_notes(metadata, chats.values()), client.max_retries + 1)
+    chats = {custom_id: place(client, request) for custom_id, request in chats.items()}
+    return drive(client, _steps.submit(chats, *settings, max_bytes, max_lines))
 
 
 async def asubmit(
@@ -101,10 +101,10 @@ async def asubmit(
     any_model: bool = False,
 ) -> BatchJob:
     """The asynchronous twin of `submit`."""
-    found = checked(requests, any_model=any_model)
-    settings = (check_window(completion_window), with_notes(metadata, found.values()), client.max_retries + 1)
-    found = {custom_id: await aplace(client, request) for custom_id, request in found.items()}
-    return await adrive(client, _steps.submit(found, *settings, max_bytes, max_lines))
+    chats = checked(requests, any_model=any_model)
+    settings = (check_window(completion_window), with_notes(metadata, chats.values()), client.max_retries + 1)
+    chats = {custom_id: await aplace(client, request) for custom_id, request in chats.items()}
+    return await adrive(client, _steps.submit(chats, *settings, max_bytes, max_lines))
 
 
 def wait(

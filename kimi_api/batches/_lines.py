@@ -92,18 +92,18 @@ def parse_batch(body: Any) -> BatchObject:
     counts = body.get("request_counts")
     counts = counts if isinstance(counts, Mapping) else {}
     texts = ("id", "status", "input_file_id", "output_file_id", "error_file_id", "completion_window")
-    found: dict[str, Any] = {name: tidy_text(body.get(name)) for name in texts}
-    found |= {name: tidy_number(body.get(name)) or 0 for name in ("created_at", "expires_at")}
-    found |= {name: tidy_number(counts.get(name)) or 0 for name in ("total", "completed", "failed")}
+    members: dict[str, Any] = {name: tidy_text(body.get(name)) for name in texts}
+    members |= {name: tidy_number(body.get(name)) or 0 for name in ("created_at", "expires_at")}
+    members |= {name: tidy_number(counts.get(name)) or 0 for name in ("total", "completed", "failed")}
     listed = body.get("errors")  # undocumented; other vendors have it
     listed = listed.get("data") if isinstance(listed, Mapping) else listed
     listed = listed if isinstance(listed, list) else []
-    said = [str(item["message"]) for item in listed if isinstance(item, Mapping) and item.get("message")]
+    complaints = [str(item["message"]) for item in listed if isinstance(item, Mapping) and item.get("message")]
     notes = body.get("metadata")
     notes = (
         {key: value for key, value in notes.items() if isinstance(value, str)} if isinstance(notes, Mapping) else None
     )
-    return BatchObject(**found, metadata=notes, complaint="; ".join(said))
+    return BatchObject(**members, metadata=notes, complaint="; ".join(complaints))
 
 
 # ------------------------------------------------------------------------------------------------- what goes out
@@ -277,14 +277,14 @@ def read_results(fetched: Fetched, base_url: str, types: ErrorTypes | None) -> l
     for custom_id in named:
         entry, request = lines.get(custom_id), asked.get(custom_id)
         if entry is None:
-            found: Reply | KimiError = KimiBatchError(batch.id, batch.status, reason, custom_id=custom_id)
+            outcome: Reply | KimiError = KimiBatchError(batch.id, batch.status, reason, custom_id=custom_id)
         else:
             try:
-                found = _read(custom_id, entry, request, batch, base_url, types)
+                outcome = _read(custom_id, entry, request, batch, base_url, types)
             except (AttributeError, TypeError, KeyError, ValueError, OverflowError):
                 shown = mask_ids(str(entry))[:200]
-                found = KimiReplyError(f"the line of request {custom_id!r} cannot be read: {shown}. Send it again")
-        reply, error = (None, found) if isinstance(found, KimiError) else (found, None)
+                outcome = KimiReplyError(f"the line of request {custom_id!r} cannot be read: {shown}. Send it again")
+        reply, error = (None, outcome) if isinstance(outcome, KimiError) else (outcome, None)
         results.append(BatchResult(custom_id, batch.id, reply, error, request))
     return results
 
@@ -337,8 +337,8 @@ def _complaint(entry: Mapping[str, Any] | None) -> str:
         return ""
     response = entry.get("response")
     body = response.get("body") if isinstance(response, Mapping) else None
-    found = (body.get("error") if isinstance(body, Mapping) else None) or entry.get("error") or {}
-    return str(found.get("message") or "") if isinstance(found, Mapping) else str(found)
+    error = (body.get("error") if isinstance(body, Mapping) else None) or entry.get("error") or {}
+    return str(error.get("message") or "") if isinstance(error, Mapping) else str(error)
 
 
 def _read(

@@ -78,12 +78,12 @@ def place_documents(
     client: KimiClient, messages: Sequence[Mapping[str, Any]], policy: MediaPolicy
 ) -> Steps[dict[tuple[int, int], Part]]:
     """The parts to send instead of documents, by (message, part). A few documents are under way at a time."""
-    found: list[tuple[int, int, Document]] = []
+    documents: list[tuple[int, int, Document]] = []
     for position, message in enumerate(messages):
         content = message.get("content")
         for place, part in enumerate(content) if isinstance(content, list) else ():
             if part.get("type") == DOCUMENT:
-                found.append((position, place, part[DOCUMENT]))
+                documents.append((position, place, part[DOCUMENT]))
 
     def one(where: tuple[int, int, Document]) -> Steps[Part | KimiError]:
         position, _, file = where
@@ -95,15 +95,15 @@ def place_documents(
                 return error
             raise
 
-    if len(found) == 1:
-        results = [(yield from one(found[0]))]
+    if len(documents) == 1:
+        results = [(yield from one(documents[0]))]
     else:
         results = yield Call(
-            lambda: list(ordered_map(lambda where: drive(client, one(where)), found, _AT_ONCE)),
-            lambda: _collect(aordered_map(lambda where: adrive(client, one(where)), found, _AT_ONCE)),
+            lambda: list(ordered_map(lambda where: drive(client, one(where)), documents, _AT_ONCE)),
+            lambda: _collect(aordered_map(lambda where: adrive(client, one(where)), documents, _AT_ONCE)),
         )
     parts: dict[tuple[int, int], Part] = {}
-    for (position, place, file), result in zip(found, results, strict=True):
+    for (position, place, file), result in zip(documents, results, strict=True):
         if isinstance(result, KimiError):
             result = stand_in(messages, position, DOCUMENT, file.note(), result, policy.refuse)
         parts[position, place] = result
@@ -125,8 +125,8 @@ def known_text(base_url: str, file: Document, cache: FileCache | None) -> str | 
             return text_part(file.label, plain)["text"]
         if file.path is None and file.data is None:
             return None
-        given = file.content() if file.path is None else Path(file.path)
-        source = open_source(given, name_to_send(file, SUPPORTED_SUFFIXES))
+        content = file.content() if file.path is None else Path(file.path)
+        source = open_source(content, name_to_send(file, SUPPORTED_SUFFIXES))
         known = (_texts if cache is None else cache).get(extraction_key(base_url, source, source.sha256()))
     except (KimiInputError, OSError):  # the request will say so
         return None

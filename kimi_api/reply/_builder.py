@@ -292,9 +292,9 @@ class ReplyBuilder:
     def _with_partial(self, error: KimiReplyError) -> KimiReplyError:
         """The error with what had come, and the id of the request."""
         partial = self.assemble()
-        made = KimiReplyError(error.message, request_id=partial.request_id)
-        made.partial = replace(partial) if partial.id or self.begun else None
-        return made
+        unreadable = KimiReplyError(error.message, request_id=partial.request_id)
+        unreadable.partial = replace(partial) if partial.id or self.begun else None
+        return unreadable
 
     def finish(self) -> Reply:
         """The whole answer.

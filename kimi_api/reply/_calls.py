@@ -186,11 +186,11 @@ class Calls:
         call.original = None if own == call.arguments else own
 
     def _unique(self, given_id: str, name: str, index: int) -> str:
-        made = unique_id(given_id or f"{name}_{index}", self._reply_id)
-        if made in self._ids:
-            made = f"{made}-{index}"
-        self._ids.add(made)
-        return made
+        call_id = unique_id(given_id or f"{name}_{index}", self._reply_id)
+        if call_id in self._ids:
+            call_id = f"{call_id}-{index}"
+        self._ids.add(call_id)
+        return call_id
 
 
 def unique_id(call_id: str, reply_id: str) -> str:
