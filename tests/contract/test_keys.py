@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,6 +72,17 @@ def test_another_host_gets_no_key_and_the_error_says_why(elsewhere: Emulator, ad
     assert "authorization" not in {name.lower() for name in elsewhere.requests[-1].headers}
     assert "pass api_key=" in str(caught.value)
     assert elsewhere.base_url in str(caught.value)
+
+
+@pytest.mark.ways("plain", "aplain")
+def test_a_loader_sends_another_host_no_key_either(
+    elsewhere: Emulator, adapter: Adapter, way: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "tide.txt").write_text("Tide")
+    with pytest.raises(KimiAuthenticationError, match="pass api_key="):
+        adapter.loader(tmp_path, way, base_url=elsewhere.base_url, api_key=None).load()
+    assert elsewhere.requests
+    assert all("authorization" not in {name.lower() for name in r.headers} for r in elsewhere.requests)
 
 
 def test_another_host_gets_a_key_that_was_passed(elsewhere: Emulator, adapter: Adapter) -> None:
