@@ -218,7 +218,7 @@ def decoded_size(data: str, is_base64: bool) -> int:
     return len(data) * 3 // 4 - data[-2:].count("=") if is_base64 else len(data)
 
 
-def decoded(data: str, is_base64: bool, what: str) -> bytes:
+def decode(data: str, is_base64: bool, what: str) -> bytes:
     """The bytes in the data of a data URL. Raises `KimiInputError`: it is not base64."""
     if not is_base64:
         return unquote_to_bytes(data)
@@ -264,7 +264,7 @@ def media_type(head: bytes, declared: str | None, kind: Kind | None, what: str) 
         raise KimiInputError(
             what, "an SVG", f"Kimi does not read SVG; {list_of}", "convert it to PNG, or pass its text"
         )
-    found = sniffed(head[:HEAD])
+    found = sniff(head[:HEAD])
     if found is None and is_text(head):
         found = "text/plain"
     if found is None:
@@ -295,7 +295,7 @@ def suffix_of(mime: str) -> str:
 
 
 @lru_cache(maxsize=128)
-def sniffed(head: bytes) -> str | None:
+def sniff(head: bytes) -> str | None:
     """What the content says it is: the pictures of a long conversation are looked at again with every request."""
     import filetype  # type: ignore[import-untyped]
 

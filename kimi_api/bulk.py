@@ -20,9 +20,9 @@ from kimi_api._many import Slots, aordered_map, ordered_map, progress
 from kimi_api._transport.steps import Pause, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiFileError, KimiInputError
-from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, extracting, is_gone
+from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, extract_in_steps, is_gone
 from kimi_api.files._sources import FileSource, OpenedLater, open_source
-from kimi_api.files._uploads import Account, may_be_stored, pruning, resuming
+from kimi_api.files._uploads import Account, may_be_stored, prune_in_steps, recover_ids
 from kimi_api.files.cache import FileCache
 from kimi_api.files.ledger import Ledger, default_ledger
 
@@ -162,7 +162,7 @@ class _Run:
     def before(self) -> Steps[None]:
         """Learn what earlier runs that were killed have left."""
         try:
-            yield from resuming(Account.of(self.client, self.ledger))
+            yield from recover_ids(Account.of(self.client, self.ledger))
         except KimiError as error:
             if concerns_all(error):
                 raise
@@ -186,7 +186,7 @@ class _Run:
             try:
                 file = open_source(given, name)
                 label = file.label
-                steps = extracting(
+                steps = extract_in_steps(
                     self.client, file, self.delete_after, self.timeout, self.cache, self.ledger, tagged=True
                 )
                 return FileResult(source, label, (yield from steps))
@@ -201,7 +201,7 @@ class _Run:
     def after(self) -> Steps[None]:
         """Remove what earlier runs left and nobody asked for again, and what could not be deleted at once."""
         try:
-            yield from pruning(Account.of(self.client, self.ledger))
+            yield from prune_in_steps(Account.of(self.client, self.ledger))
         except KimiError as error:
             if concerns_all(error):
                 raise

@@ -25,7 +25,7 @@ from langchain_core.messages import (
 
 from kimi_api import KimiInputError
 from kimi_api._arguments.text import wire_text
-from kimi_api._content.notes import Part, Refuse, left_out, settle
+from kimi_api._content.notes import Part, Refuse, placeholder, settle
 from kimi_api.catalog import is_kimi
 from kimi_api.messages import tool_type
 from langchain_kimi._parts import content_to_wire
@@ -192,7 +192,7 @@ def _assistant_text(content: str | Sequence[Any]) -> str | list[Part]:
                 "an assistant turn has text only",
                 "move the picture or film into a HumanMessage",
             )
-            parts += [{"type": "text", "text": "".join(texts)}, left_out(block, error)]
+            parts += [{"type": "text", "text": "".join(texts)}, placeholder(block, error)]
             texts = []
     return [*parts, {"type": "text", "text": "".join(texts)}] if parts else "".join(texts)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from kimi_api import KimiInputError
 from kimi_api._content.documents import NO_SOUND, file_kind, file_part
-from kimi_api._content.notes import Part, left_out
+from kimi_api._content.notes import Part, placeholder
 from kimi_api._media_rules import NotedAddress
 
 _UPLOAD = "pass the bytes (a data URL), or upload them (kimi_api.media.upload_media gives ms://<file id>)"
@@ -25,7 +25,7 @@ def content_to_wire(content: str | Sequence[Any]) -> str | list[Part]:
     Args:
         content: a message's `content`, in any of LangChain's forms.
 
-    A block that cannot go out is a part of type `left_out`, for `kimi_api._content.notes.settle`.
+    A block that cannot go out is a placeholder, for `kimi_api._content.notes.settle`.
     """
     if isinstance(content, str):
         return content
@@ -45,7 +45,7 @@ def part_to_wire(block: Any) -> Part:
     try:
         return convert(block)
     except KimiInputError as error:
-        return left_out(block, error)
+        return placeholder(block, error)
 
 
 def _type_of(block: Any) -> str:
@@ -132,7 +132,7 @@ def _non_standard(block: Mapping[str, Any]) -> Part:
     if _type_of(value) in _CONVERTERS or _type_of(value) in _FOREIGN:
         return part_to_wire(value)
     # A part that we do not know was written for the host by hand; but not by a tool.
-    return left_out(value, KimiInputError("content block", value, _RULE, _REMEDY), raw=value)
+    return placeholder(value, KimiInputError("content block", value, _RULE, _REMEDY), raw=value)
 
 
 _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {

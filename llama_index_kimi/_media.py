@@ -16,7 +16,7 @@ from typing import Any
 from llama_index.core.base.llms.types import AudioBlock, DocumentBlock, ImageBlock, VideoBlock
 
 from kimi_api._content.documents import file_kind, file_part
-from kimi_api._media_rules import HEAD, INLINE_BYTES, Kind, LocalMedia, NotedAddress, data_url, sniffed
+from kimi_api._media_rules import HEAD, INLINE_BYTES, Kind, LocalMedia, NotedAddress, data_url, sniff
 from kimi_api.errors import KimiInputError
 
 ContentPart = dict[str, Any]
@@ -123,7 +123,7 @@ def _url_of_content(kind: Kind, block: ImageBlock | VideoBlock, mimetype: str | 
         raise KimiInputError(
             what, block.path or f"a {kind} without data", f"it must hold bytes ({error})", "pass path=... or the bytes"
         ) from error
-    found = sniffed(data[:HEAD])
+    found = sniff(data[:HEAD])
     mimetype = found if found and found.startswith(f"{kind}/") else mimetype or found or _by_name(block.path)
     if not mimetype or not mimetype.startswith(f"{kind}/"):
         raise KimiInputError(

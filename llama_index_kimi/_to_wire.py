@@ -29,7 +29,7 @@ from llama_index.core.llms.llm import ToolSelection
 
 from kimi_api._arguments.text import wire_text
 from kimi_api._content.documents import NO_SOUND
-from kimi_api._content.notes import Refuse, left_out, settle
+from kimi_api._content.notes import Refuse, placeholder, settle
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage, tool_type
 from llama_index_kimi._media import ContentPart, document_block_part, facts, media_part
@@ -110,7 +110,7 @@ def wire_message(message: ChatMessage, reasoning_field: str = "reasoning_content
 
     Of `additional_kwargs` these are understood: `name`; for a tool result `tool_call_id`; for an assistant turn
     `partial`, and `reasoning_content` and `tool_calls` where no block carries them; for a system message `tools`
-    (see `kimi_api.dynamic_tools_message`). A block that no Kimi model takes is a part of type `left_out`.
+    (see `kimi_api.dynamic_tools_message`). A block that no Kimi model takes is a placeholder.
     """
     role = _ROLES[message.role]
     extra = message.additional_kwargs
@@ -193,7 +193,7 @@ def _parts(blocks: Sequence[Any], role: str) -> Iterator[ContentPart]:
             try:
                 part = _media_part(block, role)
             except KimiInputError as error:
-                part = left_out(facts(block), error)
+                part = placeholder(facts(block), error)
             yield part
 
 

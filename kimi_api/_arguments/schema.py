@@ -27,7 +27,7 @@ _NEXT = re.compile(r'["{}\[\],]')
 
 def structured_members(request_body: Mapping[str, Any] | None, name: str) -> Members:
     """The members of the tool `name` that are arrays or objects, by the tools that a request offers."""
-    for tool in _offered(request_body or {}):
+    for tool in _offered_tools(request_body or {}):
         function = tool.get("function")
         if isinstance(function, Mapping) and function.get("name") == name:
             schema = function.get("parameters")
@@ -45,7 +45,7 @@ def correct(text: str, members: Callable[[], Members]) -> tuple[str, str]:
         text: the arguments as they came.
         members: gives the members that are arrays or objects; asked only where it matters.
     """
-    text = _unwrapped(text)
+    text = _unwrap(text)
     if not _SUSPECT.search(text) or read(text) is None:
         return text, text
     wanted = members()
@@ -145,7 +145,7 @@ class Watch:
         return -1
 
 
-def _unwrapped(text: str) -> str:
+def _unwrap(text: str) -> str:
     """Arguments out of the JSON text that they stand in, as `text` if they stand in none."""
     inner: Any = text
     while isinstance(inner, str) and inner.lstrip().startswith('"'):
@@ -172,7 +172,7 @@ def _strings(text: str) -> Iterator[tuple[str, int, int]]:
             yield key, match.start(), match.end()
 
 
-def _offered(request_body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _offered_tools(request_body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The tools of a request, those that its messages bring included."""
     yield from request_body.get("tools") or ()
     for message in request_body.get("messages") or ():

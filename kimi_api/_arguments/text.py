@@ -118,10 +118,10 @@ def _strict(message: dict[str, Any]) -> dict[str, Any]:
 
 def strict_text(text: str) -> str:
     """JSON with its control characters escaped, for parsers that refuse them; all other bytes as they are."""
-    return _STRING.sub(_escaped, text) if _CONTROL.search(text) else text
+    return _STRING.sub(_escape, text) if _CONTROL.search(text) else text
 
 
-def _escaped(string: re.Match[str]) -> str:
+def _escape(string: re.Match[str]) -> str:
     return _CONTROL.sub(lambda char: _encode(char.group())[1:-1], string.group())
 
 

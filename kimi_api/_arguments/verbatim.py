@@ -31,7 +31,7 @@ def note(name: str, text: str, arguments: Mapping[str, Any]) -> None:
     """Remember how the model wrote the arguments of a call."""
     if name not in _watched or not text or len(text) > _LONGEST:
         return  # "" means no arguments, and is no JSON
-    key = name, _encoded(arguments)
+    key = name, _encode(arguments)
     with _lock:
         _texts[key] = text
         _texts.move_to_end(key)
@@ -41,9 +41,9 @@ def note(name: str, text: str, arguments: Mapping[str, Any]) -> None:
 
 def text_of(name: str, arguments: Mapping[str, Any]) -> str:
     """The text that said `arguments`, as the model wrote it if that is known."""
-    encoded = _encoded(arguments)
+    encoded = _encode(arguments)
     return _texts.get((name, encoded), encoded)
 
 
-def _encoded(arguments: Mapping[str, Any]) -> str:
+def _encode(arguments: Mapping[str, Any]) -> str:
     return json.dumps(arguments, ensure_ascii=False)

@@ -15,7 +15,7 @@ from kimi_api._media_rules import (
     LocalMedia,
     MediaPart,
     NotedAddress,
-    decoded,
+    decode,
     decoded_size,
     is_text,
     split_data_url,
@@ -52,7 +52,7 @@ def with_addresses(
             media = part.get(name)
             url = media.get("url") if isinstance(media, Mapping) else media
             try:
-                allowed = _allowed(url, f"{name} in messages[{position}]", web, local)
+                allowed = _check_address(url, f"{name} in messages[{position}]", web, local)
             except KimiInputError as error:
                 kind = "image" if name == "image_url" else "video"
                 notes[position, place] = note_of_media(
@@ -74,11 +74,11 @@ def note_of_media(messages: Sequence[Mapping[str, Any]], part: MediaPart, error:
     """
     url = part.url
     facts = {"name": url.name, "mime_type": url.mime} if isinstance(url, NotedAddress) else {}
-    text = describe({"type": part.kind, "url": url, "text": _written(url), **facts})
+    text = describe({"type": part.kind, "url": url, "text": _text_of_data_url(url), **facts})
     return stand_in(messages, part.message, part.kind, text, error, refuse)
 
 
-def _allowed(url: object, what: str, web: bool, local: bool) -> str:
+def _check_address(url: object, what: str, web: bool, local: bool) -> str:
     """The address as it may go out. Raises `KimiInputError`."""
     if local and isinstance(url, LocalMedia):
         return url
@@ -98,13 +98,13 @@ def _allowed(url: object, what: str, web: bool, local: bool) -> str:
     )
 
 
-def _written(url: str) -> str:
+def _text_of_data_url(url: str) -> str:
     """What a data URL says, if it is text and not long: an SVG."""
     data = split_data_url(url)
     if data is None or decoded_size(*data[1:]) > _LONGEST_NOTE:
         return ""
     try:
-        content = decoded(*data[1:], "a data URL")
+        content = decode(*data[1:], "a data URL")
         return content.decode("utf-8") if is_text(content) else ""
     except (KimiInputError, UnicodeDecodeError):
         return ""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from kimi_api._content.notes import DOCUMENT, Part, Refuse, clean, note, stand_in
-from kimi_api._media_rules import HEAD, NotedAddress, data_url, decoded, head_of, sniffed, split_data_url, with_parts
+from kimi_api._media_rules import HEAD, NotedAddress, data_url, decode, head_of, sniff, split_data_url, with_parts
 from kimi_api.errors import KimiInputError
 
 FileKind = Literal["image", "video", "document"]
@@ -106,7 +106,7 @@ class Document:
     def content(self) -> bytes:
         """The bytes of `data`. Raises `KimiInputError`: they are no base64."""
         data = self.data or b""
-        return data if isinstance(data, bytes) else decoded(data, True, f"the document {self.label}")
+        return data if isinstance(data, bytes) else decode(data, True, f"the document {self.label}")
 
     def note(self) -> str:
         """What stands for it where it cannot go out."""
@@ -144,7 +144,7 @@ def file_kind(
         if parts is not None:
             kind_of_url, text, is_base64 = parts
             declared = kind_of_url if declared in _MUTE else declared
-            data, url = (text if is_base64 else decoded(text, False, "a data URL")), None
+            data, url = (text if is_base64 else decode(text, False, "a data URL")), None
             break
     if url is not None and url.startswith("ms://"):
         file_id, url = url, None
@@ -161,7 +161,7 @@ def file_kind(
     known = next(filter(None, names), "")
     suffix = next(filter(None, map(_suffix, names)), "")
     if declared in _MUTE or declared.startswith("text/"):
-        declared = _sniffed(data) or declared
+        declared = _sniff(data) or declared
     if declared in _MUTE or declared in _ARCHIVES:  # an Office file is an archive, too
         declared = _TYPES.get(suffix) or _MEDIA_TYPES.get(suffix) or declared
     if known and not _suffix(known):
@@ -272,8 +272,8 @@ def _suffix(name: str) -> str:
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
 
 
-def _sniffed(data: bytes | str | None) -> str:
+def _sniff(data: bytes | str | None) -> str:
     if not data:
         return ""
     head = data[:HEAD] if isinstance(data, bytes) else head_of(data, True)
-    return "application/pdf" if head.startswith(b"%PDF-") else sniffed(head) or ""
+    return "application/pdf" if head.startswith(b"%PDF-") else sniff(head) or ""

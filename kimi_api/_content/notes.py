@@ -45,7 +45,7 @@ def refusal_of(unsupported: str) -> Refuse:
     return "always" if unsupported == "error" else "last"
 
 
-def left_out(block: object, error: KimiInputError, *, raw: Mapping[str, Any] | None = None) -> Part:
+def placeholder(block: object, error: KimiInputError, *, raw: Mapping[str, Any] | None = None) -> Part:
     """The part that stands for `block` until `settle` decides.
 
     Args:
@@ -57,7 +57,7 @@ def left_out(block: object, error: KimiInputError, *, raw: Mapping[str, Any] | N
 
 
 def settle(messages: list[dict[str, Any]], refuse: Refuse = "last") -> list[dict[str, Any]]:
-    """`messages` with a text in the place of each `left_out` part. They are changed in place, and returned.
+    """`messages` with a text in the place of each `placeholder`. They are changed in place, and returned.
 
     Raises:
         KimiInputError: such a part where it is an error.
@@ -67,7 +67,7 @@ def settle(messages: list[dict[str, Any]], refuse: Refuse = "last") -> list[dict
         if isinstance(content, list) and any(part.get("type") == LEFT_OUT for part in content):
             message["content"] = compact(
                 [
-                    _settled(messages, position, part, refuse) if part.get("type") == LEFT_OUT else part
+                    _settle_part(messages, position, part, refuse) if part.get("type") == LEFT_OUT else part
                     for part in content
                 ],
                 message.get("role"),
@@ -75,7 +75,7 @@ def settle(messages: list[dict[str, Any]], refuse: Refuse = "last") -> list[dict
     return messages
 
 
-def _settled(messages: Sequence[Mapping[str, Any]], position: int, part: Part, refuse: Refuse) -> Part:
+def _settle_part(messages: Sequence[Mapping[str, Any]], position: int, part: Part, refuse: Refuse) -> Part:
     if part["raw"] is not None and messages[position].get("role") != "tool":
         return dict(part["raw"])
     return stand_in(messages, position, part["kind"], part["text"], part["error"], refuse)

@@ -18,7 +18,7 @@ from kimi_api.errors import KimiBatchError, KimiError, KimiInputError, KimiReply
 from kimi_api.errors._masks import mask_ids
 from kimi_api.files import parse_file
 from kimi_api.files._sources import open_source
-from kimi_api.files._uploads import content_of, deleted
+from kimi_api.files._uploads import content_of, delete_copy
 from kimi_api.request import ChatRequest
 
 LONGEST_POLL = 60.0
@@ -243,4 +243,4 @@ def list_all(limit: int | None) -> Steps[list[BatchObject]]:
 def _delete(file_id: str) -> Steps[None]:
     if not file_id:
         return
-    yield from deleted(file_id)
+    yield from delete_copy(file_id)

@@ -51,9 +51,9 @@ async def acorrect_request(client: KimiClient, request: ChatRequest, error: Exce
 def _with_original_media(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest | None:
     if request.unplaced is None:
         return None
-    from kimi_api.media import forgotten
+    from kimi_api.media import forget_missing_upload
 
-    return forgotten(client, request, error)
+    return forget_missing_upload(client, request, error)
 
 
 def fill_missing_thinking(request: ChatRequest, error: Exception) -> ChatRequest:

@@ -23,14 +23,14 @@ from kimi_api.files._uploads import (
     LEFTOVER_AGE,
     Account,
     FileObject,
-    adopted,
+    adopt,
+    compute_digest,
     content_of,
-    deleted,
-    digested,
-    listed,
+    delete_copy,
+    list_all,
     parse_file,
-    released,
-    uploaded,
+    release,
+    upload_file,
 )
 from kimi_api.files.cache import FileCache
 from kimi_api.files.ledger import Ledger, LedgerEntry
@@ -134,7 +134,7 @@ def extract(
         KimiFileError: the platform could not parse it, or not in time; or the account is full.
         KimiAPIError: the platform or the network said no.
     """
-    return drive(client, extracting(client, open_source(source, name), delete_after, timeout, cache, ledger))
+    return drive(client, extract_in_steps(client, open_source(source, name), delete_after, timeout, cache, ledger))
 
 
 async def aextract(
@@ -148,7 +148,9 @@ async def aextract(
     ledger: Ledger | None = None,
 ) -> ExtractedFile:
     """The asynchronous twin of `extract`."""
-    return await adrive(client, extracting(client, open_source(source, name), delete_after, timeout, cache, ledger))
+    return await adrive(
+        client, extract_in_steps(client, open_source(source, name), delete_after, timeout, cache, ledger)
+    )
 
 
 def upload(
@@ -218,12 +220,12 @@ async def acontent(client: KimiClient, file_id: str) -> str:
 
 def list_files(client: KimiClient) -> list[FileObject]:
     """Every file of the account."""
-    return drive(client, listed())
+    return drive(client, list_all())
 
 
 async def alist_files(client: KimiClient) -> list[FileObject]:
     """The asynchronous twin of `list_files`."""
-    return await adrive(client, listed())
+    return await adrive(client, list_all())
 
 
 def delete(client: KimiClient, file_id: str, *, ledger: Ledger | None = None) -> bool:
@@ -239,7 +241,7 @@ async def adelete(client: KimiClient, file_id: str, *, ledger: Ledger | None = N
 # ------------------------------------------------------------------------------------------------- procedures
 
 
-def extracting(
+def extract_in_steps(
     client: KimiClient,
     file: SourceFile,
     delete_after: bool,
@@ -249,31 +251,31 @@ def extracting(
     *,
     tagged: bool = False,
 ) -> Steps[ExtractedFile]:
-    """The procedure of `extract`; `tagged` as in `kimi_api.files._uploads.uploaded`."""
-    digest = yield from digested(file)
+    """The steps of `extract`; `tagged` as in `kimi_api.files._uploads.upload_file`."""
+    digest = yield from compute_digest(file)
     suffix = PurePath(file.name).suffix.lower()
     name = extraction_key(client.base_url, file, digest)
     known = cache.get(name) if cache is not None else None
     if known is not None:
-        return _extracted(known, file, digest, cached=True)
+        return _extracted_file(known, file, digest, cached=True)
     account = Account.of(client, ledger)
-    entry = adopted(account, digest, suffix) if delete_after else None
+    entry = adopt(account, digest, suffix) if delete_after else None
     if entry is not None:  # a process that is gone has sent this content, but not read the text
         remote = FileObject(entry.file_id, entry.name)
         try:
             found = yield from _text_of(remote, entry, file, account, delete_after, timeout, cache, name)
-            return _extracted(found, file, digest)
+            return _extracted_file(found, file, digest)
         except (KimiFileError, errors.KimiNotFoundError) as error:
             if isinstance(error, KimiFileError) and not is_gone(error):
                 raise
-    remote, entry = yield from uploaded(
+    remote, entry = yield from upload_file(
         file, "file-extract", account, sha256=digest, keep=not delete_after, tagged=tagged
     )
     found = yield from _text_of(remote, entry, file, account, delete_after, timeout, cache, name)
-    return _extracted(found, file, digest)
+    return _extracted_file(found, file, digest)
 
 
-def fetching(file_id: str, deadline: float) -> Steps[tuple[FileObject, str]]:
+def extract_uploaded(file_id: str, deadline: float) -> Steps[tuple[FileObject, str]]:
     """The record and the text of a file that was uploaded for extraction before, parsed or not."""
     file = yield from _retrieve(file_id)
     label = file.filename or file_id
@@ -314,13 +316,13 @@ def _text_of(
         return found
     finally:
         try:
-            if delete_after and (yield from deleted(remote.id)):
+            if delete_after and (yield from delete_copy(remote.id)):
                 account.ledger.forget(entry)
         finally:
-            released(entry)
+            release(entry)
 
 
-def _extracted(found: Mapping[str, Any], file: SourceFile, digest: str, *, cached: bool = False) -> ExtractedFile:
+def _extracted_file(found: Mapping[str, Any], file: SourceFile, digest: str, *, cached: bool = False) -> ExtractedFile:
     return ExtractedFile(
         text=found["content"],
         name=file.name,
@@ -333,7 +335,7 @@ def _extracted(found: Mapping[str, Any], file: SourceFile, digest: str, *, cache
 
 
 def _upload(file: SourceFile, purpose: str, account: Account) -> Steps[FileObject]:
-    made, _ = yield from uploaded(file, purpose, account, keep=True)
+    made, _ = yield from upload_file(file, purpose, account, keep=True)
     return made
 
 

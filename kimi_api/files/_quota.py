@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kimi_api._transport.steps import adrive, drive
 from kimi_api.client import KimiClient
-from kimi_api.files._uploads import LEFTOVER_AGE, Account, FileObject, pruning
+from kimi_api.files._uploads import LEFTOVER_AGE, Account, FileObject, prune_in_steps
 from kimi_api.files.ledger import Ledger
 
 MAX_FILES = 1_000
@@ -63,7 +63,7 @@ def prune(
         KimiAPIError: the platform or the network said no.
     """
     account = Account.of(client, ledger)
-    return drive(client, pruning(account, older_than=older_than, include_kept=include_kept, dry_run=dry_run))
+    return drive(client, prune_in_steps(account, older_than=older_than, include_kept=include_kept, dry_run=dry_run))
 
 
 async def aprune(
@@ -76,4 +76,6 @@ async def aprune(
 ) -> list[FileObject]:
     """The asynchronous twin of `prune`."""
     account = Account.of(client, ledger)
-    return await adrive(client, pruning(account, older_than=older_than, include_kept=include_kept, dry_run=dry_run))
+    return await adrive(
+        client, prune_in_steps(account, older_than=older_than, include_kept=include_kept, dry_run=dry_run)
+    )

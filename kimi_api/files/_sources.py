@@ -66,7 +66,9 @@ def open_source(source: FileSource | OpenedLater, name: str | None = None) -> So
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         content = bytes(source)
-        file = SourceFile(_required(name, "bytes"), _required(name, "bytes"), len(content), lambda: io.BytesIO(content))
+        file = SourceFile(
+            _require_name(name, "bytes"), _require_name(name, "bytes"), len(content), lambda: io.BytesIO(content)
+        )
     elif isinstance(source, (str, os.PathLike)):
         file = _from_path(Path(source), name)
     elif isinstance(source, OpenedLater):
@@ -133,7 +135,7 @@ def _from_stream(stream: BinaryIO, name: str | None) -> SourceFile:
         )
     given = getattr(stream, "name", None)
     known = name or (PurePath(given).name if isinstance(given, str) else None)
-    label = _required(known, "an open file without a name")
+    label = _require_name(known, "an open file without a name")
     if not stream.seekable():
         return open_source(_read_all(stream), label)
     size = stream.seek(0, os.SEEK_END)
@@ -156,7 +158,7 @@ def _read_all(stream: BinaryIO) -> bytes:
     return b"".join(blocks)
 
 
-def _required(name: str | None, what: str) -> str:
+def _require_name(name: str | None, what: str) -> str:
     if not name:
         raise KimiInputError(
             "name", name, f"{what} needs a file name with an extension", "pass name='report.pdf' or the like"

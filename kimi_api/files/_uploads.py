@@ -1,4 +1,4 @@
-"""How a file gets to the platform once, and how what we left there is found and removed. Procedures for `_steps`.
+"""How a file is uploaded once, and how copies that we left on the platform are found and removed.
 
 Every upload is noted in the ledger before it begins. When it breaks off and nobody knows whether the platform has the
 file, the account's list tells: an entry of ours is matched with a listed file, never the other way round.
@@ -34,12 +34,12 @@ _CLOCKS_APART = 120.0  # seconds that our clock and the platform's may differ
 _LONGEST_UPLOAD = 1800.0
 _TAG = 16  # hex digits of the content's hash in a name: 64 bits
 _SMALL = 1024 * 1024
-_LONGEST_TURN = 600.0
+_LONGEST_WAIT = 600.0
 
 _log = logging.getLogger("kimi_api.files")
 _active: set[str] = set()  # keys of ledger entries that this process is working on
 _under_way: set[tuple[str, str, str]] = set()  # (scope, purpose, sha256) that this process is uploading to keep
-_turns = threading.Lock()
+_under_way_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +105,17 @@ class Account:
 # ------------------------------------------------------------------------------------------------- procedures
 
 
-def digested(file: SourceFile) -> Steps[str]:
+def compute_digest(file: SourceFile) -> Steps[str]:
     """The SHA-256 of a file, found in a thread if it is large."""
     if file.size <= _SMALL:
         return file.sha256()
     return (yield Call.in_thread(file.sha256))
 
 
-def uploaded(
+def upload_file(
     file: SourceFile, purpose: str, account: Account, *, sha256: str = "", keep: bool, tagged: bool = False
 ) -> Steps[tuple[FileObject, LedgerEntry]]:
-    """Upload a file and note it. Its entry counts as worked on until `released`, if it is not to be kept.
+    """Upload a file and note it. Until `release`, the entry of a file that is not to be kept counts as in use.
 
     Args:
         file: what to send.
@@ -142,14 +142,14 @@ def uploaded(
                 tries += 1
                 unclear = may_be_stored(error)
                 if unclear:
-                    found = yield from _stray(entry, account)
+                    found = yield from _find_arrived_copy(entry, account)
                     if found is not None and tagged:
                         made = found
                         break
                     if found is not None:
-                        unclear = not (yield from deleted(found.id))
+                        unclear = not (yield from delete_copy(found.id))
                 if _FULL.search(str(error)):
-                    if pruned or not (yield from pruning(account)):
+                    if pruned or not (yield from prune_in_steps(account)):
                         raise _full(file.label) from error
                     pruned = True
                 elif tries > account.retries or not retry.is_retryable(error):
@@ -157,9 +157,9 @@ def uploaded(
                 else:
                     yield Pause(retry.wait_seconds(tries, error.retry_after))
             except KimiReplyError:  # it has arrived, but its record cannot be read
-                found = yield from _stray(entry, account)
+                found = yield from _find_arrived_copy(entry, account)
                 if found is None or not tagged:
-                    unclear = found is None or not (yield from deleted(found.id))
+                    unclear = found is None or not (yield from delete_copy(found.id))
                     raise
                 made = found
         return made, account.ledger.settle(entry, made.id)
@@ -167,9 +167,9 @@ def uploaded(
         raise
     except BaseException:  # Ctrl-C or cancellation, maybe between the platform's keeping it and its saying so
         if made is None and unclear:
-            made = yield from _stray(entry, account)
+            made = yield from _find_arrived_copy(entry, account)
         if made is not None and not keep:
-            unclear = not (yield from deleted(made.id))
+            unclear = not (yield from delete_copy(made.id))
             made = None
         raise
     finally:
@@ -179,12 +179,12 @@ def uploaded(
             account.ledger.forget(entry)
 
 
-def released(entry: LedgerEntry) -> None:
-    """The entry is not worked on any more."""
+def release(entry: LedgerEntry) -> None:
+    """End our use of the entry."""
     _active.discard(entry.key)
 
 
-def adopted(account: Account, sha256: str, suffix: str) -> LedgerEntry | None:
+def adopt(account: Account, sha256: str, suffix: str) -> LedgerEntry | None:
     """The upload for extraction of this content that a process which is gone left behind; ours from now on."""
     for entry in account.ledger.entries(account.scope, "file-extract", sha256):
         same_kind = PurePath(entry.name).suffix.lower() == suffix.lower()
@@ -196,48 +196,48 @@ def adopted(account: Account, sha256: str, suffix: str) -> LedgerEntry | None:
     return None
 
 
-def kept_once(file: SourceFile, purpose: str, account: Account) -> Steps[FileObject]:
-    """The platform's copy of a picture or film that messages refer to: one for each content and account."""
-    sha256 = yield from digested(file)
-    with Turn((account.scope, purpose, sha256), file.label) as turn:
-        yield from turn.wait()
+def upload_once(file: SourceFile, purpose: str, account: Account) -> Steps[FileObject]:
+    """The platform's copy of an image or video that messages refer to: one for each content and account."""
+    sha256 = yield from compute_digest(file)
+    with UploadLock((account.scope, purpose, sha256), file.label) as lock:
+        yield from lock.acquire()
         known = account.ledger.find(account.scope, purpose, sha256)
         if known is not None:
             return FileObject(known.file_id, known.name, known.size, int(known.started_at), purpose)
-        made, _ = yield from uploaded(file, purpose, account, sha256=sha256, keep=True)
+        made, _ = yield from upload_file(file, purpose, account, sha256=sha256, keep=True)
     return made
 
 
 @dataclass(slots=True)
-class Turn:
-    """Let one thread or task of this process at a time do what `mark` names, so that nothing is sent twice at once.
+class UploadLock:
+    """A lock by `key` over the threads and tasks of this process: only one at a time uploads the same file.
 
-    with Turn(mark, label) as turn:
-        yield from turn.wait()
+    with UploadLock(key, label) as lock:
+        yield from lock.acquire()
     """
 
-    mark: tuple[str, str, str]
+    key: tuple[str, str, str]
     label: str
-    mine: bool = False
+    locked: bool = False
 
-    def __enter__(self) -> Turn:
+    def __enter__(self) -> UploadLock:
         return self
 
-    def wait(self) -> Steps[None]:
-        """Wait for the turn. Raises `KimiFileError`: it did not come in time."""
-        deadline = time.monotonic() + _LONGEST_TURN
-        while not _took_turn(self.mark):
+    def acquire(self) -> Steps[None]:
+        """Wait until nobody else holds the lock. Raises `KimiFileError`: somebody still does when the time is up."""
+        deadline = time.monotonic() + _LONGEST_WAIT
+        while not _try_lock(self.key):
             if time.monotonic() > deadline:
                 raise KimiFileError(self.label, "another thread or task did not finish uploading it in time; try again")
             yield Pause(0.02)
-        self.mine = True
+        self.locked = True
 
     def __exit__(self, *_: object) -> None:
-        if self.mine:
-            _under_way.discard(self.mark)
+        if self.locked:
+            _under_way.discard(self.key)
 
 
-def listed() -> Steps[list[FileObject]]:
+def list_all() -> Steps[list[FileObject]]:
     """Every file of the account."""
     answer = yield Send("GET", "/files")
     return read_listing(answer.body)
@@ -270,7 +270,7 @@ def content_of(file_id: str) -> Steps[str]:
     return answer.body
 
 
-def deleted(file_id: str) -> Steps[bool]:
+def delete_copy(file_id: str) -> Steps[bool]:
     """Remove our copy; whether it is gone. A failure must not hide the text, nor the error that is on its way."""
     try:
         yield Send("DELETE", f"/files/{file_id}")
@@ -282,7 +282,7 @@ def deleted(file_id: str) -> Steps[bool]:
     return True
 
 
-def pruning(
+def prune_in_steps(
     account: Account,
     *,
     older_than: float = LEFTOVER_AGE,
@@ -294,7 +294,7 @@ def pruning(
     wanted = [entry for entry in entries if _is_leftover(entry, older_than, include_kept)]
     if not wanted:
         return []
-    files = yield from listed()
+    files = yield from list_all()
     removed: list[FileObject] = []
     for entry in wanted:
         found = _match(entry, files, entries)
@@ -303,29 +303,29 @@ def pruning(
                 account.ledger.forget(entry)  # gone already, or it never arrived
         elif dry_run:
             removed.append(found)
-        elif (yield from deleted(found.id)):
+        elif (yield from delete_copy(found.id)):
             account.ledger.forget(entry)
             removed.append(found)
             files.remove(found)
     return removed
 
 
-def resuming(account: Account) -> Steps[None]:
+def recover_ids(account: Account) -> Steps[None]:
     """Find the ids of uploads whose process died before the answer came, so that they can be adopted."""
     entries = account.ledger.entries(account.scope, "file-extract")
     unknown = [entry for entry in entries if not entry.file_id and entry.orphaned and _is_tagged(entry)]
     if unknown:
-        files = yield from listed()
+        files = yield from list_all()
         for entry in unknown:
             found = _match(entry, files, entries)
             if found is not None:
                 account.ledger.settle(entry, found.id)
 
 
-def _stray(entry: LedgerEntry, account: Account) -> Steps[FileObject | None]:
-    """The file that an upload which broke off has left, if it can be told."""
+def _find_arrived_copy(entry: LedgerEntry, account: Account) -> Steps[FileObject | None]:
+    """The file that an interrupted upload left on the platform; None where none can be told to be it."""
     try:
-        files = yield from listed()
+        files = yield from list_all()
     except KimiError as error:
         _log.warning("an upload of %s broke off, and whether a copy arrived is unknown: %s", entry.name, error)
         return None
@@ -341,8 +341,8 @@ def tagged_name(name: str, sha256: str) -> str:
     return f"{path.stem}-{sha256[:_TAG]}{path.suffix}"
 
 
-def _took_turn(mark: tuple[str, str, str]) -> bool:
-    with _turns:
+def _try_lock(mark: tuple[str, str, str]) -> bool:
+    with _under_way_lock:
         if mark in _under_way:
             return False
         _under_way.add(mark)

@@ -92,7 +92,7 @@ class FileCache:
         except OSError as error:
             _log.warning("the cache entry %s cannot be read: %s", path, error)
             return None
-        value = _unsealed(data)
+        value = _unseal(data)
         with contextlib.suppress(OSError):  # another process may be evicting it
             if value is None:
                 _log.warning("the cache entry %s was damaged and is removed", path)
@@ -114,7 +114,7 @@ class FileCache:
                 while self._taken > self.max_bytes:
                     self._taken -= len(self._kept.popitem(last=False)[1])
             return
-        sealed = _sealed(data)
+        sealed = _seal(data)
         if len(sealed) > self.max_bytes:
             return
         try:
@@ -178,11 +178,11 @@ class FileCache:
         return taken
 
 
-def _sealed(data: bytes) -> bytes:
+def _seal(data: bytes) -> bytes:
     return hashlib.sha256(data).hexdigest().encode() + b"\n" + data
 
 
-def _unsealed(data: bytes) -> dict[str, Any] | None:
+def _unseal(data: bytes) -> dict[str, Any] | None:
     """The value in an entry whose checksum fits, else None."""
     seal, _, content = data.partition(b"\n")
     if hashlib.sha256(content).hexdigest().encode() != seal:

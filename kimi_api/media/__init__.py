@@ -31,7 +31,7 @@ from kimi_api._media_rules import (
     MediaPart,
     MediaPolicy,
     data_url,
-    decoded,
+    decode,
     decoded_size,
     head_of,
     media_parts,
@@ -47,10 +47,10 @@ from kimi_api._transport.steps import Call, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiInputError
 from kimi_api.files._sources import FileSource, SourceFile, open_source
-from kimi_api.files._uploads import Account, FileObject, kept_once
+from kimi_api.files._uploads import Account, FileObject, upload_once
 from kimi_api.files.ledger import Ledger
 from kimi_api.media._documents import place_documents
-from kimi_api.media._fetch import fetched
+from kimi_api.media._fetch import fetch_remembered
 from kimi_api.request import ChatRequest
 
 __all__ = [
@@ -92,7 +92,7 @@ def inspect_media(source: FileSource, *, kind: Kind | None = None, name: str | N
     Raises:
         KimiInputError: it cannot be read, is no image or video that Kimi takes, or is larger than 100 MB.
     """
-    file, mime = _described(source, kind, name)
+    file, mime = _check_file(source, kind, name)
     return MediaInfo(_kind_of(mime), mime, file.size)
 
 
@@ -109,7 +109,7 @@ def media_part(source: FileSource, *, kind: Kind | None = None, name: str | None
     Raises:
         KimiInputError: it cannot be read, is no image or video that Kimi takes, or is larger than 100 MB.
     """
-    file, mime = _described(source, kind, name)
+    file, mime = _check_file(source, kind, name)
     with file.open() as opened:
         url = data_url(mime, opened.read())
     return _part(mime, url)
@@ -139,7 +139,7 @@ def upload_media(
         KimiFileError: the account is full.
         KimiAPIError: the platform or the network said no.
     """
-    return drive(client, _uploading(client, source, kind, name, ledger))
+    return drive(client, _upload_checked(client, source, kind, name, ledger))
 
 
 async def aupload_media(
@@ -151,14 +151,14 @@ async def aupload_media(
     ledger: Ledger | None = None,
 ) -> FileObject:
     """The asynchronous twin of `upload_media`."""
-    return await adrive(client, _uploading(client, source, kind, name, ledger))
+    return await adrive(client, _upload_checked(client, source, kind, name, ledger))
 
 
-def _uploading(
+def _upload_checked(
     client: KimiClient, source: FileSource, kind: Kind | None, name: str | None, ledger: Ledger | None
 ) -> Steps[FileObject]:
-    file, mime = _described(source, kind, name)
-    return (yield from kept_once(_named(file, mime), _kind_of(mime), Account.of(client, ledger)))
+    file, mime = _check_file(source, kind, name)
+    return (yield from upload_once(_with_suffix(file, mime), _kind_of(mime), Account.of(client, ledger)))
 
 
 # ------------------------------------------------------------------------------------------------- in a request
@@ -174,17 +174,17 @@ def place_media(client: KimiClient, request: ChatRequest) -> ChatRequest:
     """
     if request.media is None:
         return request
-    return drive(client, _placing(client, request, request.media))
+    return drive(client, _place_in_steps(client, request, request.media))
 
 
 async def aplace_media(client: KimiClient, request: ChatRequest) -> ChatRequest:
     """The asynchronous twin of `place_media`."""
     if request.media is None:
         return request
-    return await adrive(client, _placing(client, request, request.media))
+    return await adrive(client, _place_in_steps(client, request, request.media))
 
 
-def forgotten(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest | None:
+def forget_missing_upload(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest | None:
     """The request as it was before its media were placed, if the platform misses one of those that we uploaded.
 
     Somebody has deleted the file meanwhile; it is struck from the ledger, so that placing uploads it again.
@@ -219,9 +219,9 @@ class _Item:
         """The content as a file, its name by its type."""
         if self.file is None:
             assert self.data is not None  # noqa: S101 - one of the two is there
-            content = decoded(*self.data, f"{self.part.kind} data")
+            content = decode(*self.data, f"{self.part.kind} data")
             self.file = _from_bytes(content, self.mime)
-        return _named(self.file, self.mime)
+        return _with_suffix(self.file, self.mime)
 
     def inline(self) -> str:
         """The data URL, the one that came wherever it is right already."""
@@ -229,10 +229,10 @@ class _Item:
             with self.source().open() as opened:
                 return data_url(self.mime, opened.read())
         data, is_base64 = self.data
-        return f"data:{self.mime};base64,{data}" if is_base64 else data_url(self.mime, decoded(data, False, "data"))
+        return f"data:{self.mime};base64,{data}" if is_base64 else data_url(self.mime, decode(data, False, "data"))
 
 
-def _placing(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> Steps[ChatRequest]:
+def _place_in_steps(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> Steps[ChatRequest]:
     messages: Sequence[dict[str, Any]] = request.body["messages"]
     if policy.documents:
         messages = with_parts(messages, (yield from place_documents(client, messages, policy)))
@@ -240,7 +240,7 @@ def _placing(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> S
     notes: dict[tuple[int, int], dict[str, Any]] = {}
     for part in media_parts(messages):
         try:
-            item = yield from _looked_at(part, policy)
+            item = yield from _examine(part, policy)
         except KimiInputError as error:
             notes[part.message, part.part] = note_of_media(messages, part, error, policy.refuse)
             continue
@@ -273,7 +273,7 @@ def _placing(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> S
             notes[item.part.message, item.part.part] = note_of_media(messages, item.part, error, policy.refuse)
             continue
         if file is not None:
-            url = (yield from kept_once(file, item.part.kind, Account.of(client, None))).url
+            url = (yield from upload_once(file, item.part.kind, Account.of(client, None))).url
         if url != item.part.url:
             urls[item.part.message, item.part.part] = url
     if urls:
@@ -285,11 +285,11 @@ def _placing(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> S
     return replace(request, body={**request.body, "messages": messages}, media=None, unplaced=request)
 
 
-def _looked_at(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
+def _examine(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
     """What a part holds; None if it stays as it is."""
     what = f"{part.kind} in messages[{part.message}]"
     if isinstance(part.url, LocalMedia):
-        file, mime = _described(part.url.path, part.kind, None)
+        file, mime = _check_file(part.url.path, part.kind, None)
         return _Item(part, file.size, mime, file)
     found = split_data_url(part.url)
     if found is not None:
@@ -299,7 +299,7 @@ def _looked_at(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
         mime = media_type(head_of(data, is_base64), declared, part.kind, what)
         return _Item(part, decoded_size(data, is_base64), mime, data=(data, is_base64))
     if policy.fetch and part.url.startswith(("http://", "https://")):
-        content, declared = yield from fetched(part.url)
+        content, declared = yield from fetch_remembered(part.url)
         mime = media_type(content[:HEAD], declared, part.kind, what)
         return _Item(part, len(content), mime, _from_bytes(content, mime))
     return None
@@ -308,7 +308,7 @@ def _looked_at(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
 # ------------------------------------------------------------------------------------------------- files
 
 
-def _described(source: FileSource, kind: Kind | None, name: str | None) -> tuple[SourceFile, str]:
+def _check_file(source: FileSource, kind: Kind | None, name: str | None) -> tuple[SourceFile, str]:
     """A checked file and its type."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         given = bytes(source)
@@ -336,7 +336,7 @@ def _from_bytes(content: bytes, mime: str, name: str | None = None) -> SourceFil
     return open_source(io.BytesIO(content), known if PurePath(known).suffix else known + suffix_of(mime))
 
 
-def _named(file: SourceFile, mime: str) -> SourceFile:
+def _with_suffix(file: SourceFile, mime: str) -> SourceFile:
     """The file under a name whose extension fits its content: the platform goes by the name."""
     if mimetypes.guess_type(file.name)[0] == mime:
         return file

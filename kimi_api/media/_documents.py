@@ -40,15 +40,15 @@ from kimi_api.files import (
     WAIT_SECONDS,
     ExtractedFile,
     FileCache,
-    extracting,
+    extract_in_steps,
+    extract_uploaded,
     extraction_key,
-    fetching,
     is_gone,
     is_unreadable,
 )
 from kimi_api.files._sources import SourceFile, open_source
-from kimi_api.files._uploads import Turn, digested
-from kimi_api.media._fetch import fetched
+from kimi_api.files._uploads import UploadLock, compute_digest
+from kimi_api.media._fetch import fetch_remembered
 
 _log = logging.getLogger("kimi_api")
 _LARGE = 1024 * 1024
@@ -138,7 +138,7 @@ def _part(client: KimiClient, file: Document, policy: MediaPolicy, final: bool) 
     if file.file_id is not None:
         return (yield from _of_id(client, file, cache))
     if file.url is not None:
-        kind, file = yield from _fetched(file, policy)
+        kind, file = yield from _fetch(file, policy)
         if kind != DOCUMENT:
             return file_part(kind, file)
     plain = plain_text(file)
@@ -164,21 +164,21 @@ def _read(file: SourceFile) -> bytes:
 
 
 def _of_content(client: KimiClient, source: SourceFile, cache: FileCache, final: bool) -> Steps[str]:
-    digest = yield from digested(source)
+    digest = yield from compute_digest(source)
     key = extraction_key(client.base_url, source, digest)
     known = cache.get(key)
     if known is not None:
         return known["content"]
     if final and key in _failures:
         raise _failures[key].with_traceback(None)
-    with Turn((client.base_url, DOCUMENT, key), source.label) as turn:
-        yield from turn.wait()
+    with UploadLock((client.base_url, DOCUMENT, key), source.label) as turn:
+        yield from turn.acquire()
         known = cache.get(key)  # another thread or task may have sent it meanwhile
         if known is not None:
             return known["content"]
         _log_once(source)
         try:
-            extracted = yield from _extracted(client, source, cache)
+            extracted = yield from _extract(client, source, cache)
         except KimiFileError as error:
             if is_unreadable(error):
                 with _lock:
@@ -189,15 +189,15 @@ def _of_content(client: KimiClient, source: SourceFile, cache: FileCache, final:
         return extracted.text
 
 
-def _extracted(client: KimiClient, source: SourceFile, cache: FileCache) -> Steps[ExtractedFile]:
+def _extract(client: KimiClient, source: SourceFile, cache: FileCache) -> Steps[ExtractedFile]:
     """The text of a file; sent again if somebody deleted it before it could be read."""
     for _ in range(client.max_retries):
         try:
-            return (yield from extracting(client, source, True, WAIT_SECONDS, cache, None, tagged=True))
+            return (yield from extract_in_steps(client, source, True, WAIT_SECONDS, cache, None, tagged=True))
         except KimiFileError as error:
             if not is_gone(error):
                 raise
-    return (yield from extracting(client, source, True, WAIT_SECONDS, cache, None, tagged=True))
+    return (yield from extract_in_steps(client, source, True, WAIT_SECONDS, cache, None, tagged=True))
 
 
 def _of_id(client: KimiClient, file: Document, cache: FileCache) -> Steps[Part]:
@@ -205,13 +205,13 @@ def _of_id(client: KimiClient, file: Document, cache: FileCache) -> Steps[Part]:
     key = f"{client.scope()} {file.file_id}"
     known = cache.get(key)
     if known is None:
-        remote, content = yield from fetching(file.file_id or "", time.monotonic() + WAIT_SECONDS)
+        remote, content = yield from extract_uploaded(file.file_id or "", time.monotonic() + WAIT_SECONDS)
         known = {"content": content, "filename": remote.filename}
         cache.put(key, known)
     return text_part(file.name or file_kind(name=known["filename"], file_id="f")[1].label, known["content"])
 
 
-def _fetched(file: Document, policy: MediaPolicy) -> Steps[tuple[FileKind, Document]]:
+def _fetch(file: Document, policy: MediaPolicy) -> Steps[tuple[FileKind, Document]]:
     url = file.url or ""
     what = f"the document {file.label}"
     if not url[:8].lower().startswith(("http://", "https://")):
@@ -225,7 +225,7 @@ def _fetched(file: Document, policy: MediaPolicy) -> Steps[tuple[FileKind, Docum
             "the platform does not fetch addresses",
             "pass the bytes of the file, or set fetch_media=True for public http(s) addresses",
         )
-    content, declared = yield from fetched(url)
+    content, declared = yield from fetch_remembered(url)
     return file_kind(name=file.name, mime=file.mime or declared, data=content)
 
 

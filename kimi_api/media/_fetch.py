@@ -59,7 +59,7 @@ class _Get:
 _Steps = Generator[_Resolve | _Get, Any, tuple[bytes, str | None]]
 
 
-def fetched(url: str) -> Steps[tuple[bytes, str | None]]:
+def fetch_remembered(url: str) -> Steps[tuple[bytes, str | None]]:
     """What is at an address, remembered for an hour: a history must not change from turn to turn, nor be slow."""
     with _pages_lock:
         known = _pages.get(url)
@@ -85,7 +85,7 @@ def fetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
         KimiInputError: not a web address, one that is not public (also after a redirect), no such host, no answer, an
             error instead of a file, or more bytes than allowed. Nothing was sent to Kimi.
     """
-    steps = _fetching(url, limit)
+    steps = _fetch_in_steps(url, limit)
     with transport().Client(trust_env=False, timeout=TIMEOUT, follow_redirects=False) as client:
         result: Any = None
         while True:
@@ -113,7 +113,7 @@ def fetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
 
 async def afetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
     """The asynchronous twin of `fetch`."""
-    steps = _fetching(url, limit)
+    steps = _fetch_in_steps(url, limit)
     async with transport().AsyncClient(trust_env=False, timeout=TIMEOUT, follow_redirects=False) as client:
         result: Any = None
         while True:
@@ -143,7 +143,7 @@ async def afetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
                 raise _unreachable(url, error) from error
 
 
-def _fetching(url: str, limit: int) -> _Steps:
+def _fetch_in_steps(url: str, limit: int) -> _Steps:
     here = url
     for _ in range(MAX_REDIRECTS + 1):
         host, port, header = _target(here)
@@ -152,16 +152,16 @@ def _fetching(url: str, limit: int) -> _Steps:
             reason = refusal(address)
             if reason:
                 raise KimiInputError(
-                    "url", _shown(here), f"{host} is {address}, {reason}; only public addresses are fetched", _REMEDY
+                    "url", _redact(here), f"{host} is {address}, {reason}; only public addresses are fetched", _REMEDY
                 )
         status, location, mime, body = yield _Get(_at(here, addresses[0], port), host, header)
         if status in (301, 302, 303, 307, 308) and location:
             here = urljoin(here, location)
             continue
         if not 200 <= status < 300:
-            raise KimiInputError("url", _shown(here), f"its server answered {status}", "check the address")
+            raise KimiInputError("url", _redact(here), f"its server answered {status}", "check the address")
         return body, mime
-    raise KimiInputError("url", _shown(url), f"it is redirected more than {MAX_REDIRECTS} times", "check the address")
+    raise KimiInputError("url", _redact(url), f"it is redirected more than {MAX_REDIRECTS} times", "check the address")
 
 
 def refusal(address: str) -> str:
@@ -198,9 +198,9 @@ def _target(url: str) -> tuple[str, int, str]:
     except ValueError as error:
         raise KimiInputError("url", url[:200], f"it is a web address ({error})", "check it") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise KimiInputError("url", _shown(url), "only http and https addresses are fetched", _REMEDY)
+        raise KimiInputError("url", _redact(url), "only http and https addresses are fetched", _REMEDY)
     if parts.username is not None or parts.password is not None:
-        raise KimiInputError("url", _shown(url), "credentials in an address are not sent", _REMEDY)
+        raise KimiInputError("url", _redact(url), "credentials in an address are not sent", _REMEDY)
     return parts.hostname, port or (443 if parts.scheme == "https" else 80), parts.netloc
 
 
@@ -237,15 +237,15 @@ def _answer(response: Any, body: bytearray) -> tuple[int, str | None, str | None
 def _check_size(url: str, size: int, limit: int) -> None:
     if size > limit:
         raise KimiInputError(
-            "url", _shown(url), f"it gives more than {limit / 1024 / 1024:g} MB, which is the limit", _REMEDY
+            "url", _redact(url), f"it gives more than {limit / 1024 / 1024:g} MB, which is the limit", _REMEDY
         )
 
 
 def _unreachable(url: str, error: Exception) -> KimiInputError:
-    return KimiInputError("url", _shown(url), f"it cannot be fetched ({error or type(error).__name__})", _REMEDY)
+    return KimiInputError("url", _redact(url), f"it cannot be fetched ({error or type(error).__name__})", _REMEDY)
 
 
-def _shown(url: str) -> str:
+def _redact(url: str) -> str:
     """An address without what may be secret in it: credentials and the query, which often holds a signature."""
     parts = urlsplit(url)
     query = "?..." if parts.query else ""

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kimi_api import KimiFileError, KimiInputError, KimiWarning
-from kimi_api._content.notes import describe, kind_of, left_out, refusal_of, settle, stand_in
+from kimi_api._content.notes import describe, kind_of, placeholder, refusal_of, settle, stand_in
 
 ERROR = KimiInputError("block", "x", "no part holds it", "leave it out")
 
@@ -153,7 +153,7 @@ def test_the_text_is_the_same_in_another_process() -> None:
 
 def history(role: str, *behind: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        {"role": role, "content": [{"type": "text", "text": "a"}, left_out({"type": "audio"}, ERROR)]},
+        {"role": role, "content": [{"type": "text", "text": "a"}, placeholder({"type": "audio"}, ERROR)]},
         *[dict(message) for message in behind],
     ]
 
@@ -188,16 +188,16 @@ def test_an_assistants_turn_stays_one_text() -> None:
 
 def test_a_single_one_is_a_string() -> None:
     with pytest.warns(KimiWarning):
-        (message,) = settle([{"role": "tool", "content": [left_out({"type": "audio"}, ERROR)]}])
+        (message,) = settle([{"role": "tool", "content": [placeholder({"type": "audio"}, ERROR)]}])
     assert message["content"] == "[audio; its content is not included]"
 
 
 def test_a_part_written_by_hand_goes_out_but_not_from_a_tool() -> None:
     raw = {"type": "new_part", "x": 1}
-    (message,) = settle([{"role": "user", "content": [left_out(raw, ERROR, raw=raw)]}])
+    (message,) = settle([{"role": "user", "content": [placeholder(raw, ERROR, raw=raw)]}])
     assert message["content"] == [raw]
     with pytest.warns(KimiWarning):
-        (message,) = settle([{"role": "tool", "content": [left_out(raw, ERROR, raw=raw)]}])
+        (message,) = settle([{"role": "tool", "content": [placeholder(raw, ERROR, raw=raw)]}])
     assert message["content"] == '[new_part]\n{"x": 1}'
 
 
@@ -219,7 +219,7 @@ def test_a_warning_holds_neither_address_nor_data() -> None:
     secret = "https://e.com/a?signature=s3cret"
     error = KimiInputError("url", secret, "it is not fetched", "pass the bytes")
     with pytest.warns(KimiWarning) as caught:
-        settle([{"role": "tool", "content": [left_out({"type": "image", "url": secret}, error)]}])
+        settle([{"role": "tool", "content": [placeholder({"type": "image", "url": secret}, error)]}])
     assert "s3cret" not in str(caught[0].message)
 
 

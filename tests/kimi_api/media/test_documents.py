@@ -272,7 +272,7 @@ def test_several_are_under_way_at_a_time(
     ways: Ways, kimi: Emulator, client: KimiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     under_way, most = 0, 0
-    extract = _documents._extracted
+    extract = _documents._extract
 
     def counted(*given: Any) -> Any:
         nonlocal under_way, most
@@ -284,7 +284,7 @@ def test_several_are_under_way_at_a_time(
         finally:
             under_way -= 1
 
-    monkeypatch.setattr(_documents, "_extracted", counted)
+    monkeypatch.setattr(_documents, "_extract", counted)
     files = [report(f"Number {number}.", f"{number}.pdf") for number in range(6)]
     placed = ways.call(media.place_media, media.aplace_media, client, asked(*files))
     assert [text.splitlines()[1] for text in texts(placed)[1:]] == [f"Number {number}." for number in range(6)]
