@@ -1,8 +1,8 @@
 """The SDK clients of this process: one for blocking calls, one per running event loop for asynchronous ones.
 
-Building an SDK client costs 20 ms of CPU (an SSL context), and an asynchronous one is bound to the loop it was first
-used on: with openai 3 a second `asyncio.run` on the same client raises "Event loop is closed". So clients are shared
-by all our objects, hold no key (it is sent per request), and are looked up by the loop that is running.
+An asynchronous client is bound to the loop it was first used on: with openai 3 a second `asyncio.run` on the same
+client raises "Event loop is closed". So clients are shared by all our objects, hold no key (it is sent per request),
+and are looked up by the loop that is running. Their certificates are loaded once for all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from kimi_api._transport.sdk_compat import isolating_headers
+from kimi_api._transport.sdk_compat import isolating_headers, shared_ssl_context
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -78,7 +78,8 @@ def sync_client(base_url: str) -> OpenAI:
         with _lock:
             found = _sync.get(base_url)
             if found is None:
-                found = _sync[base_url] = build(openai.OpenAI, base_url)
+                http = openai.DefaultHttpxClient(verify=shared_ssl_context())
+                found = _sync[base_url] = build(openai.OpenAI, base_url, http)
     return found
 
 
@@ -97,7 +98,8 @@ async def async_client(base_url: str) -> AsyncOpenAI:
     if client is None:
         import openai
 
-        client = found.clients[base_url] = build(openai.AsyncOpenAI, base_url)
+        http = openai.DefaultAsyncHttpxClient(verify=shared_ssl_context())
+        client = found.clients[base_url] = build(openai.AsyncOpenAI, base_url, http)
     return client
 
 

@@ -13,7 +13,10 @@ import os
 import sys
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 
 @cache
@@ -28,6 +31,23 @@ def transport() -> ModuleType:
     raise ImportError(  # pragma: no cover - reached only when a future SDK changes its transport again
         f"openai {openai.__version__} speaks through neither httpx nor httpx2; kimi-integrations knows openai >=2.0,<4"
     )
+
+
+_ssl_context: tuple[tuple[str | None, ...], SSLContext] | None = None
+
+
+def shared_ssl_context() -> SSLContext:
+    """The process's SSL context, with the certificates that the HTTP library would load for each client anew.
+
+    Loading them costs 18 ms of CPU, and each event loop has a client of its own: without this, each `asyncio.run` would
+    pay it. It is loaded again when `SSL_CERT_FILE` or `SSL_CERT_DIR` has changed, which the HTTP library reads.
+    """
+    global _ssl_context
+    source = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    held = _ssl_context
+    if held is None or held[0] != source:
+        _ssl_context = held = (source, transport().create_ssl_context())
+    return held[1]
 
 
 @cache

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
+import certifi
+import openai
+import pytest
 from openai import AsyncOpenAI
 
-from kimi_api._transport import pool
+from kimi_api._transport import pool, sdk_compat
 
 
 def test_a_loop_whose_id_was_used_before_gets_a_client_of_its_own() -> None:
@@ -23,3 +27,33 @@ def test_a_loop_whose_id_was_used_before_gets_a_client_of_its_own() -> None:
         await stale.clients["http://pool/v1"].close()
 
     asyncio.run(client_of_a_loop_that_looks_known())
+
+
+def test_loops_share_one_set_of_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    sdk_compat.shared_ssl_context()  # the process has its own by now
+    loads: list[object] = []
+    load = ssl.SSLContext.load_verify_locations
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *a, **k: (loads.append(a), load(*a, **k))[1])
+    for _ in range(3):
+        asyncio.run(pool.async_client("https://pool/v1"))
+    assert loads == []
+
+
+def test_other_certificates_of_the_environment_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = sdk_compat.shared_ssl_context()
+    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
+    other = sdk_compat.shared_ssl_context()
+    assert other is not usual
+    assert sdk_compat.shared_ssl_context() is other
+
+
+def test_pooled_clients_verify_the_server_and_wait_as_the_sdk_does() -> None:
+    async def settings() -> tuple[object, ...]:
+        client = await pool.async_client("https://pool/v1")
+        return client.timeout, client.max_retries
+
+    pooled = pool.sync_client("https://pool/v1")
+    assert (pooled.timeout, pooled.max_retries) == (openai.OpenAI(api_key="sk-test-pool").timeout, 0)
+    assert asyncio.run(settings()) == (pooled.timeout, 0)
+    context = sdk_compat.shared_ssl_context()
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
