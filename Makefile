@@ -31,6 +31,7 @@ lint: $(READY)  ## style, types, and the arrows between the packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/python -m scripts.verify_types
 	$(BIN)/lint-imports
 	$(BIN)/python -m scripts.import_circles
 

@@ -91,7 +91,7 @@ class Slots:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.of_threads = threading.BoundedSemaphore(number)
+        self.of_threads: threading.BoundedSemaphore = threading.BoundedSemaphore(number)
         self._of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
     def of_loop(self) -> asyncio.Semaphore:

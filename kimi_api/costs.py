@@ -163,7 +163,7 @@ class CostTally:
     """
 
     def __init__(self, prices: Mapping[str, Price] | None = None, currency: str = USD) -> None:
-        self.prices = dict(prices or {})
+        self.prices: dict[str, Price] = dict(prices or {})
         self.currency = currency
         self._lock = threading.Lock()
         self._models: dict[str, ModelCosts] = {}

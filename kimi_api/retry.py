@@ -47,8 +47,8 @@ class Retries:
     __slots__ = ("left", "used")
 
     def __init__(self, left: int) -> None:
-        self.left = left
-        self.used = 0
+        self.left: int = left
+        self.used: int = 0
 
     def take(self) -> bool:
         """Use one up; False where none is left."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["ToolResult", "compact", "content_parts", "text_of", "tool_results"]
 
-compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+compact: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """JSON without spaces; keys keep their order. (``json.dumps`` with options makes an encoder for each call.)"""
 
 

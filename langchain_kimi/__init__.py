@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 try:
     import langchain_core as _
-except ModuleNotFoundError as error:
-    if error.name != "langchain_core":
+except ModuleNotFoundError as _error:
+    if _error.name != "langchain_core":
         raise
     raise ModuleNotFoundError(
         "langchain_kimi needs langchain-core, which is not installed. "

@@ -77,13 +77,13 @@ class KimiFileLoader(FollowsSettings, BaseLoader):
             raise KimiInputError("on_error", on_error, "it is 'raise' or 'warn'", "leave it out to raise")
         if max_concurrency < 1:
             raise KimiInputError("max_concurrency", max_concurrency, "it is 1 or more", "leave it out for 4")
-        self.sources = [Path(p) for p in ([source] if isinstance(source, (str, os.PathLike)) else source)]
+        self.sources: list[Path] = [Path(p) for p in ([source] if isinstance(source, (str, os.PathLike)) else source)]
         self.glob = glob
         self.on_error = on_error
         self.max_concurrency = max_concurrency
         self.show_progress = show_progress
         self.delete_after = delete_after
-        self.cache = files.FileCache() if cache is None else cache
+        self.cache: files.FileCache = files.FileCache() if cache is None else cache
         self._connect(client, api_key, base_url, timeout)
 
     def paths(self) -> Iterator[Path]:

@@ -79,7 +79,7 @@ class KimiBlobParser(FollowsSettings, BaseBlobParser):
         timeout: float | None = None,
     ) -> None:
         self.delete_after = delete_after
-        self.cache = files.FileCache() if cache is None else cache
+        self.cache: files.FileCache = files.FileCache() if cache is None else cache
         self._connect(client, api_key, base_url, timeout)
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:

@@ -222,7 +222,13 @@ class KimiLLM(BaseLLM):
         return await Runnable.abatch(self, inputs, config, return_exceptions=return_exceptions, **kwargs)
 
 
-class ConfigurableKimiLLM(RunnableConfigurableFields):
+if TYPE_CHECKING:
+    _ConfigurableFields = RunnableConfigurableFields[LanguageModelInput, str]
+else:  # pydantic's class with these parameters would try to build `default` anew
+    _ConfigurableFields = RunnableConfigurableFields
+
+
+class ConfigurableKimiLLM(_ConfigurableFields):
     """What `KimiLLM.configurable_fields` makes: core's own for our fields, and a second one for those of `llm.chat`."""
 
     chat_fields: dict[str, AnyConfigurableField]

@@ -38,10 +38,10 @@ try:
     )
     from langgraph.config import get_config
     from langgraph.types import Command
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "Middleware is for create_agent of the package langchain, 1.0 or newer: pip install 'kimi-integrations[agents]'"
-    ) from error
+    ) from _error
 
 if TYPE_CHECKING:
     from langchain.agents.middleware.types import ToolCallRequest

@@ -51,7 +51,7 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
 
     def __init__(self, prices: Mapping[str, Price] | None = None, currency: str = USD) -> None:
         super().__init__()
-        self.tally = CostTally(prices, currency)
+        self.tally: CostTally = CostTally(prices, currency)
         self._lock = threading.Lock()
         self._running: dict[UUID, CacheTtl] = {}
         self._outer: KimiCostCallbackHandler | None = None

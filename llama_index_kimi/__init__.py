@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 try:
     import llama_index.core as _  # noqa: F401 - only to say what to install
-except ModuleNotFoundError as error:
-    if error.name not in ("llama_index", "llama_index.core"):
+except ModuleNotFoundError as _error:
+    if _error.name not in ("llama_index", "llama_index.core"):
         raise
     raise ModuleNotFoundError(
         "llama_index_kimi needs llama-index-core, which is not installed. "
         "What to do: pip install 'kimi-integrations[llama-index]'",
-        name=error.name,
+        name=_error.name,
     ) from None
 
 from llama_index_kimi.llm import Kimi

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from llama_index.core.base.llms.generic_utils import messages_to_prompt
@@ -22,6 +22,12 @@ _SHARED = (*_CLIENTS, "callback_manager", "rate_limiter")
 """Fields that a copy shares with its original: they hold connections, locks, or what others listen to."""
 _LEFT_BEHIND = (*_SHARED, "messages_to_prompt", "completion_to_prompt", "output_parser")
 """Fields that a pickle replaces by their defaults: connections always, the others when they cannot be pickled."""
+_CORE_DEFAULTS: Mapping[str, Callable[[], Any]] = {
+    "callback_manager": lambda: CallbackManager([]),
+    "messages_to_prompt": lambda: messages_to_prompt,
+    "completion_to_prompt": lambda: default_completion_to_prompt,
+}
+"""What core's validators put into these fields."""
 
 
 class Connected(FunctionCallingLLM):
@@ -59,9 +65,9 @@ class Connected(FunctionCallingLLM):
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Not through __init__, as core does: a worker without a key is to fail with its first request, not here.
         BaseModel.__setstate__(self, state)
-        self.callback_manager = self.callback_manager or CallbackManager([])
-        self.messages_to_prompt = self.messages_to_prompt or messages_to_prompt
-        self.completion_to_prompt = self.completion_to_prompt or default_completion_to_prompt
+        for name, default in _CORE_DEFAULTS.items():
+            if not getattr(self, name):
+                setattr(self, name, default())
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Pydantic's copy; `update` may also name connection settings."""

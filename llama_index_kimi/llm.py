@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from llama_index.core.base.llms.generic_utils import (
     achat_to_completion_decorator,
@@ -84,7 +84,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     """
 
     # hide_input_in_errors: pydantic would print a key of the wrong type
-    model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     model: str = Field(default=DEFAULT_MODEL, description="Model id, e.g. kimi-k3.")
     api_key: SecretStr | Callable[[], str] | None = Field(

@@ -8,7 +8,7 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, ClassVar, Self
 
 from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import Document
@@ -24,7 +24,7 @@ from llama_index_kimi._settings import constructor_settings
 
 __all__ = ["FileInput", "KimiFileReader"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 _CONNECTION = (
     "api_key",
@@ -68,7 +68,7 @@ class KimiFileReader(BasePydanticReader):
         KimiKeyError: no usable API key.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     is_remote: bool = True
     api_key: SecretStr | Callable[[], str] | None = Field(

@@ -93,8 +93,8 @@ class KimiFormulaToolSpec(BaseToolSpec):
         base_url: str | None = None,
         timeout: float | None = None,
     ) -> None:
-        self.formulas = tuple(map(formula_uri, formulas or ("web-search",)))
-        self.client = client or KimiClient(api_key=api_key, base_url=base_url, timeout=timeout)
+        self.formulas: tuple[str, ...] = tuple(map(formula_uri, formulas or ("web-search",)))
+        self.client: KimiClient = client or KimiClient(api_key=api_key, base_url=base_url, timeout=timeout)
 
     def to_tool_list(
         self,

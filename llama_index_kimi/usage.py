@@ -29,7 +29,7 @@ from kimi_api.reply import parse_usage
 
 __all__ = ["KimiCostCallbackHandler", "KimiCostEventHandler", "get_kimi_costs"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 _STARTS = (LLMChatStartEvent, LLMCompletionStartEvent)
 _ENDS = (LLMChatEndEvent, LLMCompletionEndEvent)
@@ -172,7 +172,7 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
 
     def __init__(self, prices: Mapping[str, Price] | None = None, currency: str = USD) -> None:
         super().__init__(event_starts_to_ignore=[], event_ends_to_ignore=[])
-        self.tally = CostTally(prices, currency)
+        self.tally: CostTally = CostTally(prices, currency)
         self._lock = threading.Lock()
         self._running: dict[str, CacheTtl] = {}
 

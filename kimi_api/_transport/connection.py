@@ -86,14 +86,16 @@ class Connection:
     ) -> None:
         _check_timeout(timeout)
         _check_retries(max_retries)
-        self.base_url = resolve_base_url(base_url)
+        self.base_url: str = resolve_base_url(base_url)
         if api_key is None or not callable(api_key):
             key_for(api_key, self.base_url)
         _warn_of_plain_http(self.base_url)
         self.timeout = timeout
         self.max_retries = max_retries
-        self.default_headers = _without_authorization({} if default_headers is None else default_headers)
-        self.account_limits = as_limits(account_limits)
+        self.default_headers: dict[str, str] = _without_authorization(
+            {} if default_headers is None else default_headers
+        )
+        self.account_limits: AccountLimits | None = as_limits(account_limits)
         self._api_key = api_key
         self._http_client = http_client
         self._async_http_client = async_http_client

@@ -79,7 +79,7 @@ class ReplyBuilder:
     def __init__(self, headers: Mapping[str, str] | None = None, *, watched: bool = True) -> None:
         self._watched = watched
         self._whole = False  # the answer came in one body, which needs no finish_reason
-        self.reply = Reply()
+        self.reply: Reply = Reply()
         self.request_body: Mapping[str, Any] | None = None
         self._content: list[str] = []
         self._reasoning: list[str] = []

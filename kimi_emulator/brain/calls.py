@@ -148,7 +148,7 @@ class Planner:
     """Decides on tool calls for the last user message, given what has been done for it."""
 
     def __init__(self, tools: Sequence[Mapping[str, Any]], talk: Conversation, *, search: bool) -> None:
-        self.tools = [Tool.read(tool) for tool in tools]
+        self.tools: list[Tool] = [Tool.read(tool) for tool in tools]
         self.talk = talk
         self.search = search
         """Whether a search tool fits any question (no texts are at hand)."""

@@ -36,7 +36,9 @@ class Conversation:
     """Views of the messages. A trailing partial message is left out."""
 
     def __init__(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        self.messages = messages[:-1] if messages and messages[-1].get("partial") else messages
+        self.messages: Sequence[Mapping[str, Any]] = (
+            messages[:-1] if messages and messages[-1].get("partial") else messages
+        )
         self.demanded: str | None = None
         """The tool that the last message tells to call, "" for any; None when it is about something else."""
         last = self.messages[-1] if len(self.messages) > 1 else {}

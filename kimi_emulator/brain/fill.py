@@ -32,12 +32,12 @@ class Filler:
     """Fills schemas from texts, the earlier ones first. ``root`` resolves references."""
 
     def __init__(self, texts: Sequence[str], root: Mapping[str, Any], *, question: str = "") -> None:
-        self.sources = [Source(text) for text in texts if text.strip()] or [Source("")]
+        self.sources: list[Source] = [Source(text) for text in texts if text.strip()] or [Source("")]
         self.root = root
-        self.question = question or self.sources[0].text
+        self.question: str = question or self.sources[0].text
         self._names: set[str] = set()
         listed = next((found for source in self.sources if (found := choices.numbered(source.text))), [])
-        self.choices = choices.ranked(self.question, listed)
+        self.choices: list[choices.Choice] = choices.ranked(self.question, listed)
         """Items of a numbered list in the texts that fit the question, best first."""
 
     def object(self, schema: Mapping[str, Any], depth: int = 0) -> tuple[dict[str, Any], int]:

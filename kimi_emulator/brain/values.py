@@ -74,7 +74,7 @@ class Source:
     """One text, and everything that can be found in it. What is taken is not offered again."""
 
     def __init__(self, text: str) -> None:
-        self.text = text[:_LIMIT]
+        self.text: str = text[:_LIMIT]
         self._taken: set[tuple[int, int]] = set()
 
     # -- taking -----------------------------------------------------------------------------------------------

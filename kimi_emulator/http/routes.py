@@ -29,7 +29,7 @@ class Address(Route):
         self.method = method
         # A line break is a character like any other here; Starlette lets one follow, and no `path` may hold one.
         pattern = self.path_regex.pattern.replace(".*", ".+").removesuffix("$")
-        self.path_regex = re.compile(pattern + r"\Z", re.DOTALL)
+        self.path_regex: re.Pattern[str] = re.compile(pattern + r"\Z", re.DOTALL)
 
 
 async def _show_models(call: Call) -> Response:

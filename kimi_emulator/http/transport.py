@@ -81,7 +81,9 @@ class WireAnswer(Response):
         super().__init__(None, 200, dict(headers), media_type=media_type)
         self._wire = wire
         size = [] if length is None else [(b"content-length", b"%d" % length)]
-        self.raw_headers = [item for item in self.raw_headers if item[0] != b"content-length"] + size
+        self.raw_headers: list[tuple[bytes, bytes]] = [
+            item for item in self.raw_headers if item[0] != b"content-length"
+        ] + size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""

@@ -64,8 +64,8 @@ class Traffic:
         self._lock = threading.Lock()
         self._kept: deque[Exchange] = deque()
         self._ids = 0
-        self.version = 0
-        self.cleared = 0
+        self.version: int = 0
+        self.cleared: int = 0
 
     def begin(self, method: str, path: str) -> Exchange:
         """A request has arrived."""

@@ -224,7 +224,7 @@ class BatchFileCheck:
 
     def __init__(self, state: State, data: bytes) -> None:
         self.state = state
-        self.texts = [text for text in data.split(b"\n") if text.strip()]
+        self.texts: list[bytes] = [text for text in data.split(b"\n") if text.strip()]
 
     @cached_property
     def entries(self) -> Sequence[Any]:

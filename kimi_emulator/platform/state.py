@@ -60,19 +60,19 @@ class State:
 
     def __init__(self, settings: Settings, vocabulary: str | os.PathLike[str] | None = None) -> None:
         self.settings = settings
-        self.vocabulary = None if vocabulary is None else Vocabulary(vocabulary)
-        self.lock = threading.RLock()
+        self.vocabulary: Vocabulary | None = None if vocabulary is None else Vocabulary(vocabulary)
+        self.lock: threading.RLock = threading.RLock()
         self.requests: list[ReceivedRequest] = []
         self.replies: list[dict[str, Any]] = []
         self.report: list[Report] = []
         self.refusals: list[Report] = []
-        self.files = FileStore()
-        self.batches = Batches()
-        self.clock = Clock()
-        self.cache = PrefixCache(self.clock)
-        self.memory = ReasoningMemory()
-        self.account = Account(settings.rates, settings.balance, self.clock)
-        self.searches = Searches()
+        self.files: FileStore = FileStore()
+        self.batches: Batches = Batches()
+        self.clock: Clock = Clock()
+        self.cache: PrefixCache = PrefixCache(self.clock)
+        self.memory: ReasoningMemory = ReasoningMemory()
+        self.account: Account = Account(settings.rates, settings.balance, self.clock)
+        self.searches: Searches = Searches()
         self._script: deque[Reply | Failure] = deque()
 
     def script(self, *items: Reply | Failure) -> None:
