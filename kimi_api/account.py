@@ -140,7 +140,7 @@ def refreshed(listed: Iterable[ModelInfo], base: Mapping[str, ModelSpec] = MODEL
     """
     specs = dict(base)
     for info in listed:
-        specs[info.id] = _merged(info, specs.get(info.id) or _likeness(info, base))
+        specs[info.id] = _with_server_facts(info, specs.get(info.id) or _likeness(info, base))
     return specs
 
 
@@ -207,7 +207,7 @@ def cache_key(session_id: str | int, *, salt: str | bytes = b"") -> str:
     ).hexdigest()
 
 
-def _merged(info: ModelInfo, spec: ModelSpec) -> ModelSpec:
+def _with_server_facts(info: ModelInfo, spec: ModelSpec) -> ModelSpec:
     window = info.context_window or spec.context_window
     changes: dict[str, Any] = {
         "context_window": window,

@@ -103,7 +103,7 @@ def extract_many(
 
 
 def _extract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> Generator[FileResult, None, None]:
-    items, total = _counted(sources, show_progress)
+    items, total = _count(sources, show_progress)
     drive(run.client, run.before())
     with (
         progress(total, run.description, shown=show_progress) as advance,
@@ -111,7 +111,7 @@ def _extract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> 
     ):
         for result in results:
             advance()
-            yield _checked(result)
+            yield _check(result)
     drive(run.client, run.after())
 
 
@@ -135,13 +135,13 @@ def aextract_many(
 
 
 async def _aextract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> AsyncGenerator[FileResult, None]:
-    items, total = _counted(sources, show_progress)
+    items, total = _count(sources, show_progress)
     await adrive(run.client, run.before())
     with progress(total, run.description, shown=show_progress) as advance:
         async with aclosing(aordered_map(run.aextract, items, run.at_once)) as results:
             async for result in results:
                 advance()
-                yield _checked(result)
+                yield _check(result)
     await adrive(run.client, run.after())
 
 
@@ -248,10 +248,10 @@ def files_of(path: str | PurePath, *, glob: str = "**/*", fs: Any = None) -> Seq
         if not fs.isdir(str(path)):
             return [path]
         root = PurePath(path)
-        inside = [file for file in sorted(fs.find(str(path))) if _shown(PurePath(file), root)]
+        inside = [file for file in sorted(fs.find(str(path))) if _is_visible(PurePath(file), root)]
     elif Path(path).is_dir():
         root = Path(path)
-        inside = [file for file in sorted(root.glob(glob)) if _shown(file, root) and file.is_file()]
+        inside = [file for file in sorted(root.glob(glob)) if _is_visible(file, root) and file.is_file()]
     elif has_magic(str(path)) and not Path(path).exists():
         inside = [file for file in map(Path, sorted(globbed(str(path), recursive=True))) if file.is_file()]
     else:
@@ -268,7 +268,7 @@ def files_of(path: str | PurePath, *, glob: str = "**/*", fs: Any = None) -> Seq
     return files
 
 
-def _shown(file: PurePath, directory: PurePath) -> bool:
+def _is_visible(file: PurePath, directory: PurePath) -> bool:
     inside = file.relative_to(directory) if file.is_relative_to(directory) else PurePath(file.name)
     return not any(part.startswith(".") for part in inside.parts)
 
@@ -302,7 +302,7 @@ def _run(
     )
 
 
-def _counted(sources: Iterable[Source], count: bool) -> tuple[Iterable[Source], int]:
+def _count(sources: Iterable[Source], count: bool) -> tuple[Iterable[Source], int]:
     if isinstance(sources, Sequence):
         return sources, len(sources)
     if not count:
@@ -311,7 +311,7 @@ def _counted(sources: Iterable[Source], count: bool) -> tuple[Iterable[Source], 
     return kept, len(kept)
 
 
-def _checked(result: FileResult) -> FileResult:
+def _check(result: FileResult) -> FileResult:
     """The result, unless no other can be better. Raised here, where the caller's own frames are."""
     if result.error is not None and concerns_all(result.error):
         raise result.error

@@ -22,7 +22,7 @@ from kimi_api.options import budget_of
 if TYPE_CHECKING:
     from typing import Literal
 
-    from kimi_api._transport.translate import Asked
+    from kimi_api._transport.translate import RequestContext
     from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
     from kimi_api.limits._queue import Permit
@@ -85,18 +85,18 @@ class KimiClient(Connection):
         """
         from kimi_api.retry import retrying
 
-        asked = _asked(self.base_url, body)
+        context = _request_context(self.base_url, body)
         limits = self._limits(path, account_limits)
 
         def post(body: Mapping[str, Any]) -> Answer:
-            with self._translating(asked):
+            with self._translate_errors(context):
                 opened = self._open(self._sdk(), "Stream", path, body, headers, timeout)
             try:
-                with self._translating(asked, opened.response, begun=True):
+                with self._translate_errors(context, opened.response, begun=True):
                     opened.response.read()
             finally:
                 opened.response.close()
-            return read_answer(opened.response, asked, self._types(), text=text)
+            return read_answer(opened.response, context, self._types(), text=text)
 
         def send() -> Answer:
             if body is not None:
@@ -104,9 +104,9 @@ class KimiClient(Connection):
                     return post(body)
                 with self._acquire(limits, body):
                     return post(body)
-            with self._translating(asked), _files(upload) as files:
+            with self._translate_errors(context), _files(upload) as files:
                 response = self._send(self._sdk(), method, path, upload, files, headers, timeout)
-                return read_answer(response, asked, self._types(), text=text)
+                return read_answer(response, context, self._types(), text=text)
 
         return retrying(self.count_retries(max_retries))(send)
 
@@ -126,18 +126,18 @@ class KimiClient(Connection):
         """The asynchronous twin of `request`."""
         from kimi_api.retry import async_retrying
 
-        asked = _asked(self.base_url, body)
+        context = _request_context(self.base_url, body)
         limits = self._limits(path, account_limits)
 
         async def post(sdk: Any, body: Mapping[str, Any]) -> Answer:
-            with self._translating(asked):
+            with self._translate_errors(context):
                 opened = await self._open(sdk, "AsyncStream", path, body, headers, timeout)
             try:
-                with self._translating(asked, opened.response, begun=True):
+                with self._translate_errors(context, opened.response, begun=True):
                     await opened.response.aread()
             finally:
                 await opened.response.aclose()
-            return read_answer(opened.response, asked, self._types(), text=text)
+            return read_answer(opened.response, context, self._types(), text=text)
 
         async def send() -> Answer:
             sdk = await self._async_sdk()
@@ -146,9 +146,9 @@ class KimiClient(Connection):
                     return await post(sdk, body)
                 with await self._aacquire(limits, body):
                     return await post(sdk, body)
-            with self._translating(asked), _files(upload) as files:
+            with self._translate_errors(context), _files(upload) as files:
                 response = await self._send(sdk, method, path, upload, files, headers, timeout)
-                return read_answer(response, asked, self._types(), text=text)
+                return read_answer(response, context, self._types(), text=text)
 
         return await async_retrying(self.count_retries(max_retries))(send)
 
@@ -177,24 +177,24 @@ class KimiClient(Connection):
         """
         from kimi_api.retry import retrying
 
-        asked = _asked(self.base_url, body)
+        context = _request_context(self.base_url, body)
         limits = self._limits(path, account_limits)
         permits: list[Permit] = []
         whole = False
 
         def start() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any]]:
-            with self._translating(asked):
+            with self._translate_errors(context):
                 opened = self._open(self._sdk(), "Stream", path, body, headers, timeout)
             try:
                 if is_json(opened.response):  # a whole answer, or an error
-                    with self._translating(asked, opened.response, begun=True):
+                    with self._translate_errors(context, opened.response, begun=True):
                         opened.response.read()
-                events = read_events(opened.response, asked, self._types())
-                with self._translating(asked, opened.response):
+                events = read_events(opened.response, context, self._types())
+                with self._translate_errors(context, opened.response):
                     event = next(events, ENDED)
                     while event is None:  # `data: null`
                         event = next(events, ENDED)
-                    check_first(event, opened.response, asked, self._types())
+                    check_first(event, opened.response, context, self._types())
                 return opened, events, event
             except BaseException:
                 opened.close()
@@ -213,7 +213,7 @@ class KimiClient(Connection):
         try:
             if on_headers is not None:
                 on_headers(opened.response.headers)
-            with self._translating(asked, opened.response, begun=True):
+            with self._translate_errors(context, opened.response, begun=True):
                 yield event
                 yield from events
             whole = True
@@ -236,7 +236,7 @@ class KimiClient(Connection):
         """The asynchronous twin of `stream`."""
         from kimi_api.retry import async_retrying
 
-        asked = _asked(self.base_url, body)
+        context = _request_context(self.base_url, body)
         limits = self._limits(path, account_limits)
         permits: list[Permit] = []
         started: list[AsyncGenerator[Any, None]] = []
@@ -244,18 +244,18 @@ class KimiClient(Connection):
 
         async def start() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any]]:
             sdk = await self._async_sdk()
-            with self._translating(asked):
+            with self._translate_errors(context):
                 opened = await self._open(sdk, "AsyncStream", path, body, headers, timeout)
             try:
                 if is_json(opened.response):  # a whole answer, or an error
-                    with self._translating(asked, opened.response, begun=True):
+                    with self._translate_errors(context, opened.response, begun=True):
                         await opened.response.aread()
-                events = aread_events(opened.response, asked, self._types())
-                with self._translating(asked, opened.response):
+                events = aread_events(opened.response, context, self._types())
+                with self._translate_errors(context, opened.response):
                     event = await FirstStep(lambda: anext(events, ENDED), started)
                     while event is None:  # `data: null`
                         event = await anext(events, ENDED)
-                    check_first(event, opened.response, asked, self._types())
+                    check_first(event, opened.response, context, self._types())
                 return opened, events, event
             except BaseException:
                 await opened.close()
@@ -275,7 +275,7 @@ class KimiClient(Connection):
         try:
             if on_headers is not None:
                 on_headers(opened.response.headers)
-            with self._translating(asked, opened.response, begun=True):
+            with self._translate_errors(context, opened.response, begun=True):
                 yield event
                 async for later in events:
                     yield later
@@ -332,9 +332,9 @@ def _files(upload: Upload | None) -> Iterator[list[Any] | None]:
         yield [("file", (upload.name, opened, upload.mime))]
 
 
-def _asked(base_url: str, body: Mapping[str, Any] | None) -> Asked:
-    from kimi_api._transport.translate import Asked
+def _request_context(base_url: str, body: Mapping[str, Any] | None) -> RequestContext:
+    from kimi_api._transport.translate import RequestContext
 
     if body is None:
-        return Asked(base_url)
-    return Asked(base_url, body.get("model"), budget_of(body))
+        return RequestContext(base_url)
+    return RequestContext(base_url, body.get("model"), budget_of(body))

@@ -126,7 +126,7 @@ def priced(usage: Usage, price: Price, *, cache_ttl: CacheTtl = "5m", currency: 
     return Cost(*price.parts(usage, hour=cache_ttl == "1h"), currency)
 
 
-def asked_ttl(options: Mapping[str, Any]) -> CacheTtl:
+def cache_ttl_of(options: Mapping[str, Any]) -> CacheTtl:
     """The time to live that a call's options ask for, as `cache_ttl` or as the wire's `prompt_cache_options`."""
     places = [options.get("cache_ttl")]
     for holder in (options, options.get("extra_body")):

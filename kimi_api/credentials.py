@@ -80,23 +80,25 @@ def read_key(api_key: ApiKey | None, environ: Mapping[str, str] = os.environ) ->
         KimiKeyError: there is none, or it could not stand in a header. Says which, without showing the key.
     """
     if api_key is None:
-        found = key_from_environment(environ)
-        if found is None:
+        from_environment = key_from_environment(environ)
+        if from_environment is None:
             raise KimiKeyError(
                 "api_key",
                 None,
                 f"a key is needed, and neither {' nor '.join(KEY_VARIABLES)} is set",
                 f"pass api_key=... or set {KEY_VARIABLES[0]}; {_GET_A_KEY}",
             )
-        return check_key(found, source=f"the environment ({' or '.join(KEY_VARIABLES)})")
+        return check_key(from_environment, source=f"the environment ({' or '.join(KEY_VARIABLES)})")
     if isinstance(api_key, str):
         return check_key(api_key)
     if isinstance(api_key, Secret):
         return check_key(api_key.get_secret_value())
     if not callable(api_key):
         return check_key(api_key)
-    given = api_key()
-    return check_key(given.get_secret_value() if isinstance(given, Secret) else given, source="the api_key function")
+    returned = api_key()
+    return check_key(
+        returned.get_secret_value() if isinstance(returned, Secret) else returned, source="the api_key function"
+    )
 
 
 def key_for(api_key: ApiKey | None, base_url: str, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -93,7 +93,7 @@ def list_tools(client: KimiClient, formula: str, *, refresh: bool = False) -> li
     uri = formula_uri(formula)
     if refresh or uri not in _of(client):
         _of(client)[uri] = drive(client, _list_tools(uri))
-    return _watched(_of(client)[uri])
+    return _watch(_of(client)[uri])
 
 
 async def alist_tools(client: KimiClient, formula: str, *, refresh: bool = False) -> list[WireTool]:
@@ -101,7 +101,7 @@ async def alist_tools(client: KimiClient, formula: str, *, refresh: bool = False
     uri = formula_uri(formula)
     if refresh or uri not in _of(client):
         _of(client)[uri] = await adrive(client, _list_tools(uri))
-    return _watched(_of(client)[uri])
+    return _watch(_of(client)[uri])
 
 
 def run_fiber(client: KimiClient, formula: str, name: str, arguments: str) -> Fiber:
@@ -131,7 +131,7 @@ def _of(client: KimiClient) -> dict[str, list[WireTool]]:
     return _listed.setdefault(client, {})
 
 
-def _watched(tools: list[WireTool]) -> list[WireTool]:
+def _watch(tools: list[WireTool]) -> list[WireTool]:
     verbatim.watch(map(tool_name, tools))
     return list(tools)
 

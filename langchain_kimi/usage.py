@@ -19,7 +19,7 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
 from kimi_api import Price, Usage
-from kimi_api.costs import USD, CacheTtl, Cost, CostTally, asked_ttl
+from kimi_api.costs import USD, CacheTtl, Cost, CostTally, cache_ttl_of
 
 __all__ = ["KimiCostCallbackHandler", "get_kimi_cost_callback", "usage_of"]
 
@@ -73,7 +73,7 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
         with self._lock:
             if run_id in self._running:
                 return
-            self._running[run_id] = asked_ttl(kwargs.get("invocation_params") or {})
+            self._running[run_id] = cache_ttl_of(kwargs.get("invocation_params") or {})
         self.tally.begin()
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:

@@ -24,7 +24,7 @@ from llama_index.core.instrumentation.events.llm import (
 from pydantic import BaseModel, PrivateAttr
 
 from kimi_api import Price, Usage
-from kimi_api.costs import USD, CacheTtl, Cost, CostTally, asked_ttl
+from kimi_api.costs import USD, CacheTtl, Cost, CostTally, cache_ttl_of
 from kimi_api.reply import parse_usage
 
 __all__ = ["KimiCostCallbackHandler", "KimiCostEventHandler", "get_kimi_costs"]
@@ -106,7 +106,7 @@ class KimiCostEventHandler(BaseEventHandler):
 
     def _begin(self, event: LLMChatStartEvent | LLMCompletionStartEvent) -> None:
         self._tally.begin()
-        ttl = asked_ttl({**event.model_dict, **event.additional_kwargs})
+        ttl = cache_ttl_of({**event.model_dict, **event.additional_kwargs})
         if ttl != "5m":
             with self._lock:
                 _remember(self._ttls, event.span_id or "", ttl)
@@ -200,7 +200,7 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
             options = {**(told.get(EventPayload.SERIALIZED) or {}), **(told.get(EventPayload.ADDITIONAL_KWARGS) or {})}
             with self._lock:
                 begun = event_id not in self._running
-                self._running[event_id] = asked_ttl(options)
+                self._running[event_id] = cache_ttl_of(options)
             if begun:
                 self.tally.begin()
         return event_id

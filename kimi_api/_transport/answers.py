@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kimi_api._transport.translate import Asked
+    from kimi_api._transport.translate import RequestContext
     from kimi_api.errors import ErrorTypes, KimiAPIError
 
 
@@ -20,7 +20,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_answer(response: Any, asked: Asked, types: ErrorTypes | None, *, text: bool) -> Answer:
+def read_answer(response: Any, context: RequestContext, types: ErrorTypes | None, *, text: bool) -> Answer:
     """The answer in a response with status 2xx, as text or decoded.
 
     Raises:
@@ -31,15 +31,15 @@ def read_answer(response: Any, asked: Asked, types: ErrorTypes | None, *, text: 
     if text:
         error = _lone_error(response.content)
         if error is not None:
-            raise from_body(error, response, response.request, asked, types)
+            raise from_body(error, response, response.request, context, types)
         return Answer(response.text, response.headers)
     try:
         decoded = json.loads(response.content)
     except (ValueError, RecursionError):
         # Seen: a proxy's HTML page, and error JSON cut short, both with HTTP 200.
-        raise _unexpected(f"the body is not JSON: {response.text[:200]!r}", response, asked, types) from None
+        raise _unexpected_output(f"the body is not JSON: {response.text[:200]!r}", response, context, types) from None
     if is_error_body(decoded):
-        raise from_body(decoded, response, response.request, asked, types)
+        raise from_body(decoded, response, response.request, context, types)
     return Answer(decoded, response.headers)
 
 
@@ -48,7 +48,7 @@ def is_json(response: Any) -> bool:
     return "json" in response.headers.get("content-type", "")
 
 
-def not_a_stream(response: Any, asked: Asked, types: ErrorTypes | None) -> KimiAPIError:
+def not_a_stream(response: Any, context: RequestContext, types: ErrorTypes | None) -> KimiAPIError:
     """What came in place of events: an error as plain JSON (then already read), or something else altogether."""
     from kimi_api._transport.translate import from_body, is_error_body
 
@@ -58,18 +58,18 @@ def not_a_stream(response: Any, asked: Asked, types: ErrorTypes | None) -> KimiA
         except (ValueError, RecursionError):
             body = None
         if is_error_body(body):
-            return from_body(body, response, response.request, asked, types)
+            return from_body(body, response, response.request, context, types)
     came = response.headers.get("content-type") or "a body without a content type"
     if is_json(response):
         came += f": {response.text[:200]!r}"
-    return _unexpected(f"expected an event stream, got {came}", response, asked, types)
+    return _unexpected_output(f"expected an event stream, got {came}", response, context, types)
 
 
 ENDED: Any = object()
 """What stands for the first event where there is none."""
 
 
-def check_first(event: Any, response: Any, asked: Asked, types: ErrorTypes | None) -> None:
+def check_first(event: Any, response: Any, context: RequestContext, types: ErrorTypes | None) -> None:
     """Look at the first event of a stream, or at `ENDED`.
 
     Raises:
@@ -80,14 +80,14 @@ def check_first(event: Any, response: Any, asked: Asked, types: ErrorTypes | Non
         from kimi_api.errors import KimiIncompleteReplyError
 
         error = KimiIncompleteReplyError(
-            f"the stream from {asked.base_url} ended before its first event: nothing of an answer came. Send the "
+            f"the stream from {context.base_url} ended before its first event: nothing of an answer came. Send the "
             "request again; where that does not help, see whether a proxy cuts streams off (wire='plain' does without)",
             request_id=response.headers.get("msh-request-id") or response.headers.get("x-request-id"),
         )
         error.retryable = True
         raise error
     if event is ENDED or (is_json(response) and not _is_answer(event)):
-        raise not_a_stream(response, asked, types)
+        raise not_a_stream(response, context, types)
 
 
 def _is_answer(event: Any) -> bool:
@@ -96,11 +96,11 @@ def _is_answer(event: Any) -> bool:
     return isinstance(first, dict) and bool(first.get("message") or first.get("delta"))
 
 
-def _unexpected(message: str, response: Any, asked: Asked, types: ErrorTypes | None) -> KimiAPIError:
+def _unexpected_output(message: str, response: Any, context: RequestContext, types: ErrorTypes | None) -> KimiAPIError:
     from kimi_api._transport.translate import from_body
 
     body = {"error": {"message": message, "type": "unexpected_output"}}
-    error = from_body(body, response, response.request, asked, types)
+    error = from_body(body, response, response.request, context, types)
     error.retryable = False  # with its 200, an answer cut short is paid for, and a log-in page does not go away
     return error
 

@@ -15,7 +15,7 @@ from kimi_api.errors import KimiError, KimiInputError
 if TYPE_CHECKING:
     from typing import Literal
 
-    from kimi_api._transport.translate import Asked
+    from kimi_api._transport.translate import RequestContext
     from kimi_api._transport.upload import Upload
     from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
@@ -109,10 +109,10 @@ class Connection:
         return {**self.__dict__, "_http_client": None, "_async_http_client": None, "_own": {}}
 
     def __copy__(self) -> Self:
-        made = type(self).__new__(type(self))
-        made.__dict__.update(self.__dict__)
-        made.default_headers = dict(self.default_headers)
-        return made
+        copy = type(self).__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.default_headers = dict(self.default_headers)
+        return copy
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # HTTP clients hold locks and sockets, which cannot be copied; a copy in the same process shares them.
@@ -151,9 +151,9 @@ class Connection:
             self._own["async"] = pool.build(openai.AsyncOpenAI, self.base_url, self._async_http_client)
         return self._own["async"]
 
-    def _limits(self, path: str, given: AccountLimits | Literal[False] | None) -> AccountLimits | None:
+    def _limits(self, path: str, override: AccountLimits | Literal[False] | None) -> AccountLimits | None:
         """The limits that count for a request; None as a rule."""
-        limits = self.account_limits if given is None else given
+        limits = self.account_limits if override is None else override
         return as_limits(limits) if limits and path == _COUNTED_PATH else None
 
     def _acquire(self, limits: AccountLimits, body: Mapping[str, Any]) -> Permit:
@@ -245,7 +245,9 @@ class Connection:
         return self._error_types() if self._error_types else None
 
     @contextmanager
-    def _translating(self, asked: Asked, response: Any = None, *, begun: bool = False) -> Iterator[None]:
+    def _translate_errors(
+        self, context: RequestContext, response: Any = None, *, begun: bool = False
+    ) -> Iterator[None]:
         """Raise our errors for the SDK's and its transport's. `begun`: a part of the answer has been given out."""
         try:
             yield
@@ -255,7 +257,7 @@ class Connection:
             from kimi_api._transport.translate import from_sdk
             from kimi_api.errors import KimiConnectionError
 
-            ours = from_sdk(error, asked, self._types(), response)
+            ours = from_sdk(error, context, self._types(), response)
             if ours is None:
                 raise
             if begun:
@@ -285,7 +287,7 @@ def take_transport(arguments: dict[str, Any]) -> dict[str, Any]:
             continue
         if name in ("headers", "extra_headers"):
             if arguments[name] is not None:
-                taken["headers"] = {**taken.get("headers", {}), **_checked_headers(arguments[name])}
+                taken["headers"] = {**taken.get("headers", {}), **_check_headers(arguments[name])}
         else:
             taken[_OF_A_CALL[name]] = arguments[name]
         del arguments[name]
@@ -322,24 +324,24 @@ def _warn_of_plain_http(base_url: str) -> None:
         )
 
 
-def _check_timeout(given: Any) -> float | None:
-    if given is None or (isinstance(given, int | float) and not isinstance(given, bool) and given > 0):
-        return given
-    raise wrong_setting("timeout", given)
+def _check_timeout(timeout: Any) -> float | None:
+    if timeout is None or (isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0):
+        return timeout
+    raise wrong_setting("timeout", timeout)
 
 
-def _check_retries(given: Any) -> int:
-    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
-        return given
-    raise wrong_setting("max_retries", given)
+def _check_retries(retries: Any) -> int:
+    if isinstance(retries, int) and not isinstance(retries, bool) and retries >= 0:
+        return retries
+    raise wrong_setting("max_retries", retries)
 
 
 def _without_authorization(headers: Mapping[str, str]) -> dict[str, str]:
     """`headers` but for one that would stand beside our own key; names of headers come in any case."""
-    return {name: value for name, value in _checked_headers(headers).items() if name.lower() != "authorization"}
+    return {name: value for name, value in _check_headers(headers).items() if name.lower() != "authorization"}
 
 
-def _checked_headers(headers: Any) -> Mapping[str, str]:
+def _check_headers(headers: Any) -> Mapping[str, str]:
     if not isinstance(headers, Mapping):
         raise KimiInputError("headers", headers, "they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}")
     return headers

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kimi_api._transport.translate import Asked
+    from kimi_api._transport.translate import RequestContext
     from kimi_api.errors import ErrorTypes
 
 _BOM = b"\xef\xbb\xbf"
@@ -22,7 +22,9 @@ _DONE = "[DONE]"
 _decode = json.JSONDecoder().decode
 
 
-def read_events(response: Any, asked: Asked, types: ErrorTypes | None) -> Generator[dict[str, Any], None, None]:
+def read_events(
+    response: Any, context: RequestContext, types: ErrorTypes | None
+) -> Generator[dict[str, Any], None, None]:
     """The events of an open response, read to the end of its body: only so its connection can be used again.
 
     What fails after "[DONE]" is not raised: the answer is whole.
@@ -39,16 +41,18 @@ def read_events(response: Any, asked: Asked, types: ErrorTypes | None) -> Genera
                 if text == _DONE:
                     done = True
                 elif not done:
-                    yield parse_event(name, text, response, asked, types)
+                    yield parse_event(name, text, response, context, types)
     except Exception:
         if not done:
             raise
     if not done:
         for name, text in splitter.last():
-            yield parse_event(name, text, response, asked, types)
+            yield parse_event(name, text, response, context, types)
 
 
-async def aread_events(response: Any, asked: Asked, types: ErrorTypes | None) -> AsyncGenerator[dict[str, Any], None]:
+async def aread_events(
+    response: Any, context: RequestContext, types: ErrorTypes | None
+) -> AsyncGenerator[dict[str, Any], None]:
     """The asynchronous twin of `read_events`."""
     splitter = Splitter()
     done = False
@@ -58,16 +62,18 @@ async def aread_events(response: Any, asked: Asked, types: ErrorTypes | None) ->
                 if text == _DONE:
                     done = True
                 elif not done:
-                    yield parse_event(name, text, response, asked, types)
+                    yield parse_event(name, text, response, context, types)
     except Exception:
         if not done:
             raise
     if not done:
         for name, text in splitter.last():
-            yield parse_event(name, text, response, asked, types)
+            yield parse_event(name, text, response, context, types)
 
 
-def parse_event(name: str, text: str, response: Any, asked: Asked, types: ErrorTypes | None) -> dict[str, Any]:
+def parse_event(
+    name: str, text: str, response: Any, context: RequestContext, types: ErrorTypes | None
+) -> dict[str, Any]:
     """The event in a `data` field. Raises as `read_events` does."""
     try:
         event = _decode(text)
@@ -84,7 +90,7 @@ def parse_event(name: str, text: str, response: Any, asked: Asked, types: ErrorT
     if event.__class__ is dict and event.get("error"):
         from kimi_api._transport.translate import from_body
 
-        raise from_body({"error": event["error"]}, response, response.request, asked, types)
+        raise from_body({"error": event["error"]}, response, response.request, context, types)
     return event
 
 

@@ -71,35 +71,35 @@ def build(cls: Any, base_url: str, http_client: Any = None) -> Any:
 
 def sync_client(base_url: str) -> OpenAI:
     """The process's client for blocking calls to `base_url`."""
-    found = _sync.get(base_url)
-    if found is None:
+    client = _sync.get(base_url)
+    if client is None:
         import openai
 
         with _lock:
-            found = _sync.get(base_url)
-            if found is None:
+            client = _sync.get(base_url)
+            if client is None:
                 http = openai.DefaultHttpxClient(verify=shared_ssl_context())
-                found = _sync[base_url] = build(openai.OpenAI, base_url, http)
-    return found
+                client = _sync[base_url] = build(openai.OpenAI, base_url, http)
+    return client
 
 
 async def async_client(base_url: str) -> AsyncOpenAI:
     """The running loop's client for `base_url`."""
     loop = asyncio.get_running_loop()
-    found = _by_loop.get(id(loop))
-    if found is None or found.loop is not loop:  # ids are used again once a loop is gone
-        found = _LoopClients(loop)
+    loop_clients = _by_loop.get(id(loop))
+    if loop_clients is None or loop_clients.loop is not loop:  # ids are used again once a loop is gone
+        loop_clients = _LoopClients(loop)
         with _lock:
             for key in [key for key, entry in _by_loop.items() if entry.loop.is_closed()]:
                 del _by_loop[key]
-            _by_loop[id(loop)] = found
-        await found.open()
-    client = found.clients.get(base_url)
+            _by_loop[id(loop)] = loop_clients
+        await loop_clients.open()
+    client = loop_clients.clients.get(base_url)
     if client is None:
         import openai
 
         http = openai.DefaultAsyncHttpxClient(verify=shared_ssl_context())
-        client = found.clients[base_url] = build(openai.AsyncOpenAI, base_url, http)
+        client = loop_clients.clients[base_url] = build(openai.AsyncOpenAI, base_url, http)
     return client
 
 

@@ -129,14 +129,14 @@ async def adrive(client: Client, steps: Steps[T]) -> T:
             continue
         try:
             if isinstance(step, Send) and step.upload is not None:
-                result, cancelled = await _uploaded(client, step)
+                result, cancelled = await _aupload(client, step)
             else:
                 result = await _ado(client, step)
         except BaseException as error:
             failure = error
 
 
-async def _uploaded(client: Client, step: Send) -> tuple[Any, asyncio.CancelledError | None]:
+async def _aupload(client: Client, step: Send) -> tuple[Any, asyncio.CancelledError | None]:
     """The answer to an upload, and the cancellation that came meanwhile.
 
     An upload that is broken off may have been stored already, and without its id nobody could delete it. So one that is

@@ -40,7 +40,7 @@ from kimi_api.errors._sdk import (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestContext:
     """What of the request an error message needs to be useful."""
 
     base_url: str = ""
@@ -99,7 +99,7 @@ _BY_STATUS: dict[int, type[KimiStatusError]] = {
 
 
 def from_sdk(
-    error: BaseException, asked: Asked, types: ErrorTypes | None = None, response: Any = None
+    error: BaseException, context: RequestContext, types: ErrorTypes | None = None, response: Any = None
 ) -> KimiAPIError | None:
     """The error of this module for an exception of the SDK or its transport; None for anything else.
 
@@ -108,49 +108,53 @@ def from_sdk(
     if isinstance(error, KimiAPIError):
         return error
     if isinstance(error, openai.APIStatusError):
-        return from_response(error.status_code, error.body, error.response, asked, types)
+        return from_response(error.status_code, error.body, error.response, context, types)
     if isinstance(error, (openai.APITimeoutError, *timeout_errors())):
-        return _connection_error(KimiTimeoutError, error, asked, types, response)
+        return _connection_error(KimiTimeoutError, error, context, types, response)
     if isinstance(error, (openai.APIConnectionError, *transport_errors())):
-        return _connection_error(KimiConnectionError, error, asked, types, response)
+        return _connection_error(KimiConnectionError, error, context, types, response)
     if isinstance(error, openai.APIError):  # an error event inside a stream: HTTP said 200
-        return from_body({"error": error.body or error.message}, response, error.request, asked, types)
+        return from_body({"error": error.body or error.message}, response, error.request, context, types)
     if response is not None and isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
         # Seen: two events glued together on one line.
         broken = {"message": "an event of the stream is not JSON", "type": "unexpected_output"}
-        return from_body({"error": broken}, response, response.request, asked, types)
+        return from_body({"error": broken}, response, response.request, context, types)
     return None
 
 
 def from_response(
-    status: int, body: object, response: Any, asked: Asked, types: ErrorTypes | None = None
+    status: int, body: object, response: Any, context: RequestContext, types: ErrorTypes | None = None
 ) -> KimiStatusError:
     """The error that an HTTP status and body mean."""
     kind, message = _error_object(body)
     message = message or f"HTTP {status} without a readable error"
     cls = _class_for(status, kind, message)
-    other = _other_host(asked, response)
-    made = _named(cls, types)(_text(cls, status, kind, message, asked, other), response=response, body=body)
-    made.status_code = status
-    return _filled(made, cls, kind, response, asked, message)
+    other = _other_host(context, response)
+    error = _framework_class(cls, types)(
+        _text(cls, status, kind, message, context, other), response=response, body=body
+    )
+    error.status_code = status
+    return _fill_in(error, cls, kind, response, context, message)
 
 
-def from_body(body: object, response: Any, request: Any, asked: Asked, types: ErrorTypes | None = None) -> KimiAPIError:
+def from_body(
+    body: object, response: Any, request: Any, context: RequestContext, types: ErrorTypes | None = None
+) -> KimiAPIError:
     """The error that arrived where an answer was expected: in a stream, or with HTTP 200."""
     kind, message = _error_object(body)
     status = _status_for(kind, body)
     cls = _class_for(status, kind, message)
-    named = _named(cls, types)
-    made = named.__new__(named)
-    other = _other_host(asked, response)
-    openai.APIError.__init__(made, _text(cls, None, kind, message, asked, other), request, body=body)
-    made.response = response  # type: ignore[assignment]
-    made.status_code = status
-    return _filled(made, cls, kind, response, asked, message)
+    error_class = _framework_class(cls, types)
+    error = error_class.__new__(error_class)
+    other = _other_host(context, response)
+    openai.APIError.__init__(error, _text(cls, None, kind, message, context, other), request, body=body)
+    error.response = response  # type: ignore[assignment]
+    error.status_code = status
+    return _fill_in(error, cls, kind, response, context, message)
 
 
 def from_line(
-    status: int, body: object, asked: Asked, types: ErrorTypes | None = None, request_id: str | None = None
+    status: int, body: object, context: RequestContext, types: ErrorTypes | None = None, request_id: str | None = None
 ) -> KimiStatusError:
     """The error of one request of a batch: the class that the same status and body mean for a live call.
 
@@ -158,14 +162,14 @@ def from_line(
     """
     kind, message = _error_object(body)
     cls = _class_for(status, kind, message)
-    named = _named(cls, types)
-    made = named.__new__(named)
-    openai.APIError.__init__(made, _text(cls, status, kind, message, asked, ""), None, body=body)  # type: ignore[arg-type]
-    made.response = None  # type: ignore[assignment]
-    made.status_code = status
-    made = _filled(made, cls, kind, None, asked, message)
-    made.request_id = request_id or None
-    return made
+    error_class = _framework_class(cls, types)
+    error = error_class.__new__(error_class)
+    openai.APIError.__init__(error, _text(cls, status, kind, message, context, ""), None, body=body)  # type: ignore[arg-type]
+    error.response = None  # type: ignore[assignment]
+    error.status_code = status
+    error = _fill_in(error, cls, kind, None, context, message)
+    error.request_id = request_id or None
+    return error
 
 
 def is_error_body(body: object) -> bool:
@@ -173,29 +177,33 @@ def is_error_body(body: object) -> bool:
     return isinstance(body, dict) and bool(body.get("error")) and "choices" not in body
 
 
-def _filled(
-    made: _Status, cls: type[KimiStatusError], kind: str | None, response: Any, asked: Asked, message: str
+def _fill_in(
+    error: _Status, cls: type[KimiStatusError], kind: str | None, response: Any, context: RequestContext, message: str
 ) -> _Status:
-    made.type = kind
-    other = "" if response is None else _other_host(asked, response)
-    made.hint = _hint(cls, kind, message, asked, other)
-    made.retry_after = _retry_after(_note_ids(made, response))
+    error.type = kind
+    other = "" if response is None else _other_host(context, response)
+    error.hint = _hint(cls, kind, message, context, other)
+    error.retry_after = _retry_after(_note_ids(error, response))
     # 408 and 409 say that nothing was done. A 504 comes after 900 s in which the model may have answered: like a read
     # time-out, it could be paid twice.
-    passing = (cls.retryable or made.status_code in (408, 409)) and made.status_code != 504
-    made.retryable = passing and not _FINAL_WORDS.search(message)
-    return made
+    passing = (cls.retryable or error.status_code in (408, 409)) and error.status_code != 504
+    error.retryable = passing and not _FINAL_WORDS.search(message)
+    return error
 
 
-def _note_ids(made: KimiAPIError, response: Any) -> Mapping[str, str]:
+def _note_ids(error: KimiAPIError, response: Any) -> Mapping[str, str]:
     headers = getattr(response, "headers", None) or {}
-    made.request_id = headers.get("msh-request-id") or headers.get("x-request-id")
-    made.trace_id = headers.get("x-msh-trace-id") or headers.get("x-trace-id")
+    error.request_id = headers.get("msh-request-id") or headers.get("x-request-id")
+    error.trace_id = headers.get("x-msh-trace-id") or headers.get("x-trace-id")
     return headers
 
 
 def _connection_error(
-    cls: type[KimiConnectionError], error: BaseException, asked: Asked, types: ErrorTypes | None, response: Any
+    cls: type[KimiConnectionError],
+    error: BaseException,
+    context: RequestContext,
+    types: ErrorTypes | None,
+    response: Any,
 ) -> KimiAPIError:
     cause = error.__cause__ or error
     detail = (str(cause) or type(cause).__name__).rstrip(".")
@@ -205,25 +213,25 @@ def _connection_error(
         if cls is KimiTimeoutError and not unsent
         else "check the network, the proxy settings and base_url"
     )
-    named = _named(cls, types)
-    made = named.__new__(named)
+    error_class = _framework_class(cls, types)
+    translated = error_class.__new__(error_class)
     request = error.request if isinstance(error, openai.APIError) else getattr(error, "_request", None)
     verb = "no answer in time from" if cls is KimiTimeoutError else "cannot reach"
     if response is not None:
         verb = "no more bytes in time from" if cls is KimiTimeoutError else "lost the connection to"
         if cls is not KimiTimeoutError:
             hint = "what came is not the whole answer: send the request again; it is paid for anew"
-    text = f"{verb} {asked.base_url}: {detail}"
-    openai.APIError.__init__(made, f"{text}. What to do: {hint}.", request, body=None)  # type: ignore[arg-type]
-    made.hint = hint
-    made.retryable = cls.retryable or unsent
-    if isinstance(made, KimiConnectionError):
-        made.unreached = isinstance(cause, unreached_errors())
-    _note_ids(made, response)
-    return made
+    text = f"{verb} {context.base_url}: {detail}"
+    openai.APIError.__init__(translated, f"{text}. What to do: {hint}.", request, body=None)  # type: ignore[arg-type]
+    translated.hint = hint
+    translated.retryable = cls.retryable or unsent
+    if isinstance(translated, KimiConnectionError):
+        translated.unreached = isinstance(cause, unreached_errors())
+    _note_ids(translated, response)
+    return translated
 
 
-def _named(cls: type[_API], types: ErrorTypes | None) -> type[_API]:
+def _framework_class(cls: type[_API], types: ErrorTypes | None) -> type[_API]:
     return (types or {}).get(cls, cls)  # type: ignore[return-value]
 
 
@@ -284,49 +292,49 @@ def _error_object(body: object) -> tuple[str | None, str]:
     return (kind if isinstance(kind, str) else None), str(error.get("message") or error.get("detail") or "")
 
 
-def _other_host(asked: Asked, response: Any) -> str:
+def _other_host(context: RequestContext, response: Any) -> str:
     """The address that answered, if that is not Moonshot's platform; "" where it is.
 
     On loopback and behind a proxy it shows in the headers: every answer of the platform has a `Msh-Request-Id`.
     """
-    if not asked.base_url or is_moonshot(asked.base_url):
+    if not context.base_url or is_moonshot(context.base_url):
         return ""
     headers = getattr(response, "headers", None) or {}
-    return "" if "msh-request-id" in headers else asked.base_url
+    return "" if "msh-request-id" in headers else context.base_url
 
 
 def _text(
-    cls: type[KimiStatusError], status: int | None, kind: str | None, message: str, asked: Asked, other: str
+    cls: type[KimiStatusError], status: int | None, kind: str | None, message: str, context: RequestContext, other: str
 ) -> str:
     words = mask_ids(message).rstrip(" .") or "no message"
     who = other or "Kimi"
     where = f"{who} answered 200, but with an error" if status is None else f"{who} answered {status}"
-    return f"{where}{f' {kind}' if kind else ''}: {words}. What to do: {_hint(cls, kind, message, asked, other)}."
+    return f"{where}{f' {kind}' if kind else ''}: {words}. What to do: {_hint(cls, kind, message, context, other)}."
 
 
-def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Asked, other: str) -> str:
-    if cls is KimiAuthenticationError and asked.base_url and not environment_key_belongs_to(asked.base_url):
+def _hint(cls: type[KimiStatusError], kind: str | None, message: str, context: RequestContext, other: str) -> str:
+    if cls is KimiAuthenticationError and context.base_url and not environment_key_belongs_to(context.base_url):
         return (
-            f"check the key that was passed for {asked.base_url}: pass api_key=... of that host. The environment's "
+            f"check the key that was passed for {context.base_url}: pass api_key=... of that host. The environment's "
             "key goes only to Moonshot's hosts, this machine, and the address that MOONSHOT_BASE_URL names"
         )
-    if other and (hint := _hint_elsewhere(cls, message, asked.model, other)):
+    if other and (hint := _hint_elsewhere(cls, message, context.model, other)):
         return hint
     if cls is KimiAuthenticationError:
-        region = other_region(asked.base_url)
-        return f"check the key, and its region: keys of {asked.base_url or 'one region'} are not valid elsewhere" + (
+        region = other_region(context.base_url)
+        return f"check the key, and its region: keys of {context.base_url or 'one region'} are not valid elsewhere" + (
             f"; if yours is from the other console, pass base_url={region!r}" if region else ""
         )
     if cls is KimiNotFoundError and "model" in message:
-        return _model_hint(asked.model)
+        return _model_hint(context.model)
     if cls is KimiNotFoundError and "endpoint" in message:
-        return f"base_url is {asked.base_url}: it ends in /v1 on Moonshot's hosts, and names no path behind it"
+        return f"base_url is {context.base_url}: it ends in /v1 on Moonshot's hosts, and names no path behind it"
     if cls is KimiNotFoundError:
-        return f"check the id and base_url ({asked.base_url})"
+        return f"check the id and base_url ({context.base_url})"
     if cls is KimiQuotaError:
-        if asked.base_url and not is_moonshot(asked.base_url):
-            return f"recharge the account at {asked.base_url} there, or use another key; repeating does not help"
-        console = "https://platform.kimi.com" if asked.base_url.rstrip("/") == CHINA else "https://platform.kimi.ai"
+        if context.base_url and not is_moonshot(context.base_url):
+            return f"recharge the account at {context.base_url} there, or use another key; repeating does not help"
+        console = "https://platform.kimi.com" if context.base_url.rstrip("/") == CHINA else "https://platform.kimi.ai"
         return f"recharge the account at {console}/console, or use another key; repeating does not help"
     if cls is KimiContextOverflowError:
         return "send fewer tokens (trim or summarise the history) or ask for fewer (max_tokens)"
@@ -335,7 +343,7 @@ def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Ask
     if cls is KimiOverloadedError:
         return "try again later; raise max_retries to wait longer by itself"
     if cls is KimiRateLimitError:
-        budget = f"max_tokens={asked.max_tokens}" if asked.max_tokens else "the default max_tokens (131,072 on K3)"
+        budget = f"max_tokens={context.max_tokens}" if context.max_tokens else "the default max_tokens (131,072 on K3)"
         return (
             "slow down, or recharge to a higher tier. The limiter counts the prompt plus the requested output, so "
             f"{budget} weighs in full on every call: set a smaller max_tokens on low tiers"
@@ -343,7 +351,9 @@ def _hint(cls: type[KimiStatusError], kind: str | None, message: str, asked: Ask
     if cls is KimiPermissionError:
         return "check that the key's account may use this API (a Kimi Code key, sk-kimi-..., works only in Kimi Code)"
     if cls is KimiServerError and ("not JSON: '<" in message or "got text/html" in message):
-        return f"something else than the API has answered: check base_url ({asked.base_url}), proxies and log-in pages"
+        return (
+            f"something else than the API has answered: check base_url ({context.base_url}), proxies and log-in pages"
+        )
     if cls is KimiServerError and _GATEWAY_TIMEOUT.search(message):
         return (
             "stream long calls (wire='stream'), since the gateway gives up after 900 s without a byte; and "

@@ -18,8 +18,8 @@ from kimi_api.batches._lines import (
     BatchObject,
     BatchResult,
     Fetched,
+    check_requests,
     check_window,
-    checked,
     read_results,
     to_line,
     with_notes,
@@ -84,7 +84,7 @@ def submit(
         KimiInputError: something that no batch takes; nothing was sent.
         KimiAPIError: the platform or the network said no.
     """
-    chats = checked(requests, any_model=any_model)
+    chats = check_requests(requests, any_model=any_model)
     settings = (check_window(completion_window), with_notes(metadata, chats.values()), client.max_retries + 1)
     chats = {custom_id: place(client, request) for custom_id, request in chats.items()}
     return drive(client, _steps.submit(chats, *settings, max_bytes, max_lines))
@@ -101,7 +101,7 @@ async def asubmit(
     any_model: bool = False,
 ) -> BatchJob:
     """The asynchronous twin of `submit`."""
-    chats = checked(requests, any_model=any_model)
+    chats = check_requests(requests, any_model=any_model)
     settings = (check_window(completion_window), with_notes(metadata, chats.values()), client.max_retries + 1)
     chats = {custom_id: await aplace(client, request) for custom_id, request in chats.items()}
     return await adrive(client, _steps.submit(chats, *settings, max_bytes, max_lines))
@@ -160,7 +160,7 @@ def results(client: KimiClient, job: BatchJob, *, delete_after: bool = False) ->
         KimiAPIError: the platform or the network said no.
     """
     fetched = drive(client, _steps.fetch(job))
-    found = _read(client, fetched)
+    found = _read_all(client, fetched)
     drive(client, _steps.clear(fetched, everything=delete_after))
     return found
 
@@ -168,7 +168,7 @@ def results(client: KimiClient, job: BatchJob, *, delete_after: bool = False) ->
 async def aresults(client: KimiClient, job: BatchJob, *, delete_after: bool = False) -> list[BatchResult]:
     """The asynchronous twin of `results`."""
     fetched = await adrive(client, _steps.fetch(job))
-    found = _read(client, fetched)
+    found = _read_all(client, fetched)
     await adrive(client, _steps.clear(fetched, everything=delete_after))
     return found
 
@@ -203,7 +203,7 @@ async def alist_batches(client: KimiClient, *, limit: int | None = None) -> list
     return await adrive(client, _steps.list_all(limit))
 
 
-def _read(client: KimiClient, fetched: Iterable[Fetched]) -> list[BatchResult]:
+def _read_all(client: KimiClient, fetched: Iterable[Fetched]) -> list[BatchResult]:
     types = client._types()
     return [result for each in fetched for result in read_results(each, client.base_url, types)]
 

@@ -122,7 +122,7 @@ def to_line(custom_id: str, body: Mapping[str, Any]) -> bytes:
         raise not_unicode(f"request {custom_id!r}", error) from None
 
 
-def checked(
+def check_requests(
     requests: Mapping[str, ChatRequest] | Iterable[tuple[str, ChatRequest]], *, any_model: bool = False
 ) -> dict[str, ChatRequest]:
     """The requests by `custom_id`, if one batch can take them.
@@ -280,7 +280,7 @@ def read_results(fetched: Fetched, base_url: str, types: ErrorTypes | None) -> l
             outcome: Reply | KimiError = KimiBatchError(batch.id, batch.status, reason, custom_id=custom_id)
         else:
             try:
-                outcome = _read(custom_id, entry, request, batch, base_url, types)
+                outcome = _read_entry(custom_id, entry, request, batch, base_url, types)
             except (AttributeError, TypeError, KeyError, ValueError, OverflowError):
                 shown = mask_ids(str(entry))[:200]
                 outcome = KimiReplyError(f"the line of request {custom_id!r} cannot be read: {shown}. Send it again")
@@ -341,7 +341,7 @@ def _complaint(entry: Mapping[str, Any] | None) -> str:
     return str(error.get("message") or "") if isinstance(error, Mapping) else str(error)
 
 
-def _read(
+def _read_entry(
     custom_id: str,
     entry: Mapping[str, Any],
     request: ChatRequest | None,
@@ -350,10 +350,10 @@ def _read(
     types: ErrorTypes | None,
 ) -> Reply | KimiError:
     """One line: a reply held against its request, or the error that the same answer would be in a live call."""
-    from kimi_api._transport.translate import Asked, from_line, is_error_body
+    from kimi_api._transport.translate import RequestContext, from_line, is_error_body
 
     body = request.body if request is not None else {}
-    asked = Asked(base_url, tidy_text(body.get("model")), budget_of(body))
+    asked = RequestContext(base_url, tidy_text(body.get("model")), budget_of(body))
     response = entry.get("response")
     if not isinstance(response, Mapping):
         error = entry.get("error") or {"message": "the line has neither a response nor an error"}

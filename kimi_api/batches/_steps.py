@@ -90,12 +90,12 @@ def _create(body: Mapping[str, Any], tries: int) -> Steps[BatchObject]:
             try:
                 return parse_batch(answer.body)
             except KimiReplyError:  # it was made, but its record cannot be read
-                if (found := (yield from _made_of(body["input_file_id"]))) is not None:
+                if (found := (yield from _batch_of(body["input_file_id"]))) is not None:
                     return found
                 raise
         except errors.KimiAPIError as error:
             doubtful = not 400 <= (getattr(error, "status_code", None) or 500) < 500
-            if doubtful and (found := (yield from _made_of(body["input_file_id"]))) is not None:
+            if doubtful and (found := (yield from _batch_of(body["input_file_id"]))) is not None:
                 return found
             if attempt == tries or not (doubtful or retry.is_retryable(error)):
                 raise
@@ -104,7 +104,7 @@ def _create(body: Mapping[str, Any], tries: int) -> Steps[BatchObject]:
     raise AssertionError("the last try returns or raises")
 
 
-def _made_of(file_id: str) -> Steps[BatchObject | None]:
+def _batch_of(file_id: str) -> Steps[BatchObject | None]:
     """The batch of an input file, if there is one. The newest come first, so one page will do."""
     listed = yield from list_all(_PAGE)
     return next((batch for batch in listed if batch.input_file_id == file_id), None)
@@ -114,7 +114,7 @@ def _undo(uploaded: Sequence[str], made: Sequence[str]) -> Steps[None]:
     """Cancel and delete what a failed `submit` has made. A failure here must not hide the error that is on its way."""
     doomed = list(made)
     try:
-        if len(uploaded) > len(made) and (found := (yield from _made_of(uploaded[-1]))) is not None:
+        if len(uploaded) > len(made) and (found := (yield from _batch_of(uploaded[-1]))) is not None:
             doomed.append(found.id)
     except KimiError as error:
         _log.warning("whether a batch was made of file %s could not be found out: %s", uploaded[-1], error)

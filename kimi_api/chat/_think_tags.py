@@ -104,7 +104,7 @@ class _Tags:
             else:
                 self.done = True
                 return "", self._release()
-        thinking = self._thought() if self._inside else ""
+        thinking = self._take_thinking() if self._inside else ""
         if self._inside:
             return thinking, ""
         self._held = self._held.lstrip()  # white space between the tag and the answer belongs to neither
@@ -116,7 +116,7 @@ class _Tags:
         self.done = True
         return (self._release(), "") if self._inside else ("", self._release())
 
-    def _thought(self) -> str:
+    def _take_thinking(self) -> str:
         before, tag, after = self._held.partition(_CLOSE)
         if tag:
             self._inside, self._held = False, after

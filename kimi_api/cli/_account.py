@@ -10,12 +10,12 @@ import typer
 from kimi_api import account
 from kimi_api.catalog import MODELS, ModelSpec, closest_model
 from kimi_api.cli._exits import Exit, Missing, exit_of
-from kimi_api.cli._session import AsJson, complain, note, print_json, print_line, print_table, reported, session_of
+from kimi_api.cli._session import AsJson, complain, note, print_json, print_line, print_table, report_errors, session_of
 from kimi_api.errors import KimiInputError
 from kimi_api.reply import Usage
 
 
-@reported
+@report_errors
 def models(
     context: typer.Context,
     model: Annotated[str | None, typer.Argument(help="One id, to see everything about it.")] = None,
@@ -42,7 +42,7 @@ def models(
         specs = {model: specs[model]}
     elif not everything:
         specs = {name: spec for name, spec in specs.items() if not spec.retired()}
-    told = [_told(spec) for spec in specs.values()]
+    told = [_spec_as_json(spec) for spec in specs.values()]
     if session.json:
         print_json(told[0] if model else told)
     elif model:
@@ -52,7 +52,7 @@ def models(
         _table(specs.values())
 
 
-def _told(spec: ModelSpec) -> dict[str, Any]:
+def _spec_as_json(spec: ModelSpec) -> dict[str, Any]:
     return {
         "id": spec.id,
         "context_window": spec.context_window,
@@ -85,7 +85,7 @@ def _table(specs: Any) -> None:
     print_table(columns, rows, right=["window", "cached", "input", "output"])
 
 
-@reported
+@report_errors
 def balance(
     context: typer.Context,
     at_least: Annotated[
@@ -111,7 +111,7 @@ def balance(
         raise typer.Exit(Exit.QUOTA)
 
 
-@reported
+@report_errors
 def cost(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="Model id.")],

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from kimi_api.cli import _account, _batches, _emulator, _files, _platform, _text
-from kimi_api.cli._session import Session, chosen_key, chosen_url, reported
+from kimi_api.cli._session import Session, chosen_key, chosen_url, report_errors
 
 app = typer.Typer(
     name="kimi-tools",
@@ -37,7 +37,7 @@ def _version(asked: bool) -> None:
 
 
 @app.callback()
-@reported
+@report_errors
 def root(
     context: typer.Context,
     region: Annotated[Region | None, typer.Option(help="ai: api.moonshot.ai, cn: api.moonshot.cn.")] = None,

@@ -16,15 +16,15 @@ from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.cli._exits import exit_of_many
 from kimi_api.cli._session import (
     AsJson,
-    described,
-    failed_rows,
+    error_as_json,
     moment,
     note,
+    print_failures,
     print_json,
     print_json_line,
     print_line,
     print_table,
-    reported,
+    report_errors,
     session_of,
 )
 from kimi_api.errors import KimiInputError
@@ -37,7 +37,7 @@ Ids = Annotated[list[str], typer.Argument(help="Ids of batches, as `batch submit
 
 
 @app.command("submit")
-@reported
+@report_errors
 def submit(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="A JSONL file, see below; - reads standard input.")],
@@ -72,7 +72,7 @@ def submit(
 
 
 @app.command("status")
-@reported
+@report_errors
 def status(
     context: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(help="Ids of batches; without one, all of the account.")] = None,
@@ -89,7 +89,7 @@ def status(
 
 
 @app.command("results")
-@reported
+@report_errors
 def results(
     context: typer.Context,
     ids: Ids,
@@ -100,7 +100,7 @@ def results(
     """The answers, in the order of the requests. With --json (or --out) one line of JSON for each."""
     session = session_of(context, as_json)
     found = batches.results(session.client(), batches.BatchJob(tuple(ids)), delete_after=delete)
-    lines = [_told(result) for result in found]
+    lines = [_result_as_json(result) for result in found]
     if out is not None:
         out.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), "utf-8")
         note(f"{len(lines)} lines in {out}")
@@ -112,12 +112,12 @@ def results(
             if result.reply is not None:
                 print_line(f"==> {result.custom_id} <==\n{result.reply.content}")
     failures = {result.custom_id: result.error for result in found if result.error is not None}
-    failed_rows(failures)
+    print_failures(failures)
     raise typer.Exit(exit_of_many(list(failures.values()), len(found) - len(failures)))
 
 
 @app.command("cancel")
-@reported
+@report_errors
 def cancel(context: typer.Context, ids: Ids, as_json: AsJson = False) -> None:
     """Stop batches that still run. What is answered already can be had when they are done."""
     session = session_of(context, as_json)
@@ -145,10 +145,10 @@ def _show(listed: list[batches.BatchObject], as_json: bool) -> None:
     print_table(columns, rows, right=["done", "failed", "of"])
 
 
-def _told(result: batches.BatchResult) -> dict[str, Any]:
+def _result_as_json(result: batches.BatchResult) -> dict[str, Any]:
     told: dict[str, Any] = {"custom_id": result.custom_id, "batch_id": result.batch_id, "ok": result.error is None}
     if result.error is not None:
-        told["error"] = described(result.error)
+        told["error"] = error_as_json(result.error)
     reply = result.reply
     if reply is not None:
         told |= {"content": reply.content, "finish_reason": reply.finish_reason, "model": reply.model}

@@ -8,12 +8,12 @@ import sys
 import typer
 
 from kimi_api.cli._exits import Exit
-from kimi_api.cli._session import note, reported
+from kimi_api.cli._session import note, report_errors
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
-@reported
+@report_errors
 def emulator(context: typer.Context) -> None:
     """A local Kimi server for tests and offline work. Its options: kimi-tools emulator --help."""
     # Run as a program of its own: client and emulator know each other from the wire alone.

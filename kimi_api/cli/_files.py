@@ -13,15 +13,15 @@ from kimi_api.cli._exits import exit_of_many
 from kimi_api.cli._session import (
     AsJson,
     Session,
-    described,
-    failed_rows,
+    error_as_json,
     moment,
     note,
+    print_failures,
     print_json,
     print_json_line,
     print_line,
     print_table,
-    reported,
+    report_errors,
     session_of,
     size,
 )
@@ -32,7 +32,7 @@ app = typer.Typer(help="The files that the account has on the platform.", no_arg
 
 
 @app.command("ls")
-@reported
+@report_errors
 def ls(
     context: typer.Context,
     purpose: Annotated[str | None, typer.Option(help="Only this purpose: file-extract, image, video, batch.")] = None,
@@ -54,7 +54,7 @@ def ls(
 
 
 @app.command("rm")
-@reported
+@report_errors
 def rm(
     context: typer.Context,
     ids: Annotated[list[str], typer.Argument(help="Ids, as `files ls` shows them.")],
@@ -75,16 +75,16 @@ def rm(
         else:
             done.append(file_id)
     if session.json:
-        print_json({"deleted": done, "failed": {name: described(error) for name, error in failures.items()}})
+        print_json({"deleted": done, "failed": {name: error_as_json(error) for name, error in failures.items()}})
     else:
         for file_id in done:
             print_line(f"deleted {file_id}")
-    failed_rows(failures)
+    print_failures(failures)
     raise typer.Exit(exit_of_many(list(failures.values()), len(done)))
 
 
 @app.command("prune")
-@reported
+@report_errors
 def prune(
     context: typer.Context,
     older_than: Annotated[float, typer.Option(min=0, help="Age in seconds.")] = 3600.0,
@@ -105,7 +105,7 @@ def prune(
     note(f"{len(gone)} files, {size(sum(file.bytes for file in gone))}")
 
 
-@reported
+@report_errors
 def extract(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help="Files, or directories to look through.", exists=True)],
@@ -144,7 +144,7 @@ def extract(
         if target is not None and result.file is not None:
             target.write_text(result.file.text, "utf-8")
         _say(session, result, target, alone=len(sources) == 1)
-    failed_rows(failures)
+    print_failures(failures)
     if len(sources) > 1:
         note(f"{done} extracted, {len(failures)} failed")
     raise typer.Exit(exit_of_many(list(failures.values()), done))
@@ -155,7 +155,7 @@ def _say(session: Session, result: bulk.FileResult, target: Path | None, *, alon
     if session.json:
         told: dict[str, object] = {"file": result.label, "ok": result.ok}
         if result.error is not None:
-            told["error"] = described(result.error)
+            told["error"] = error_as_json(result.error)
         if file is not None:
             told |= {"sha256": file.sha256, "bytes": file.size, "characters": len(file.text), "cached": result.cached}
             told["out" if target is not None else "text"] = str(target) if target is not None else file.text

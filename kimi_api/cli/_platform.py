@@ -12,14 +12,14 @@ from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.cli._exits import exit_of_many
 from kimi_api.cli._session import (
     AsJson,
-    described,
-    failed_rows,
+    error_as_json,
     note,
+    print_failures,
     print_json,
     print_json_line,
     print_line,
     print_table,
-    reported,
+    report_errors,
     session_of,
 )
 from kimi_api.cli._text import input_json, input_text
@@ -32,7 +32,7 @@ app = typer.Typer(help="Official tools, which the platform runs itself.", no_arg
 Formula = Annotated[str, typer.Argument(help="A name such as web-search, or a whole URI.")]
 
 
-@reported
+@report_errors
 def ask(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="A file with a question, or a request (--request); - reads stdin.")] = "-",
@@ -69,7 +69,7 @@ def ask(
     print_line(reply.content)
 
 
-@reported
+@report_errors
 def media(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help="Images or videos.")],
@@ -94,18 +94,18 @@ def media(
                 told["url"] = sending.upload_media(client, path).url
         except KimiError as error:
             failures[str(path)] = error
-            told["error"] = described(error)
+            told["error"] = error_as_json(error)
         told["ok"] = "error" not in told
         if session.json:
             print_json_line(told)
         elif told["ok"]:
             print_line(f"{path}: {told.get('url') or told['mime_type']} ({told['bytes']:,} bytes)")
-    failed_rows(failures)
+    print_failures(failures)
     raise typer.Exit(exit_of_many(list(failures.values()), len(paths) - len(failures)))
 
 
 @app.command("ls")
-@reported
+@report_errors
 def formula_ls(context: typer.Context, name: Formula, as_json: AsJson = False) -> None:
     """The functions of a formula, as tools for a request."""
     from kimi_api.formulas import list_tools
@@ -124,7 +124,7 @@ def formula_ls(context: typer.Context, name: Formula, as_json: AsJson = False) -
 
 
 @app.command("run")
-@reported
+@report_errors
 def formula_run(
     context: typer.Context,
     name: Formula,

@@ -144,7 +144,7 @@ def moment(seconds: float) -> str:
 # ------------------------------------------------------------------------------------------------- errors
 
 
-def described(error: BaseException) -> dict[str, Any]:
+def error_as_json(error: BaseException) -> dict[str, Any]:
     """An error for JSON."""
     told: dict[str, Any] = {
         "type": type(error).__name__,
@@ -161,11 +161,11 @@ def described(error: BaseException) -> dict[str, Any]:
 def complain(error: BaseException, session: Session) -> None:
     """Say what went wrong: one paragraph on stderr, and with `--json` an object on stdout too."""
     if session.json:
-        print_json({"error": described(error)})
+        print_json({"error": error_as_json(error)})
     note(f"error: {error}")
 
 
-def reported(command: F) -> F:
+def report_errors(command: F) -> F:
     """Turn what a command raises into a paragraph and an exit code."""
 
     @functools.wraps(command)
@@ -191,7 +191,7 @@ def reported(command: F) -> F:
     return run  # type: ignore[return-value]
 
 
-def failed_rows(failures: Mapping[str, BaseException]) -> None:
+def print_failures(failures: Mapping[str, BaseException]) -> None:
     """One line for each of several things that failed, on stderr."""
     for name, error in failures.items():
         text = str(error)

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from kimi_api.catalog import DEFAULT_MODEL
-from kimi_api.cli._session import AsJson, note, print_json, print_line, reported, session_of
+from kimi_api.cli._session import AsJson, note, print_json, print_line, report_errors, session_of
 from kimi_api.errors import KimiInputError
 
 
-@reported
+@report_errors
 def tokens(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="A text file; - reads standard input.")] = "-",
@@ -54,7 +54,7 @@ def tokens(
         print_line(f"{total} tokens ({how})")
 
 
-@reported
+@report_errors
 def schema(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="A file with a JSON Schema; - reads standard input.")],

@@ -30,7 +30,7 @@ class KimiInputError(KimiError, ValueError):
         self.value = value
         self.rule = rule
         self.remedy = remedy
-        super().__init__(f"{what}: got {_shortened(value)}, but {rule}. What to do: {remedy}.")
+        super().__init__(f"{what}: got {_shorten(value)}, but {rule}. What to do: {remedy}.")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.what, self.value, self.rule, self.remedy)
@@ -172,8 +172,8 @@ class KimiFormulaError(KimiReplyError):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        found = (self.formula, self.name, self.status, self.reason, self.fiber_id, self.request_id)
-        return _rebuild_formula_error, (type(self), *found), self.__dict__
+        arguments = (self.formula, self.name, self.status, self.reason, self.fiber_id, self.request_id)
+        return _rebuild_formula_error, (type(self), *arguments), self.__dict__
 
 
 class KimiFileError(KimiError):
@@ -252,6 +252,6 @@ def _rebuild_file_error(
     return cls(file, reason, file_id=file_id, status=status)
 
 
-def _shortened(value: object) -> str:
+def _shorten(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:160]}... ({len(text)} characters)"

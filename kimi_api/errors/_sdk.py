@@ -107,10 +107,10 @@ ErrorTypes = Mapping[type[KimiError], type[KimiError]]
 
 
 def _rebuild(cls: type[KimiAPIError], args: tuple[Any, ...], state: dict[str, Any]) -> KimiAPIError:
-    made = cls.__new__(cls)
-    made.args = args
-    made.__dict__.update(state)
-    made.request = None  # type: ignore[assignment]
-    if isinstance(made, KimiStatusError):
-        made.response = None  # type: ignore[assignment]
-    return made
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    error.request = None  # type: ignore[assignment]
+    if isinstance(error, KimiStatusError):
+        error.response = None  # type: ignore[assignment]
+    return error

@@ -168,7 +168,7 @@ class AccountLimits:
         return {name: value for name, value in named.items() if value is not None}
 
 
-def counted_tokens(limits: AccountLimits, body: Mapping[str, Any]) -> int:
+def count_tokens(limits: AccountLimits, body: Mapping[str, Any]) -> int:
     """What the gateway counts for a chat request, as far as these limits look at tokens (0: they do not).
 
     Raises:

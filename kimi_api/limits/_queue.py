@@ -31,7 +31,7 @@ from kimi_api.limits._model import (
     LimitStore,
     SharedStore,
     Wait,
-    counted_tokens,
+    count_tokens,
     day_used_up,
 )
 
@@ -53,7 +53,7 @@ class _Waiter:
     def wake(self) -> None:
         raise NotImplementedError
 
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """Whether nobody can be woken here any more."""
         return False
 
@@ -78,7 +78,7 @@ class _Task(_Waiter):
             except RuntimeError as error:  # closed meanwhile, with its task
                 logger.debug("a waiting task's event loop is closed: %s", error)
 
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         return self._loop.is_closed()
 
 
@@ -95,7 +95,7 @@ class _AccountQueue:
 
     def is_first(self, waiter: _Waiter) -> bool:
         with self._lock:
-            while self._waiting and self._waiting[0] is not waiter and self._waiting[0].gone():
+            while self._waiting and self._waiting[0] is not waiter and self._waiting[0].is_gone():
                 self._waiting.popleft()
             return bool(self._waiting) and self._waiting[0] is waiter
 
@@ -249,7 +249,7 @@ class _Request:
 
     def __init__(self, limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> None:
         self._limits = limits
-        self._tokens = counted_tokens(limits, body)
+        self._tokens = count_tokens(limits, body)
         self._store: LimitStore = _default if limits.store is None else limits.store
         self._account = f"name-{limits.name}" if limits.name is not None else scope()
         self._queue = _queue_of(self._store, self._account)

@@ -13,7 +13,7 @@ import pytest
 from kimi_api import KimiInputError, Price, Usage
 from kimi_api.account import cost, safety_identifier
 from kimi_api.catalog import MODELS
-from kimi_api.costs import Cost, CostTally, asked_ttl, price_of
+from kimi_api.costs import Cost, CostTally, cache_ttl_of, price_of
 
 USAGE = Usage(1_000_000, 100_000, 1_100_000, cached_tokens=500_000, cache_write_tokens=200_000, reasoning_tokens=60_000)
 SALT = "sixteen bytes and more"
@@ -107,7 +107,7 @@ def test_an_unknown_time_to_live_is_refused() -> None:
     ],
 )
 def test_the_time_to_live_is_read_wherever_it_was_asked_for(options: dict[str, object], ttl: str) -> None:
-    assert asked_ttl(options) == ttl
+    assert cache_ttl_of(options) == ttl
 
 
 # ------------------------------------------------------------------------------------------------- many calls

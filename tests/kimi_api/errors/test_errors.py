@@ -18,7 +18,7 @@ import pytest
 import kimi_api
 from kimi_api import KimiClient, KimiInputError, KimiReplyError, errors
 from kimi_api._transport.sdk_compat import transport
-from kimi_api._transport.translate import Asked, from_body, from_response
+from kimi_api._transport.translate import RequestContext, from_body, from_response
 from kimi_emulator import Emulator, Failure
 
 RawServer = Ways = Any  # the fixtures `raw` and `ways` of conftest.py
@@ -31,7 +31,7 @@ def refusal(kind: str | None, message: str) -> dict[str, Any]:
     return {"error": {"message": message, **({"type": kind} if kind is not None else {})}}
 
 
-def answered(status: int, body: Any, asked: Asked) -> errors.KimiStatusError:
+def answered(status: int, body: Any, asked: RequestContext) -> errors.KimiStatusError:
     library = transport()
     response = library.Response(status, request=library.Request("POST", "http://h/v1"))
     return from_response(status, body, response, asked)
@@ -225,7 +225,7 @@ def test_handlers_written_for_the_sdk_keep_working(
 
 
 def test_a_wrong_key_names_the_other_region() -> None:
-    asked = Asked("https://api.moonshot.ai/v1")
+    asked = RequestContext("https://api.moonshot.ai/v1")
     error = answered(401, refusal("invalid_authentication_error", "Invalid Authentication"), asked)
     assert "https://api.moonshot.cn/v1" in error.hint
 
@@ -233,19 +233,21 @@ def test_a_wrong_key_names_the_other_region() -> None:
 @pytest.mark.parametrize("model", ["kimi-k2.5", "moonshotai/Kimi-K2.5", "kimi-latest"])
 def test_a_retired_model_names_its_successor(model: str) -> None:
     body = refusal("resource_not_found_error", f"Not found the model {model} or Permission denied")
-    error = answered(404, body, Asked("https://api.moonshot.ai/v1", model))
+    error = answered(404, body, RequestContext("https://api.moonshot.ai/v1", model))
     assert "was retired on" in error.hint
     assert "use kimi-k3" in error.hint
 
 
 def test_an_unknown_model_gets_a_suggestion() -> None:
     body = refusal("resource_not_found_error", "Not found the model kimi-k33 or Permission denied")
-    assert "did you mean 'kimi-k3'" in answered(404, body, Asked("https://api.moonshot.ai/v1", "kimi-k33")).hint
+    assert (
+        "did you mean 'kimi-k3'" in answered(404, body, RequestContext("https://api.moonshot.ai/v1", "kimi-k33")).hint
+    )
 
 
 def test_a_rate_limit_names_the_budget_that_was_asked_for() -> None:
     body = refusal("rate_limit_reached_error", "request reached organization max RPM: 3")
-    assert "max_tokens=9000" in answered(429, body, Asked("https://api.moonshot.ai/v1", "kimi-k3", 9000)).hint
+    assert "max_tokens=9000" in answered(429, body, RequestContext("https://api.moonshot.ai/v1", "kimi-k3", 9000)).hint
 
 
 # ---------------------------------------------------------------------------------------------------- odd bodies
@@ -270,7 +272,7 @@ def wrapped(inner: dict[str, Any], code: int = 429) -> dict[str, Any]:
 def test_what_a_gateway_wraps_up_is_unwrapped_and_its_type_beats_the_status(
     status: int, kind: str, message: str, name: str
 ) -> None:
-    error = answered(status, wrapped(refusal(kind, message)), Asked("http://h/v1"))
+    error = answered(status, wrapped(refusal(kind, message)), RequestContext("http://h/v1"))
     assert type(error) is getattr(errors, name)
     assert error.type == kind
     assert error.status_code == status
@@ -279,13 +281,13 @@ def test_what_a_gateway_wraps_up_is_unwrapped_and_its_type_beats_the_status(
 
 def test_an_overflow_is_recognised_behind_a_gateways_status() -> None:
     inner = refusal("invalid_request_error", "Your request exceeded model token limit: 5 (requested: 6)")
-    assert type(answered(502, wrapped(inner), Asked())) is errors.KimiContextOverflowError
+    assert type(answered(502, wrapped(inner), RequestContext())) is errors.KimiContextOverflowError
 
 
 @pytest.mark.parametrize("raw_text", ["{not json", "[]", '"text"', "{}"])
 def test_a_wrapping_that_cannot_be_opened_is_shown_as_it_is(raw_text: str) -> None:
     body = {"error": {"message": "Provider returned error", "code": 429, "metadata": {"raw": raw_text}}}
-    assert "Provider returned error" in str(answered(429, body, Asked()))
+    assert "Provider returned error" in str(answered(429, body, RequestContext()))
 
 
 @pytest.mark.parametrize(
@@ -302,7 +304,7 @@ def test_a_wrapping_that_cannot_be_opened_is_shown_as_it_is(raw_text: str) -> No
     ],
 )
 def test_any_body_gives_a_readable_error(body: Any, shown: str) -> None:
-    error = answered(504, body, Asked("http://h/v1"))
+    error = answered(504, body, RequestContext("http://h/v1"))
     assert shown in str(error)
     assert "<html>" not in str(error)
 
@@ -472,14 +474,14 @@ def error_of(message: str, kind: str | None = None) -> dict[str, Any]:
     ids=["llama.cpp", "llama.cpp older", "vLLM", "SGLang", "SGLang tokens", "Ollama", "OpenAI code"],
 )  # fmt: skip
 def test_an_overflow_is_recognised_in_the_words_of_other_hosts(status: int, body: Any) -> None:
-    error = answered(status, body, Asked("http://127.0.0.1:8000/v1"))
+    error = answered(status, body, RequestContext("http://127.0.0.1:8000/v1"))
     assert type(error) is errors.KimiContextOverflowError
     assert not error.retryable
 
 
 @pytest.mark.parametrize("message", ["context deadline exceeded", "tool context is too long a word", "size exceeded"])
 def test_other_refusals_are_no_overflow(message: str) -> None:
-    assert type(answered(400, {"error": {"message": message}}, Asked())) is errors.KimiBadRequestError
+    assert type(answered(400, {"error": {"message": message}}, RequestContext())) is errors.KimiBadRequestError
 
 
 # ---------------------------------------------------------------------------------------------------- retry-after
@@ -505,7 +507,7 @@ def test_retry_after_of_whatever_kind_is_seconds_or_nothing(headers: dict[str, s
     library = transport()
     response = library.Response(429, headers=headers, request=library.Request("POST", "http://h/v1"))
     error = from_response(
-        429, {"error": {"message": "slow down", "type": "rate_limit_reached_error"}}, response, Asked()
+        429, {"error": {"message": "slow down", "type": "rate_limit_reached_error"}}, response, RequestContext()
     )
     assert error.retry_after == seconds
 
@@ -576,7 +578,7 @@ def test_the_platforms_errors_cross_processes(raw: RawServer, raw_client: KimiCl
 
 
 def test_timeouts_and_stream_errors_cross_processes() -> None:
-    error = from_body({"error": {"message": "m", "type": "content_filter"}}, None, None, Asked("http://h/v1"))
+    error = from_body({"error": {"message": "m", "type": "content_filter"}}, None, None, RequestContext("http://h/v1"))
     twin = pickle.loads(pickle.dumps(error))
     assert (type(twin), str(twin), twin.status_code) == (errors.KimiContentFilterError, str(error), 400)
 
@@ -632,7 +634,9 @@ def test_text_with_half_a_surrogate_pair_is_refused_before_sending(
     ],
 )
 def test_advice_names_the_host_that_answered(status: int, kind: str | None, message: str, advice: str) -> None:
-    error = answered(status, {"error": {"message": message, "type": kind}}, Asked("http://gpu.example/v1", "x"))
+    error = answered(
+        status, {"error": {"message": message, "type": kind}}, RequestContext("http://gpu.example/v1", "x")
+    )
     assert advice in error.hint
     assert str(error).startswith(f"http://gpu.example/v1 answered {status}")
     assert "platform.kimi" not in str(error)
@@ -644,11 +648,13 @@ def test_an_answer_with_the_platforms_request_id_is_the_platforms_whatever_the_a
     request = library.Request("POST", "http://proxy.example/v1")
     response = library.Response(401, headers={"Msh-Request-Id": "r1"}, request=request)
     body = refusal("invalid_authentication_error", "Invalid Authentication")
-    error = from_response(401, body, response, Asked("http://proxy.example/v1", "kimi-k3"))
+    error = from_response(401, body, response, RequestContext("http://proxy.example/v1", "kimi-k3"))
     assert str(error).startswith("Kimi answered 401")
 
 
 def test_litellms_name_for_an_overflow_is_understood() -> None:
     message = "litellm.ContextWindowExceededError: litellm.BadRequestError: OpenAIException - too many tokens"
     body = {"error": {"message": message, "type": None, "param": None, "code": "400"}}
-    assert isinstance(answered(400, body, Asked("http://gpu.example/v1", "x")), errors.KimiContextOverflowError)
+    assert isinstance(
+        answered(400, body, RequestContext("http://gpu.example/v1", "x")), errors.KimiContextOverflowError
+    )

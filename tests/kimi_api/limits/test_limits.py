@@ -20,7 +20,7 @@ from limits_kit import BODY, HI, Time, at_once
 from kimi_api import AccountLimits, ChatOptions, KimiClient, KimiInputError, KimiLimitError, build_request, chat, errors
 from kimi_api.limits import MemoryStore, RedisStore, Wait
 from kimi_api.limits import _queue as queue
-from kimi_api.limits._model import ABANDONED_SECONDS, WINDOW_SECONDS, counted_tokens
+from kimi_api.limits._model import ABANDONED_SECONDS, WINDOW_SECONDS, count_tokens
 from kimi_api.reply import ReplyBuilder
 from kimi_api.tokens import count_messages
 from kimi_emulator import FAULTS, TIERS, Emulator, RateLimits
@@ -338,12 +338,12 @@ def test_the_remedy_of_a_request_that_never_fits_does_fit() -> None:
     limits = AccountLimits(tpm=50_000)
     body = build_request(ChatOptions(), [{"role": "user", "content": "word " * 2_000}]).body
     with pytest.raises(KimiInputError) as caught:
-        counted_tokens(limits, body)
+        count_tokens(limits, body)
     remedy = caught.value.remedy
     budget = int(remedy.removeprefix("set max_tokens to ").split()[0])
-    assert counted_tokens(limits, {**body, "max_completion_tokens": budget}) == 50_000
+    assert count_tokens(limits, {**body, "max_completion_tokens": budget}) == 50_000
     with pytest.raises(KimiInputError, match="shorten the prompt"):
-        counted_tokens(AccountLimits(tpm=1_000), body)
+        count_tokens(AccountLimits(tpm=1_000), body)
 
 
 def test_a_used_up_day_is_an_error_and_no_wait_of_hours(ways: Any) -> None:
@@ -401,17 +401,17 @@ def test_the_prompt_counts_a_tenth_more_than_estimated() -> None:
     body = {**BODY, "messages": [{"role": "user", "content": "snow falls " * 500}]}
     prompt = count_messages(body["messages"], model=body["model"])
     assert prompt > 500
-    assert counted_tokens(AccountLimits(tpm=1_000_000), body) == math.ceil(prompt * 1.1) + 100
+    assert count_tokens(AccountLimits(tpm=1_000_000), body) == math.ceil(prompt * 1.1) + 100
 
 
 def test_the_prompt_and_the_output_asked_for_are_counted() -> None:
     limits = AccountLimits(tpm=1_000_000)
-    assert counted_tokens(AccountLimits(rpm=1), BODY) == 0  # nothing to count, nothing to estimate
-    assert counted_tokens(limits, build_request(ChatOptions(), HI).body) - counted_tokens(limits, BODY) == 131_072 - 100
+    assert count_tokens(AccountLimits(rpm=1), BODY) == 0  # nothing to count, nothing to estimate
+    assert count_tokens(limits, build_request(ChatOptions(), HI).body) - count_tokens(limits, BODY) == 131_072 - 100
     k26 = build_request(ChatOptions(model="kimi-k2.6"), HI).body
-    assert counted_tokens(limits, k26) < 33_000
+    assert count_tokens(limits, k26) < 33_000
     tool = {"type": "function", "function": {"name": "f", "description": "word " * 100, "parameters": {}}}
-    assert counted_tokens(limits, {**BODY, "tools": [tool]}) > counted_tokens(limits, BODY) + 100
+    assert count_tokens(limits, {**BODY, "tools": [tool]}) > count_tokens(limits, BODY) + 100
 
 
 def test_clients_of_one_name_count_together_whatever_their_keys(kimi: Emulator) -> None:

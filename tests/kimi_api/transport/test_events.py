@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kimi_api import errors
 from kimi_api._transport.events import Splitter, aread_events, read_events
 from kimi_api._transport.sdk_compat import transport
-from kimi_api._transport.translate import Asked
+from kimi_api._transport.translate import RequestContext
 
 EVENTS = [{"id": "1", "n": 1}, {"text": "蓝 before\u2028after\u0085end \r\n"}, {"n": [None, True]}]
 
@@ -47,10 +47,10 @@ def events_of(response: Response) -> list[Any]:
     """The events, the same from both twins."""
 
     async def aread() -> list[Any]:
-        return [event async for event in aread_events(response, Asked(), None)]
+        return [event async for event in aread_events(response, RequestContext(), None)]
 
     try:
-        events = list(read_events(response, Asked(), None))
+        events = list(read_events(response, RequestContext(), None))
     except Exception as error:
         with pytest.raises(type(error)) as again:
             asyncio.run(aread())
@@ -106,7 +106,7 @@ def test_data_in_several_lines_is_one() -> None:
 
 def test_a_stream_is_read_to_the_end_of_its_body() -> None:
     response = Response(body(), b": bye\n\n", b"data: not looked at\n\n")
-    assert list(read_events(response, Asked(), None)) == EVENTS  # type: ignore[arg-type]
+    assert list(read_events(response, RequestContext(), None)) == EVENTS  # type: ignore[arg-type]
     assert response.read == 3
 
 
