@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 SEED   ?= 1
 TESTS  := -n 2 --dist loadfile -q
 
-.PHONY: help demo test test-slow lint format record cassettes bench bench-emulator schemas rules rules-mutation conformance matrix docs clean
+.PHONY: help demo test test-slow lint format record cassettes faults bench bench-emulator schemas rules rules-mutation conformance matrix docs clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -44,6 +44,9 @@ record: $(READY)  ## make the cassettes anew: from the emulator, or with MOONSHO
 
 cassettes: $(READY)  ## list them by origin, age and test
 	@$(BIN)/python -m scripts.cassettes
+
+faults: $(READY)  ## what both frameworks make of each of the emulator's faults, and docs/faults.md anew
+	$(BIN)/python -m scripts.fault_table $(FAULTS)
 
 bench: $(READY)  ## CPU per streamed chunk and per call, beside the SDK in the same run
 	$(BIN)/python -m benchmarks.run
