@@ -18,7 +18,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from kimi_api import Reply, ToolCall, Usage
 from kimi_api._arguments import verbatim
-from kimi_api._arguments.text import encode, read
+from kimi_api._arguments.text import encode
 from kimi_api._warn import warn
 from kimi_api.messages import tool_type
 from kimi_api.reply import ReplyDelta
@@ -51,7 +51,7 @@ def reply_to_message(reply: Reply, *, model: str = "") -> AIMessage:
     calls: list[LangChainToolCall] = []
     invalid: list[InvalidToolCall] = []
     for call in reply.tool_calls:
-        args = read(call.arguments)
+        args = call.read_arguments()
         if args is not None:
             calls.append(tool_call(name=call.name, args=args, id=call.id))
         else:
@@ -199,7 +199,7 @@ def _kept(reply: Reply) -> dict[str, Any]:
         entry: dict[str, str] = {}
         if call.type != tool_type(call.name):
             entry["type"] = call.type
-        args = read(call.arguments)
+        args = call.read_arguments()
         if args is None:
             mixed = len(reply.tool_calls) > 1
         else:
@@ -231,7 +231,7 @@ def warn_unreadable(reply: Reply, request: ChatRequest, *, streamed: bool = Fals
     """
     if request.choice.demand in ("", "*"):
         for call in reply.tool_calls:
-            if read(call.arguments) is None:
+            if call.read_arguments() is None:
                 outcome = _MENDED if streamed else _SKIPPED
                 warn(unreadable_arguments(call.name, reply.finish_reason, outcome))
     return reply

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from kimi_api._arguments.text import read
 from kimi_api.usage import Usage
 
 
@@ -23,6 +24,16 @@ class ToolCall:
     arguments: str
     type: str = "function"
     original: str | None = None
+    _reading: tuple[str, dict[str, Any] | None] | None = field(default=None, init=False, repr=False, compare=False)
+
+    def read_arguments(self) -> dict[str, Any] | None:
+        """The object that `arguments` says: {} where there is no text, None where it cannot be read.
+
+        It is read once for a text, and whoever asks gets the same object: copy it before you change it.
+        """
+        if self._reading is None or self._reading[0] is not self.arguments:
+            self._reading = self.arguments, read(self.arguments)
+        return self._reading[1]
 
     def as_dict(self) -> dict[str, Any]:
         """As it stands in a wire message, with the model's own text."""

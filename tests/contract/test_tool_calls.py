@@ -11,6 +11,7 @@ import pytest
 from contract_kit import STREAMED, WAYS, Adapter, Call, Chat, Tool, assistant, loads, result, system, user, wire_tool
 
 from kimi_api import KimiEmptyReplyError, KimiInputError, KimiReplyError, KimiWarning
+from kimi_api._arguments import text
 from kimi_emulator import FAULTS, Emulator, Reply, ToolCall
 
 Make = Callable[..., Chat]
@@ -39,6 +40,17 @@ def test_thinking_text_and_several_calls_come_whole(kimi: Emulator, make: Make) 
         ("get_weather", {"city": "北京"}),
         ("get_weather", {"city": "Turku"}),
     ]
+
+
+@pytest.mark.ways("plain", "aplain")
+def test_the_arguments_of_a_call_are_read_once(kimi: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    decode = text._decode
+    monkeypatch.setattr(text, "_decode", lambda written: (read.append(written), decode(written))[1])
+    kimi.script(Reply(tool_calls=[ToolCall("get_weather", ARGUMENTS)]))
+    outcome = make().ask("?", tools=[WEATHER])
+    assert [(call.args or {})["x"] for call in outcome.calls] == ["北"]
+    assert read == [ARGUMENTS]
 
 
 @pytest.mark.parametrize("model", ["kimi-k3", "kimi-k2.6"])
