@@ -40,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--k3-named-choice", choices=["refuse", "ignore"], default="refuse", help="a named tool_choice sent to K3"
     )
+    parser.add_argument(
+        "--histories",
+        choices=["lenient", "strict"],
+        default="lenient",
+        help="earlier tool calls whose arguments are no JSON object: note them, or refuse them as vLLM and others do",
+    )
     parser.add_argument("--batch-seconds", type=float, default=0.0, help="how long a batch is in progress (default: 0)")
     parser.add_argument("--vocabulary", help="a tiktoken.model of Moonshot's open weights, to count tokens exactly")
     parser.add_argument("--no-inspector", dest="inspector", action="store_false", help="no page that shows the traffic")

@@ -62,6 +62,7 @@ class Settings:
     models: frozenset[str] | None = None
     mfjs: Literal["live", "strict", "ultra"] = "live"
     k3_named_choice: Literal["refuse", "ignore"] = "refuse"
+    histories: Literal["lenient", "strict"] = "lenient"
     batch_seconds: float = 0.0
     batch_models: frozenset[str] = BATCH_MODELS
     inspector: bool = True

@@ -60,11 +60,15 @@ _QUOTA_WORDS = re.compile(
 # "prompt tokens + max_tokens exceeds the model specification". vLLM and OpenAI: "This model's maximum context length is
 # 262144 tokens." llama.cpp: "the request exceeds the available context size, try increasing it". SGLang: "The input
 # (300000 tokens) is longer than the model's context length (262144 tokens)", "Requested token count exceeds the model's
-# maximum context length". Ollama: "input length exceeds the context length". LiteLLM puts the name of its own class,
+# maximum context length". Ollama: "input length exceeds the context length", "prompt too long; exceeded max context
+# length by 4021 tokens". Later vLLM: "You passed 98305 input tokens ... the model's context length is only 131072
+# tokens".
+# The Kimi Code host: "total message size 2306631 exceeds limit 2097152". LiteLLM puts the name of its own class,
 # ContextWindowExceededError, before the words of whichever vendor is behind it.
 _OVERFLOW_WORDS = re.compile(
     r"exceeded model token limit|token length too long|exceeds the model specification|model max length exceeded"
-    r"|maximum context length|exceeds? the (available )?context (size|length|window)"
+    r"|max(imum)? context length|model's context length is only|total message size \d+ exceeds"
+    r"|exceeds? the (available )?context (size|length|window)"
     r"|longer than the (model's|maximum) (maximum )?(context|model) length|context[_ ]length[_ ]exceeded"
     r"|ContextWindowExceededError",
     re.IGNORECASE,
@@ -76,10 +80,13 @@ _GATEWAY_TIMEOUT = re.compile(r"\b504\b|gateway time-?out", re.IGNORECASE)
 _LOST_FILE = re.compile(r"\bfile \S+ (was )?not found", re.IGNORECASE)
 # llama.cpp and vLLM read the arguments of calls in histories: "Failed to parse tool call arguments as JSON".
 _UNREADABLE_CALLS = re.compile(r"parse tool call arguments", re.IGNORECASE)
+# OpenRouter and LiteLLM say it with 400: "nobody is not a valid model ID", "Invalid model name passed in model=nobody".
+_UNKNOWN_MODEL = re.compile(r"not a valid model ID|Invalid model name", re.IGNORECASE)
 _BY_TYPE: dict[str, type[KimiStatusError]] = {
     "content_filter": KimiContentFilterError,
     "invalid_authentication_error": KimiAuthenticationError,
     "incorrect_api_key_error": KimiAuthenticationError,
+    "no_db_connection": KimiAuthenticationError,  # LiteLLM without a data base, which cannot look a wrong key up
     "permission_denied_error": KimiPermissionError,
     "access_terminated_error": KimiPermissionError,
     "resource_not_found_error": KimiNotFoundError,
@@ -395,6 +402,8 @@ def _hint_elsewhere(cls: type[KimiStatusError], message: str, model: str | None,
         )
     if cls is KimiServerError and _GATEWAY_TIMEOUT.search(message):
         return f"stream long calls (wire='stream'), or raise the time limit of the gateway at {other}"
+    if cls is KimiBadRequestError and _UNKNOWN_MODEL.search(message):
+        return f"check model={model!r}: GET {other}/models lists the names that are served there"
     if cls in (KimiBadRequestError, KimiStatusError):
         return f"change the request as the message says, or set dialect to what {other} speaks (docs/hosts.md)"
     return ""

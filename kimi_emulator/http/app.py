@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kimi_emulator import inspector
-from kimi_emulator.dialects import PLATFORM
-from kimi_emulator.errors import ApiError
+from kimi_emulator.dialects import PLATFORM, PLATFORM_HEADERS
+from kimi_emulator.errors import ApiError, Facts
 from kimi_emulator.http.calls import Call, Failed, Service
-from kimi_emulator.http.delivery import json_answer
+from kimi_emulator.http.delivery import json_answer, refusal
 from kimi_emulator.http.routes import find
 from kimi_emulator.inspector.traffic import PLACE
 from kimi_emulator.platform import tokens
@@ -43,8 +44,12 @@ async def _answer(service: Service, request: Request) -> Response:
         return await routes[method].endpoint(call, **parts)
     except ApiError as error:
         state.refused(error, position)
-        allowed = {"Allow": ", ".join(routes)} if error.status == 405 else {}
-        return json_answer(error.body, error.status, {**error.headers, **allowed})
+        if error.status == 405:
+            error.headers = {**error.headers, "Allow": ", ".join(routes)}
+        if error.status == 401:
+            error.facts = Facts(key="authorization" in headers)
+        wants_stream = isinstance(received.json, dict) and received.json.get("stream") is True
+        return refusal(error, state.settings.dialect, wants_stream=wants_stream)
     except Failed as failed:
         return call.failure(failed)
     except Exception as error:
@@ -55,15 +60,23 @@ async def _answer(service: Service, request: Request) -> Response:
 
 def build_app(service: Service) -> ASGIApp:
     """The application of one emulator: the platform's endpoints, and the inspector's page at ``/``."""
+    dialect = service.state.settings.dialect
+
+    def signed(send: Send) -> Send:
+        async def sign(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                request_id = headers.get("msh-request-id", "")
+                for name in PLATFORM_HEADERS:
+                    del headers[name]
+                headers.update(dialect.headers(request_id))
+            await send(message)
+
+        return sign
 
     async def endpoints(scope: Scope, receive: Receive, send: Send) -> None:
         answer = await _answer(service, Request(scope, receive, send))
-        if service.state.settings.dialect != PLATFORM:  # by these headers a client knows the platform
-            for name in ("msh-trace-mode", "x-msh-trace-id"):
-                del answer.headers[name]
-            answer.headers["x-request-id"] = answer.headers.get("msh-request-id", "")
-            del answer.headers["msh-request-id"]
-        await answer(scope, receive, send)
+        await answer(scope, receive, send if dialect == PLATFORM else signed(send))
 
     if not service.state.settings.inspector:
         return endpoints

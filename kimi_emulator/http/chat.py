@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 
 from kimi_emulator.brain import BrainContext, thought
 from kimi_emulator.content import text_of
-from kimi_emulator.errors import ApiError
+from kimi_emulator.dialects import PLATFORM
+from kimi_emulator.errors import ApiError, Facts
 from kimi_emulator.faults import fault_named
 from kimi_emulator.http import delivery
 from kimi_emulator.http.calls import Call, Failed, Service
 from kimi_emulator.platform.answers import finish
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.platform.state import State
-from kimi_emulator.rules import enforce
+from kimi_emulator.rules import PLATFORM_ONLY, enforce
 from kimi_emulator.script import Answer, Failure, Fault
 
 __all__ = ["answer_line", "complete", "estimate"]
@@ -30,7 +32,11 @@ async def complete(call: Call) -> Response:
     """``POST /v1/chat/completions``."""
     check = _examine(call.state, await call.json(), call.position)
     account = call.state.account
-    account.admit(check.prompt_tokens + (check.max_tokens or check.model.default_output))
+    try:
+        account.admit(check.prompt_tokens + (check.max_tokens or check.model.default_output))
+    except ApiError as error:
+        error.facts = Facts(model=str(check.body["model"]))
+        raise
     try:
         return delivery.Finally(await _deliver(call, check), account.release)
     except BaseException:
@@ -80,10 +86,27 @@ async def answer_line(service: Service, body: dict[str, Any], position: int) -> 
 
 def _examine(state: State, body: dict[str, Any], position: int, only: Iterable[str] = ()) -> ChatCheck:
     """The request, if the rules let it pass; what they tolerate is noted."""
-    check = ChatCheck(state, state.settings.dialect.request(body))
-    for rule, message in enforce("chat", check, only):
-        state.tolerated(rule.id, message, position)
+    dialect = state.settings.dialect
+    check = ChatCheck(state, body)
+    try:
+        check.body = dialect.request(body)
+        without = PLATFORM_ONLY if dialect.own_weights else ()
+        for rule, message in enforce("chat", check, only, without):
+            state.tolerated(rule.id, message, position)
+    except ApiError as error:
+        error.facts = _facts(check, error)
+        raise
     return check
+
+
+def _facts(check: ChatCheck, error: ApiError) -> Facts:
+    """What the host's words for an error need to know."""
+    facts = Facts(model=str(check.body.get("model") or ""))
+    if error.rule == "context.window":
+        return replace(facts, prompt=check.prompt_tokens, output=check.max_tokens or 0, window=check.model.context)
+    if error.rule == "history.arguments":
+        return replace(facts, arguments=check.unreadable_arguments[0][1])
+    return facts
 
 
 async def _answer(
@@ -112,7 +135,8 @@ async def _answer(
     state.account.charge(answer.model, answer.usage, share)
     if fault is not None and fault.answer is not None:
         answer = fault.answer(answer)
-    answer = state.settings.dialect.answer(answer, check.messages)
+    if state.settings.dialect != PLATFORM:
+        answer = state.settings.dialect.answer(answer, check.body)
     state.answered(check.body, answer.message)
     return answer, fault, cached
 

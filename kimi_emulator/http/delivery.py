@@ -14,13 +14,14 @@ from starlette.types import Receive, Scope, Send
 
 from kimi_emulator.content import compact
 from kimi_emulator.dialects import PLATFORM, Dialect
+from kimi_emulator.errors import ApiError
 from kimi_emulator.http import streaming
 from kimi_emulator.http.transport import WireAnswer, disconnected
 from kimi_emulator.platform.clock import Clock
 from kimi_emulator.script import Answer, Failure, Fault, Wire
 from kimi_emulator.settings import Settings
 
-__all__ = ["Finally", "Late", "broken", "failure", "headers", "json_answer", "plain", "streamed"]
+__all__ = ["Finally", "Late", "broken", "failure", "headers", "json_answer", "plain", "refusal", "streamed"]
 
 _JSON = "application/json; charset=utf-8"
 _EVENTS = "text/event-stream"
@@ -43,6 +44,20 @@ def json_answer(body: Any, status: int = 200, more: Mapping[str, str] | None = N
     if status >= 400:  # written in Go, which escapes these three in JSON: recorded in 429 bodies
         data = data.replace(b"<", b"\\u003c").replace(b">", b"\\u003e").replace(b"&", b"\\u0026")
     return Response(data, status, headers() | dict(more or {}), media_type=_JSON)
+
+
+def refusal(error: ApiError, dialect: Dialect, *, wants_stream: bool = False) -> Response:
+    """The answer to a request that is refused, as the host says it."""
+    if dialect == PLATFORM:
+        return json_answer(error.body, error.status, error.headers)
+    refused = dialect.refusal(error)
+    named = headers() | dict(refused.headers)
+    if isinstance(refused.body, str):
+        return Response(refused.body, refused.status, named, media_type="text/plain; charset=utf-8")
+    if wants_stream and dialect.streamed_errors and error.rule == "context.window":
+        data = streaming.event({"error": refused.body}) + streaming.DONE
+        return Response(data, 200, named, media_type=_EVENTS)
+    return Response(compact(refused.body).encode("utf-8", "surrogatepass"), refused.status, named, media_type=_JSON)
 
 
 def failure(item: Failure) -> Response:

@@ -56,6 +56,8 @@ class Emulator:
       Moonshot's published checker refuses at that level, "ultra" also every keyword that the written dialect lacks.
     * ``k3_named_choice``: K3 answers a named ``tool_choice`` with 400 ("refuse") or overlooks it ("ignore"); it was
       reported both ways.
+    * ``histories``: "strict" refuses earlier tool calls whose arguments are not a JSON object, as vLLM, SGLang and
+      llama.cpp do; "lenient" notes them in ``report``.
     * ``batch_seconds``: how long a batch is in progress, by ``clock``; with 0 it moves on whenever it is asked for.
     * ``batch_models``: the ids that a batch may name; sources differ on K2.7-code.
     * ``inspector``: serve the page at ``/`` that shows the traffic.
@@ -84,6 +86,7 @@ class Emulator:
         models: Iterable[str] | None = None,
         mfjs: Literal["live", "strict", "ultra"] = "live",
         k3_named_choice: Literal["refuse", "ignore"] = "refuse",
+        histories: Literal["lenient", "strict"] = "lenient",
         batch_seconds: float = 0.0,
         batch_models: Iterable[str] = BATCH_MODELS,
         inspector: bool = True,
@@ -96,6 +99,7 @@ class Emulator:
         for name, value, known in (
             ("mfjs", mfjs, ("live", "strict", "ultra")),
             ("k3_named_choice", k3_named_choice, ("refuse", "ignore")),
+            ("histories", histories, ("lenient", "strict")),
             ("region", region, (None, "ai", "cn")),
         ):
             if value not in known:
@@ -114,6 +118,7 @@ class Emulator:
             models=None if models is None else frozenset(models),
             mfjs=mfjs,
             k3_named_choice=k3_named_choice,
+            histories=histories,
             batch_seconds=batch_seconds,
             batch_models=frozenset(batch_models),
             inspector=inspector,

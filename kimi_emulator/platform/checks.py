@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from kimi_emulator.content import ToolResult
+from kimi_emulator.dialects import PLATFORM
 from kimi_emulator.platform import mfjs, tokens
 from kimi_emulator.platform.files import StoredFile
-from kimi_emulator.platform.models import MODELS, Model
+from kimi_emulator.platform.models import MODELS, Model, model_of_weights
 from kimi_emulator.platform.state import State
 
 __all__ = [
@@ -77,9 +78,13 @@ class ChatCheck:
 
     @cached_property
     def known_model(self) -> Model | None:
-        """The model by name, retired or not."""
-        name = self.body.get("model")
-        return MODELS.get(name) if isinstance(name, str) else None
+        """The model by name, retired or not; on other hosts also by the name of its weights."""
+        name, dialect = self.body.get("model"), self.state.settings.dialect
+        if not isinstance(name, str):
+            return None
+        if name in MODELS or dialect == PLATFORM:
+            return MODELS.get(name)
+        return model_of_weights(name) or (MODELS["kimi-k2.6"] if dialect.one_model else None)
 
     @property
     def model(self) -> Model:
@@ -109,6 +114,16 @@ class ChatCheck:
             calls = message.get("tool_calls")
             if message.get("role") == "assistant" and isinstance(calls, list) and calls:
                 yield position, message, [call for call in calls if isinstance(call, dict)]
+
+    @cached_property
+    def unreadable_arguments(self) -> list[tuple[int, str]]:
+        """Arguments of earlier calls that are no JSON object, each with the position of its message."""
+        return [
+            (position, text)
+            for position, _, calls in self.assistant_calls()
+            for call in calls
+            if not _is_object(text := call["function"]["arguments"])
+        ]
 
     @cached_property
     def tools(self) -> list[ToolEntry]:
@@ -230,6 +245,14 @@ class BatchFileCheck:
     def entries(self) -> Sequence[Any]:
         """The lines as JSON, None for one that is not."""
         return [_parsed(text) for text in self.texts]
+
+
+def _is_object(text: str) -> bool:
+    """Whether this text is a JSON object as strict readers want it: no control characters within strings."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _parsed(text: bytes) -> Any:

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, Literal
 
-__all__ = ["MODELS", "OWNER", "Model", "available"]
+__all__ = ["MODELS", "OWNER", "Model", "available", "model_of_weights"]
 
 OWNER = "kimi-emulator (local, not Moonshot)"
 
@@ -154,3 +154,17 @@ MODELS: Mapping[str, Model] = MappingProxyType(
 def available(today: date, *, retired: bool = False) -> list[Model]:
     """The models that answer on this day; with ``retired`` also those that once did."""
     return [m for m in MODELS.values() if m.released <= today and (retired or m.ends is None or today < m.ends)]
+
+
+_WEIGHTS = {"kimi-k2-instruct-0905": "kimi-k2-0905-preview", "kimi-k2-instruct": "kimi-k2-0711-preview"}
+
+
+def model_of_weights(name: str) -> Model | None:
+    """The model that a host serves under the name of its weights (``moonshotai/Kimi-K2.6``, a file, a prefix).
+
+    None for a name that holds no model's id.
+    """
+    letters = name.rpartition("/")[2].lower()
+    named = {**{id: id for id in MODELS}, **_WEIGHTS}
+    fitting = sorted((part for part in named if part in letters), key=len)
+    return MODELS[named[fitting[-1]]] if fitting else None

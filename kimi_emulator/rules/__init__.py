@@ -3,11 +3,11 @@
 The order of the imports below is the order of the checks.
 """
 
-from kimi_emulator.rules.registry import RULES, Rule, altered, enforce
+from kimi_emulator.rules.registry import PLATFORM_ONLY, RULES, Rule, altered, enforce
 
 # isort: off
 from kimi_emulator.rules import http, model, messages, media, sampling, thinking, tools, mfjs  # noqa: F401
 from kimi_emulator.rules import history, output, tolerated, files, search, formulas, batches  # noqa: F401
 # isort: on
 
-__all__ = ["RULES", "Rule", "altered", "enforce"]
+__all__ = ["PLATFORM_ONLY", "RULES", "Rule", "altered", "enforce"]

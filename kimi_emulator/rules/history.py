@@ -35,6 +35,24 @@ def call_shape(check: ChatCheck) -> str | None:
     return None
 
 
+@rule(
+    "history.arguments",
+    source="vLLM, SGLang and llama.cpp read the arguments of earlier calls; wording ours, theirs in their dialects",
+)
+def arguments(check: ChatCheck) -> str | None:
+    """Only with ``histories`` strict: the arguments of each earlier call are a JSON object."""
+    return unreadable_arguments(check) if check.state.settings.histories == "strict" else None
+
+
+def unreadable_arguments(check: ChatCheck) -> str | None:
+    """Which earlier call has arguments that hosts that read them would refuse."""
+    for position, text in check.unreadable_arguments:
+        return (
+            f"Invalid request: the arguments of a tool call of message {position} are not a JSON object: {text[:80]!r}"
+        )
+    return None
+
+
 @rule("tools.unanswered_call", source="users' reports of the live text", section="4.2")
 def unanswered(check: ChatCheck) -> str | None:
     """Every call is answered by a tool message before anything else is said."""

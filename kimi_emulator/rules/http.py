@@ -17,7 +17,8 @@ from kimi_emulator.rules.registry import rule
 def bearer(check: HttpCheck) -> str | None:
     """The key stands in ``Authorization: Bearer``."""
     scheme, _, key = check.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and key.strip() == check.state.settings.api_key:
+    settings = check.state.settings
+    if settings.dialect.keyless or (scheme.lower() == "bearer" and key.strip() == settings.api_key):
         return None
     return "Invalid Authentication"
 

@@ -36,7 +36,8 @@ def unknown(check: ChatCheck) -> str | None:
 def retired(check: ChatCheck) -> str | None:
     """The model has not reached its end date."""
     ends, settings = check.model.ends, check.state.settings
-    gone = ends is not None and ends <= settings.day() and not settings.retired
+    serves_all = settings.retired or settings.dialect.own_weights
+    gone = ends is not None and ends <= settings.day() and not serves_all
     return _not_found(check) if gone else None
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from kimi_emulator.errors import INVALID_REQUEST, ApiError
 
-__all__ = ["RULES", "Rule", "altered", "enforce", "rule"]
+__all__ = ["PLATFORM_ONLY", "RULES", "Rule", "altered", "enforce", "rule"]
 
 Subject = Literal["http", "chat", "upload", "file", "formula", "batch", "batch_call", "batch_file", "batch_list"]
 Check = Callable[[Any], str | None]
@@ -64,6 +64,14 @@ class Rule:
         return ApiError(self.status, self.type, message, rule=self.id)
 
 
+PLATFORM_ONLY = (
+    *("sampling.temperature", "sampling.top_p", "sampling.n", "sampling.presence_penalty"),
+    *("sampling.frequency_penalty", "thinking.k2_7_disabled", "thinking.keep", "effort.", "dynamic_tools.model"),
+    *("tool_choice.required_thinking", "tool_choice.specified_thinking", "mfjs.", "reasoning.missing", "stop.count"),
+    *("stop.length", "tolerated.thinking", "tolerated.sampling", "tolerated.effort", "tolerated.unknown_field"),
+)
+"""What the platform asks for and others that run the weights do not: how the ids of these rules begin."""
+
 RULES: dict[str, Rule] = {}
 """Every rule by its stable id, in the order in which they are checked."""
 
@@ -108,15 +116,19 @@ def altered(id: str, **members: Any) -> Iterator[None]:
         RULES[id] = kept
 
 
-def enforce(subject: Subject, target: Any, only: Iterable[str] = ()) -> list[tuple[Rule, str]]:
+def enforce(
+    subject: Subject, target: Any, only: Iterable[str] = (), without: tuple[str, ...] = ()
+) -> list[tuple[Rule, str]]:
     """Check ``target`` against all rules of a subject, or those whose id begins with one of ``only``.
+
+    Rules whose id begins with one of ``without`` are left out.
 
     Raises the first refusal; returns what was tolerated.
     """
     prefixes = tuple(only)
     tolerated: list[tuple[Rule, str]] = []
     for each in RULES.values():
-        if each.subject != subject or (prefixes and not each.id.startswith(prefixes)):
+        if each.subject != subject or (prefixes and not each.id.startswith(prefixes)) or each.id.startswith(without):
             continue
         message = each.check(target)
         if message is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kimi_emulator.platform.checks import ChatCheck
+from kimi_emulator.rules.history import unreadable_arguments
 from kimi_emulator.rules.registry import rule
 from kimi_emulator.rules.sampling import FIELDS
 
@@ -118,3 +119,14 @@ def builtin_name(check: ChatCheck) -> str | None:
         if entry.builtin and entry.name != "$web_search":
             return f"there is no builtin_function {entry.name!r}, only $web_search"
     return None
+
+
+@rule(
+    "tolerated.arguments",
+    refuses=False,
+    source="vLLM, SGLang and llama.cpp answer 400 or 500 to it, in every later turn; the platform was not seen to",
+    section="4.2",
+)
+def arguments(check: ChatCheck) -> str | None:
+    """The arguments of earlier calls are JSON objects (refused with ``histories`` strict)."""
+    return unreadable_arguments(check)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -72,10 +73,13 @@ def test_the_other_name_of_the_thinking() -> None:
         assert not any("reasoning_content" in piece for piece in pieces)
 
 
-def test_thinking_comes_back_under_the_hosts_own_name() -> None:
-    with host("vllm") as (kimi, client):
+@pytest.mark.parametrize(("name", "gateway"), [("vllm", False), ("openrouter", True)])
+def test_thinking_comes_back_under_the_hosts_own_name(name: str, gateway: bool) -> None:
+    """A gateway passes the platform's refusals on; who runs the weights has none."""
+    with host(name) as (kimi, client):
         kimi.script(CALL)
         said = ask(client)["choices"][0]["message"]
+        said = {member: said[member] for member in ("role", "content", "reasoning", "tool_calls")}
         history = [
             {"role": "user", "content": "hi"},
             said,
@@ -84,15 +88,20 @@ def test_thinking_comes_back_under_the_hosts_own_name() -> None:
         ask(client, history)
         assert kimi.refusals == kimi.report == []
         without = [{name: value for name, value in m.items() if name != "reasoning"} for m in history]
-        refused = client.post("/chat/completions", json={"model": "kimi-k2.6", "messages": without, "tools": [TOOL]})
-        assert "reasoning_content is missing" in refused.json()["error"]["message"]
+        answer = client.post("/chat/completions", json={"model": "kimi-k2.6", "messages": without, "tools": [TOOL]})
+        if gateway:
+            assert "reasoning_content is missing" in answer.json()["error"]["metadata"]["raw"]
+        else:
+            assert answer.status_code == 200
+            assert [entry.rule for entry in kimi.report] == ["reasoning.dropped"]
+            kimi.report.clear()
         altered = [{**m, "reasoning": "something else"} if "reasoning" in m else m for m in history]
         ask(client, altered)
         assert [entry.rule for entry in kimi.report] == ["reasoning.altered"]
 
 
 def test_ids_are_counted_over_the_whole_conversation() -> None:
-    with host(Dialect(function_ids=True)) as (kimi, client):
+    with host(Dialect(call_ids="functions")) as (kimi, client):
         kimi.script(CALL, CALL, CALL)
         said = ask(client)["choices"][0]["message"]
         assert [call["id"] for call in said["tool_calls"]] == ["functions.look:0", "functions.look:1"]
@@ -145,8 +154,51 @@ def test_a_host_can_fail_too(name: str) -> None:
         kimi.script(CALL)
         kimi.fail("finish.every_chunk")
         events = stream(client)
-        assert {choice["finish_reason"] for event in events for choice in event["choices"]} == {"tool_calls"}
+        answered = [event for event in events if not (name == "litellm" and event.get("usage"))]
+        assert {choice["finish_reason"] for event in answered for choice in event["choices"]} == {"tool_calls"}
         kimi.script(CALL)
         kimi.fail("cut.arguments")
         with pytest.raises(httpx.RemoteProtocolError):
             stream(client)
+
+
+def test_every_delta_of_ollama_has_a_role_and_a_call_comes_in_one_piece() -> None:
+    with host("ollama") as (kimi, client):
+        kimi.script(CALL)
+        events = stream(client)
+    assert all((delta["role"], "content" in delta) == ("assistant", True) for delta in deltas(events))
+    assert all(event["system_fingerprint"] == "fp_ollama" for event in events)
+    calls = [call for delta in deltas(events) for call in delta.get("tool_calls", ())]
+    assert [json.loads(call["function"]["arguments"]) for call in calls] == [{"at": "a"}, {"at": "b"}]
+    assert [call["index"] for call in calls] == [0, 1]
+    assert all(re.fullmatch(r"call_[a-z0-9]{8}", call["id"]) for call in calls)
+
+
+def test_llama_cpp_says_how_long_it_took() -> None:
+    with host("llama.cpp") as (kimi, client):
+        kimi.script(CALL, CALL)
+        answer, events = ask(client), stream(client)
+    assert answer["timings"]["prompt_n"] == answer["usage"]["prompt_tokens"]
+    assert "timings" in events[-1]
+    assert deltas(events)[0] == {"role": "assistant", "content": None}
+    assert all(re.fullmatch(r"[A-Za-z0-9]{32}", call["id"]) for call in answer["choices"][0]["message"]["tool_calls"])
+
+
+def test_sglang_says_null_where_nothing_is_new() -> None:
+    with host("sglang") as (kimi, client):
+        kimi.script(CALL)
+        events = stream(client)
+    assert all(set(delta) == {"role", "content", "reasoning_content", "tool_calls"} for delta in deltas(events))
+    first = [piece for delta in deltas(events) for piece in delta["tool_calls"] or () if piece["id"]]
+    assert [piece["id"] for piece in first] == ["functions.look:0", "functions.look:1"]
+
+
+def test_the_usage_chunk_of_litellm_has_an_empty_choice() -> None:
+    with host("litellm") as (kimi, client):
+        kimi.script(CALL)
+        events = stream(client)
+    assert events[-1]["choices"] == [{"index": 0, "delta": {}}]
+    assert events[-1]["usage"]["total_tokens"] > 0
+    assert not any(value is None for event in events for choice in event["choices"] for value in choice.values())
+    pieces = [piece for delta in deltas(events) for piece in delta.get("tool_calls", ())]
+    assert {piece["type"] for piece in pieces} == {"function"}

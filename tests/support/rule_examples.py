@@ -416,6 +416,14 @@ EXAMPLES: dict[str, tuple[Ask, Ask, str]] = {
         ask(messages=[USER, called(call(arguments={"city": "Paris"}), reasoning_content="r"), result()]),  # type: ignore[arg-type]
         "tool_calls need",
     ),
+    "history.arguments": (
+        Ask({"messages": LOOP}, settings={"histories": "strict"}),
+        Ask(
+            {"messages": [USER, called(call(arguments='{"city": '), reasoning_content="r"), result()]},
+            settings={"histories": "strict"},
+        ),
+        r"^Invalid request: the arguments of a tool call of message 1 are not a JSON object: '\{\"city\": '$",
+    ),
     "tools.unanswered_call": (
         ask(messages=[USER, called(call("a"), call("b"), reasoning_content="r"), result("b"), result("a")]),
         ask(messages=[USER, called(call("a"), call("b"), reasoning_content="r"), result("a"), USER]),
@@ -520,6 +528,11 @@ EXAMPLES: dict[str, tuple[Ask, Ask, str]] = {
         Ask({"tool_choice": "required", "tools": [tool()]}, settings={"k3_named_choice": "ignore"}),
         Ask({"tool_choice": NAMED, "tools": [tool()]}, settings={"k3_named_choice": "ignore"}),
         "kimi-k3, which overlooks it",
+    ),
+    "tolerated.arguments": (
+        ask(messages=LOOP),
+        ask(messages=[USER, called(call(arguments='["Paris"]'), reasoning_content="r"), result()]),
+        r"message 1 are not a JSON object: '\[\"Paris\"\]'",
     ),
     "tolerated.builtin_name": (
         ask(tools=[BUILTIN]),

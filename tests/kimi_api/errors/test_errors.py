@@ -468,10 +468,15 @@ def error_of(message: str, kind: str | None = None) -> dict[str, Any]:
                "message": "The input (300000 tokens) is longer than the model's context length (262144 tokens)."}),
         (400, error_of("Requested token count exceeds the model's maximum context length of 262144 tokens.")),
         (413, {"detail": "input length exceeds the context length"}),
+        (400, error_of("prompt too long; exceeded max context length by 4021 tokens", "invalid_request_error")),
+        (400, error_of("You passed 98305 input tokens and requested 32768 output tokens. However, the model's context "
+                       "length is only 131072 tokens.", "BadRequestError")),
+        (400, error_of("total message size 2306631 exceeds limit 2097152", "invalid_request_error")),
         (400, {"error": {"message": "Your input is too long.", "type": "invalid_request_error",
                          "code": "context_length_exceeded"}}),
     ],
-    ids=["llama.cpp", "llama.cpp older", "vLLM", "SGLang", "SGLang tokens", "Ollama", "OpenAI code"],
+    ids=["llama.cpp", "llama.cpp older", "vLLM", "SGLang", "SGLang tokens", "Ollama", "Ollama chat", "vLLM later",
+         "Kimi Code", "OpenAI code"],
 )  # fmt: skip
 def test_an_overflow_is_recognised_in_the_words_of_other_hosts(status: int, body: Any) -> None:
     error = answered(status, body, RequestContext("http://127.0.0.1:8000/v1"))
