@@ -100,7 +100,7 @@ class _Turn:
             _report_open_calls(open_calls, self.position, lossy)
         answered = sorted((call for call in self.calls if call.results), key=lambda call: call.results[0][0])
         for call in answered:
-            yield _joined(call), call.results[0][0]
+            yield _join_results(call), call.results[0][0]
         for call in open_calls:
             yield {"role": "tool", "tool_call_id": call.id, "content": CANCELLED}, self.position
 
@@ -245,7 +245,7 @@ def _readable(calls: Any, position: int) -> list[Any]:
     return [call for call in calls if _is_call(call)]
 
 
-def _joined(call: _Call) -> Message:
+def _join_results(call: _Call) -> Message:
     """One tool message of all results of a call."""
     first = call.results[0][1]
     if len(call.results) == 1:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 # The frameworks stand between us and the line that a warning should point at.
 _PACKAGES = frozenset(
@@ -40,6 +45,17 @@ def warn_once(key: tuple[str, ...], text: str) -> None:
 def warn(text: str) -> None:
     """Warn `text` about one answer; nothing of it is remembered."""
     warnings.warn(text, KimiWarning, stacklevel=_caller_depth())
+
+
+def former_name(old: str, function: _F) -> _F:
+    """`function` under the name `old` that it had before: it warns once per place of use (`DeprecationWarning`)."""
+
+    @functools.wraps(function)
+    def renamed(*args: Any, **kwargs: Any) -> Any:
+        warnings.warn(f"{old} is now called {function.__name__}", DeprecationWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    return cast("_F", renamed)
 
 
 def forget_warnings() -> None:

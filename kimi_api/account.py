@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from kimi_api._transport.steps import Send, Steps, adrive, drive
+from kimi_api._warn import former_name
 from kimi_api.catalog import DEFAULT_MODEL, MODELS, ModelSpec, install
 from kimi_api.costs import Cost, cost
 from kimi_api.credentials import CHINA, INTERNATIONAL
@@ -32,6 +33,7 @@ __all__ = [
     "balance",
     "cache_key",
     "cost",
+    "merge_models",
     "models",
     "parse_balance",
     "parse_model",
@@ -119,19 +121,19 @@ def refresh(client: KimiClient) -> Mapping[str, ModelSpec]:
 
     Errors are those of `models`; the catalogue is then as it was.
     """
-    specs = refreshed(models(client))
+    specs = merge_models(models(client))
     install(specs)
     return specs
 
 
 async def arefresh(client: KimiClient) -> Mapping[str, ModelSpec]:
     """The asynchronous twin of `refresh`."""
-    specs = refreshed(await amodels(client))
+    specs = merge_models(await amodels(client))
     install(specs)
     return specs
 
 
-def refreshed(listed: Iterable[ModelInfo], base: Mapping[str, ModelSpec] = MODELS) -> dict[str, ModelSpec]:
+def merge_models(infos: Iterable[ModelInfo], base: Mapping[str, ModelSpec] = MODELS) -> dict[str, ModelSpec]:
     """`base` with the server's facts over its own, and a spec for each listed id that it does not have. Pure.
 
     Window, pictures and videos, thinking, efforts and dynamic tools come from the server where it states them; prices,
@@ -139,9 +141,12 @@ def refreshed(listed: Iterable[ModelInfo], base: Mapping[str, ModelSpec] = MODEL
     like it: one that thinks always, can switch, or does not think. It has no price.
     """
     specs = dict(base)
-    for info in listed:
+    for info in infos:
         specs[info.id] = _with_server_facts(info, specs.get(info.id) or _likeness(info, base))
     return specs
+
+
+refreshed = former_name("refreshed", merge_models)
 
 
 def safety_identifier(user_id: str | int, *, salt: str | bytes) -> str:

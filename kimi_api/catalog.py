@@ -403,7 +403,7 @@ _installed: Mapping[str, ModelSpec] = MappingProxyType({})
 def install(specs: Mapping[str, ModelSpec]) -> None:
     """Let these specs, by id, go before `MODELS` in this process; an empty mapping takes them back.
 
-    For what `kimi_api.account.refreshed` made of the server's own list. `MODELS` itself never changes.
+    For what `kimi_api.account.merge_models` made of the server's own list. `MODELS` itself never changes.
     """
     global _installed
     _installed = MappingProxyType({_key(model): spec for model, spec in specs.items()})

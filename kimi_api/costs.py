@@ -8,15 +8,27 @@ Prices are the international platform's list prices in USD, as data with a date 
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from kimi_api._warn import former_name
 from kimi_api.catalog import Price, listed_price
 from kimi_api.errors import KimiInputError
 from kimi_api.usage import Usage, parse_usage
 
-__all__ = ["CacheTtl", "Cost", "CostTally", "ModelCosts", "Price", "cost", "price_of", "priced"]
+__all__ = [
+    "CacheTtl",
+    "Cost",
+    "CostTally",
+    "ModelCosts",
+    "Price",
+    "cost",
+    "price_of",
+    "price_usage",
+    "priced",
+]
 
 CacheTtl = Literal["5m", "1h"]
 _TTLS = ("5m", "1h")
@@ -62,7 +74,7 @@ class Cost:
             self.currency,
         )
 
-    def scaled(self, share: float) -> Cost:
+    def scale(self, share: float) -> Cost:
         """So much of each part."""
         return Cost(self.input * share, self.cached * share, self.write * share, self.output * share, self.currency)
 
@@ -104,8 +116,8 @@ def cost(
     price = price_of(model, prices, currency)
     if price is None:
         return None
-    found = priced(counts, price, cache_ttl=cache_ttl, currency=currency)
-    return found.scaled(BATCH_SHARE) if batch else found
+    found = price_usage(counts, price, cache_ttl=cache_ttl, currency=currency)
+    return found.scale(BATCH_SHARE) if batch else found
 
 
 def price_of(model: str, prices: Mapping[str, Price] | None = None, currency: str = USD) -> Price | None:
@@ -119,11 +131,14 @@ def price_of(model: str, prices: Mapping[str, Price] | None = None, currency: st
     return listed_price(model) if currency == USD else None
 
 
-def priced(usage: Usage, price: Price, *, cache_ttl: CacheTtl = "5m", currency: str = USD) -> Cost:
+def price_usage(usage: Usage, price: Price, *, cache_ttl: CacheTtl = "5m", currency: str = USD) -> Cost:
     """The cost of `usage` at `price`. Read, written and other prompt tokens add up to the prompt."""
     if cache_ttl not in _TTLS:
         raise KimiInputError("cache_ttl", cache_ttl, "it is '5m' or '1h'", "leave it out for 5 minutes")
     return Cost(*price.parts(usage, hour=cache_ttl == "1h"), currency)
+
+
+priced = former_name("priced", price_usage)
 
 
 def cache_ttl_of(options: Mapping[str, Any]) -> CacheTtl:
@@ -182,7 +197,7 @@ class CostTally:
     def add(self, model: str, usage: Usage, *, cache_ttl: CacheTtl = "5m") -> None:
         """A call that began has been answered."""
         price = price_of(model, self.prices, self.currency)
-        paid = None if price is None else priced(usage, price, cache_ttl=cache_ttl, currency=self.currency)
+        paid = None if price is None else price_usage(usage, price, cache_ttl=cache_ttl, currency=self.currency)
         with self._lock:
             known = self._models.get(model)
             if known is None:
@@ -215,7 +230,7 @@ class CostTally:
 
     @property
     def cost(self) -> Cost:
-        """What the calls of models with a known price cost. Look at `unpriced` and `unmetered` for what is missing."""
+        """The cost of the calls of models with a known price. `unpriced` and `uncounted_calls` tell what is missing."""
         return sum((each.cost for each in self.models.values() if each.cost), Cost(currency=self.currency))
 
     @property
@@ -224,13 +239,19 @@ class CostTally:
         return [each.model for each in self.models.values() if each.cost is None]
 
     @property
-    def unmetered(self) -> int:
+    def uncounted_calls(self) -> int:
         """Calls that began and have given no counts: still under way, failed, broken off, or answered without.
 
         What a call that was broken off had been given by then is billed; how much that was, only the bill says.
         """
         with self._lock:
             return max(self._begun - sum(each.calls for each in self._models.values()), 0)
+
+    @property
+    def unmetered(self) -> int:
+        """The former name of `uncounted_calls`."""
+        warnings.warn("unmetered is now called uncounted_calls", DeprecationWarning, stacklevel=2)
+        return self.uncounted_calls
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, for JSON and logs."""
@@ -240,7 +261,7 @@ class CostTally:
             "usage": self.usage.as_dict(),
             "models": [each.as_dict() for each in self.models.values()],
             "unpriced": self.unpriced,
-            "unmetered": self.unmetered,
+            "uncounted_calls": self.uncounted_calls,
         }
 
     def __repr__(self) -> str:
@@ -254,6 +275,6 @@ class CostTally:
         )
         if self.unpriced:
             said += f", and no known price for {', '.join(self.unpriced)}"
-        if self.unmetered:
-            said += f", and {self.unmetered} without counts (under way, failed or broken off)"
+        if self.uncounted_calls:
+            said += f", and {self.uncounted_calls} without counts (under way, failed or broken off)"
         return said

@@ -190,7 +190,7 @@ def _prepare(
     return None if open_calls else prepared
 
 
-def numbered(messages: Sequence[WireMessage]) -> list[WireMessage]:
+def number_calls(messages: Sequence[WireMessage]) -> list[WireMessage]:
     """Prepared `messages` with the tool-call ids that the open weights were trained on: `functions.<name>:<n>`.
 
     Their chat template prints ids word for word, and prints a tool's name nowhere else, so that with other ids the

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from kimi_api._check_settings import wrong_setting
 from kimi_api._media_rules import INLINE_BYTES
+from kimi_api._warn import former_name
 from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import Repair
@@ -35,7 +36,7 @@ class Dialect:
     reasoning_field: str
     """The message field that thinking goes back in, unless it came under another name."""
     numbers_calls: bool = False
-    """Whether tool-call ids must read `functions.<name>:<n>` (see `kimi_api.messages.numbered`)."""
+    """Whether tool-call ids must read `functions.<name>:<n>` (see `kimi_api.messages.number_calls`)."""
     thinks_by_template: bool = False
     """Whether the thinking switch goes out as `chat_template_kwargs`: such hosts drop a `thinking` object silently."""
 
@@ -54,7 +55,7 @@ DIALECTS: Mapping[str, Dialect] = {
 
 @dataclass(frozen=True, slots=True)
 class ChatOptions:
-    """Everything of a chat call but its messages. Immutable; `updated` gives a changed copy.
+    """Everything of a chat call but its messages. Immutable; `with_changes` gives a changed copy.
 
     Attributes:
         model: model id.
@@ -120,7 +121,7 @@ class ChatOptions:
     wire: Wire | None = None
     empty_answers: EmptyAnswers = "retry"
 
-    def updated(self, changes: Mapping[str, Any]) -> ChatOptions:
+    def with_changes(self, changes: Mapping[str, Any]) -> ChatOptions:
         """A copy with `changes` over the present values: a call's arguments beat fields, `extra_body` dicts merge.
 
         Names that are no option but a known request field (`logprobs`, `seed`, ...) go into `extra_body`.
@@ -137,7 +138,7 @@ class ChatOptions:
             if canonical == "extra_body":  # also as model_kwargs; both may be given
                 if value and not isinstance(value, Mapping):
                     raise KimiInputError(name, value, "it holds members of the JSON body", "pass a dict")
-                extra = merged(extra, value or {})
+                extra = merge(extra, value or {})
             elif canonical in _NAMES:
                 words = _WORDS.get(canonical)
                 if words and value not in words:
@@ -146,15 +147,17 @@ class ChatOptions:
                     )
                 known[canonical] = value
             elif canonical in PASSED_ON:
-                extra = merged(extra, {canonical: value})
+                extra = merge(extra, {canonical: value})
             else:
                 raise unknown_name(name, (*_NAMES, *ALIASES, *PASSED_ON))
         if extra:
-            known["extra_body"] = merged(self.extra_body, extra)
+            known["extra_body"] = merge(self.extra_body, extra)
         return replace(self, **known)
 
+    updated = former_name("updated", with_changes)
+
     @property
-    def speech(self) -> Dialect:
+    def host_rules(self) -> Dialect:
         """The row of `DIALECTS` that `dialect` names."""
         found = DIALECTS.get(self.dialect)
         if found is None:
@@ -236,7 +239,7 @@ PASSED_ON = frozenset(
 """Request fields without an option of their own, passed on as they are."""
 
 
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` on top of `base`, dicts in both merged likewise; neither is changed."""
     for value in (base, over):
         if not isinstance(value, Mapping):
@@ -245,7 +248,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in over.items():
         below = result.get(name)
         both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        result[name] = merged(below, value) if both else value  # type: ignore[arg-type]
+        result[name] = merge(below, value) if both else value  # type: ignore[arg-type]
     return result
 
 
@@ -299,7 +302,7 @@ def by_field(
             value = {}
         before = renamed.get(field_name)
         if field_name == merging and isinstance(before, Mapping) and isinstance(value, Mapping):
-            value = merged(before, value)
+            value = merge(before, value)
         elif field_name in renamed and before != value:
             names = [each for each in given if each == field_name or aliases.get(each) == field_name]
             raise KimiInputError(
@@ -319,7 +322,7 @@ def _spread(given: Mapping[str, Any], merging: str) -> dict[str, Any]:
         else:
             body[name] = value
     if body:
-        spread[merging] = merged(body, spread.get(merging) or {})
+        spread[merging] = merge(body, spread.get(merging) or {})
     return spread
 
 

@@ -19,8 +19,8 @@ from kimi_api._media_rules import MediaPolicy, part_types
 from kimi_api._warn import warn_once
 from kimi_api.catalog import ModelSpec, closest_model, current_models, get_model_spec
 from kimi_api.errors import KimiInputError
-from kimi_api.messages import WireMessage, numbered, partial_prefix, prepare_messages
-from kimi_api.options import ChatOptions, EmptyAnswers, Wire, check_options, merged, thinking_object
+from kimi_api.messages import WireMessage, number_calls, partial_prefix, prepare_messages
+from kimi_api.options import ChatOptions, EmptyAnswers, Wire, check_options, merge, thinking_object
 from kimi_api.tools import ToolChoice, WireTool, check_tools, resolve_tool_choice, tool_name
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ChatRequest:
         prefix: the text that the answer continues, None when the last message is not partial.
         joined: that text, where it is to be put in front of the answer (`join_prefix`).
         media: what to do with images, videos and documents before sending (`kimi_api.media`); None: nothing.
-        unplaced: the request as it was before that was done.
+        original: the request as it was before that was done.
         auto_continue, resume_streams, empty_answers: as in `ChatOptions`.
         wire: how the answer travels where the caller waits for the whole; `body` says only what the caller asked for.
         think_tags: whether the host may leave its thinking in the text (`<think>...</think>`), to be taken out.
@@ -65,7 +65,7 @@ class ChatRequest:
     prefix: str | None = None
     joined: str = ""
     media: MediaPolicy | None = None
-    unplaced: ChatRequest | None = None
+    original: ChatRequest | None = None
     auto_continue: int = 0
     resume_streams: int = 0
     parsed: bool = False
@@ -88,7 +88,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
         KimiInputError: something that no model takes; says what, and what to do.
     """
     check_options(options)
-    dialect = options.speech
+    dialect = options.host_rules
     spec = get_model_spec(options.model, platform=dialect.platform_rules)
     if not spec.known and options.unsupported == "error" and dialect.platform_rules:
         near = closest_model(options.model)
@@ -99,7 +99,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
             (f"did you mean {near!r}? " if near else "") + f"Known today: {', '.join(current_models())}",
         )
     if "thinking" in options.extra_body:
-        options = _lifted(options)
+        options = _lift_thinking(options)
     rules = dialect.platform_rules and options.unsupported != "send"
     if rules and spec.efforts and isinstance(options.thinking, Mapping) and "effort" in options.thinking:
         options = _with_effort(options, spec)
@@ -117,7 +117,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
             options.tool_choice, [*tools, *loaded], spec, thinking=thinking and rules, fresh=fresh
         )
         if choice.notice:
-            _refused(options, "tool_choice", options.tool_choice, choice.notice)
+            _report_unsupported(options, "tool_choice", options.tool_choice, choice.notice)
         if not choice.think:
             thinking, wire = False, {"type": "disabled"}
         if choice.narrow_to:
@@ -128,7 +128,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
     if not ours:
         prepared = strict_arguments(prepared)
     if dialect.numbers_calls:
-        prepared = numbered(prepared)
+        prepared = number_calls(prepared)
     body: dict[str, Any] = {"model": options.model, "messages": prepared}
     if wire and dialect.thinks_by_template:
         body["chat_template_kwargs"] = _template_switch(wire)
@@ -159,7 +159,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}
     if options.extra_body:
-        body = merged(body, _extra(options, spec, rules))
+        body = merge(body, _extra(options, spec, rules))
     prefix = partial_prefix(messages)
     if prefix is not None and (body.get("response_format") or {}).get("type") == "json_object":
         raise KimiInputError(
@@ -194,14 +194,14 @@ def _wire(options: ChatOptions, body: Mapping[str, Any]) -> Wire:
     """How an answer travels that is waited for as a whole. Several answers to one request come in one body only."""
     if options.wire is not None:
         return options.wire
-    return "stream" if options.speech.platform_rules and body.get("n") in (None, 1) else "plain"
+    return "stream" if options.host_rules.platform_rules and body.get("n") in (None, 1) else "plain"
 
 
 def _rounds(name: str, options: ChatOptions) -> int:
     value = getattr(options, name)
     if not isinstance(value, int) or value < 0:
         raise KimiInputError(name, value, "it is how often, a whole number from 0 on", "leave it out for never")
-    if value and not options.speech.platform_rules:
+    if value and not options.host_rules.platform_rules:
         raise KimiInputError(
             name,
             value,
@@ -220,7 +220,7 @@ def _media(options: ChatOptions, rules: bool, body: dict[str, Any], *, documents
         )
     refuse = refusal_of(options.unsupported)
     if documents:
-        ours = options.speech.platform_rules
+        ours = options.host_rules.platform_rules
         if not ours or not options.extract_documents:
             # 3 ms, which an import of the package need not pay
             from kimi_api._content.documents import OFF, OTHER_HOST, without_documents
@@ -264,7 +264,7 @@ def _with_loaded_tools(
     return made
 
 
-def _lifted(options: ChatOptions) -> ChatOptions:
+def _lift_thinking(options: ChatOptions) -> ChatOptions:
     """`thinking` out of `extra_body`, where the SDK's users have to put it, as the option that other rules look at."""
     extra = dict(options.extra_body)
     wish = extra.pop("thinking")
@@ -303,17 +303,21 @@ def _thinking(options: ChatOptions, spec: ModelSpec, rules: bool) -> tuple[bool,
         return kind == "enabled" and spec.thinking != "none", wire
     if spec.thinking == "none":
         if wire and kind == "enabled":
-            _refused(options, "thinking", wish, f"{spec.id} does not think, so thinking is not sent")
+            _report_unsupported(options, "thinking", wish, f"{spec.id} does not think, so thinking is not sent")
         return False, {}
     if kind == "disabled" and "disabled" not in spec.thinking_field:
         # "invalid thinking: only type=enabled is allowed for this model"
         effort = " Use reasoning_effort='low' to shorten it." if spec.efforts else ""
-        _refused(options, "thinking", wish, f"{spec.id} always thinks, so thinking='disabled' is not sent.{effort}")
+        _report_unsupported(
+            options, "thinking", wish, f"{spec.id} always thinks, so thinking='disabled' is not sent.{effort}"
+        )
         return True, {}
     if wire.get("keep") is not None and not spec.keep_field:
         if not spec.keeps_thinking:
             # 'thinking.keep is not supported by model "kimi-k2.5"'
-            _refused(options, "thinking_keep", wire["keep"], f"{spec.id} has no thinking.keep, so it is not sent")
+            _report_unsupported(
+                options, "thinking_keep", wire["keep"], f"{spec.id} has no thinking.keep, so it is not sent"
+            )
         wire = {name: value for name, value in wire.items() if name != "keep"}
     if not spec.thinking_field:  # always thinks and keeps: nothing was asked that it does not do anyway
         return True, {}
@@ -337,7 +341,9 @@ def _effort(body: dict[str, Any], options: ChatOptions, spec: ModelSpec, rules: 
     if not rules:
         body["reasoning_effort"] = effort
     elif not spec.efforts:
-        _refused(options, "reasoning_effort", effort, f"{spec.id} has no reasoning_effort, so it is not sent")
+        _report_unsupported(
+            options, "reasoning_effort", effort, f"{spec.id} has no reasoning_effort, so it is not sent"
+        )
     elif effort not in spec.efforts:
         # The server takes any word without a complaint, and nobody knows which effort it then uses.
         raise KimiInputError(
@@ -377,7 +383,9 @@ def _sampling(body: dict[str, Any], options: ChatOptions, spec: ModelSpec, think
                 if spec.fixed_sampling == spec.fixed_sampling_plain
                 else (" while it thinks" if thinking else " while thinking is off")
             )
-            _refused(options, name, value, f"{spec.id} takes only {name}={only:g}{state}, so {value!r} is not sent")
+            _report_unsupported(
+                options, name, value, f"{spec.id} takes only {name}={only:g}{state}, so {value!r} is not sent"
+            )
 
 
 def _identifier(name: str, value: object) -> str:
@@ -396,7 +404,7 @@ def _extra(options: ChatOptions, spec: ModelSpec, rules: bool) -> dict[str, Any]
     for name in spec.refused & extra.keys() if rules else ():
         value = extra.pop(name)
         if value not in (None, False, {}):
-            _refused(options, name, value, f"{spec.id} does not accept {name}, so it is not sent")
+            _report_unsupported(options, name, value, f"{spec.id} does not accept {name}, so it is not sent")
     return extra
 
 
@@ -448,7 +456,7 @@ def _schemas() -> NormalizedCache:
     return NormalizedCache()
 
 
-def _refused(options: ChatOptions, name: str, value: object, text: str) -> None:
+def _report_unsupported(options: ChatOptions, name: str, value: object, text: str) -> None:
     """A value that will not go out as asked: an error or one warning, as the user chose."""
     if options.unsupported == "error":
         raise KimiInputError(name, value, text, f"remove {name}, or choose another model")

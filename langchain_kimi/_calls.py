@@ -34,7 +34,7 @@ class Call(NamedTuple):
 
 
 def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
-    """Sort what LangChain hands to `_generate` and `_stream`. Unknown names are left for `ChatOptions.updated`.
+    """Sort what LangChain hands to `_generate` and `_stream`. Unknown names are left for `ChatOptions.with_changes`.
 
     Raises:
         KimiInputError: a field that one call cannot change.

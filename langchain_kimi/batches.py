@@ -28,7 +28,7 @@ class KimiBatch(BatchRun[Any, Any]):
 
     batch = KimiBatch(ChatKimi(model="kimi-k2.6")).submit({"a": "Name a tide.", "b": "Name a moon."})
     print(batch.ids)  # in another process: KimiBatch.from_id(llm, *ids)
-    answers = batch.wait().results()
+    answers = batch.poll_until_done().results()
     answers["a"].content
     ```
 

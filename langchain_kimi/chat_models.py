@@ -207,7 +207,7 @@ class ChatKimi(TokenCounting, Connected):
                 super().__init__(**with_tokenizer(of_this_model(arguments)))
             except ValidationError as error:
                 raise from_validation(error) from None
-            _ = self.client, ChatOptions(self.model, dialect=self.dialect).speech
+            _ = self.client, ChatOptions(self.model, dialect=self.dialect).host_rules
 
     @model_validator(mode="after")
     def _set_kimi_version(self) -> Self:
@@ -290,8 +290,8 @@ class ChatKimi(TokenCounting, Connected):
         call = sort_arguments(stop, arguments)
         own = {name: getattr(self, name) for name in _OPTION_FIELDS}
         own["document_cache"] = self.document_cache
-        options = ChatOptions(**own).updated(call.options)
-        speech = options.speech
+        options = ChatOptions(**own).with_changes(call.options)
+        speech = options.host_rules
         wire = to_wire(
             messages,
             reasoning_field=speech.reasoning_field,

@@ -44,7 +44,7 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
 
     Attributes:
         tally: everything counted so far: `cost`, `usage`, `models`, `unpriced` (models without a known price, whose
-            calls are not in `cost`), `unmetered` (calls that gave no counts), `as_dict()`.
+            calls are not in `cost`), `uncounted_calls` (calls that gave no counts), `as_dict()`.
     """
 
     run_inline = True  # what it does takes microseconds, and a thread for it would count out of order

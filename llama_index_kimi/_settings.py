@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from kimi_api._transport.connection import ADDRESS_ALIASES, as_limits
-from kimi_api.options import ALIASES, PASSED_ON, ChatOptions, by_field, merged
+from kimi_api.options import ALIASES, PASSED_ON, ChatOptions, by_field, merge
 
 OPTIONS = frozenset(field.name for field in fields(ChatOptions))
 
@@ -33,7 +33,7 @@ def constructor_settings(given: Mapping[str, Any], known: Collection[str]) -> di
 
 
 def as_options(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """`additional_kwargs` as changes for `ChatOptions.updated`; what is no option goes into the body as it is."""
+    """`additional_kwargs` as changes for `ChatOptions.with_changes`; what is no option goes into the body as it is."""
     options: dict[str, Any] = {}
     body: dict[str, Any] = {}
     for name, value in extra.items():
@@ -42,5 +42,5 @@ def as_options(extra: Mapping[str, Any]) -> dict[str, Any]:
         else:
             body[name] = value
     if body:
-        options["extra_body"] = merged(body, options.get("extra_body") or {})
+        options["extra_body"] = merge(body, options.get("extra_body") or {})
     return options

@@ -29,7 +29,7 @@ class KimiBatch(BatchRun[Chat, ChatResponse]):
 
         batch = KimiBatch(Kimi("kimi-k2.6")).submit({"a": "Name a tide.", "b": "Name a moon."})
         print(batch.ids)                    # in another process: KimiBatch.from_id(llm, *ids)
-        answers = batch.wait().results()
+        answers = batch.poll_until_done().results()
         print(answers["a"].message.content)
 
     The results are a dict in the order of the inputs: the `ChatResponse` that `chat` would have given, or the exception

@@ -185,7 +185,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
             super().__init__(**{**known, "tokenizer": tokenizer_setting(known.get("tokenizer"))})
         except ValidationError as error:
             raise from_validation(error) from None
-        get_model_spec(self.model, platform=self._options({}).speech.platform_rules)
+        get_model_spec(self.model, platform=self._options({}).host_rules.platform_rules)
         self._connect()
 
     @classmethod
@@ -199,7 +199,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         for name in ("max_tokens", "context_window"):  # both may have been assigned
             if getattr(self, name) is not None and not isinstance(getattr(self, name), int):
                 raise wrong_setting(name, getattr(self, name))
-        spec = get_model_spec(self.model, platform=self._options({}).speech.platform_rules)
+        spec = get_model_spec(self.model, platform=self._options({}).host_rules.platform_rules)
         window = self.context_window or spec.context_window
         if not window:
             window = DEFAULT_CONTEXT_WINDOW
@@ -339,7 +339,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         if isinstance(changes.get("tool_choice"), str):
             changes["tool_choice"] = wire_name(changes["tool_choice"])
         options = self._options(changes)
-        speech = options.speech
+        speech = options.host_rules
         wire = to_wire(
             messages,
             reasoning_field=speech.reasoning_field,
@@ -350,10 +350,10 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     def _options(self, changes: Mapping[str, Any]) -> ChatOptions:
         options = ChatOptions(**{name: getattr(self, name) for name in _OPTION_FIELDS})
         if self.additional_kwargs:
-            options = options.updated(as_options(self.additional_kwargs))
+            options = options.with_changes(as_options(self.additional_kwargs))
         if changes.get("additional_kwargs"):
             changes = {**as_options(changes["additional_kwargs"]), **changes}
-        return options.updated({name: value for name, value in changes.items() if name != "additional_kwargs"})
+        return options.with_changes({name: value for name, value in changes.items() if name != "additional_kwargs"})
 
     # ------------------------------------------------------------------------------------ tools
 

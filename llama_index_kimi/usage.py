@@ -54,7 +54,7 @@ class KimiCostEventHandler(BaseEventHandler):
         currency: that of `prices`. The catalogue's are USD, and used for USD only.
 
     `tally` holds everything counted so far: `cost`, `usage`, `models`, `unpriced` (models without a known price, whose
-    calls are not in `cost`), `unmetered` (calls that gave no counts), `as_dict()`.
+    calls are not in `cost`), `uncounted_calls` (calls that gave no counts), `as_dict()`.
     """
 
     _tally: CostTally = PrivateAttr()
@@ -142,7 +142,7 @@ def get_kimi_costs(
 
     Tasks begun inside belong to it; threads do when they are started with the context, as those of `asyncio.to_thread`
     and of newer cores are (0.14.5 loses it in blocking tools: use `KimiCostEventHandler` there). An answer that ends
-    after the block is not counted: it stays one of `tally.unmetered`.
+    after the block is not counted: it stays one of `tally.uncounted_calls`.
     Blocks may stand inside each other: the outer one counts everything.
 
     Args:

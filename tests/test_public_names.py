@@ -22,12 +22,12 @@ PUBLIC = {
         build_request dynamic_tools_message get_model_spec normalize_schema partial_message
     """,
     "kimi_api.account": """
-        Balance Cost ModelInfo abalance amodels arefresh balance cache_key cost models parse_balance parse_model refresh
-        refreshed safety_identifier
+        Balance Cost ModelInfo abalance amodels arefresh balance cache_key cost merge_models models parse_balance
+        parse_model refresh refreshed safety_identifier
     """,
     "kimi_api.batches": """
         BatchJob BatchObject BatchResult DONE ENDPOINT MAX_BYTES acancel alist_batches aresults aretrieve asubmit
-        await_done cancel list_batches results retrieve submit to_line wait
+        apoll_until_done await_done cancel list_batches poll_until_done results retrieve submit to_line wait
     """,
     "kimi_api.bulk": """
         FileResult Source aextract_many concerns_all extract_many find_files
@@ -49,7 +49,7 @@ PUBLIC = {
         Answer KimiClient Upload
     """,
     "kimi_api.costs": """
-        CacheTtl Cost CostTally ModelCosts Price cost price_of priced
+        CacheTtl Cost CostTally ModelCosts Price cost price_of price_usage priced
     """,
     "kimi_api.credentials": """
         ApiKey BASE_URL_VARIABLES Bearer CHINA INTERNATIONAL KEY_VARIABLES Secret check_key key_from_environment
@@ -65,8 +65,9 @@ PUBLIC = {
     """,
     "kimi_api.files": """
         ExtractedFile FileCache FileObject FileSource FileUsage LEFTOVER_AGE Ledger MAX_BYTES MAX_FILES
-        MAX_TOTAL_BYTES SUPPORTED_SUFFIXES acontent adelete aextract alist_files aprune aretrieve aupload await_ready
-        content delete extract list_files open_source prune retrieve upload usage wait_ready
+        MAX_TOTAL_BYTES SUPPORTED_SUFFIXES acontent adelete aextract alist_files apoll_until_ready aprune
+        aretrieve aupload await_ready content delete extract list_files open_source poll_until_ready prune
+        retrieve upload usage wait_ready
     """,
     "kimi_api.files.cache": """
         DISK_BYTES FileCache MEMORY_BYTES

@@ -35,7 +35,9 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
     batch = KimiBatch(chain, completion_window="24h").submit({name: {"text": text} for name, text in LETTERS.items()})
     say(f"Submitted as {', '.join(batch.ids)}. Another process may go on from here:")
     resumed = KimiBatch.from_id(chain, *batch.ids, show_progress=True)
-    results = resumed.wait(poll=0.05 if "127.0.0.1" in (llm.base_url or "") else 30).results(delete_after=True)
+    results = resumed.poll_until_done(poll=0.05 if "127.0.0.1" in (llm.base_url or "") else 30).results(
+        delete_after=True
+    )
     for name, result in results.items():
         if isinstance(result, Exception):
             say(f"{name}: failed: {result}", "red")

@@ -26,7 +26,7 @@ def main(settings: dict[str, Any]) -> dict[str, ChatResponse | Exception]:
     chats = {f"chunk-{n}": [instruction, ChatMessage(node.get_content())] for n, node in enumerate(nodes, 1)}
     batch = KimiBatch(llm, max_tokens=4_000, show_progress=True).submit(chats)
     say(f"{len(chats)} chunks, submitted as {', '.join(batch.ids)}")
-    batch.wait(poll=0.05 if "127.0.0.1" in (llm.base_url or "") else 30)
+    batch.poll_until_done(poll=0.05 if "127.0.0.1" in (llm.base_url or "") else 30)
     results = batch.results(delete_after=True)
     tokens = 0
     for name, result in results.items():

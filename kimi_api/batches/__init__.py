@@ -1,7 +1,7 @@
 """Batches: many requests at 60 % of the price, answered within 12 hours to 7 days. Each with an asynchronous twin.
 
 https://platform.kimi.ai/docs/guide/use-batch-api. `submit` writes the requests into JSONL files (of at most 100 MB, so
-there may be several batches), uploads them and makes the batches; `wait` asks until they are done; `results` matches
+there may be several batches), uploads them and makes the batches; `poll_until_done` waits for them; `results` matches
 answers and errors with requests. The ids are enough to go on in another process: `BatchJob(ids)`.
 """
 
@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from kimi_api._transport.steps import adrive, drive
+from kimi_api._warn import former_name
 from kimi_api.batches import _steps
 from kimi_api.batches._lines import (
     DONE,
@@ -39,12 +40,14 @@ __all__ = [
     "BatchResult",
     "acancel",
     "alist_batches",
+    "apoll_until_done",
     "aresults",
     "aretrieve",
     "asubmit",
     "await_done",
     "cancel",
     "list_batches",
+    "poll_until_done",
     "results",
     "retrieve",
     "submit",
@@ -107,7 +110,7 @@ async def asubmit(
     return await adrive(client, _steps.submit(chats, *settings, max_bytes, max_lines))
 
 
-def wait(
+def poll_until_done(
     client: KimiClient,
     job: BatchJob,
     *,
@@ -128,19 +131,25 @@ def wait(
         KimiBatchError: not done in time. Nothing is lost: wait again.
         KimiAPIError: the platform or the network said no, ten times in a row where the reason may pass.
     """
-    return drive(client, _steps.wait(job, _deadline(timeout), poll, show_progress))
+    return drive(client, _steps.poll_until_done(job, _deadline(timeout), poll, show_progress))
 
 
-async def await_done(
+wait = former_name("wait", poll_until_done)
+
+
+async def apoll_until_done(
     client: KimiClient,
     job: BatchJob,
     *,
-    timeout: float | None = None,  # noqa: ASYNC109 - see `wait`
+    timeout: float | None = None,  # noqa: ASYNC109 - see `poll_until_done`
     poll: float = FIRST_POLL,
     show_progress: bool = False,
 ) -> list[BatchObject]:
-    """The asynchronous twin of `wait`."""
-    return await adrive(client, _steps.wait(job, _deadline(timeout), poll, show_progress))
+    """The asynchronous twin of `poll_until_done`."""
+    return await adrive(client, _steps.poll_until_done(job, _deadline(timeout), poll, show_progress))
+
+
+await_done = former_name("await_done", apoll_until_done)
 
 
 def results(client: KimiClient, job: BatchJob, *, delete_after: bool = False) -> list[BatchResult]:
@@ -174,7 +183,7 @@ async def aresults(client: KimiClient, job: BatchJob, *, delete_after: bool = Fa
 
 
 def cancel(client: KimiClient, job: BatchJob) -> list[BatchObject]:
-    """Stop the batches that still run. What is answered already can be had once they are done (`wait`, `results`)."""
+    """Stop the batches that still run. What is answered already can be read when they are done: see `results`."""
     return drive(client, _steps.cancel(job))
 
 

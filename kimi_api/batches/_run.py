@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, Self, TypeVar, cast
 
 from kimi_api import batches
+from kimi_api._warn import former_name
 from kimi_api.batches import FIRST_POLL, BatchJob, BatchObject, BatchResult
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiInputError
@@ -82,15 +83,15 @@ class BatchRun(ABC, Generic[In, Out]):
             KimiInputError: something that a batch or the model does not take; nothing was sent.
             KimiAPIError: the platform or the network said no.
         """
-        self._job = batches.submit(self._client(), self._asked(inputs), **self._settings())
+        self._job = batches.submit(self._client(), self._requests_of(inputs), **self._settings())
         return self
 
     async def asubmit(self, inputs: Mapping[str, In] | Iterable[In]) -> Self:
         """The asynchronous twin of `submit`."""
-        self._job = await batches.asubmit(self._client(), self._asked(inputs), **self._settings())
+        self._job = await batches.asubmit(self._client(), self._requests_of(inputs), **self._settings())
         return self
 
-    def wait(self, *, timeout: float | None = None, poll: float = FIRST_POLL) -> Self:
+    def poll_until_done(self, *, timeout: float | None = None, poll: float = FIRST_POLL) -> Self:
         """Wait until the platform is done with it, whatever became of it.
 
         Args:
@@ -100,19 +101,25 @@ class BatchRun(ABC, Generic[In, Out]):
         Raises:
             KimiBatchError: not done in time. Nothing is lost: wait again.
         """
-        batches.wait(self._client(), self._known(), timeout=timeout, poll=poll, show_progress=self._show_progress)
+        batches.poll_until_done(
+            self._client(), self._known(), timeout=timeout, poll=poll, show_progress=self._show_progress
+        )
         return self
 
-    async def await_done(
+    wait = former_name("wait", poll_until_done)
+
+    async def apoll_until_done(
         self,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 - see `wait`
+        timeout: float | None = None,  # noqa: ASYNC109 - see `poll_until_done`
         poll: float = FIRST_POLL,
     ) -> Self:
-        """The asynchronous twin of `wait`."""
+        """The asynchronous twin of `poll_until_done`."""
         client, job = self._client(), self._known()
-        await batches.await_done(client, job, timeout=timeout, poll=poll, show_progress=self._show_progress)
+        await batches.apoll_until_done(client, job, timeout=timeout, poll=poll, show_progress=self._show_progress)
         return self
+
+    await_done = former_name("await_done", apoll_until_done)
 
     def results(self, *, delete_after: bool = False) -> dict[str, Out | Exception]:
         """By id, in the order of the inputs: what a live call would have answered, or the error it would have raised.
@@ -123,7 +130,7 @@ class BatchRun(ABC, Generic[In, Out]):
             delete_after: remove the input and result files from the platform once they are read.
 
         Raises:
-            KimiBatchError: it is not done yet (call `wait`), or nothing of it is left.
+            KimiBatchError: it is not done yet (call `poll_until_done`), or nothing of it is left.
         """
         return self._outputs(batches.results(self._client(), self._known(), delete_after=delete_after))
 
@@ -140,7 +147,7 @@ class BatchRun(ABC, Generic[In, Out]):
         return [await batches.aretrieve(self._client(), batch_id) for batch_id in self.ids]
 
     def cancel(self) -> Self:
-        """Stop it. What is answered by now can be read once it is done: `batch.cancel().wait().results()`."""
+        """Stop it. What is answered by now can be read when it is done: `cancel().poll_until_done().results()`."""
         batches.cancel(self._client(), self._known())
         return self
 
@@ -163,7 +170,7 @@ class BatchRun(ABC, Generic[In, Out]):
     def _settings(self) -> dict[str, Any]:
         return {**self._submitting, "any_model": self._any_model()}
 
-    def _asked(self, inputs: Mapping[str, In] | Iterable[In]) -> dict[str, ChatRequest]:
+    def _requests_of(self, inputs: Mapping[str, In] | Iterable[In]) -> dict[str, ChatRequest]:
         if self._job is not None:
             raise KimiInputError("batch", self._job.ids, "it was submitted already", "make another KimiBatch")
         if isinstance(inputs, str):

@@ -127,7 +127,9 @@ def _undo(uploaded: Sequence[str], made: Sequence[str]) -> Steps[None]:
         yield from _delete(file_id)
 
 
-def wait(job: BatchJob, deadline: float | None, poll: float, show_progress: bool) -> Steps[list[BatchObject]]:
+def poll_until_done(
+    job: BatchJob, deadline: float | None, poll: float, show_progress: bool
+) -> Steps[list[BatchObject]]:
     states = []
     for batch_id in job.ids:
         states.append((yield from retrieve(batch_id)))

@@ -42,12 +42,12 @@ def on_the_wire(request: ChatRequest) -> ChatRequest:
     """`request` as it is sent: where it is to be streamed, its body says so."""
     if request.wire == "plain" or "stream" in request.body:
         return request
-    before = request.unplaced
+    before = request.original
     options = {"include_usage": True, **(request.body.get("stream_options") or {})}
     return replace(
         request,
         body={**request.body, "stream": True, "stream_options": options},
-        unplaced=None if before is None else on_the_wire(before),
+        original=None if before is None else on_the_wire(before),
     )
 
 

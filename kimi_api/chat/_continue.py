@@ -42,12 +42,12 @@ def continue_request(request: ChatRequest, text: str, thinking: str | None) -> C
         if thinking and not last.get("reasoning_content"):
             last["reasoning_content"] = thinking
         messages = [*messages[:-1], last]
-    before = request.unplaced
+    before = request.original
     return replace(
         request,
         body={**request.body, "messages": messages},
         prefix=(request.prefix or "") + text,
-        unplaced=None if before is None else continue_request(before, text, thinking),
+        original=None if before is None else continue_request(before, text, thinking),
     )
 
 
@@ -84,11 +84,11 @@ class Continuation:
 
     def __init__(self, request: ChatRequest, builder: ReplyBuilder) -> None:
         self.request = request
-        self._asked = request
+        self._original = request
         self._builder = builder
         self._continues = request.auto_continue
         self._resumes = request.resume_streams
-        self._tried = 0
+        self._attempts = 0
         self._broken: Exception | None = None
         self._text_before = 0
         self._resuming = False
@@ -111,10 +111,10 @@ class Continuation:
         if builder.reply.finish_reason != "length" or self._continues < 1:
             return False
         self._continues -= 1
-        if self.request is not self._asked and len(text) == self._text_before:
-            _warn_cut_off(self._asked, _NO_TEXT)
+        if self.request is not self._original and len(text) == self._text_before:
+            _warn_cut_off(self._original, _NO_TEXT)
             return False
-        if not _may_continue(self._asked, text, bool(builder.tool_calls)):
+        if not _may_continue(self._original, text, bool(builder.tool_calls)):
             return False
         self._resuming, self._broken = False, None
         self._prepare_next(text)
@@ -136,15 +136,15 @@ class Continuation:
             self._broken = error
         if self._resumes > 0 and _is_passing(error) and self._can_resume(text):
             self._resumes -= 1
-            self._tried += 1
+            self._attempts += 1
             self._resuming = True
             self._prepare_next(text)
             from kimi_api.retry import wait_seconds
 
-            return wait_seconds(self._tried, getattr(error, "retry_after", None))
-        if error is not None and not added and self.request is not self._asked and not self._resuming:
+            return wait_seconds(self._attempts, getattr(error, "retry_after", None))
+        if error is not None and not added and self.request is not self._original and not self._resuming:
             builder.reply.finish_reason = "length"
-            _warn_cut_off(self._asked, error)
+            _warn_cut_off(self._original, error)
             return None
         broken = self._broken
         if broken is None:  # `ReplyBuilder.finish` has the words for a stream that just ended
@@ -157,9 +157,9 @@ class Continuation:
         builder = self._builder
         if not builder.reply.id or builder.tool_calls:  # nothing came at all, which is `max_retries`' business
             return False
-        why = partial_mode_obstacle(self._asked) if text else ""
+        why = partial_mode_obstacle(self._original) if text else ""
         if why:
-            model = self._asked.body["model"]
+            model = self._original.body["model"]
             text = f"resume_streams: a broken stream of {model} is not taken up: {why}"
             warn_once((model, "resume_streams", why), text)
         return not why
@@ -167,7 +167,7 @@ class Continuation:
     def _prepare_next(self, text: str) -> None:
         """Ask for what follows `text`; where there is none, because thinking was cut, for the whole answer anew."""
         builder = self._builder
-        self.request = continue_request(self._asked, text, builder.thinking) if text else replace(self._asked)
+        self.request = continue_request(self._original, text, builder.thinking) if text else replace(self._original)
         self._text_before = len(text)
         builder.reopen()
 

@@ -35,7 +35,7 @@ def correct_request(client: KimiClient, request: ChatRequest, error: Exception) 
     """
     before = _with_original_media(client, request, error)
     # Taken for sent as it was: a second complaint about the same is raised.
-    return fill_missing_thinking(request, error) if before is None else replace(place(client, before), unplaced=None)
+    return fill_missing_thinking(request, error) if before is None else replace(place(client, before), original=None)
 
 
 async def acorrect_request(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest:
@@ -44,12 +44,12 @@ async def acorrect_request(client: KimiClient, request: ChatRequest, error: Exce
     return (
         fill_missing_thinking(request, error)
         if before is None
-        else replace(await aplace(client, before), unplaced=None)
+        else replace(await aplace(client, before), original=None)
     )
 
 
 def _with_original_media(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest | None:
-    if request.unplaced is None:
+    if request.original is None:
         return None
     from kimi_api.media import forget_missing_upload
 

@@ -66,7 +66,7 @@ class HeldStream:
 
     def __init__(self, request: ChatRequest, builder: ReplyBuilder) -> None:
         self.request = request
-        self._asked = request
+        self._original = request
         self._builder = builder
         self._held: list[ReplyDelta] | None = []  # None: the call has begun
 
@@ -75,7 +75,7 @@ class HeldStream:
         if self._held is None:
             return (delta,)
         self._held.append(delta)
-        if delta.tool_calls and _has_demanded_call(self._builder.tool_calls, self._asked):
+        if delta.tool_calls and _has_demanded_call(self._builder.tool_calls, self._original):
             return self._release()
         return ()
 
@@ -85,11 +85,11 @@ class HeldStream:
 
     def ask_again(self) -> bool:
         """Whether the call is to be asked for in words, which happens once. The builder then begins anew."""
-        if self._held is None or self.request is not self._asked or not self._is_refusal():
+        if self._held is None or self.request is not self._original or not self._is_refusal():
             return False
         self._held.clear()
         self._builder.restart()
-        self.request = demand_in_words(self._asked)
+        self.request = demand_in_words(self._original)
         return True
 
     def _is_refusal(self) -> bool:

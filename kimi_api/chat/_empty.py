@@ -63,7 +63,7 @@ def _lack(builder: ReplyBuilder, request: ChatRequest) -> str:
     A continuation may have nothing to add, a cut answer is as long as it was allowed to be, and one with `stop` may
     have begun with a stop word.
     """
-    if not builder.complete or builder.called or request.prefix is not None:
+    if not builder.complete or builder.has_tool_call or request.prefix is not None:
         return ""
     end = builder.reply.finish_reason
     if end in _CUT or request.body.get("stop"):
@@ -72,5 +72,5 @@ def _lack(builder: ReplyBuilder, request: ChatRequest) -> str:
         return UNPARSED_CALLS if CALL_MARK in builder.text else ABSENT_CALLS
     if builder.has_text:
         return ""
-    kind = "thought, and then gave" if builder.begun else "gave"
+    kind = "thought, and then gave" if builder.has_begun else "gave"
     return f"{kind} neither an answer nor a tool call (finish_reason {end!r})"

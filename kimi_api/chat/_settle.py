@@ -46,7 +46,7 @@ def accept(reply: Reply, request: ChatRequest) -> Reply:
 
 def keep_partial(error: Exception, builder: ReplyBuilder) -> None:
     """Put what has come of an answer into the error that broke it: it is paid for."""
-    if isinstance(error, (errors.KimiAPIError, KimiReplyError)) and (builder.reply.id or builder.begun):
+    if isinstance(error, (errors.KimiAPIError, KimiReplyError)) and (builder.reply.id or builder.has_begun):
         error.partial = replace(builder.assemble())  # as it is now: a continuation adds to the builder's own
 
 

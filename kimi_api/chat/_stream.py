@@ -79,7 +79,7 @@ def _stream(
             continue
         finally:
             events.close()
-        seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.begun)
+        seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.has_begun)
         if seconds is None:
             return
         time.sleep(seconds)
@@ -116,7 +116,7 @@ async def _astream(
             continue
         finally:
             await events.aclose()
-        seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.begun)
+        seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.has_begun)
         if seconds is None:
             return
         await asyncio.sleep(seconds)

@@ -28,7 +28,7 @@ def models(
     specs = dict(MODELS)
     if not offline:
         listed = account.models(session.client())
-        known = account.refreshed(listed)
+        known = account.merge_models(listed)
         specs = {info.id: known[info.id] for info in listed}
         if everything or model:
             specs = {**specs, **{name: spec for name, spec in MODELS.items() if name not in specs}}

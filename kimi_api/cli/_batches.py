@@ -66,7 +66,7 @@ def submit(
     if wait:
         if session.json:
             note(f"waiting for {' '.join(job.ids)}")  # an interrupted run must not lose the ids
-        batches.wait(client, job, show_progress=session.on_terminal)
+        batches.poll_until_done(client, job, show_progress=session.on_terminal)
     if session.json:
         print_json({"ids": list(job.ids), "requests": len(requests)})
 
@@ -83,7 +83,7 @@ def status(
     session = session_of(context, as_json)
     client = session.client()
     if wait and ids:
-        batches.wait(client, batches.BatchJob(tuple(ids)), show_progress=session.on_terminal)
+        batches.poll_until_done(client, batches.BatchJob(tuple(ids)), show_progress=session.on_terminal)
     listed = [batches.retrieve(client, each) for each in ids] if ids else batches.list_batches(client)
     _show(listed, session.json)
 
@@ -193,4 +193,4 @@ def _request(line: str, where: str, model: str | None, max_tokens: int | None) -
     body.setdefault("model", model or DEFAULT_MODEL)
     if max_tokens is not None and not {"max_tokens", "max_completion_tokens"} & body.keys():
         body["max_tokens"] = max_tokens
-    return entry["custom_id"], build_request(ChatOptions().updated(body), messages)
+    return entry["custom_id"], build_request(ChatOptions().with_changes(body), messages)

@@ -176,4 +176,4 @@ def _request(given: str, is_text: bool, is_request: bool, model: str, max_tokens
     body.setdefault("model", model)
     if max_tokens is not None:
         body["max_tokens"] = max_tokens
-    return build_request(ChatOptions().updated(body), messages)
+    return build_request(ChatOptions().with_changes(body), messages)

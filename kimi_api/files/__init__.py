@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from kimi_api import errors
 from kimi_api._transport.steps import Pause, Send, Steps, adrive, drive
+from kimi_api._warn import former_name
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiFileError
 from kimi_api.files._quota import MAX_FILES, MAX_TOTAL_BYTES, FileUsage, aprune, prune, usage
@@ -51,6 +52,7 @@ __all__ = [
     "adelete",
     "aextract",
     "alist_files",
+    "apoll_until_ready",
     "aprune",
     "aretrieve",
     "aupload",
@@ -60,6 +62,7 @@ __all__ = [
     "extract",
     "list_files",
     "open_source",
+    "poll_until_ready",
     "prune",
     "retrieve",
     "upload",
@@ -161,7 +164,7 @@ def upload(
     name: str | None = None,
     ledger: Ledger | None = None,
 ) -> FileObject:
-    """Upload a file to stay and return its record; for "file-extract" it may still be parsing (`wait_ready`).
+    """Upload a file to stay and return its record; for "file-extract" it may still be parsing (`poll_until_ready`).
 
     Raises:
         KimiInputError: the file cannot be sent as it is; nothing was.
@@ -183,19 +186,25 @@ async def aupload(
     return await adrive(client, _upload(open_source(source, name), purpose, Account.of(client, ledger)))
 
 
-def wait_ready(client: KimiClient, file: FileObject, *, timeout: float = WAIT_SECONDS) -> FileObject:
+def poll_until_ready(client: KimiClient, file: FileObject, *, timeout: float = WAIT_SECONDS) -> FileObject:
     """Ask for the status until the file is parsed. Raises `KimiFileError` when that fails or takes too long."""
     return drive(client, _wait(file, file.filename, time.monotonic() + timeout))
 
 
-async def await_ready(
+wait_ready = former_name("wait_ready", poll_until_ready)
+
+
+async def apoll_until_ready(
     client: KimiClient,
     file: FileObject,
     *,
-    timeout: float = WAIT_SECONDS,  # noqa: ASYNC109 - see `wait_ready`
+    timeout: float = WAIT_SECONDS,  # noqa: ASYNC109 - see `poll_until_ready`
 ) -> FileObject:
-    """The asynchronous twin of `wait_ready`."""
+    """The asynchronous twin of `poll_until_ready`."""
     return await adrive(client, _wait(file, file.filename, time.monotonic() + timeout))
+
+
+await_ready = former_name("await_ready", apoll_until_ready)
 
 
 def retrieve(client: KimiClient, file_id: str) -> FileObject:

@@ -189,7 +189,7 @@ def forget_missing_upload(client: KimiClient, request: ChatRequest, error: Excep
 
     Somebody has deleted the file meanwhile; it is struck from the ledger, so that placing uploads it again.
     """
-    before = request.unplaced
+    before = request.original
     if before is None or not isinstance(error, errors.KimiStatusError):
         return None
     given = {part.url for part in media_parts(before.body["messages"])}
@@ -282,7 +282,7 @@ def _place_in_steps(client: KimiClient, request: ChatRequest, policy: MediaPolic
         messages = with_parts(messages, notes)
     if messages is request.body["messages"]:
         return replace(request, media=None)
-    return replace(request, body={**request.body, "messages": messages}, media=None, unplaced=request)
+    return replace(request, body={**request.body, "messages": messages}, media=None, original=request)
 
 
 def _examine(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:

@@ -167,7 +167,7 @@ def _jsonable(value: Any) -> Any:
 def _convert_once(schema: Any, where: str) -> _Result:
     text = _text(schema, where)
     try:
-        return _converted(text)
+        return _convert_text(text)
     except RecursionError:
         raise KimiInputError(
             where, schema, "a schema cannot nest that deeply", "flatten it, or pass parts as JSON text"
@@ -177,7 +177,7 @@ def _convert_once(schema: Any, where: str) -> _Result:
 
 
 @lru_cache(maxsize=1024)
-def _converted(text: str) -> _Result:
+def _convert_text(text: str) -> _Result:
     first = result = _convert(json.loads(text), text)
     # What one pass writes out or merges can make a definition small or single enough to be written out too.
     for _ in range(5):
@@ -205,7 +205,7 @@ def _convert(schema: Any, text: str) -> _Result:
     else:
         walker.note("", f"not an object: wrapped as the property {ROOT!r}")
         root = {"type": "object", "properties": {ROOT: walker.close(alternatives, words)}, "required": [ROOT]}
-    root = _ordered(root)
+    root = _order(root)
     walker.define()
     defs = walker.defs
     if defs or walker.unsettled:
@@ -254,7 +254,7 @@ def _shape(node: Node, properties: Node) -> str:
     return f"{{{', '.join(parts)}}}"
 
 
-def _ordered(root: Node) -> Node:
+def _order(root: Node) -> Node:
     found: Node = {"type": "object"}
     if "description" in root:
         found["description"] = root["description"]

@@ -10,7 +10,7 @@ from kimi_api.mfjs._finish import short
 from kimi_api.mfjs._merge import Merging
 from kimi_api.mfjs._refs import ALL_TYPES, Node, References, reference_in
 from kimi_api.mfjs._union import Weak, alternatives_of, label
-from kimi_api.mfjs._values import bare, gone, is_number, number_at, outward, strings
+from kimi_api.mfjs._values import bare, is_impossible, is_number, number_at, outward, strings
 
 _RESERVED = frozenset(["", "$defs", "$ref", "anyOf", "required", "additionalProperties"])
 
@@ -149,8 +149,10 @@ class Kinds(Merging):
             for pattern, sub in patterns.items():
                 words.append(f"Names matching {pattern} hold: {short(sub)}.")
             self.note(path, "patternProperties moved into words")
-            extra = self._widened(extra, patterns, path, depth)
-        required = [name for name in strings(schema.get("required")) if name in properties or not gone(declared, name)]
+            extra = self._widen(extra, patterns, path, depth)
+        required = [
+            name for name in strings(schema.get("required")) if name in properties or not is_impossible(declared, name)
+        ]
         for name in required:
             if name not in properties:
                 properties[name] = extra if isinstance(extra, dict) else {}
@@ -178,7 +180,7 @@ class Kinds(Merging):
         self._say_object(schema, path, words)
         return found
 
-    def _widened(self, extra: Any, patterns: Node, path: str, depth: int) -> Any:
+    def _widen(self, extra: Any, patterns: Node, path: str, depth: int) -> Any:
         if extra is None or extra is True:
             return extra
         nodes = [self.node(sub, f"{path}.patternProperties".lstrip("."), "", depth + 1) for sub in patterns.values()]

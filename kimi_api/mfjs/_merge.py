@@ -7,7 +7,7 @@ import math
 from kimi_api.mfjs._finish import sentences
 from kimi_api.mfjs._refs import ALL_TYPES, Node
 from kimi_api.mfjs._union import MAX_BRANCHES, Weak, alternatives_of, union
-from kimi_api.mfjs._values import bare, described, fits, same, within
+from kimi_api.mfjs._values import add_description, bare, fits, same, within
 
 _ORDER = (
     *("type", "properties", "required", "additionalProperties", "minItems", "maxItems", "items"),
@@ -27,7 +27,7 @@ class Merging:
         """Record a change; given by the walker."""
         raise NotImplementedError
 
-    def _expanded(self, alternatives: list[Node], path: str) -> list[Node]:
+    def _expand(self, alternatives: list[Node], path: str) -> list[Node]:
         raise NotImplementedError
 
     def both(self, left: list[Node], right: list[Node], path: str) -> list[Node]:
@@ -37,26 +37,26 @@ class Merging:
         if right == [{}]:
             return left
         before = set(self._expanding)
-        left, right = self._expanded(left, path), self._expanded(right, path)
+        left, right = self._expand(left, path), self._expand(right, path)
         if len(left) * len(right) > MAX_BRANCHES:
             self.note(path, "too many combinations: only the first part is kept")
             found = left
         else:
-            found = [merged for one in left for other in right for merged in self._merged(one, other, path)]
+            found = [merged for one in left for other in right for merged in self._merge(one, other, path)]
         self._expanding = before
         if not found:
             self.note(path, "parts that contradict each other: only the first is kept")
             return left or right
         return found
 
-    def _merged(self, one: Node, other: Node, path: str) -> list[Node]:
+    def _merge(self, one: Node, other: Node, path: str) -> list[Node]:
         text = sentences(one.get("description", ""), other.get("description", ""))
         one, other = bare(one), bare(other)
         if not one or not other or one == other:
-            return described([one or other], text)
+            return add_description([one or other], text)
         for part in (one, other):
             if "$ref" in part:  # inside its own expansion
-                return described([part], text)
+                return add_description([part], text)
         kind = one["type"]
         if kind != other["type"]:
             if {kind, other["type"]} != {"integer", "number"}:
@@ -91,7 +91,7 @@ class Merging:
             found["items"] = self._node_of_both(one["items"], other["items"], path)
         if kind == "object":
             self._merge_objects(one, other, found, path)
-        return described([{keyword: found[keyword] for keyword in _ORDER if keyword in found}], text)
+        return add_description([{keyword: found[keyword] for keyword in _ORDER if keyword in found}], text)
 
     def _merge_objects(self, one: Node, other: Node, found: Node, path: str) -> None:
         left, right = one.get("properties", {}), other.get("properties", {})

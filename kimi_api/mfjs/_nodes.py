@@ -16,16 +16,16 @@ from kimi_api.mfjs._refs import ALL_TYPES, Node, References, reference_in
 from kimi_api.mfjs._union import MAX_ENUM
 from kimi_api.mfjs._values import (
     accepts,
+    add_description,
     bare,
-    described,
     distinct,
     exact,
     fits,
     is_number,
     kind_of,
     same,
-    spelled,
     telling_title,
+    type_name,
 )
 
 _OWNER = {
@@ -114,7 +114,7 @@ class Walker(Kinds):
                 self.note(path, "oneOf became anyOf")
             elif alternatives != [{}]:
                 self.note(path, "what stood beside anyOf moved into its branches")
-            branches = [described(found, text) for found, text in opened]
+            branches = [add_description(found, text) for found, text in opened]
             union = [branch for found in branches for branch in found]
             alternatives = self.both(alternatives, union, path)
         if schema.get("nullable") is True and not any(a == {} or a.get("type") == "null" for a in alternatives):
@@ -131,7 +131,7 @@ class Walker(Kinds):
         if schema is False:
             self.note(path, "false: allows nothing")
             return []
-        kind = spelled(schema) if isinstance(schema, str) else None
+        kind = type_name(schema) if isinstance(schema, str) else None
         self.note(path, f"{short(schema, 40)} is no schema: {kind or 'any value'}")
         return [{"type": kind}] if kind else [{}]
 
@@ -168,7 +168,7 @@ class Walker(Kinds):
             self._expansions_left -= 1
             self._expanding.add(name)
             opened, text = self.open(self._targets[name], path, name, 1)
-            found += described(opened, sentences(alternative.get("description", ""), text))
+            found += add_description(opened, sentences(alternative.get("description", ""), text))
         return found
 
     def objects(self, alternatives: list[Node], path: str) -> list[Node]:
@@ -214,7 +214,7 @@ class Walker(Kinds):
         """The declared types, None where any is allowed."""
         declared = schema.get("type")
         if isinstance(declared, str):
-            kind = spelled(declared)
+            kind = type_name(declared)
             if kind is None and declared != "any":
                 self.note(path, f"unknown type {declared!r} left out")
             elif kind != declared:
@@ -222,7 +222,7 @@ class Walker(Kinds):
             return [kind] if kind else None
         if not isinstance(declared, list):
             return None
-        kinds = list(dict.fromkeys(spelled(kind) for kind in declared if isinstance(kind, str)))
+        kinds = list(dict.fromkeys(type_name(kind) for kind in declared if isinstance(kind, str)))
         if None in kinds or not kinds:
             return None
         if set(ALL_TYPES) <= set(kinds):
@@ -304,7 +304,7 @@ class Walker(Kinds):
         only, kind = alternatives[0], kind_of(value)
         scalar = len(alternatives) == 1 and kind in _PLAIN_TYPES - {"null"} and accepts([only.get("type", "")], kind)
         if scalar and fits(only, value) and (not is_number(value) or exact(value)):
-            return described([{**bare(only), "default": value}], only.get("description", ""))
+            return add_description([{**bare(only), "default": value}], only.get("description", ""))
         if value is None:
             # Says no more than that the property may be left out or null; the encoder does not show it either.
             self.note(path, "default null left out")

@@ -46,13 +46,13 @@ class References:
         if local in ("", "#", "#/"):
             return self.root
         if local.startswith("#/"):
-            found = self._walk([_unescaped(part) for part in local[2:].split("/")])
+            found = self._walk([_unescape(part) for part in local[2:].split("/")])
             if isinstance(found, dict | bool):
                 return found
         if self._named is None:
             self._named = dict(_names(self.root))
         nested = any(f"/{word}/" in local for word in ("$defs", "definitions"))
-        for name in (ref, local.removeprefix("#"), _unescaped(local.rsplit("/", 1)[-1]) if nested else ""):
+        for name in (ref, local.removeprefix("#"), _unescape(local.rsplit("/", 1)[-1]) if nested else ""):
             if name and isinstance(self._named.get(name), dict | bool):
                 return self._named[name]
         if local.startswith("#"):
@@ -190,13 +190,13 @@ def _names(value: Any) -> Iterator[tuple[str, Any]]:
             yield value[keyword].removeprefix("#"), value
 
 
-def _unescaped(part: str) -> str:
+def _unescape(part: str) -> str:
     return unquote(part).replace("~1", "/").replace("~0", "~")
 
 
 def _fresh(ref: str, taken: set[str]) -> str:
     # The prompt encoder prints `interface NAME`, and the checker refuses "/" in names.
-    stem = re.sub(r"\W+", "_", _unescaped(ref.rsplit("/", 1)[-1]), flags=re.ASCII).strip("_") or "Root"
+    stem = re.sub(r"\W+", "_", _unescape(ref.rsplit("/", 1)[-1]), flags=re.ASCII).strip("_") or "Root"
     stem = f"_{stem}" if stem[0].isdigit() else stem
     name, count = stem, 1
     while name in taken:

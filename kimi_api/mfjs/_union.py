@@ -7,7 +7,7 @@ from typing import Any
 
 from kimi_api.mfjs._finish import sentences, short
 from kimi_api.mfjs._refs import ALL_TYPES, Node
-from kimi_api.mfjs._values import bare, keyed
+from kimi_api.mfjs._values import bare, by_json_value
 
 MAX_ENUM = 1_000
 MAX_BRANCHES = 500
@@ -37,9 +37,9 @@ def union(alternatives: list[Node], words: str) -> Node:
         if branch.keys() == {"type", "enum"}:
             known = enums.get(branch["type"])
             if known is not None and len(known) + len(branch["enum"]) <= MAX_ENUM:
-                known.update(keyed(branch["enum"]))
+                known.update(by_json_value(branch["enum"]))
                 continue
-            known = enums[branch["type"]] = keyed(branch["enum"])
+            known = enums[branch["type"]] = by_json_value(branch["enum"])
             merged.append(({"type": branch["type"], "enum": []}, known))
             branches[str(len(merged))] = merged[-1][0]
             continue

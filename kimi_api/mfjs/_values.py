@@ -66,10 +66,10 @@ def fits(node: Node, value: Any) -> bool:
 
 def distinct(values: list[Any]) -> list[Any]:
     """`values` without repetitions, in their order."""
-    return list(keyed(values).values())
+    return list(by_json_value(values).values())
 
 
-def keyed(values: list[Any]) -> dict[Any, Any]:
+def by_json_value(values: list[Any]) -> dict[Any, Any]:
     """Values by what makes them equal in JSON: 1 and 1.0 are, 1 and true are not."""
     found: dict[Any, Any] = {}
     for value in values:
@@ -79,7 +79,7 @@ def keyed(values: list[Any]) -> dict[Any, Any]:
     return found
 
 
-def spelled(kind: str) -> str | None:
+def type_name(kind: str) -> str | None:
     """The JSON Schema name of a type, None for a word that names none."""
     if kind in _TYPES:
         return kind
@@ -131,7 +131,7 @@ def strings(value: Any) -> list[str]:
     return list(dict.fromkeys(v for v in value if isinstance(v, str))) if isinstance(value, list) else []
 
 
-def gone(declared: Any, name: str) -> bool:
+def is_impossible(declared: Any, name: str) -> bool:
     """Whether `name` was declared as impossible."""
     return isinstance(declared, dict) and name in declared
 
@@ -141,7 +141,7 @@ def bare(node: Node, without: str = "description") -> Node:
     return {key: value for key, value in node.items() if key != without} if without in node else node
 
 
-def described(alternatives: list[Node], text: str) -> list[Node]:
+def add_description(alternatives: list[Node], text: str) -> list[Node]:
     """`alternatives`, each with `text` as its description."""
     if not text:
         return alternatives

@@ -12,13 +12,13 @@ from kimi_api.errors._masks import mask_ids
 from kimi_api.reply._calls import Calls
 from kimi_api.reply._odd import (
     Tidied,
-    refused,
     tidy_body,
     tidy_content,
     tidy_event,
     tidy_number,
     tidy_pieces,
     tidy_text,
+    unreadable_error,
 )
 from kimi_api.reply._parts import Reply, ReplyDelta, ToolCall
 from kimi_api.usage import Usage, parse_usage
@@ -100,7 +100,7 @@ class ReplyBuilder:
         return self.reply.finish_reason is not None or self._whole
 
     @property
-    def begun(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether anything of the answer has come, be it thinking; empty pieces are nothing."""
         return bool(self._content or any(self._reasoning) or self._calls)
 
@@ -110,7 +110,7 @@ class ReplyBuilder:
         return any(piece and not piece.isspace() for piece in self._content)
 
     @property
-    def called(self) -> bool:
+    def has_tool_call(self) -> bool:
         """Whether a tool call has begun."""
         return self._calls is not None and self._calls.any
 
@@ -224,7 +224,7 @@ class ReplyBuilder:
             return None
         except (AttributeError, TypeError, KeyError) as error:
             if event.__class__ is Tidied:
-                raise self._with_partial(refused("an event", event)) from error
+                raise self._with_partial(unreadable_error("an event", event)) from error
         except KimiReplyError as error:
             raise self._with_partial(error) from None
         try:
@@ -267,7 +267,7 @@ class ReplyBuilder:
 
     def _is_whole(self, event: Mapping[str, Any]) -> bool:
         """Whether an event with a `message` is an answer, and no repetition of what has come in pieces."""
-        return not self.begun or event.get("object") == "chat.completion"
+        return not self.has_begun or event.get("object") == "chat.completion"
 
     def _note_error(self, event: Mapping[str, Any]) -> None:
         """An event without choices holds usage as a rule. vLLM sends errors that do not call themselves so."""
@@ -293,7 +293,7 @@ class ReplyBuilder:
         """The error with what had come, and the id of the request."""
         partial = self.assemble()
         unreadable = KimiReplyError(error.message, request_id=partial.request_id)
-        unreadable.partial = replace(partial) if partial.id or self.begun else None
+        unreadable.partial = replace(partial) if partial.id or self.has_begun else None
         return unreadable
 
     def finish(self) -> Reply:
@@ -320,7 +320,7 @@ class ReplyBuilder:
         reply.content = self.text
         reply.reasoning = self.thinking
         if self._calls is not None:
-            reply.tool_calls = self._calls.finished()
+            reply.tool_calls = self._calls.finish()
         reply.usage = parse_usage(self._usage)
         if self._spent is not None:
             reply.usage = self._spent if reply.usage is None else self._spent + reply.usage
@@ -338,11 +338,11 @@ def _as_event(body: Mapping[str, Any]) -> dict[str, Any] | None:
     if pieces:
         # Each entry is a call of its own, whatever indices and ids other hosts give.
         entries = enumerate(filter(None, tidy_pieces(pieces)))
-        message = {**message, "tool_calls": [_numbered(piece, at) for at, piece in entries]}
+        message = {**message, "tool_calls": [_with_index(piece, at) for at, piece in entries]}
     return {**body, "choices": [{**choice, "delta": message, "message": None}]}
 
 
-def _numbered(piece: object, index: int) -> Any:
+def _with_index(piece: object, index: int) -> Any:
     return {**piece, "index": index} if isinstance(piece, Mapping) else piece
 
 

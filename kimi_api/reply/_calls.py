@@ -7,7 +7,7 @@ from typing import Any
 
 from kimi_api._arguments.schema import Watch, correct, structured_members
 from kimi_api._arguments.text import encode, read
-from kimi_api.reply._odd import Tidied, refused, tidy_piece, tidy_pieces
+from kimi_api.reply._odd import Tidied, tidy_piece, tidy_pieces, unreadable_error
 from kimi_api.reply._parts import ToolCall
 
 
@@ -23,7 +23,7 @@ class _Growing:
         self.watch = watch
 
     @property
-    def begun(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether some of the arguments have come."""
         return bool(self.pieces) or (self.watch is not None and self.watch.held is not None)
 
@@ -100,7 +100,7 @@ class Calls:
                     added.append(ToolCall(call.index, "", late, arguments, call.type))
             except (AttributeError, TypeError, KeyError) as error:
                 if piece.__class__ is Tidied:
-                    raise refused("a tool call", piece) from error
+                    raise unreadable_error("a tool call", piece) from error
                 tidied = tidy_piece(piece)
                 if tidied is not None:
                     added += self.add([tidied])
@@ -140,7 +140,7 @@ class Calls:
         if not growing.call.name:
             return False
         if given_id:
-            return given_id not in self._given and (bool(growing.given_id) or growing.begun)
+            return given_id not in self._given and (bool(growing.given_id) or growing.has_begun)
         text = "".join(growing.pieces)
         return bool(arguments) and text.rstrip().endswith("}") and read(text) is not None
 
@@ -170,7 +170,7 @@ class Calls:
                 rest.append(ToolCall(call.index, "", "", hidden, call.type))
         return rest
 
-    def finished(self) -> list[ToolCall]:
+    def finish(self) -> list[ToolCall]:
         self.release()
         calls = sorted(self.so_far(), key=lambda call: call.index)
         if self._whole:

@@ -21,7 +21,7 @@ class Tidied(dict[str, Any]):
     """An event, or a piece of a tool call, that was made readable. One that still cannot be read is refused."""
 
 
-def refused(what: str, value: object) -> KimiReplyError:
+def unreadable_error(what: str, value: object) -> KimiReplyError:
     """The error for a value that cannot be read, with what it was."""
     return KimiReplyError(
         f"{what} of the answer cannot be read: {mask_ids(str(value))[:200]}. What to do: send the request again; if "
@@ -38,7 +38,7 @@ def tidy_event(event: object) -> Tidied:
     if not isinstance(event, Mapping):
         if not event or isinstance(event, int | float):
             return Tidied()  # `data: null` and the like, which keep a connection open
-        raise refused("an event", event)
+        raise unreadable_error("an event", event)
     tidied = Tidied(event)
     choice = _first(event.get("choices"), "choices")
     tidied["choices"] = []
@@ -62,7 +62,7 @@ def tidy_pieces(pieces: object) -> list[Any]:
         return [pieces]
     if isinstance(pieces, list):
         return pieces
-    raise refused("tool_calls", pieces)
+    raise unreadable_error("tool_calls", pieces)
 
 
 def tidy_piece(piece: object) -> Tidied | None:
@@ -74,13 +74,13 @@ def tidy_piece(piece: object) -> Tidied | None:
     if not piece:
         return None
     if not isinstance(piece, Mapping):
-        raise refused("a tool call", piece)
+        raise unreadable_error("a tool call", piece)
     function = piece.get("function") or {}
     if not isinstance(function, Mapping):
-        raise refused("the function of a tool call", function)
+        raise unreadable_error("the function of a tool call", function)
     name = function.get("name") or ""
     if not isinstance(name, str):
-        raise refused("the name of a tool call", name)
+        raise unreadable_error("the name of a tool call", name)
     kind = piece.get("type")
     return Tidied(
         index=tidy_number(piece.get("index")),
@@ -124,14 +124,14 @@ def _first(choices: object, what: str) -> Mapping[str, Any] | None:
             return found
         if not any(choices):
             return None
-    raise refused(what, choices)
+    raise unreadable_error(what, choices)
 
 
 def _tidy_delta(delta: object, what: str) -> dict[str, Any] | None:
     if not delta or isinstance(delta, int | float):
         return None
     if not isinstance(delta, Mapping):
-        raise refused(what, delta)
+        raise unreadable_error(what, delta)
     return {**delta, "content": tidy_content(delta.get("content"))}
 
 

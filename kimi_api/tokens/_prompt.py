@@ -63,7 +63,7 @@ def count_messages(
 
     total = template.hidden + _answer(template, messages, thinking) if overhead else 0
     if tools:
-        total += _declared(tools, template, count)
+        total += _tool_tokens(tools, template, count)
     if overhead and template.system and messages and messages[0].get("role") != "system":
         total += _FRAME + count("system") + count(template.system)
     kept_from = 0 if keep_thinking else _last_answer(messages) + 1
@@ -111,7 +111,7 @@ def _message(
 ) -> int:
     role = str(message.get("role") or "")
     if message.get("tools"):
-        return _declared(message["tools"], template, count)
+        return _tool_tokens(message["tools"], template, count)
     total = _FRAME + count(str(message.get("name") or role))
     content = message.get("content")
     if role == "tool":
@@ -119,7 +119,7 @@ def _message(
         name = names.get(call_id) or message.get("name") or call_id
         heading = f"## Return of {_call_id(name)}\n"
         if name == "$web_search":
-            return total + count(heading) + _searched(content, count)
+            return total + count(heading) + _search_tokens(content, count)
         content = (
             heading + content if isinstance(content, str) else [{"type": "text", "text": heading}, *(content or ())]
         )
@@ -136,7 +136,7 @@ def _message(
     return total
 
 
-def _searched(content: object, count: Callable[[str], int]) -> int:
+def _search_tokens(content: object, count: Callable[[str], int]) -> int:
     """What the built-in search found, which the server puts in the place of the echoed arguments that tell its size."""
     try:
         found = json.loads(content)["usage"]["total_tokens"] if isinstance(content, str) else None
@@ -183,7 +183,7 @@ def _image(url: str, template: PromptTemplate, count: Callable[[str], int]) -> i
     return _MEDIA + image_tokens(width, height, template) + said
 
 
-def _declared(tools: Sequence[Mapping[str, Any]], template: PromptTemplate, count: Callable[[str], int]) -> int:
+def _tool_tokens(tools: Sequence[Mapping[str, Any]], template: PromptTemplate, count: Callable[[str], int]) -> int:
     if not functions_of(tools):
         return 0  # the built-in search alone added nothing to a recorded prompt
     text = as_typescript(tools) if template.typescript else as_json(tools)

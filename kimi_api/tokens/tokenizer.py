@@ -122,7 +122,7 @@ class KimiTokenizer:
         try:
             from huggingface_hub import hf_hub_download  # pyright: ignore[reportMissingImports]
         except ImportError as error:
-            raise _missing("huggingface_hub", "from_hub") from error
+            raise _missing_error("huggingface_hub", "from_hub") from error
         return cls.from_file(hf_hub_download(repo_id=repo_id, filename=_FILE, revision=revision, token=token))
 
     def encode(self, text: str) -> list[int]:
@@ -213,7 +213,7 @@ def _load(path: str, changed: int, size: int) -> KimiTokenizer:
     try:
         import tiktoken
     except ImportError as error:
-        raise _missing("tiktoken", "a vocabulary") from error
+        raise _missing_error("tiktoken", "a vocabulary") from error
     ranks = _read(path)
     special = {
         _NAMED.get(offset, f"<|reserved_token_{len(ranks) + offset}|>"): len(ranks) + offset
@@ -234,13 +234,13 @@ def _read(path: str) -> dict[bytes, int]:
                     token, rank = line.split()
                     ranks[base64.b64decode(token, validate=True)] = int(rank)
     except (ValueError, binascii.Error) as error:
-        raise _malformed(path, f"line {number} is not a token in base64 and its rank") from error
+        raise _malformed_error(path, f"line {number} is not a token in base64 and its rank") from error
     if sorted(ranks.values()) != list(range(len(ranks))):
-        raise _malformed(path, f"the {len(ranks)} ranks do not run from 0 without a gap")
+        raise _malformed_error(path, f"the {len(ranks)} ranks do not run from 0 without a gap")
     missing = [byte for byte in range(256) if bytes([byte]) not in ranks]
     if missing:
         # tiktoken would end the process's call in a panic at the first such byte.
-        raise _malformed(path, f"{len(missing)} of the 256 single bytes are not in it, the first is {missing[0]}")
+        raise _malformed_error(path, f"{len(missing)} of the 256 single bytes are not in it, the first is {missing[0]}")
     return ranks
 
 
@@ -256,7 +256,7 @@ def _pieces(text: str) -> Iterator[str]:
         yield part[begin:]
 
 
-def _malformed(path: str, why: str) -> KimiInputError:
+def _malformed_error(path: str, why: str) -> KimiInputError:
     return KimiInputError(
         "vocabulary",
         path,
@@ -265,7 +265,7 @@ def _malformed(path: str, why: str) -> KimiInputError:
     )
 
 
-def _missing(package: str, what: str) -> KimiInputError:
+def _missing_error(package: str, what: str) -> KimiInputError:
     return KimiInputError(
         package,
         "a package that is not installed",

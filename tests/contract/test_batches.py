@@ -129,7 +129,7 @@ def test_another_object_goes_on_by_the_ids(kimi: Emulator, chat: Chat) -> None:
     assert len(started.ids) == 3
     resumed = chat.batch(schema=City, ids=started.ids)
     assert [state.metadata for state in resumed.status()] == [{"job": "7"}] * 3
-    answers = resumed.wait(poll=0.005).results(delete_after=True)
+    answers = resumed.poll_until_done(poll=0.005).results(delete_after=True)
     assert list(answers) == [f"request-{n}" for n in range(1, 6)]
     assert [chat.batch_answer(answer).people for answer in answers.values()] == [0, 1, 2, 3, 4]
     assert kimi.files == {}
@@ -142,11 +142,11 @@ async def test_a_batch_is_cancelled(adapter: Adapter) -> None:
         await batch.asubmit(["a", "b"])
         assert (await batch.astatus())[0].status == "in_progress"
         await batch.acancel()
-        await batch.await_done(poll=0.005)
+        await batch.apoll_until_done(poll=0.005)
         answers = await batch.aresults()
         assert [type(answer) for answer in answers.values()] == [KimiBatchError] * 2
         assert "was cancelled before it was answered" in str(answers["request-1"])
-        other = chat.batch().submit(["a"]).cancel().wait(poll=0.005)
+        other = chat.batch().submit(["a"]).cancel().poll_until_done(poll=0.005)
         assert other.status()[0].status == "cancelled"
 
 
@@ -164,7 +164,7 @@ def test_misuse_is_told_before_anything_is_sent(kimi: Emulator, adapter: Adapter
     chat = adapter.make(model="kimi-k2.6")
     for act, words in (
         (lambda: chat.batch().submit("one"), "put a single one into a list"),
-        (lambda: chat.batch().wait(), "call submit, or resume with from_id"),
+        (lambda: chat.batch().poll_until_done(), "call submit, or resume with from_id"),
         (lambda: chat.batch(completion_window="1h"), "from '12h' to '7d'"),
         (lambda: chat.batch().submit(["bad \ud800 text"]), "half a surrogate pair"),
     ):
@@ -179,5 +179,5 @@ def test_misuse_is_told_before_anything_is_sent(kimi: Emulator, adapter: Adapter
 
 
 def test_waiting_shows_a_bar(kimi: Emulator, adapter: Adapter, capsys: pytest.CaptureFixture[str]) -> None:
-    adapter.make(model="kimi-k2.6").batch(show_progress=True).submit(["one", "two"]).wait(poll=0.005)
+    adapter.make(model="kimi-k2.6").batch(show_progress=True).submit(["one", "two"]).poll_until_done(poll=0.005)
     assert "2/2" in capsys.readouterr().err

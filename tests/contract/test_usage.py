@@ -66,7 +66,7 @@ def test_each_answer_counts_once_however_it_came(kimi: Emulator, make: Make, ada
     with adapter.costs() as costs:
         for _ in range(3):
             chat.ask("?")
-    assert (costs.tally.calls, costs.tally.unmetered) == (3, 0)
+    assert (costs.tally.calls, costs.tally.uncounted_calls) == (3, 0)
     assert costs.tally.usage == Usage(300, 120, 420, cached_tokens=180, cache_write_tokens=24, reasoning_tokens=75)
     assert costs.total_cost == pytest.approx(3 * PRICED.total)
     assert str(costs).startswith("3 calls, 300 tokens in (180 cached")
@@ -78,7 +78,7 @@ def test_requests_that_were_sent_again_are_one_call(kimi: Emulator, make: Make, 
     with adapter.costs() as costs:
         make().ask("?")
     assert len(kimi.requests) == 2
-    assert (costs.tally.calls, costs.tally.unmetered) == (1, 0)
+    assert (costs.tally.calls, costs.tally.uncounted_calls) == (1, 0)
 
 
 def test_a_call_that_fails_is_named_and_does_not_count(kimi: Emulator, make: Make, adapter: Adapter) -> None:
@@ -87,7 +87,7 @@ def test_a_call_that_fails_is_named_and_does_not_count(kimi: Emulator, make: Mak
     with adapter.costs() as costs:
         assert isinstance(chat.attempt("?").error, KimiRateLimitError)
         chat.ask("?")
-    assert (costs.tally.calls, costs.tally.unmetered) == (1, 1)
+    assert (costs.tally.calls, costs.tally.uncounted_calls) == (1, 1)
     assert "1 without counts" in str(costs)
 
 

@@ -17,11 +17,11 @@ from kimi_api.account import (
     amodels,
     arefresh,
     balance,
+    merge_models,
     models,
     parse_balance,
     parse_model,
     refresh,
-    refreshed,
 )
 from kimi_api.catalog import get_model_spec, install
 from kimi_emulator import Emulator
@@ -157,19 +157,19 @@ def test_entries_without_an_id_are_passed_over(raw: Any, raw_client: KimiClient)
 
 
 def test_a_live_entry_changes_nothing_that_the_catalogue_knows() -> None:
-    assert refreshed([parse_model(LIVE_K3)]) == dict(MODELS)
-    assert refreshed([]) == dict(MODELS)
+    assert merge_models([parse_model(LIVE_K3)]) == dict(MODELS)
+    assert merge_models([]) == dict(MODELS)
 
 
 def test_the_emulators_list_changes_nothing_either(client: KimiClient) -> None:
-    assert refreshed(models(client)) == dict(MODELS)
+    assert merge_models(models(client)) == dict(MODELS)
 
 
 def test_the_servers_facts_win_and_the_rest_stays() -> None:
     info = ModelInfo(
         "kimi-k3", context_window=500_000, images=False, videos=False, efforts=("low", "max"), dynamic_tools=False
     )
-    spec = refreshed([info])["kimi-k3"]
+    spec = merge_models([info])["kimi-k3"]
     assert (spec.context_window, spec.max_output, spec.default_output) == (500_000, 500_000, 131_072)
     assert (spec.images, spec.videos, spec.efforts, spec.dynamic_tools) == (False, False, ("low", "max"), False)
     unchanged = {"price", "released", "fixed_sampling", "refused", "tool_choices", "thinking", "template", "known"}
@@ -179,16 +179,16 @@ def test_the_servers_facts_win_and_the_rest_stays() -> None:
 
 
 def test_a_small_window_bounds_the_output_budget() -> None:
-    spec = refreshed([ModelInfo("kimi-k3", context_window=65_536)])["kimi-k3"]
+    spec = merge_models([ModelInfo("kimi-k3", context_window=65_536)])["kimi-k3"]
     assert (spec.default_output, spec.max_output) == (65_536, 65_536)
 
 
 def test_a_model_that_learns_to_switch_may_be_switched() -> None:
-    spec = refreshed([ModelInfo("kimi-k3", thinking="switchable")])["kimi-k3"]
+    spec = merge_models([ModelInfo("kimi-k3", thinking="switchable")])["kimi-k3"]
     assert (spec.thinking, spec.thinking_field) == ("switchable", {"enabled", "disabled"})
-    spec = refreshed([ModelInfo("kimi-k2.6", thinking="always")])["kimi-k2.6"]
+    spec = merge_models([ModelInfo("kimi-k2.6", thinking="always")])["kimi-k2.6"]
     assert (spec.thinking, spec.thinking_field, spec.keep_field) == ("always", frozenset(), False)
-    assert refreshed([ModelInfo("kimi-k2.6", reasoning=False)])["kimi-k2.6"].thinking == "none"
+    assert merge_models([ModelInfo("kimi-k2.6", reasoning=False)])["kimi-k2.6"].thinking == "none"
 
 
 @pytest.mark.parametrize(
@@ -203,18 +203,18 @@ def test_a_model_that_learns_to_switch_may_be_switched() -> None:
     ],
 )
 def test_a_new_id_takes_the_rules_of_the_row_most_like_it(info: ModelInfo, like: str) -> None:
-    spec = refreshed([info])["new"]
+    spec = merge_models([info])["new"]
     row = MODELS[like]
     assert spec.known
     assert (spec.id, spec.price, spec.retires, spec.successor) == ("new", None, None, None)
     for name in ("fixed_sampling", "refused", "tool_choices", "thinking", "thinking_field", "template"):
         assert getattr(spec, name) == getattr(row, name)
-    assert refreshed([info], {"kimi-k3": MODELS["kimi-k3"]})["new"].known  # also over a smaller base
+    assert merge_models([info], {"kimi-k3": MODELS["kimi-k3"]})["new"].known  # also over a smaller base
 
 
 def test_the_merge_is_pure() -> None:
     base = {"kimi-k3": MODELS["kimi-k3"]}
-    refreshed([ModelInfo("kimi-k3", images=False), ModelInfo("new")], base)
+    merge_models([ModelInfo("kimi-k3", images=False), ModelInfo("new")], base)
     assert base == {"kimi-k3": MODELS["kimi-k3"]}
     assert dataclasses.replace(MODELS["kimi-k3"]) == MODELS["kimi-k3"]
 
@@ -247,7 +247,7 @@ def test_a_refresh_is_used_by_every_request(ways: Any, raw: Any, raw_client: Kim
 
 
 def test_a_refresh_that_fails_leaves_the_catalogue(ways: Any, raw: Any, raw_client: KimiClient) -> None:
-    install(refreshed([ModelInfo("kimi-k3", images=False)]))
+    install(merge_models([ModelInfo("kimi-k3", images=False)]))
     raw.say(raw.http(200, {"data": "none"}))
     with pytest.raises(KimiReplyError):
         ways.call(refresh, arefresh, raw_client)

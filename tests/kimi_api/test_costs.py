@@ -123,7 +123,7 @@ def test_a_tally_adds_up_by_model_and_names_what_has_no_price() -> None:
     assert tally.models["kimi-k3"].usage == USAGE + USAGE
     assert tally.cost.total == pytest.approx(6.30)
     assert tally.unpriced == ["somebody-elses"]
-    assert tally.unmetered == 1
+    assert tally.uncounted_calls == 1
     assert str(tally) == (
         "3 calls, 3,000,000 tokens in (1,500,000 cached), 300,000 out: 6.300000 USD, and no known price for "
         "somebody-elses, and 1 without counts (under way, failed or broken off)"
@@ -146,7 +146,7 @@ def test_a_tally_can_begin_again() -> None:
     tally.begin()
     tally.add("kimi-k3", USAGE)
     tally.reset()
-    assert (tally.calls, tally.cost, tally.unmetered) == (0, Cost(), 0)
+    assert (tally.calls, tally.cost, tally.uncounted_calls) == (0, Cost(), 0)
 
 
 def test_threads_lose_no_call() -> None:
@@ -161,7 +161,7 @@ def test_threads_lose_no_call() -> None:
         list(pool.map(many, range(8)))
     assert tally.calls == 4_000
     assert tally.usage == Usage(40_000, 4_000, 44_000)
-    assert tally.unmetered == 0
+    assert tally.uncounted_calls == 0
 
 
 # ------------------------------------------------------------------------------------------------- users

@@ -65,12 +65,12 @@ def test_an_alias_may_be_the_nearest_name() -> None:
 
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))
 def test_each_dialect_is_found_by_its_name(dialect: str) -> None:
-    assert ChatOptions(dialect=dialect).speech.name == dialect
+    assert ChatOptions(dialect=dialect).host_rules.name == dialect
 
 
 def test_an_unknown_dialect_names_those_there_are() -> None:
     with pytest.raises(KimiInputError, match="platform, openai, vllm"):
-        _ = ChatOptions(dialect="klingon").speech
+        _ = ChatOptions(dialect="klingon").host_rules
 
 
 @pytest.mark.parametrize(

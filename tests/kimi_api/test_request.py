@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kimi_api import ChatOptions, KimiClient, KimiInputError, KimiWarning, build_request, partial_message
-from kimi_api.options import merged
+from kimi_api.options import merge
 from kimi_emulator import Emulator
 
 from hypothesis import given, settings  # isort: skip
@@ -345,11 +345,11 @@ def test_only_an_assistant_message_can_be_partial() -> None:
 
 def test_a_calls_arguments_beat_the_options_and_extra_bodies_merge() -> None:
     base = ChatOptions(max_tokens=1, extra_body={"a": {"x": 1}, "b": 1})
-    changed = base.updated({"max_tokens": 2, "extra_body": {"a": {"y": 2}}, "model_kwargs": {"c": 3}, "seed": 7})
+    changed = base.with_changes({"max_tokens": 2, "extra_body": {"a": {"y": 2}}, "model_kwargs": {"c": 3}, "seed": 7})
     assert changed.max_tokens == 2
     assert changed.extra_body == {"a": {"x": 1, "y": 2}, "b": 1, "c": 3, "seed": 7}
     assert base.extra_body == {"a": {"x": 1}, "b": 1}
-    assert base.updated({}) is base
+    assert base.with_changes({}) is base
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ def test_a_calls_arguments_beat_the_options_and_extra_bodies_merge() -> None:
 )
 def test_names_from_the_openai_like_classes_work(alias: str, name: str) -> None:
     value: Any = {"model": "kimi-k2.6", "max_tokens": 5, "stop": ["x"]}[name]
-    assert getattr(ChatOptions().updated({alias: value}), name) == value
+    assert getattr(ChatOptions().with_changes({alias: value}), name) == value
 
 
 @pytest.mark.parametrize(
@@ -366,14 +366,14 @@ def test_names_from_the_openai_like_classes_work(alias: str, name: str) -> None:
 )
 def test_a_misspelt_name_suggests_the_nearest(typo: str, meant: str) -> None:
     with pytest.raises(KimiInputError, match=f"did you mean '{meant}'") as caught:
-        ChatOptions().updated({typo: 1})
+        ChatOptions().with_changes({typo: 1})
     assert caught.value.value == typo
     assert "extra_body" in caught.value.remedy
 
 
 def test_a_name_like_no_other_says_how_to_send_it_anyway() -> None:
     with pytest.raises(KimiInputError, match="extra_body=") as caught:
-        ChatOptions().updated({"zzzzzz": 1})
+        ChatOptions().with_changes({"zzzzzz": 1})
     assert "did you mean" not in str(caught.value)
 
 
@@ -388,11 +388,11 @@ objects = st.dictionaries(st.sampled_from("abc"), json_values, max_size=3)
 @given(objects, objects)
 def test_merging_changes_neither_side_and_the_upper_one_wins(base: dict[str, Any], over: dict[str, Any]) -> None:
     before = json.dumps([base, over])
-    result = merged(base, over)
+    result = merge(base, over)
     assert json.dumps([base, over]) == before
     assert result.keys() == base.keys() | over.keys()
     assert all(result[name] == value for name, value in over.items() if not isinstance(value, dict))
-    assert merged(result, over) == result
+    assert merge(result, over) == result
 
 
 # ---------------------------------------------------------------------------------------------------- all together

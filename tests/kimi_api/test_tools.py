@@ -151,7 +151,7 @@ def test_a_wish_that_goes_out_otherwise_is_said_once_or_raised(model: str, choic
         assert build_request(options, ASK).body == build_request(options, ASK).body
     assert len(caught) == 1
     with pytest.raises(KimiInputError, match="while it thinks"):
-        build_request(options.updated({"unsupported": "error"}), ASK)
+        build_request(options.with_changes({"unsupported": "error"}), ASK)
 
 
 @pytest.mark.parametrize("how", [{"dialect": "openai"}, {"dialect": "vllm"}, {"unsupported": "send"}])

@@ -78,7 +78,7 @@ def test_each_answer_counts_once_however_it_came(kimi: Emulator, llm: ChatKimi, 
     assert costs.tally.calls == 3
     assert costs.tally.usage.prompt_tokens == 3_000
     assert costs.total_cost == pytest.approx(3 * ONE.total)
-    assert costs.tally.unmetered == 0
+    assert costs.tally.uncounted_calls == 0
 
 
 def test_a_handler_in_two_places_counts_once(kimi: Emulator, make: Callable[..., ChatKimi]) -> None:
@@ -87,7 +87,7 @@ def test_a_handler_in_two_places_counts_once(kimi: Emulator, make: Callable[...,
     llm = make(callbacks=[costs])
     (llm | (lambda message: message.text)).invoke("hi", config={"callbacks": [costs]})
     llm.invoke("hi", config={"callbacks": [costs]})
-    assert (costs.tally.calls, costs.tally.unmetered) == (2, 0)
+    assert (costs.tally.calls, costs.tally.uncounted_calls) == (2, 0)
 
 
 def test_a_stream_that_is_broken_off_is_named(kimi: Emulator, llm: ChatKimi) -> None:
@@ -96,7 +96,7 @@ def test_a_stream_that_is_broken_off_is_named(kimi: Emulator, llm: ChatKimi) -> 
         stream = llm.stream("hi")
         next(stream)
         stream.close()  # type: ignore[attr-defined]
-    assert (costs.tally.calls, costs.tally.unmetered) == (0, 1)
+    assert (costs.tally.calls, costs.tally.uncounted_calls) == (0, 1)
 
 
 def test_answers_out_of_langchains_own_cache_cost_nothing(kimi: Emulator, make: Callable[..., ChatKimi]) -> None:
@@ -106,7 +106,7 @@ def test_answers_out_of_langchains_own_cache_cost_nothing(kimi: Emulator, make: 
         llm.invoke("hi")
         llm.invoke("hi")
     assert len(kimi.chats) == 1
-    assert (costs.tally.calls, costs.tally.unmetered) == (1, 0)
+    assert (costs.tally.calls, costs.tally.uncounted_calls) == (1, 0)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -128,7 +128,7 @@ def test_an_agent_and_the_agents_it_calls_side_by_side(kimi: Emulator, llm: Chat
             crowd.invoke(question)
     assert len(kimi.chats) == len(kimi.replies) >= 6
     assert costs.tally.calls == len(kimi.chats)
-    assert costs.tally.unmetered == 0
+    assert costs.tally.uncounted_calls == 0
     assert costs.total_cost > 0
     assert kimi.report == []
 
@@ -204,7 +204,7 @@ def test_blocks_inside_each_other(kimi: Emulator, llm: ChatKimi) -> None:
             llm.batch(["a"], config={"callbacks": [outer]})  # stands in the call as well
         llm.invoke("hi")
     assert (outer.tally.calls, inner.tally.calls) == (4, 2)
-    assert (outer.tally.unmetered, inner.tally.unmetered) == (0, 0)
+    assert (outer.tally.uncounted_calls, inner.tally.uncounted_calls) == (0, 0)
 
 
 def test_a_block_ends_when_it_ends(kimi: Emulator, llm: ChatKimi) -> None:

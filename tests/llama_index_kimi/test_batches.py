@@ -43,11 +43,11 @@ def run(request: pytest.FixtureRequest) -> Callable[..., dict[str, Any]]:
 
     def ran(batch: KimiBatch, inputs: Any, **how: Any) -> dict[str, Any]:
         if request.param == "sync":
-            return batch.submit(inputs).wait(poll=0.005).results(**how)
+            return batch.submit(inputs).poll_until_done(poll=0.005).results(**how)
 
         async def twin() -> dict[str, Any]:
             await batch.asubmit(inputs)
-            await batch.await_done(poll=0.005)
+            await batch.apoll_until_done(poll=0.005)
             return await batch.aresults(**how)
 
         return asyncio.run(twin())

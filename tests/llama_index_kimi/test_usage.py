@@ -101,7 +101,7 @@ def test_each_answer_counts_once_however_it_came(kimi: Emulator, make: Callable[
         assert handler.tally.calls == 3
         assert handler.tally.usage == Usage(3_000, 300, 3_300, cached_tokens=768)
         assert handler.total_cost == pytest.approx(3 * ONE.total)
-        assert handler.tally.unmetered == 0
+        assert handler.tally.uncounted_calls == 0
     assert str(costs) == str(old)
     assert str(costs).startswith("3 calls, 3,000 tokens in (768 cached), 300 out: 0.0")
 
@@ -121,7 +121,7 @@ def test_a_handler_in_two_places_counts_once(kimi: Emulator, llm: Kimi) -> None:
     child = get_dispatcher("llama_index.core.llms.callbacks")
     with attached(KimiCostEventHandler(), get_dispatcher(), child) as costs:
         llm.complete("hi")
-    assert (costs.tally.calls, costs.tally.unmetered) == (1, 0)
+    assert (costs.tally.calls, costs.tally.uncounted_calls) == (1, 0)
 
 
 def test_calls_that_fail_or_are_broken_off_are_named(kimi: Emulator, make: Callable[..., Kimi]) -> None:
@@ -136,7 +136,7 @@ def test_calls_that_fail_or_are_broken_off_are_named(kimi: Emulator, make: Calla
         stream.close()  # type: ignore[attr-defined]
         llm.complete("hi")
     for handler in (costs, old):
-        assert (handler.tally.calls, handler.tally.unmetered) == (1, 2)
+        assert (handler.tally.calls, handler.tally.uncounted_calls) == (1, 2)
     assert "2 without counts" in str(costs)
 
 
@@ -168,7 +168,7 @@ async def test_agents_side_by_side_and_the_agents_they_call(
         )
     assert len(kimi.chats) == len(kimi.replies) >= 6
     assert costs.tally.calls == len(kimi.chats)
-    assert costs.tally.unmetered == 0
+    assert costs.tally.uncounted_calls == 0
     assert kimi.report == []
 
 
@@ -188,7 +188,7 @@ async def test_threads_that_core_starts_belong_to_the_block() -> None:
     engine = index.as_query_engine(llm=MockLLM(), response_mode="accumulate", use_async=True)
     with get_kimi_costs() as costs:
         engine.query("What?")
-    assert costs.tally.unmetered >= 4  # a mock says nothing of its tokens
+    assert costs.tally.uncounted_calls >= 4  # a mock says nothing of its tokens
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -245,13 +245,13 @@ def test_a_class_whose_chat_calls_its_own_complete_counts_once() -> None:
     with get_kimi_costs() as costs:
         Theirs().chat([ChatMessage(role="user", content="hi")])
         Theirs().chat([ChatMessage(role="user", content="hi")])
-    assert (costs.tally.calls, costs.tally.unmetered) == (2, 0)
+    assert (costs.tally.calls, costs.tally.uncounted_calls) == (2, 0)
 
 
 def test_a_model_that_gives_no_counts_is_named() -> None:
     with get_kimi_costs() as costs:
         MockLLM().complete("no counts")
-    assert (costs.tally.calls, costs.tally.unmetered) == (0, 1)
+    assert (costs.tally.calls, costs.tally.uncounted_calls) == (0, 1)
 
 
 @pytest.mark.parametrize("how", ["chat", "stream_chat"])
@@ -294,7 +294,7 @@ def test_a_stream_that_ends_after_the_block_is_named(kimi: Emulator, llm: Kimi) 
         stream = llm.stream_complete("hi")
         next(stream)
     assert list(stream)
-    assert (costs.tally.calls, costs.tally.unmetered) == (0, 1)
+    assert (costs.tally.calls, costs.tally.uncounted_calls) == (0, 1)
 
 
 def test_a_call_that_cannot_be_counted_is_logged(caplog: pytest.LogCaptureFixture) -> None:

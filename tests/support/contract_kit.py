@@ -321,14 +321,14 @@ class Chat(ABC):
         elif not isinstance(inputs, str):
             native = [self.batch_input(history) for history in inputs]
         if self.way == "plain":
-            answers = batch.submit(native).wait(poll=0.005).results()
+            answers = batch.submit(native).poll_until_done(poll=0.005).results()
         else:
             answers = asyncio.run(self._arun_batch(batch, native))
         return {name: self.batch_answer(answer) for name, answer in answers.items()}
 
     async def _arun_batch(self, batch: Any, native: Any) -> Any:
         await batch.asubmit(native)
-        await batch.await_done(poll=0.005)
+        await batch.apoll_until_done(poll=0.005)
         return await batch.aresults()
 
     @abstractmethod

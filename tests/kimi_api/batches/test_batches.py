@@ -44,7 +44,7 @@ def submit(ways: Ways, client: KimiClient, requests: Any, **more: Any) -> BatchJ
 
 
 def wait(ways: Ways, client: KimiClient, job: BatchJob, **more: Any) -> list[BatchObject]:
-    return ways.call(batches.wait, batches.await_done, client, job, **{"poll": 0.005, **more})
+    return ways.call(batches.poll_until_done, batches.apoll_until_done, client, job, **{"poll": 0.005, **more})
 
 
 def results(ways: Ways, client: KimiClient, job: BatchJob, **more: Any) -> list[batches.BatchResult]:
@@ -439,7 +439,7 @@ def test_a_job_is_resumed_by_its_ids_in_another_process(kimi: Emulator, client: 
     program = (
         "import os, sys; from kimi_api import KimiClient, batches\n"
         "client = KimiClient(base_url=sys.argv[1]); job = batches.BatchJob(tuple(sys.argv[2:]))\n"
-        "batches.wait(client, job, poll=0.01)\n"
+        "batches.poll_until_done(client, job, poll=0.01)\n"
         "for r in batches.results(client, job): print(r.custom_id, r.reply.content, r.request.body['model'])"
     )
     ran = subprocess.run(
@@ -634,7 +634,7 @@ def test_submits_from_many_threads_do_not_meet(kimi: Emulator, client: KimiClien
     for thread in threads:
         thread.join()
     for number, job in jobs.items():
-        batches.wait(client, job, poll=0.01)
+        batches.poll_until_done(client, job, poll=0.01)
         found = batches.results(client, job)
         assert [result.custom_id for result in found] == [f"{number}-{n}" for n in range(3)]
         assert all(result.reply and result.custom_id in result.reply.content for result in found)

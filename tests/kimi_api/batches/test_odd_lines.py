@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from kimi_api import KimiError, KimiReplyError
 from kimi_api._transport.steps import Send
-from kimi_api.account import _models, parse_balance, refreshed  # the procedure is what reads a list of models
+from kimi_api.account import _models, merge_models, parse_balance  # the procedure is what reads a list of models
 from kimi_api.batches._lines import BatchObject, Fetched, parse_batch, read_results
 from kimi_api.client import Answer
 from kimi_api.formulas import parse_fiber, parse_tools
@@ -57,7 +57,7 @@ def test_answers_about_the_account_of_any_json(
 ) -> None:
     for body in (models, anything):
         with contextlib.suppress(KimiError):
-            refreshed(_listed(body))
+            merge_models(_listed(body))
     for body in (balance, anything):
         parse_balance(body)
     for body in (tools, anything):

@@ -386,7 +386,7 @@ def test_files_are_uploaded_listed_retrieved_read_and_deleted(ways: Ways, kimi: 
     assert image.url == f"ms://{image.id}"
     assert {file.id for file in ways.call(files.list_files, files.alist_files, client)} == {image.id, text.id}
     assert ways.call(files.retrieve, files.aretrieve, client, text.id).filename == "a.txt"
-    assert ways.call(files.wait_ready, files.await_ready, client, text).status == "ok"
+    assert ways.call(files.poll_until_ready, files.apoll_until_ready, client, text).status == "ok"
     assert json.loads(ways.call(files.content, files.acontent, client, text.id))["content"] == "hello"
     assert ways.call(files.delete, files.adelete, client, text.id) is True
     with pytest.raises(errors.KimiNotFoundError):

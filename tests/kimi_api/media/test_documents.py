@@ -61,7 +61,7 @@ def test_the_original_request_is_kept_and_unchanged(ways: Ways, client: KimiClie
     placed = ways.call(media.place_media, media.aplace_media, client, request)
     assert texts(placed) == ["see", TEXT]
     assert placed.media is None
-    assert placed.unplaced is request
+    assert placed.original is request
     assert request.body["messages"][0]["content"][1]["type"] == "document"
 
 
