@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 SEED   ?= 1
 TESTS  := -n 2 --dist loadfile -q
 
-.PHONY: help demo test test-slow lint format record cassettes faults bench bench-emulator schemas rules rules-mutation conformance matrix docs clean
+.PHONY: help demo test test-slow lint format record cassettes faults bench bench-emulator ray schemas rules rules-mutation conformance matrix docs clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -54,6 +54,18 @@ bench: $(READY)  ## CPU per streamed chunk and per call, beside the SDK in the s
 bench-emulator: $(READY)  ## the emulator's own CPU per streamed chunk, and 1,000 open streams
 	$(BIN)/python -m benchmarks.emulator
 
+# An environment of its own: Ray weighs 700 MB, and nothing else here needs it.
+.ray/.ready: pyproject.toml constraints.txt
+	@test -x .ray/bin/python || $(PYTHON) -m venv .ray
+	@echo "Setting up .ray ..." >&2
+	@.ray/bin/python -m pip install -q --disable-pip-version-check --upgrade "pip>=25.1"
+	@.ray/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[ray,emulator,cli]"
+	@touch $@
+
+ray: .ray/.ready  ## 1,000 prompts and 200 files on Ray Data: two workers, a real Redis, one worker killed in the middle
+	.ray/bin/python -m examples.ray_chat --rows 1000 --workers 2 --kill-one
+	.ray/bin/python -m examples.ray_extract --rows 200 --workers 2 --kill-one
+
 schemas: $(READY)  ## what becomes of 1,500 schemas of all kinds, as JSON
 	$(BIN)/python -m scripts.mfjs_report
 
@@ -73,4 +85,4 @@ docs: $(READY)  ## check that the code in README.md and docs/ runs, and that its
 	$(BIN)/python -m pytest -q tests/test_documents.py
 
 clean:          ## remove what the targets made
-	rm -rf $(VENV) .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .ray .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis

@@ -28,7 +28,9 @@ class Stopped(BaseException):
     """The result is not wanted any more: whoever ran it in a thread was interrupted. Like Ctrl-C, not an error."""
 
 
-def ordered_map(work: Callable[[T], R], items: Iterable[T], at_once: int) -> Generator[R, None, None]:
+def ordered_map(
+    work: Callable[[T], R], items: Iterable[T], at_once: int, *, window: int | None = None
+) -> Generator[R, None, None]:
     """`map(work, items)` by threads.
 
     Args:
@@ -36,6 +38,7 @@ def ordered_map(work: Callable[[T], R], items: Iterable[T], at_once: int) -> Gen
         items: taken one by one, when there is room.
         at_once: how many may be under way or waiting to be fetched. With 1 there are no threads, and an item is worked
             on when its result is asked for.
+        window: how many may be waiting to be fetched, where a slow item is not to hold back those behind it.
     """
     if at_once == 1:
         yield from map(work, items)
@@ -51,7 +54,7 @@ def ordered_map(work: Callable[[T], R], items: Iterable[T], at_once: int) -> Gen
 
     with ThreadPoolExecutor(at_once, "kimi") as pool:
         try:
-            for item in islice(left, at_once):
+            for item in islice(left, window or at_once):
                 submit(item)
             while waiting:
                 result = waiting.popleft().result()

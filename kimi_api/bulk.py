@@ -192,7 +192,7 @@ class _Run:
                 return FileResult(source, label, (yield from steps))
             except KimiError as error:
                 tries += 1
-                if tries > self.retries or not _may_pass(error):
+                if tries > self.retries or not may_pass(error):
                     if not isinstance(error, (KimiInputError, KimiFileError)):
                         error.add_note(f"while extracting {label}")
                     return FileResult(source, label, error=error)
@@ -318,7 +318,7 @@ def _check(result: FileResult) -> FileResult:
     return result
 
 
-def _may_pass(error: KimiError) -> bool:
+def may_pass(error: KimiError) -> bool:
     """Whether a file that failed like this may succeed when it is begun anew."""
     if concerns_all(error):
         return False

@@ -42,7 +42,12 @@ def of_group(name: str) -> Iterator[Requirement]:
             yield Requirement(entry)
 
 
-INSTALLED = [*map(Requirement, PROJECT["project"]["dependencies"]), *of_extra("all"), *of_group("dev")]
+INSTALLED = [
+    *map(Requirement, PROJECT["project"]["dependencies"]),
+    *of_extra("all"),
+    *of_extra("ray"),  # by `make ray`
+    *of_group("dev"),
+]
 
 
 @pytest.mark.parametrize("requirement", INSTALLED, ids=str)

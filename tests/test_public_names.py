@@ -97,6 +97,9 @@ PUBLIC = {
     "kimi_api.options": """
         ChatOptions EmptyAnswers Thinking Unsupported Wire
     """,
+    "kimi_api.ray": """
+        KimiChat KimiExtract
+    """,
     "kimi_api.reply": """
         Reply ReplyBuilder ReplyDelta ToolCall Usage parse_reply parse_usage unique_id
     """,

@@ -141,6 +141,22 @@ def test_threads_see_the_callers_context() -> None:
     assert set(ordered_map(lambda _: who.get(), range(4), 2)) == {"the caller"}
 
 
+def test_a_window_lets_others_pass_a_slow_item() -> None:
+    gauge, others_are_done = Gauge(), threading.Event()
+
+    def work(item: int) -> int:
+        with gauge:
+            gauge.began.append(item)
+            if item == 0:
+                assert others_are_done.wait(5)
+            elif item == 19:
+                others_are_done.set()
+        return item
+
+    assert list(ordered_map(work, range(20), 2, window=20)) == list(range(20))
+    assert gauge.most == 2
+
+
 def test_one_at_a_time_needs_no_threads() -> None:
     assert set(ordered_map(lambda _: threading.get_ident(), range(3), 1)) == {threading.get_ident()}
     assert threading.get_ident() not in set(ordered_map(lambda _: threading.get_ident(), range(3), 2))
