@@ -19,6 +19,7 @@ from kimi_api import ChatOptions, KimiInputError, build_request, chat, get_model
 from kimi_api._check_settings import from_validation
 from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
+from kimi_api._settings_schema import settings_schema
 from kimi_api._transport.connection import as_limits, plain_limits
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import DEFAULT_MODEL
@@ -76,124 +77,166 @@ class ChatKimi(TokenCounting, Connected):
         KimiReplyError: an answer that cannot be used (cut stream, empty, demanded tool not called).
     """
 
-    model: str = DEFAULT_MODEL
-    """Model id; ids and their rules: `kimi_api.MODELS`. Also `model_name`."""
-
-    api_key: Annotated[str | SecretStr | Callable[[], str] | None, BeforeValidator(as_secret)] = Field(
-        default=None, repr=False
+    model: str = Field(
+        default=DEFAULT_MODEL, description="Model id; ids and their rules: `kimi_api.MODELS`. Also `model_name`."
     )
-    """The key, or a function that returns the key of the moment (asked before each request). None reads
-    `MOONSHOT_API_KEY`, then `KIMI_API_KEY`, at every request."""
-
-    base_url: str | None = None
-    """Address including `/v1`. None reads `MOONSHOT_BASE_URL`, then `MOONSHOT_API_BASE`, then uses the international
-    platform, https://api.moonshot.ai/v1. Also `api_base`."""
-
-    dialect: str = "platform"
-    """Habits of the host, a row of `kimi_api.options.DIALECTS`: "platform", "openai" or "vllm"."""
-
-    thinking: Thinking = None
-    """"enabled", "disabled", a bool or the API's dict, for models that can switch (K2.6). None: the model's default."""
-
-    thinking_keep: Literal["all"] | None = None
-    """"all" makes K2.6 use the thinking of earlier turns."""
-
-    reasoning_effort: str | None = None
-    """"low", "high" or "max", K3 family."""
-
-    max_tokens: int | None = None
-    """Budget in tokens for thinking and answer together; 16,000 or more is advised. Also `max_completion_tokens`."""
-
-    temperature: float | None = None
-    """The kimi-* models take one value only (1, or 0.6 with thinking off); others are not sent."""
-
-    top_p: float | None = None
-    """As `temperature`; the one value is 0.95."""
-
-    stop: str | list[str] | None = None
-    """Up to 5 strings of up to 32 bytes. Also `stop_sequences`."""
-
-    response_format: dict[str, Any] | None = None
-    """{"type": "json_object"} or {"type": "json_schema", ...}; `with_structured_output` sets it from a schema."""
-
-    prompt_cache_key: str | None = None
-    """Id of a session, so that its requests meet the same prefix cache."""
-
-    cache_ttl: Literal["5m", "1h"] | None = None
-    """How long a written prefix is kept; writing is billed."""
-
-    safety_identifier: str | None = None
-    """A stable, hashed id of your user."""
-
-    extra_body: dict[str, Any] = Field(default_factory=dict)
-    """More members of the JSON body, merged last, also with those of a call. Also `model_kwargs`."""
-
-    unsupported: Unsupported = "warn"
-    """What to do with a value that the model refuses: "warn" and leave it out, "error", or "send" it."""
-
-    timeout: float | None = None
-    """Seconds without a byte before giving up; None: 10 to connect, 900 to read (the gateway's own limit)."""
-
-    max_retries: int = 2
-    """How often a request that failed for a passing reason is sent again; n means n + 1 requests at most."""
-
-    account_limits: Annotated[Any, BeforeValidator(as_limits), PlainSerializer(plain_limits)] = None
-    """A `kimi_api.AccountLimits`: what the account may do. Calls then wait here for their turn, together with those of
-    all models with the same key, instead of being refused. False in a call lifts them. Dumps leave its store out."""
-
-    auto_continue: int = 0
-    """How often an answer that used up `max_tokens` in its text is continued by one more request. Its usage adds up."""
-
-    resume_streams: int = 0
-    """How often a stream that breaks is taken up where it broke, by one more request that is paid for, too."""
-
-    wire: Wire | None = None
-    """How answers of `invoke` and of agents travel, which are waited for as a whole: "stream" puts them together from
-    events, so that nothing that came is lost; "plain" is one body. None: "stream" on the platform, else "plain"."""
-
-    empty_answers: EmptyAnswers = "retry"
-    """What becomes of an answer with neither text nor a tool call: "retry" asks again within `max_retries` and then
-    raises `KimiEmptyReplyError`; "warn" gives it back with a warning."""
-
-    repair: Repair = "safe"
-    """What may be mended in a history: "safe" what loses nothing, "full" also answers open tool calls and drops results
-    whose call is gone, "none" nothing."""
-
-    fetch_media: bool = False
-    """Fetch images and videos at http(s) addresses before sending (the platform does not). Public addresses only."""
-
-    inline_media_bytes: int = INLINE_BYTES
-    """Images and videos larger than this are uploaded, once for each content and account, and sent as `ms://<id>`."""
-
-    extract_documents: bool = True
-    context_window: int | None = None
-    """Tokens that agents may plan with, in the profile; None: the catalogue's window of the model."""
-    """Send documents in messages (PDF, DOCX, ...) through file extraction: the model gets their text, the platform's
-    copy is deleted. False makes them an error."""
-
-    document_cache: Any = Field(default=None, exclude=True, repr=False)
-    """Keeps those texts for later turns: `kimi_api.files.FileCache.on_disk()` shares them between processes. None: up
-    to 32 MB in memory. Not part of dumps."""
-
-    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
-    """Headers of every request. They may hold a gateway's credentials, so they are not part of dumps and traces; those
-    of one call (`headers=`) are seen by callbacks, as all of its arguments."""
-
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    """An `httpx` or `httpx2` client to use instead of the process's shared one. Not part of pickles and dumps."""
-
-    async_http_client: Any = Field(default=None, exclude=True, repr=False)
-    """The asynchronous twin; works only on the event loop it was first used on."""
-
-    join_prefix: bool = False
-    """Answers to a partial message come with their prefix in front; streamed, it begins the text."""
-
-    streaming: bool = False
-    """Whether `invoke` streams inside."""
-
-    tokenizer: Any = Field(default=None, exclude=True, repr=False)
-    """Counts tokens exactly: a `kimi_api.KimiTokenizer`, the path of a `tiktoken.model`, or a function from text to
-    tokens. None: counts are estimates. Not part of dumps."""
+    api_key: Annotated[str | SecretStr | Callable[[], str] | None, BeforeValidator(as_secret)] = Field(
+        default=None,
+        repr=False,
+        description="The key, or a function that returns the key of the moment (asked before each request). None "
+        "reads `MOONSHOT_API_KEY`, then `KIMI_API_KEY`, at every request.",
+    )
+    base_url: str | None = Field(
+        default=None,
+        description="Address including `/v1`. None reads `MOONSHOT_BASE_URL`, then `MOONSHOT_API_BASE`, then uses "
+        "the international platform, https://api.moonshot.ai/v1. Also `api_base`.",
+    )
+    dialect: str = Field(
+        default="platform",
+        description='Habits of the host, a row of `kimi_api.options.DIALECTS`: "platform", "openai" or "vllm".',
+    )
+    thinking: Thinking = Field(
+        default=None,
+        description='"enabled", "disabled", a bool or the API\'s dict, for models that can switch (K2.6). None: the '
+        "model's default.",
+    )
+    thinking_keep: Literal["all"] | None = Field(
+        default=None, description='"all" makes K2.6 use the thinking of earlier turns.'
+    )
+    reasoning_effort: str | None = Field(default=None, description='"low", "high" or "max", K3 family.')
+    max_tokens: int | None = Field(
+        default=None,
+        description="Budget in tokens for thinking and answer together; 16,000 or more is advised. Also "
+        "`max_completion_tokens`.",
+    )
+    temperature: float | None = Field(
+        default=None,
+        description="The kimi-* models take one value only (1, or 0.6 with thinking off); others are not sent.",
+    )
+    top_p: float | None = Field(default=None, description="As `temperature`; the one value is 0.95.")
+    stop: str | list[str] | None = Field(
+        default=None, description="Up to 5 strings of up to 32 bytes. Also `stop_sequences`."
+    )
+    response_format: dict[str, Any] | None = Field(
+        default=None,
+        description='{"type": "json_object"} or {"type": "json_schema", ...}; `with_structured_output` sets it from '
+        "a schema.",
+    )
+    prompt_cache_key: str | None = Field(
+        default=None, description="Id of a session, so that its requests meet the same prefix cache."
+    )
+    cache_ttl: Literal["5m", "1h"] | None = Field(
+        default=None, description="How long a written prefix is kept; writing is billed."
+    )
+    safety_identifier: str | None = Field(default=None, description="A stable, hashed id of your user.")
+    extra_body: dict[str, Any] = Field(
+        default_factory=dict,
+        description="More members of the JSON body, merged last, also with those of a call. Also `model_kwargs`.",
+    )
+    unsupported: Unsupported = Field(
+        default="warn",
+        description='What to do with a value that the model refuses: "warn" and leave it out, "error", or "send" it.',
+    )
+    timeout: float | None = Field(
+        default=None,
+        description="Seconds without a byte before giving up; None: 10 to connect, 900 to read (the gateway's own "
+        "limit).",
+    )
+    max_retries: int = Field(
+        default=2,
+        description="How often a request that failed for a passing reason is sent again; n means n + 1 requests at "
+        "most.",
+    )
+    account_limits: Annotated[Any, BeforeValidator(as_limits), PlainSerializer(plain_limits)] = Field(
+        default=None,
+        description="A `kimi_api.AccountLimits`: what the account may do. Calls then wait here for their turn, "
+        "together with those of all models with the same key, instead of being refused. False in a call "
+        "lifts them. Dumps leave its store out.",
+    )
+    auto_continue: int = Field(
+        default=0,
+        description="How often an answer that used up `max_tokens` in its text is continued by one more request. "
+        "Its usage adds up.",
+    )
+    resume_streams: int = Field(
+        default=0,
+        description="How often a stream that breaks is taken up where it broke, by one more request that is paid "
+        "for, too.",
+    )
+    wire: Wire | None = Field(
+        default=None,
+        description='How answers of `invoke` and of agents travel, which are waited for as a whole: "stream" puts '
+        'them together from events, so that nothing that came is lost; "plain" is one body. None: '
+        '"stream" on the platform, else "plain".',
+    )
+    empty_answers: EmptyAnswers = Field(
+        default="retry",
+        description='What becomes of an answer with neither text nor a tool call: "retry" asks again within '
+        '`max_retries` and then raises `KimiEmptyReplyError`; "warn" gives it back with a warning.',
+    )
+    repair: Repair = Field(
+        default="safe",
+        description='What may be mended in a history: "safe" what loses nothing, "full" also answers open tool '
+        'calls and drops results whose call is gone, "none" nothing.',
+    )
+    fetch_media: bool = Field(
+        default=False,
+        description="Fetch images and videos at http(s) addresses before sending (the platform does not). Public "
+        "addresses only.",
+    )
+    inline_media_bytes: int = Field(
+        default=INLINE_BYTES,
+        description="Images and videos larger than this are uploaded, once for each content and account, and sent "
+        "as `ms://<id>`.",
+    )
+    context_window: int | None = Field(
+        default=None,
+        description="Tokens that agents may plan with, in the profile; None: the catalogue's window of the model.",
+    )
+    extract_documents: bool = Field(
+        default=True,
+        description="Send documents in messages (PDF, DOCX, ...) through file extraction: the model gets their "
+        "text, the platform's copy is deleted. False makes them an error.",
+    )
+    document_cache: Any = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Keeps those texts for later turns: `kimi_api.files.FileCache.on_disk()` shares them between "
+        "processes. None: up to 32 MB in memory. Not part of dumps.",
+    )
+    default_headers: dict[str, str] | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Headers of every request. They may hold a gateway's credentials, so they are not part of dumps "
+        "and traces; those of one call (`headers=`) are seen by callbacks, as all of its arguments.",
+    )
+    http_client: Any = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="An `httpx` or `httpx2` client to use instead of the process's shared one. Not part of pickles "
+        "and dumps.",
+    )
+    async_http_client: Any = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="The asynchronous twin; works only on the event loop it was first used on.",
+    )
+    join_prefix: bool = Field(
+        default=False,
+        description="Answers to a partial message come with their prefix in front; streamed, it begins the text.",
+    )
+    streaming: bool = Field(default=False, description="Whether `invoke` streams inside.")
+    tokenizer: Any = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Counts tokens exactly: a `kimi_api.KimiTokenizer`, the path of a `tiktoken.model`, or a "
+        "function from text to tokens. None: counts are estimates. Not part of dumps.",
+    )
 
     # A validation error of pydantic prints the input, and the input holds the key.
     model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
@@ -232,6 +275,11 @@ class ChatKimi(TokenCounting, Connected):
     @property
     def _llm_type(self) -> str:
         return "kimi-chat"
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The schema of the constructor's arguments, as pydantic gives it; without functions and other objects."""
+        return settings_schema(super().model_json_schema, *args, **kwargs)
 
     @property
     def _identifying_params(self) -> dict[str, Any]:

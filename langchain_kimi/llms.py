@@ -14,10 +14,11 @@ from langchain_core.outputs import ChatGeneration, ChatResult, Generation, Gener
 from langchain_core.runnables import ConfigurableFieldSpec, Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.configurable import RunnableConfigurableFields
 from langchain_core.runnables.utils import AnyConfigurableField, get_unique_config_specs
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from kimi_api import KimiInputError
 from kimi_api._many import aordered_map, ordered_map
+from kimi_api._settings_schema import settings_schema
 from kimi_api.options import unknown_name
 from langchain_kimi._calls import add_counts
 from langchain_kimi.chat_models import ChatKimi
@@ -56,8 +57,7 @@ class KimiLLM(BaseLLM):
         KimiKeyError, KimiAPIError, KimiReplyError: as for `ChatKimi`.
     """
 
-    chat: ChatKimi
-    """The chat model that answers."""
+    chat: ChatKimi = Field(description="The chat model that answers.")
 
     def __init__(self, *, chat: ChatKimi | None = None, **arguments: Any) -> None:
         own = {name: arguments.pop(name) for name in list(arguments) if name in type(self).model_fields}
@@ -78,6 +78,11 @@ class KimiLLM(BaseLLM):
     @property
     def _llm_type(self) -> str:
         return "kimi-llm"
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The schema of the fields, as pydantic gives it; without functions and other objects."""
+        return settings_schema(super().model_json_schema, *args, **kwargs)
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:

@@ -167,9 +167,18 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         "KimiEmptyReplyError; 'warn' gives them back with a warning.",
     )
     # Both may hold credentials of a proxy or an HTTP client that cannot be written down.
-    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    async_http_client: Any = Field(default=None, exclude=True, repr=False)
+    default_headers: dict[str, str] | None = Field(
+        default=None, exclude=True, repr=False, description="Headers of every request."
+    )
+    http_client: Any = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="An httpx or httpx2 client to use instead of the process's shared one.",
+    )
+    async_http_client: Any = Field(
+        default=None, exclude=True, repr=False, description="Its asynchronous twin, for one event loop only."
+    )
     tokenizer: Any = Field(
         default=None,
         exclude=True,

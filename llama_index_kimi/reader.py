@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 
 from kimi_api._check_settings import from_validation
 from kimi_api._many import Slots
+from kimi_api._settings_schema import settings_schema
 from kimi_api.bulk import FileResult, Source, aextract_many, extract_many, files_of
 from kimi_api.client import Followed, KimiClient, follow
 from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache
@@ -91,9 +92,18 @@ class KimiFileReader(BasePydanticReader):
         description="Where texts are kept by content: in memory, or e.g. FileCache.on_disk().",
     )
     # As on Kimi: headers may hold credentials, clients cannot be written down.
-    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    async_http_client: Any = Field(default=None, exclude=True, repr=False)
+    default_headers: dict[str, str] | None = Field(
+        default=None, exclude=True, repr=False, description="Headers of every request."
+    )
+    http_client: Any = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="An httpx or httpx2 client to use instead of the process's shared one.",
+    )
+    async_http_client: Any = Field(
+        default=None, exclude=True, repr=False, description="Its asynchronous twin, for one event loop only."
+    )
 
     _connection: Followed | None = PrivateAttr(default=None)
     _slots: Slots = PrivateAttr()
@@ -106,6 +116,11 @@ class KimiFileReader(BasePydanticReader):
             raise from_validation(error) from None
         self._reset()
         self._connect()
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The schema of the constructor's arguments, as pydantic gives it; without functions and other objects."""
+        return settings_schema(super().model_json_schema, *args, **kwargs)
 
     @classmethod
     def class_name(cls) -> str:
