@@ -6,7 +6,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS = 5.0  # a waiting process that has not asked for so long is gone
 _KEPT_SECONDS = 2 * 86_400  # keys of an account that is not used any more
+_AT_ONCE = 32  # questions to the server; redis-py 8 refuses the 101st connection of a client ("Too many connections")
 _TIMEOUT_SECONDS = 5.0  # a server that is out of reach must be an error, not a call that hangs
 
 
@@ -72,6 +74,7 @@ class RedisStore:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
+        self._room = threading.BoundedSemaphore(_AT_ONCE)
         self._scripts: dict[str, Any] = {}
         self._held: set[tuple[str, str]] = set()
         self._renewing: threading.Event | None = None
@@ -179,9 +182,9 @@ class RedisStore:
         names = ("running", "minute", "totals", "queue", "seen", "wanted")
         keys = [f"{self._prefix}:{{{account}}}:{name}" for name in names]
         try:
-            answer = self._script(script)(
-                keys=keys, args=[now, ticket, _KEPT_SECONDS, self._channel(account), *arguments]
-            )
+            ask = self._script(script)
+            with self._asking():
+                answer = ask(keys=keys, args=[now, ticket, _KEPT_SECONDS, self._channel(account), *arguments])
         except RedisError as error:
             refusal = KimiLimitError(
                 f"the store of the account's limits, {self._where()}, gave no answer ({error}). "
@@ -195,6 +198,19 @@ class RedisStore:
             self._failed_at = None
             logger.warning("the store of the account's limits, %s, answers again", self._where())
         return answer
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """As many threads at once as there are connections for; redis-py's `TimeoutError` after five seconds."""
+        from redis.exceptions import TimeoutError as Late
+
+        room = self._room
+        if not room.acquire(timeout=_TIMEOUT_SECONDS):
+            raise Late(f"{_AT_ONCE} other threads wait for it")
+        try:
+            yield
+        finally:
+            room.release()
 
     def _channel(self, account: str) -> str:
         return f"{self._prefix}:{{{account}}}:turn"
@@ -219,6 +235,7 @@ class RedisStore:
         """In a forked process: permits and waiting requests are the parent's, and no thread of its came along."""
         if self._process != os.getpid():
             self._held, self._renewing, self._listeners, self._process = set(), None, {}, os.getpid()
+            self._room = threading.BoundedSemaphore(_AT_ONCE)
 
     def _connect(self) -> redis.Redis:
         if self._connection is None:

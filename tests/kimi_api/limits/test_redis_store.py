@@ -155,6 +155,30 @@ def test_a_process_that_dies_does_not_hold_its_place_for_ever(shared: Callable[.
         store.give_back("a", ticket)
 
 
+@pytest.mark.parametrize("own_client", [False, True])
+def test_many_threads_at_the_same_time_all_reach_the_server(
+    redis_url: str, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest, own_client: bool
+) -> None:
+    # redis-py 8 opens 100 connections a client; the 101st thread had "Too many connections", and its permit was lost.
+    many = 200
+    where: dict[str, Any] = {"client": redis.Redis.from_url(redis_url)} if own_client else {"url": redis_url}
+    store = RedisStore(**where, prefix=request.node.name)
+    limits = AccountLimits(concurrency=many, name="many", store=store)
+    together = threading.Barrier(many)
+
+    def call() -> None:
+        together.wait(30)
+        with queue.acquire(limits, str, BODY):
+            together.wait(60)  # all hold a permit, and give it back at the same time
+
+    with ThreadPoolExecutor(many) as pool:
+        for done in [pool.submit(call) for _ in range(many)]:
+            done.result()
+    assert store.take("name-many", "next", AccountLimits(concurrency=1), 0) is None, "a permit is still out"
+    store.give_back("name-many", "next")
+    assert caplog.text == ""
+
+
 def test_a_living_process_keeps_its_place_beyond_the_lease(shared: Callable[..., RedisStore]) -> None:
     limits = AccountLimits(concurrency=1)
     store = shared(lease_seconds=0.3)
