@@ -78,13 +78,13 @@ class Price:
 class PromptTemplate:
     """How a prompt is put together, as far as it costs tokens. Read by `kimi_api.tokens.count_messages`.
 
-    The K2 rows follow the open templates (`chat_template.jinja` beside each model on the hub). K3's figures come from
-    recorded answers: "say hi" cost 87 tokens, an assistant turn 6 for its thinking marks, JSON mode 47, a low effort 1,
-    a tool of one parameter about 71, a demanded call of a tool without parameters 189 in all.
+    All rows follow open templates: those of K2 (`chat_template.jinja` beside each model on the hub), and that of K3,
+    which came with its weights. K3.1 has none of its own in public, and is counted by K3's.
     """
 
-    hidden: int = 0
-    """Tokens of the platform's own instructions in front of every prompt."""
+    tagged: bool = False
+    """Whether it is K3's template, which writes tags with attributes. Its frames stand in `kimi_api.tokens`, and of the
+    other fields only those about pictures concern it."""
     system: str | None = None
     """The system message that stands in when the first message is none."""
     thinks: bool = True
@@ -93,12 +93,6 @@ class PromptTemplate:
     """Tokens of the two marks around thinking."""
     typescript: bool = True
     """Whether tools are declared as TypeScript rather than as JSON."""
-    tools: int = 0
-    """Tokens around declared tools, beyond a message's own frame."""
-    json_mode: int = 0
-    low_effort: int = 0
-    required: int = 0
-    """Tokens that JSON mode, `reasoning_effort: "low"` and `tool_choice: "required"` add."""
     image_tokens: int = 4_096
     """Most tokens of one picture; larger ones are shrunk."""
     image_size_said: bool = False
@@ -184,17 +178,7 @@ _2026_05_25 = datetime.date(2026, 5, 25)
 _K2_TEMPLATE = PromptTemplate(
     system="You are Kimi, an AI assistant created by Moonshot AI.", thinks=False, typescript=False
 )
-_K3_TEMPLATE = PromptTemplate(
-    hidden=75,
-    think_marks=6,
-    typescript=False,
-    tools=27,
-    json_mode=47,
-    low_effort=1,
-    required=39,
-    image_tokens=16_384,
-    image_size_said=True,
-)
+_K3_TEMPLATE = PromptTemplate(tagged=True, image_tokens=16_384, image_size_said=True)
 
 _K3 = ModelSpec(
     id="kimi-k3",

@@ -28,6 +28,8 @@ class TokenCounting:
     if TYPE_CHECKING:
         model: str
         thinking: Any
+        reasoning_effort: str | None
+        response_format: dict[str, Any] | None
         tokenizer: Any
 
         base_url: str | None
@@ -53,6 +55,8 @@ class TokenCounting:
             model=self.model,
             tokenizer=self.tokenizer,
             thinking=not switches_thinking_off(self.thinking),
+            reasoning_effort=self.reasoning_effort,
+            response_format=self.response_format,
         )
 
     def estimate_tokens(self, messages: Sequence[ChatMessage]) -> int:

@@ -7,7 +7,7 @@ what `get` returns, and leave the rest alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -64,7 +64,7 @@ def newest_within(messages: Sequence[ChatMessage], limit: int, tokenizer: Tokeni
     head = 0
     while head < len(messages) and messages[head].role in (MessageRole.SYSTEM, MessageRole.DEVELOPER):
         head += 1
-    sizes = [_size(message, tokenizer) for message in messages]
+    sizes = list(_sizes(messages, tokenizer))
     left = limit - sum(sizes)
     starts = [at for at in range(head, len(messages)) if at == head or messages[at].role == MessageRole.USER]
     for start, following in pairwise(starts):
@@ -74,8 +74,16 @@ def newest_within(messages: Sequence[ChatMessage], limit: int, tokenizer: Tokeni
     return [*messages[:head], *messages[starts[-1] :]] if starts else list(messages)
 
 
-def _size(message: ChatMessage, tokenizer: Tokenizer | None) -> int:
-    try:
-        return count_messages([wire_message(message)], tokenizer=tokenizer, overhead=False)
-    except KimiInputError:  # a block that no Kimi model takes; the request will say so
-        return count_text(str(message.content or ""), tokenizer)
+def _sizes(messages: Sequence[ChatMessage], tokenizer: Tokenizer | None) -> Iterator[int]:
+    """The tokens of each message. A result counts with its tool's name, which only its call knows."""
+    names: dict[str, str] = {}
+    for message in messages:
+        try:
+            wire = wire_message(message)
+        except KimiInputError:  # a block that no Kimi model takes; the request will say so
+            yield count_text(str(message.content or ""), tokenizer)
+            continue
+        for call in wire.get("tool_calls") or ():
+            names[str(call["id"])] = call["function"]["name"]
+        name = names.get(str(wire.get("tool_call_id")))
+        yield count_messages([wire if name is None else {**wire, "name": name}], tokenizer=tokenizer, overhead=False)

@@ -1,12 +1,12 @@
 """How far `kimi_api.tokens.estimate_text` is off: `python -m scripts.token_error tiktoken.model`.
 
 Compares it with a real vocabulary on the paragraphs of `tests/support/token_samples.py`, on this repository's own
-files and on what the environment's packages hold of Python, Markdown and JSON.
+files and on what the environment's packages hold of Python, Markdown and JSON; then whole prompts of K3, on the threads
+of `tests/support/agent_threads.py`.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import sysconfig
 import time
@@ -14,21 +14,21 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import mean, quantiles
 
-from kimi_api.tokens import KimiTokenizer, estimate_text
+from kimi_api.tokens import KimiTokenizer, count_messages, estimate_text
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+import agent_threads  # noqa: E402 - needs the path
+import token_samples  # noqa: E402
+
 PIECE = 4_000
 """Characters: longer files are cut into pieces of this length, the size of a chunk or a message."""
 
 
 def samples() -> dict[str, list[str]]:
     """Texts by kind."""
-    spec = importlib.util.spec_from_file_location("token_samples", ROOT / "tests" / "support" / "token_samples.py")
-    assert spec is not None  # noqa: S101 - the file is part of this repository
-    assert spec.loader is not None  # noqa: S101
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    kinds = {name: [text] for name, text in {**module.PROSE, **module.FORMAL}.items()}
+    kinds = {name: [text] for name, text in {**token_samples.PROSE, **token_samples.FORMAL}.items()}
     kinds["this repository, Python"] = list(pieces(sorted(ROOT.glob("*/*.py"))))
     kinds["this repository, Markdown"] = list(pieces(sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])))
     packages = Path(sysconfig.get_paths()["purelib"])
@@ -55,6 +55,13 @@ def main(vocabulary: str) -> None:
         sizes = sorted(map(abs, errors))
         most = quantiles(sizes, n=20)[-1] if len(sizes) > 20 else sizes[-1]
         print(f"{kind:32}{len(texts):7}{mean(errors):+8.0%}{mean(sizes):8.0%}{most:8.0%}{naive:9.0%}")
+    print(f"{'prompts of K3':40}{'exact':>8}{'estimate':>10}{'error':>8}")
+    errors = []
+    for name, (messages, tools) in agent_threads.threads():
+        counted, estimated = count_messages(messages, tools, tokenizer=tokenizer), count_messages(messages, tools)
+        errors.append(estimated / counted - 1)
+        print(f"{name:40}{counted:8}{estimated:10}{errors[-1]:+8.1%}")
+    print(f"mean error {mean(map(abs, errors)):.1%}, at most {max(map(abs, errors)):.1%}")
     text = (ROOT / "README.md").read_text("utf-8") * 20
     for name, count in (("estimate_text", estimate_text), ("KimiTokenizer", tokenizer.encode)):
         start = time.process_time()

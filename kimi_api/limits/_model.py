@@ -185,6 +185,8 @@ def count_tokens(limits: AccountLimits, body: Mapping[str, Any]) -> int:
         body.get("tools") or (),
         model=model,
         response_format=body.get("response_format"),
+        reasoning_effort=body.get("reasoning_effort"),
+        tool_choice=body.get("tool_choice"),
     )
     asked = budget_of(body)
     output = asked or get_model_spec(model).default_output

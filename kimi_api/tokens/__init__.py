@@ -2,8 +2,8 @@
 
 * `estimate`, `aestimate`: what the platform itself counts. A request each time that it is not in the cache, and the
   lowest tier allows three requests a minute: never in a loop.
-* `KimiTokenizer`: Kimi's own vocabulary, from a file or the hub. Text exactly, prompts of the K2 models as their open
-  template counts them.
+* `KimiTokenizer`: Kimi's own vocabulary, from a file or the hub. Text exactly, and prompts as the models' open
+  templates count them.
 * `estimate_text`, `count_text`, `count_messages`: offline, at once, without anything to install.
 """
 

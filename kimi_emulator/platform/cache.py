@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kimi_emulator.content import compact
-from kimi_emulator.platform import tokens
+from kimi_emulator.platform import prompt
 from kimi_emulator.platform.clock import Clock
 from kimi_emulator.platform.models import Model
 
@@ -41,12 +41,8 @@ class PrefixCache:
     def use(self, model: Model, body: Mapping[str, Any], prompt_tokens: int) -> int:
         """Cached tokens of this prompt, which is remembered for the next one."""
         # A changed effort breaks the prefix; tool_choice and response_format do not, they come after it.
-        tools = compact(body.get("tools") or [])
-        pieces = [f"{model.id}\n{body.get('reasoning_effort')}\n{tools}"]
-        sizes = [model.hidden_tokens + (model.tool_tokens + tokens.count(tools) if body.get("tools") else 0)]
-        for message in body["messages"]:
-            pieces.append(tokens.rendered(message))
-            sizes.append(tokens.message_tokens(message))
+        parts = prompt.stretches(model, body)
+        pieces, sizes = [part.text for part in parts], [part.tokens for part in parts]
         text, digest, same, matching = "\n\n".join(pieces), hashlib.blake2b(digest_size=16), 0, True
         now, kept = self._clock.now(), _SECONDS[_ttl(body)]
         for start in range(0, len(text), _SLICE):

@@ -10,7 +10,7 @@ from typing import Any
 
 from kimi_emulator.content import ToolResult
 from kimi_emulator.dialects import PLATFORM
-from kimi_emulator.platform import mfjs, tokens
+from kimi_emulator.platform import mfjs, prompt
 from kimi_emulator.platform.files import StoredFile
 from kimi_emulator.platform.models import MODELS, Model, model_of_weights
 from kimi_emulator.platform.state import State
@@ -141,8 +141,8 @@ class ChatCheck:
 
     @cached_property
     def prompt_tokens(self) -> int:
-        """Estimated prompt tokens."""
-        return tokens.prompt_tokens(self.model, self.body, self.read["messages"])
+        """Prompt tokens: on the K3 family those of its template, on others an estimate."""
+        return prompt.prompt_tokens(self.model, self.read)
 
     @cached_property
     def read(self) -> dict[str, Any]:

@@ -45,10 +45,6 @@ class Model:
     """Refuses an assistant tool-call message without ``reasoning_content`` while it thinks."""
     images: bool = True
     videos: bool = True
-    hidden_tokens: int = 4
-    """Prompt tokens of the model's own instructions: K3 charges 87 for "say hi"."""
-    tool_tokens: int = 0
-    """Prompt tokens added once when any tool is declared."""
 
     @property
     def family(self) -> Literal["k3", "k2", "v1"]:
@@ -103,8 +99,6 @@ def _k3(id: str, released: date) -> Model:
         efforts=("low", "high", "max"),
         forced_tools=True,
         dynamic_tools=True,
-        hidden_tokens=81,
-        tool_tokens=38,
     )
 
 

@@ -1,7 +1,7 @@
 """Exact token counts, when a Kimi vocabulary is given: the ``tiktoken.model`` of Moonshot AI's open weights.
 
-One file of ``base64 rank`` lines; ``tiktoken`` (extra ``tokenizer``) does the pairs. What stands between the texts in a
-prompt (marks, hidden instructions) is not public, so those numbers stay the recorded ones of ``platform.tokens``.
+One file of ``base64 rank`` lines; ``tiktoken`` (extra ``tokenizer``) does the pairs. What stands between the texts of a
+prompt is known to ``platform.prompt``.
 """
 
 from __future__ import annotations

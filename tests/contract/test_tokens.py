@@ -60,6 +60,15 @@ def test_thinking_switched_off_opens_another_way(adapter: Adapter) -> None:
         assert adapter.make(model="kimi-k2.6", thinking=off).count("hi") == on + 1
 
 
+def test_the_models_own_effort_and_format_are_in_the_prompt(adapter: Adapter) -> None:
+    plain = adapter.make().count("hi")
+    assert adapter.make(reasoning_effort="low").count("hi") == plain + 1
+    assert adapter.make(response_format={"type": "json_object"}).count("hi") == plain + 47
+    assert adapter.make(model="kimi-k2.6", response_format={"type": "json_object"}).count("hi") == (
+        adapter.make(model="kimi-k2.6").count("hi")
+    )
+
+
 def test_a_vocabulary_makes_counts_exact(adapter: Adapter, vocabulary: KimiTokenizer) -> None:
     wire = [{"role": "user", "content": "hello world"}]
     for given in (vocabulary, vocabulary.path, Path(vocabulary.path)):

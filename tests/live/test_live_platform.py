@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage, ToolMessage
 from llama_index.core.agent.workflow import FunctionAgent
 
-from kimi_api import KimiClient, KimiNotFoundError, files
+from kimi_api import KimiClient, KimiNotFoundError, KimiTokenizer, files
+from kimi_api.tokens import count_messages
 from langchain_kimi import ChatKimi, partial_message
 from llama_index_kimi import Kimi
 
 pytestmark = pytest.mark.live
 MODELS = pytest.mark.parametrize("model", ["kimi-k3", "kimi-k2.6"])
 BUDGET = 4_000
+VOCABULARY = os.environ.get("KIMI_VOCABULARY")
 
 
 def get_weather(city: str) -> str:
@@ -54,6 +58,74 @@ def test_a_function_agent_answers(model: str) -> None:
         return str(await agent.run("What is the weather in Turku? Use the tool."))
 
     assert "snow" in asyncio.run(ask()).lower()
+
+
+PING = {
+    "type": "function",
+    "function": {
+        "name": "ping",
+        "description": "Return pong",
+        "parameters": {"type": "object", "properties": {"times": {"type": "integer"}}},
+    },
+}
+CALLED = [
+    {"role": "user", "content": "Call the ping tool, once."},
+    {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "ping_0", "type": "function", "function": {"name": "ping", "arguments": '{"times": 1}'}}],
+    },
+    {"role": "tool", "tool_call_id": "ping_0", "content": "pong"},
+]
+THOUGHT = [CALLED[0], {**CALLED[1], "reasoning_content": "The user wants a call."}, CALLED[2]]
+SCHEMA = {
+    "type": "object",
+    "properties": {"answer": {"type": "string"}},
+    "required": ["answer"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.skipif(not VOCABULARY, reason="needs KIMI_VOCABULARY, the path of Kimi's tiktoken.model")
+@pytest.mark.parametrize("model", ["kimi-k3", "kimi-k3.1-pro"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"messages": [{"role": "user", "content": "你好, say hi"}]}, id="plain"),
+        pytest.param({"messages": CALLED[:1], "reasoning_effort": "low"}, id="low effort"),
+        pytest.param({"messages": CALLED[:1], "tools": [PING], "tool_choice": "required"}, id="demanded tool"),
+        pytest.param({"messages": CALLED[:1], "tools": [PING], "tool_choice": "none"}, id="forbidden tool"),
+        pytest.param({"messages": THOUGHT, "tools": [PING]}, id="call and result"),
+        pytest.param({"messages": CALLED, "tools": [PING]}, id="a call without text and thinking"),
+        pytest.param({"messages": [{"role": "system", "tools": [PING]}, *THOUGHT]}, id="tools of a message"),
+        pytest.param(
+            {
+                "messages": [{"role": "user", "content": "Say hi in JSON.", "name": "Ada"}],
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "answer", "strict": True, "schema": SCHEMA},
+                },
+            },
+            id="schema and name",
+        ),
+        pytest.param(
+            {"messages": [*CALLED[:1], {"role": "assistant", "content": "I will", "partial": True}]}, id="partial"
+        ),
+    ],
+)
+def test_prompts_cost_what_is_counted(model: str, body: dict[str, Any]) -> None:
+    answer = KimiClient().request(
+        "POST", "/chat/completions", body={"model": model, "max_completion_tokens": 1, **body}
+    )
+    options = {name: body[name] for name in ("reasoning_effort", "tool_choice", "response_format") if name in body}
+    counted = count_messages(
+        body["messages"],
+        body.get("tools", ()),
+        model=model,
+        tokenizer=KimiTokenizer.from_file(str(VOCABULARY)),
+        **options,
+    )
+    assert counted == answer.body["usage"]["prompt_tokens"]
 
 
 def test_partial_mode_continues_the_prefix() -> None:

@@ -142,6 +142,15 @@ def test_a_history_that_begins_in_the_middle_of_a_turn() -> None:
     assert newest_within(turn(0, THOUGHT)[1:], 1) == turn(0, THOUGHT)[1:]  # nowhere to cut
 
 
+def test_a_result_weighs_as_its_tools_name_and_not_as_its_id() -> None:
+    call = ToolCallBlock(tool_call_id="call_" + "0123456789abcdef" * 40, tool_name="get_tides", tool_kwargs={})
+    question = ChatMessage(role="user", content="When?")
+    thread = [question, ChatMessage(role="assistant", blocks=[call])]
+    thread.append(ChatMessage(role="tool", content="06:42", additional_kwargs={"tool_call_id": call.tool_call_id}))
+    both = [*thread, *turn(1)]
+    assert newest_within(both, count_messages_of(both)) == both
+
+
 def test_messages_that_cannot_be_sent_can_be_weighed() -> None:
     from llama_index.core.base.llms.types import DocumentBlock
 

@@ -329,7 +329,7 @@ def test_a_request_that_can_never_fit_is_refused_before_sending(kimi: Emulator, 
         text = str(caught.value)
         assert "tpm=100,000" in text
         assert "131,072" in text  # the default of K3, which counts when nothing is asked for
-        assert "set max_tokens to 99911 or less" in text
+        assert "set max_tokens to 99912 or less" in text
     assert kimi.requests == []
     assert serving(client, 99_000)
 
