@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from kimi_api._arguments import verbatim
+from kimi_api._observer import observe
 from kimi_api._transport.steps import Send, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiFormulaError, KimiInputError, KimiReplyError
@@ -145,6 +146,16 @@ def _list_tools(uri: str) -> Steps[list[WireTool]]:
 
 
 def _run(uri: str, name: str, arguments: str) -> Steps[Fiber]:
+    facts = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": name,
+        "gen_ai.tool.type": "extension",
+        "kimi.formula": uri,
+    }
+    return observe(f"execute_tool {name}", _run_in_steps(uri, name, arguments), facts)
+
+
+def _run_in_steps(uri: str, name: str, arguments: str) -> Steps[Fiber]:
     if not isinstance(arguments, str):
         raise KimiInputError(
             "arguments",

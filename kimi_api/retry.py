@@ -6,13 +6,19 @@ may already have been paid for. n retries mean n + 1 requests at most.
 
 from __future__ import annotations
 
+import logging
 import random
 from typing import TYPE_CHECKING, Any
+
+from kimi_api import _observer
+from kimi_api.errors._base import name_of
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying, RetryCallState, Retrying
 
 __all__ = ["FIRST_WAIT", "LONGEST_RETRY_AFTER", "LONGEST_WAIT", "Retries", "is_retryable", "wait_seconds"]
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
@@ -84,6 +90,7 @@ def _policy(retries: Retries) -> dict[str, Any]:
         "retry": retry_if_exception(is_retryable),
         "stop": retries,
         "wait": _wait,
+        "before_sleep": _note,
         "reraise": True,
     }
 
@@ -91,3 +98,22 @@ def _policy(retries: Retries) -> dict[str, Any]:
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     return wait_seconds(state.attempt_number, getattr(error, "retry_after", None))
+
+
+def _note(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    seconds = state.next_action.sleep if state.next_action else 0.0
+    note_retry(name_of(error), state.attempt_number, float(seconds))
+
+
+def note_retry(reason: str, number: int, seconds: float) -> None:
+    """Tell of a request that is sent again: the log, and whoever watches calls.
+
+    Args:
+        reason: a class of `kimi_api.errors`; the error's text may hold what users wrote.
+        number: 1 for the first time.
+        seconds: after how long.
+    """
+    logger.info("%s: sending the request again in %.1f s (retry %d)", reason, seconds, number)
+    if _observer.observer is not None:
+        _observer.observer.note_retry(reason, number, seconds)

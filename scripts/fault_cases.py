@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kimi_api import KimiError, KimiWarning, Usage, files, retry
+from kimi_api.errors._base import name_of
 from kimi_emulator import FAULTS, BrainContext, Emulator, Fault, Reply, ToolCall
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -163,7 +164,7 @@ class Bench:
                 for error in use(case, adapter, fault, answers):
                     raise error
             except KimiError as error:
-                return Outcome("error", _own_name(error), answers.lost, getattr(error, "partial", None) is not None)
+                return Outcome("error", name_of(error), answers.lost, getattr(error, "partial", None) is not None)
             except Exception as error:  # what this table is there to show
                 return Outcome("foreign", f"{type(error).__name__}: {error}")
         said = [str(warning.message) for warning in caught if issubclass(warning.category, KimiWarning)]
@@ -373,11 +374,6 @@ _OFFICIAL = {"langchain": _official_langchain, "llama_index": _official_llama_in
 
 
 # ------------------------------------------------------------------------------------------- helpers
-
-
-def _own_name(error: KimiError) -> str:
-    """The class of `kimi_api.errors` that an error is: the frameworks have subclasses of their own."""
-    return next(cls.__name__ for cls in type(error).__mro__ if cls.__module__.startswith("kimi_api."))
 
 
 def _json(text: str) -> Any:

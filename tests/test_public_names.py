@@ -109,6 +109,9 @@ PUBLIC = {
     "kimi_api.retry": """
         FIRST_WAIT LONGEST_RETRY_AFTER LONGEST_WAIT Retries is_retryable wait_seconds
     """,
+    "kimi_api.telemetry": """
+        instrument uninstrument
+    """,
     "kimi_api.tokenizer": """
         DEFAULT_REPOSITORY KimiTokenizer as_tokenizer
     """,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+from kimi_api import _observer
 from kimi_api._check_settings import wrong_setting
 from kimi_api._warn import warn_once
 from kimi_api.credentials import ApiKey, Bearer, is_loopback, key_for, resolve_base_url
@@ -159,12 +160,18 @@ class Connection:
     def _acquire(self, limits: AccountLimits, body: Mapping[str, Any]) -> Permit:
         from kimi_api.limits._queue import acquire  # which few programs need
 
-        return acquire(limits, self.scope, body)
+        if _observer.observer is None:
+            return acquire(limits, self.scope, body)
+        with _observer.observer.wait_for_limits():
+            return acquire(limits, self.scope, body)
 
     async def _aacquire(self, limits: AccountLimits, body: Mapping[str, Any]) -> Permit:
         from kimi_api.limits._queue import aacquire
 
-        return await aacquire(limits, self.scope, body)
+        if _observer.observer is None:
+            return await aacquire(limits, self.scope, body)
+        with _observer.observer.wait_for_limits():
+            return await aacquire(limits, self.scope, body)
 
     def count_retries(self, max_retries: int | Retries | None) -> Retries:
         """How often one request may be sent again: the client's number, a call's own, or what is left of either."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from kimi_api._transport.steps import adrive, drive
+from kimi_api._observer import observe
+from kimi_api._transport.steps import Steps, adrive, drive
 from kimi_api._warn import former_name
 from kimi_api.batches import _steps
 from kimi_api.batches._lines import (
@@ -90,7 +91,7 @@ def submit(
     chats = check_requests(requests, any_model=any_model)
     settings = (check_window(completion_window), with_notes(metadata, chats.values()), client.max_retries + 1)
     chats = {custom_id: place(client, request) for custom_id, request in chats.items()}
-    return drive(client, _steps.submit(chats, *settings, max_bytes, max_lines))
+    return drive(client, _submit(_steps.submit(chats, *settings, max_bytes, max_lines), len(chats)))
 
 
 async def asubmit(
@@ -107,7 +108,7 @@ async def asubmit(
     chats = check_requests(requests, any_model=any_model)
     settings = (check_window(completion_window), with_notes(metadata, chats.values()), client.max_retries + 1)
     chats = {custom_id: await aplace(client, request) for custom_id, request in chats.items()}
-    return await adrive(client, _steps.submit(chats, *settings, max_bytes, max_lines))
+    return await adrive(client, _submit(_steps.submit(chats, *settings, max_bytes, max_lines), len(chats)))
 
 
 def poll_until_done(
@@ -168,7 +169,7 @@ def results(client: KimiClient, job: BatchJob, *, delete_after: bool = False) ->
         KimiBatchError: a batch is not done yet, or nothing of it is left.
         KimiAPIError: the platform or the network said no.
     """
-    fetched = drive(client, _steps.fetch(job))
+    fetched = drive(client, _fetch(job))
     found = _read_all(client, fetched)
     drive(client, _steps.clear(fetched, everything=delete_after))
     return found
@@ -176,7 +177,7 @@ def results(client: KimiClient, job: BatchJob, *, delete_after: bool = False) ->
 
 async def aresults(client: KimiClient, job: BatchJob, *, delete_after: bool = False) -> list[BatchResult]:
     """The asynchronous twin of `results`."""
-    fetched = await adrive(client, _steps.fetch(job))
+    fetched = await adrive(client, _fetch(job))
     found = _read_all(client, fetched)
     await adrive(client, _steps.clear(fetched, everything=delete_after))
     return found
@@ -210,6 +211,14 @@ def list_batches(client: KimiClient, *, limit: int | None = None) -> list[BatchO
 async def alist_batches(client: KimiClient, *, limit: int | None = None) -> list[BatchObject]:
     """The asynchronous twin of `list_batches`."""
     return await adrive(client, _steps.list_all(limit))
+
+
+def _submit(steps: Steps[BatchJob], requests: int) -> Steps[BatchJob]:
+    return observe("submit_batch", steps, {"kimi.batch.requests": requests}, lambda job: {"kimi.batch.ids": job.ids})
+
+
+def _fetch(job: BatchJob) -> Steps[list[Fetched]]:
+    return observe("read_batch", _steps.fetch(job), {"kimi.batch.ids": job.ids})
 
 
 def _read_all(client: KimiClient, fetched: Iterable[Fetched]) -> list[BatchResult]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kimi_api import _observer
 from kimi_api._transport.steps import adrive, drive
 from kimi_api.chat._complete import complete_in_steps
 from kimi_api.chat._settle import settle
@@ -28,9 +29,17 @@ def complete(client: KimiClient, request: ChatRequest, **call: Any) -> Reply:
         KimiIncompleteReplyError: the answer ended early.
         KimiAPIError: the platform or the network said no. What had come of the answer is in `partial`.
     """
-    return drive(client, complete_in_steps(client, request, call))
+    observer = _observer.observer
+    if observer is None:
+        return drive(client, complete_in_steps(client, request, call))
+    with observer.chat(client, request) as take:
+        return take(drive(client, complete_in_steps(client, request, call)))
 
 
 async def acomplete(client: KimiClient, request: ChatRequest, **call: Any) -> Reply:
     """The asynchronous twin of `complete`."""
-    return await adrive(client, complete_in_steps(client, request, call))
+    observer = _observer.observer
+    if observer is None:
+        return await adrive(client, complete_in_steps(client, request, call))
+    with observer.chat(client, request) as take:
+        return take(await adrive(client, complete_in_steps(client, request, call)))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from kimi_api import errors
 from kimi_api._warn import warn, warn_once
 from kimi_api.errors import KimiError
+from kimi_api.errors._base import name_of
 from kimi_api.messages import partial_message
 from kimi_api.reply import ReplyBuilder, ReplyDelta
 from kimi_api.request import ChatRequest
@@ -139,9 +140,11 @@ class Continuation:
             self._attempts += 1
             self._resuming = True
             self._prepare_next(text)
-            from kimi_api.retry import wait_seconds
+            from kimi_api import retry
 
-            return wait_seconds(self._attempts, getattr(error, "retry_after", None))
+            seconds = retry.wait_seconds(self._attempts, getattr(error, "retry_after", None))
+            retry.note_retry("KimiIncompleteReplyError" if error is None else name_of(error), self._attempts, seconds)
+            return seconds
         if error is not None and not added and self.request is not self._original and not self._resuming:
             builder.reply.finish_reason = "length"
             _warn_cut_off(self._original, error)

@@ -41,7 +41,9 @@ def wait_to_ask_again(
         return None
     if may_restart and retries.take():
         builder.restart()
-        return retry.wait_seconds(retries.used)
+        seconds = retry.wait_seconds(retries.used)
+        retry.note_retry("KimiEmptyReplyError", retries.used, seconds)
+        return seconds
     if request.parsed or request.choice.demand:  # whoever asked for an object or a call hears of its absence
         return None
     reply = builder.assemble()

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from kimi_api import errors
+from kimi_api import _observer, errors
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.chat._continue import Continuation
 from kimi_api.chat._correct import acorrect_request, aplace, correct_request, place
@@ -40,7 +40,9 @@ def stream(
         KimiAPIError: the platform or the network said no. What had come of the answer is in `partial`.
     """
     deltas = (_stream_held if is_only_offered(request) else _stream)(client, request, builder, call)
-    return deltas if shows_all(request) else show(deltas, request, builder)
+    shown = deltas if shows_all(request) else show(deltas, request, builder)
+    observer = _observer.observer
+    return shown if observer is None else observer.stream(client, request, builder, shown)
 
 
 def astream(
@@ -48,7 +50,9 @@ def astream(
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `stream`."""
     deltas = (_astream_held if is_only_offered(request) else _astream)(client, request, builder, call)
-    return deltas if shows_all(request) else ashow(deltas, request, builder)
+    shown = deltas if shows_all(request) else ashow(deltas, request, builder)
+    observer = _observer.observer
+    return shown if observer is None else observer.astream(client, request, builder, shown)
 
 
 def _stream(

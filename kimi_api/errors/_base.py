@@ -15,6 +15,15 @@ class KimiError(Exception):
     """Any failure raised by these packages."""
 
 
+def name_of(error: BaseException | None) -> str:
+    """The class of `kimi_api.errors` that an error is (frameworks have subclasses of their own), or its own class.
+
+    For logs and telemetry, where an error's text has no place: it may hold what users wrote.
+    """
+    names = (cls.__name__ for cls in type(error).__mro__ if cls.__module__.startswith("kimi_api.errors"))
+    return next(names, type(error).__name__)
+
+
 class KimiInputError(KimiError, ValueError):
     """A value that cannot work, found before a request was sent.
 

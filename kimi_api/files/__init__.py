@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Any, Literal
 
 from kimi_api import errors
+from kimi_api._observer import observe
 from kimi_api._transport.steps import Pause, Send, Steps, adrive, drive
 from kimi_api._warn import former_name
 from kimi_api.client import KimiClient
@@ -261,6 +262,20 @@ def extract_in_steps(
     tagged: bool = False,
 ) -> Steps[ExtractedFile]:
     """The steps of `extract`; `tagged` as in `kimi_api.files._uploads.upload_file`."""
+    steps = _extract_in_steps(client, file, delete_after, timeout, cache, ledger, tagged)
+    facts = {"kimi.file.suffix": PurePath(file.name).suffix.lower(), "kimi.file.size": file.size}
+    return observe("extract_file", steps, facts, lambda extracted: {"kimi.file.cached": extracted.cached})
+
+
+def _extract_in_steps(
+    client: KimiClient,
+    file: SourceFile,
+    delete_after: bool,
+    timeout: float,
+    cache: FileCache | None,
+    ledger: Ledger | None,
+    tagged: bool,
+) -> Steps[ExtractedFile]:
     digest = yield from compute_digest(file)
     suffix = PurePath(file.name).suffix.lower()
     name = extraction_key(client.base_url, file, digest)

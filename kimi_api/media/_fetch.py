@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from kimi_api._observer import observe
 from kimi_api._transport.sdk_compat import transport
 from kimi_api._transport.steps import Call, Steps
 from kimi_api.errors import KimiInputError
@@ -66,12 +67,27 @@ def fetch_remembered(url: str) -> Steps[tuple[bytes, str | None]]:
         if known is not None and time.monotonic() - known[0] < _FETCHED_SECONDS:
             _pages.move_to_end(url)
             return known[1], known[2]
-    content, declared = yield Call(lambda: fetch(url), lambda: afetch(url))
+    content, declared = yield from observe("fetch", _fetch_once(url), {"server.address": _host(url)}, _size)
     with _pages_lock:
         _pages[url] = (time.monotonic(), content, declared)
         while sum(len(page[1]) for page in _pages.values()) > _FETCHED_BYTES:
             _pages.popitem(last=False)
     return content, declared
+
+
+def _fetch_once(url: str) -> Steps[tuple[bytes, str | None]]:
+    return (yield Call(lambda: fetch(url), lambda: afetch(url)))
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # no address; `fetch` says so
+        return None
+
+
+def _size(fetched: tuple[bytes, str | None]) -> dict[str, Any]:
+    return {"kimi.fetch.size": len(fetched[0]), "kimi.fetch.type": fetched[1]}
 
 
 def fetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
