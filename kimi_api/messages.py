@@ -22,6 +22,7 @@ __all__ = [
     "partial_message",
     "partial_prefix",
     "prepare_messages",
+    "reasoning_fields",
     "text_of",
 ]
 
@@ -64,6 +65,20 @@ def partial_message(prefix: str, *, name: str | None = None, reasoning_content: 
     if reasoning_content is not None:
         message["reasoning_content"] = reasoning_content
     return message
+
+
+def reasoning_fields(host_field: str, came_as: str | None) -> tuple[str, ...]:
+    """The names under which a turn's thinking goes back: the host's own, and the one that it came under.
+
+    vLLM reads `reasoning` alone (vllm#38488); SGLang and llama.cpp, which are spoken to in the same dialect, read
+    `reasoning_content`, and the platform's rules for histories look at that. A host passes over the other one.
+
+    Args:
+        host_field: the name that the dialect gives it.
+        came_as: the name under which it came; None where it was the platform's own, or nobody noted it.
+    """
+    came_as = came_as or "reasoning_content"
+    return (host_field,) if came_as == host_field else (host_field, came_as)
 
 
 def dynamic_tools_message(tools: Sequence[Mapping[str, Any]]) -> WireMessage:
@@ -272,6 +287,8 @@ def _assistant(
     if calls and blank and content != "":
         changes["content"] = ""
     reasoning = message.get("reasoning_content")
+    if reasoning is None and not rules:
+        reasoning = message.get("reasoning")  # its name on other hosts
     if rules and spec.reasoning_on_every_turn:
         if reasoning is None:
             changes["reasoning_content"] = ""

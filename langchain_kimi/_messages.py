@@ -27,7 +27,7 @@ from kimi_api import KimiInputError
 from kimi_api._arguments.text import wire_text
 from kimi_api._content.notes import Part, Refuse, placeholder, settle
 from kimi_api.catalog import is_kimi
-from kimi_api.messages import tool_type
+from kimi_api.messages import reasoning_fields, tool_type
 from langchain_kimi._parts import content_to_wire
 
 PROVIDER = "kimi"
@@ -110,12 +110,8 @@ def assistant_to_wire(
         wire["name"] = message.name
     reasoning = own_reasoning(message)
     if reasoning is not None:
-        # A host that said `reasoning` reads `reasoning`. Where the user did not name its dialect, both names go out:
-        # the platform's own field is what the rules for histories look at.
-        wire[reasoning_field] = reasoning
-        came_as = kept.get("reasoning_field")
-        if came_as and came_as != reasoning_field:
-            wire[came_as] = reasoning
+        for name in reasoning_fields(reasoning_field, kept.get("reasoning_field")):
+            wire[name] = reasoning
     calls = _tool_calls(message, kept.get("tool_calls") or {}, answered)
     order = kept.get("order")
     if order and len(calls) > 1:

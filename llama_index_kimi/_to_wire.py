@@ -31,7 +31,7 @@ from kimi_api._arguments.text import wire_text
 from kimi_api._content.documents import NO_SOUND
 from kimi_api._content.notes import Refuse, placeholder, settle
 from kimi_api.errors import KimiInputError
-from kimi_api.messages import WireMessage, tool_type
+from kimi_api.messages import WireMessage, reasoning_fields, tool_type
 from llama_index_kimi._media import ContentPart, document_block_part, facts, media_part
 
 logger = logging.getLogger(__name__)
@@ -143,6 +143,7 @@ def is_foreign(block: ThinkingBlock) -> bool:
 def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
     parts: list[ContentPart] = []
     thinking: str | None = None
+    came_as: str | None = None
     calls: list[dict[str, Any]] = []
     extra = message.additional_kwargs
     kept = (extra.get(KEPT) or {}).get("tool_calls") or {}
@@ -152,7 +153,7 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
         elif isinstance(block, ThinkingBlock):
             if block.content is not None and not is_foreign(block):
                 thinking = (thinking or "") + block.content
-                reasoning_field = block.additional_information.get(FIELD_KEY, reasoning_field)
+                came_as = block.additional_information.get(FIELD_KEY)
         elif isinstance(block, ToolCallBlock):
             calls.append(_wire_call(block.tool_call_id, block.tool_name, block.tool_kwargs, kept))
         else:
@@ -160,13 +161,14 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
     if thinking is None:
         for name in ("reasoning_content", "reasoning"):
             if isinstance(extra.get(name), str):
-                thinking = extra[name]
+                thinking, came_as = extra[name], name
                 break
     if not calls and extra.get("tool_calls"):
         calls = [_stored_call(call, kept) for call in extra["tool_calls"]]
     wire: WireMessage = {"role": "assistant", "content": _content(parts)}
     if thinking is not None:
-        wire[reasoning_field] = thinking
+        for name in reasoning_fields(reasoning_field, came_as):
+            wire[name] = thinking
     if calls:
         wire["tool_calls"] = calls
     elif extra.get("function_call"):  # OpenAI's older API; `kimi_api.messages` makes a tool call of it

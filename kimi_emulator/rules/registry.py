@@ -68,7 +68,14 @@ PLATFORM_ONLY = (
     *("sampling.temperature", "sampling.top_p", "sampling.n", "sampling.presence_penalty"),
     *("sampling.frequency_penalty", "thinking.k2_7_disabled", "thinking.keep", "effort.", "dynamic_tools.model"),
     *("tool_choice.required_thinking", "tool_choice.specified_thinking", "mfjs.", "reasoning.missing", "stop.count"),
-    *("stop.length", "tolerated.thinking", "tolerated.sampling", "tolerated.effort", "tolerated.unknown_field"),
+    *(
+        "stop.length",
+        "message.unknown_member",
+        "tolerated.thinking",
+        "tolerated.sampling",
+        "tolerated.effort",
+        "tolerated.unknown_field",
+    ),
 )
 """What the platform asks for and others that run the weights do not: how the ids of these rules begin."""
 

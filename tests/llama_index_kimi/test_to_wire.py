@@ -205,9 +205,12 @@ def test_thinking_signed_by_another_vendor_is_not_sent(noted: dict[str, Any]) ->
 
 def test_thinking_goes_back_under_the_name_it_came_with() -> None:
     body = {"id": "1", "choices": [{"message": {"content": "a", "reasoning": "r"}, "finish_reason": "stop"}]}
-    wire = wire_message(to_message(parse_reply(body)))
+    message = to_message(parse_reply(body))
+    wire = wire_message(message, "reasoning")
     assert wire["reasoning"] == "r"
     assert "reasoning_content" not in wire
+    wire = wire_message(message)
+    assert (wire["reasoning"], wire["reasoning_content"]) == ("r", "r")
 
 
 # ------------------------------------------------------------------------------------------------- tool calls
