@@ -19,17 +19,17 @@ from langchain_kimi._messages import PROVIDER
 
 def message_blocks(message: AIMessage) -> list[types.ContentBlock]:
     """Thinking, text and tool calls of a whole message, in this order."""
-    blocks = _said(message, indexed=False)
-    blocks += _calls(message, {block.get("id") for block in blocks if block["type"] == "tool_call"})
+    blocks = _content_blocks(message, indexed=False)
+    blocks += _tool_call_blocks(message, {block.get("id") for block in blocks if block["type"] == "tool_call"})
     blocks += _refusal(message, blocks)
     return cast("list[types.ContentBlock]", blocks)
 
 
 def chunk_blocks(message: AIMessageChunk) -> list[types.ContentBlock]:
     """The same of a piece of a message, with indices by which core puts the pieces together."""
-    blocks = _said(message, indexed=True)
+    blocks = _content_blocks(message, indexed=True)
     if message.chunk_position == "last":
-        blocks += _calls(message, {block.get("id") for block in blocks if block["type"] == "tool_call"})
+        blocks += _tool_call_blocks(message, {block.get("id") for block in blocks if block["type"] == "tool_call"})
         blocks += _refusal(message, blocks, index="lc_refusal")
         return cast("list[types.ContentBlock]", blocks)
     for place, piece in enumerate(message.tool_call_chunks):
@@ -46,7 +46,7 @@ def chunk_blocks(message: AIMessageChunk) -> list[types.ContentBlock]:
     return cast("list[types.ContentBlock]", blocks)
 
 
-def _said(message: AIMessage, *, indexed: bool) -> list[dict[str, Any]]:
+def _content_blocks(message: AIMessage, *, indexed: bool) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = []
     content = message.content
     given: list[Any] = [content] if isinstance(content, str) else content
@@ -68,7 +68,7 @@ def _said(message: AIMessage, *, indexed: bool) -> list[dict[str, Any]]:
     return blocks
 
 
-def _calls(message: AIMessage, present: set[Any]) -> list[dict[str, Any]]:
+def _tool_call_blocks(message: AIMessage, present: set[Any]) -> list[dict[str, Any]]:
     # invalid_tool_calls are left out as in core's own translators: its event bridge adds them itself.
     return [
         {"type": "tool_call", "name": call["name"], "args": call["args"], "id": call.get("id")}

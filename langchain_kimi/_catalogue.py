@@ -47,7 +47,7 @@ class Catalogue:
         """The tool of that name."""
         return self._by_name.get(name) if isinstance(name, str) else None
 
-    def named(self, names: Iterable[str]) -> list[BaseTool]:
+    def tools_named(self, names: Iterable[str]) -> list[BaseTool]:
         """The tools of these names, in their order."""
         return [self._by_name[name] for name in names]
 
@@ -62,7 +62,7 @@ class Catalogue:
             return f"{text}\nThere are {len(self.tools)} tools; find them by query."
         return "\n".join([text, "There are:", *(f"- {tool.name}: {_line(tool)}" for tool in self.tools)])
 
-    def asked(self, names: Iterable[str], query: str) -> tuple[list[str], str]:
+    def select(self, names: Iterable[str], query: str) -> tuple[list[str], str]:
         """Names to load, and what to tell the model."""
         found: list[str] = []
         said: list[str] = []

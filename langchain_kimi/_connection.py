@@ -10,7 +10,7 @@ from pydantic import PrivateAttr, SecretStr
 
 from kimi_api import KimiClient
 from kimi_api.client import Followed, follow
-from langchain_kimi._calls import as_secret
+from langchain_kimi._call_arguments import as_secret
 from langchain_kimi.errors import error_types
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from langchain_core.documents import Document
 from kimi_api.files import ExtractedFile
 
 
-def extracted_document(extracted: ExtractedFile, *, source: str, metadata: Mapping[Any, Any] | None = None) -> Document:
+def to_document(extracted: ExtractedFile, *, source: str, metadata: Mapping[Any, Any] | None = None) -> Document:
     """A document whose metadata are the same each time the same file is read: no file id, no time.
 
     Args:

@@ -69,20 +69,20 @@ def to_wire(
                 answered = {other.tool_call_id for other in messages if isinstance(other, ToolMessage)}
             wire.append(assistant_to_wire(message, answered=answered, reasoning_field=reasoning_field))
         elif isinstance(message, HumanMessage):
-            wire.append(_named({"role": "user", "content": content_to_wire(message.content)}, message))
+            wire.append(_add_name({"role": "user", "content": content_to_wire(message.content)}, message))
         elif isinstance(message, ToolMessage):
             # `artifact` is for the program alone, and the platform has no field for `status`.
             content = content_to_wire(message.content)
-            wire.append(_named({"role": "tool", "tool_call_id": message.tool_call_id, "content": content}, message))
+            wire.append(_add_name({"role": "tool", "tool_call_id": message.tool_call_id, "content": content}, message))
         elif isinstance(message, FunctionMessage):
             content = content_to_wire(message.content)
-            wire.append(_named({"role": "function", "content": content}, message))
+            wire.append(_add_name({"role": "function", "content": content}, message))
         elif isinstance(message, SystemMessage):
             wire.extend(_system(message))
         elif isinstance(message, ChatMessage):
             role = _ROLES.get(message.role, message.role)
             content = content_to_wire(message.content)
-            wire.append(_named({"role": role, "content": content}, message))
+            wire.append(_add_name({"role": role, "content": content}, message))
         else:
             raise KimiInputError(
                 "messages",
@@ -198,7 +198,7 @@ def _tool_calls(
 ) -> list[dict[str, Any]]:
     calls: Iterable[Any] = message.tool_calls
     if not message.tool_calls and not message.invalid_tool_calls:
-        if isinstance(message.content, str) or _has_the_last_word(message):
+        if isinstance(message.content, str) or _empty_means_none(message):
             return []
         calls = [b for b in message.content if isinstance(b, dict) and b.get("type") == "tool_call"]
     wire = []
@@ -211,7 +211,7 @@ def _tool_calls(
     return wire
 
 
-def _has_the_last_word(message: AIMessage) -> bool:
+def _empty_means_none(message: AIMessage) -> bool:
     """Whether an empty `tool_calls` means that nothing is called, whatever a content block says.
 
     On our own turns it does: a guard took the calls out. So it does where somebody wrote `tool_calls=[]` into a new
@@ -236,11 +236,11 @@ def _system(message: SystemMessage) -> list[dict[str, Any]]:
     tools = message.additional_kwargs.get("tools")
     wire: list[dict[str, Any]] = [{"role": "system", "tools": list(tools)}] if tools else []
     if content or not tools:
-        wire.append(_named({"role": "system", "content": content}, message))
+        wire.append(_add_name({"role": "system", "content": content}, message))
     return wire
 
 
-def _named(wire: dict[str, Any], message: BaseMessage) -> dict[str, Any]:
+def _add_name(wire: dict[str, Any], message: BaseMessage) -> dict[str, Any]:
     if message.name:
         wire["name"] = message.name
     return wire

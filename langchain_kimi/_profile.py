@@ -62,7 +62,7 @@ def model_profile(spec: ModelSpec, *, documents: bool) -> ModelProfile:
     return profile
 
 
-def of_this_model(arguments: dict[str, Any]) -> dict[str, Any]:
+def without_other_profile(arguments: dict[str, Any]) -> dict[str, Any]:
     """Constructor arguments without the profile of another model of the catalogue.
 
     `configurable_fields(model=...)` builds the model anew from the fields it had, and the profile that was looked up

@@ -57,7 +57,7 @@ def reply_to_message(reply: Reply, *, model: str = "") -> AIMessage:
         else:
             problem = "the arguments are not a JSON object"
             invalid.append(invalid_tool_call(name=call.name, args=call.arguments, id=call.id, error=problem))
-    extra = _kept(reply)
+    extra = _extras(reply)
     if reply.reasoning is not None:
         extra["reasoning_content"] = reply.reasoning
     return AIMessage(
@@ -65,7 +65,7 @@ def reply_to_message(reply: Reply, *, model: str = "") -> AIMessage:
         additional_kwargs=extra,
         tool_calls=calls,
         invalid_tool_calls=invalid,
-        response_metadata=_metadata(reply, model),
+        response_metadata=_response_metadata(reply, model),
         usage_metadata=usage_metadata(reply.usage),
     )
 
@@ -136,8 +136,8 @@ def last_chunk(reply: Reply, *, model: str) -> ChatGenerationChunk:
     """The closing chunk of a stream: everything that is said once."""
     message = AIMessageChunk(
         content="",
-        additional_kwargs=_kept(reply),
-        response_metadata=_metadata(reply, model),
+        additional_kwargs=_extras(reply),
+        response_metadata=_response_metadata(reply, model),
         usage_metadata=usage_metadata(reply.usage),
         chunk_position="last",
     )
@@ -176,7 +176,7 @@ _NORMALIZED = {
 _STATES = {"length": "incomplete", "content_filter": "incomplete"}
 
 
-def _metadata(reply: Reply, model: str) -> dict[str, Any]:
+def _response_metadata(reply: Reply, model: str) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "model_provider": PROVIDER,
         "model_name": reply.model or model,
@@ -191,7 +191,7 @@ def _metadata(reply: Reply, model: str) -> dict[str, Any]:
     return {name: value for name, value in metadata.items() if value is not None}
 
 
-def _kept(reply: Reply) -> dict[str, Any]:
+def _extras(reply: Reply) -> dict[str, Any]:
     """What the message could not give back otherwise, under one key; {} when there is nothing."""
     calls: dict[str, dict[str, str]] = {}
     mixed = False

@@ -26,9 +26,9 @@ from kimi_api import KimiInputError
 from kimi_api._arguments.text import encode
 from kimi_api.errors._base import WITHHELD
 from kimi_api.options import RAISE_MAX_TOKENS
-from langchain_kimi._calls import PARSED
+from langchain_kimi._call_arguments import PARSED
 from langchain_kimi._results import message_to_reply
-from langchain_kimi._tools import named_schema, response_format, tools_to_wire
+from langchain_kimi._tools import name_and_schema, response_format, tools_to_wire
 from langchain_kimi.errors import KimiRefusalError, KimiStructuredOutputError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _SHOWN = 80  # characters of an answer that an error shows
 _PROBLEMS = 5  # problems that an error lists
 
 
-def structured_output(
+def build_chain(
     llm: BaseChatModel, schema: Any, *, include_raw: bool, method: Method, strict: bool | None, **kwargs: Any
 ) -> Runnable[Any, Any]:
     """The chain behind `ChatKimi.with_structured_output`, which describes the arguments."""
@@ -59,7 +59,7 @@ def structured_output(
         kwargs["tools"] = tools_to_wire(kwargs["tools"])
     if schema is not None and _traceable(schema):
         kwargs["ls_structured_output_format"] = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
-    name, original = ("", None) if schema is None else named_schema(schema)
+    name, original = ("", None) if schema is None else name_and_schema(schema)
     cls = schema if isinstance(schema, type) and is_basemodel_subclass(schema) else None
     parser: Any
     if method == "function_calling":
@@ -162,17 +162,17 @@ class _FromText(JsonOutputParser):
             if not text.strip():
                 called = ", ".join(call["name"] for call in message.tool_calls)
                 what = f"a call of {called}" if called else "no text"
-                raise _unusable(f"an object was asked for, and the answer has {what}", ended, text, message)
+                raise _no_object_error(f"an object was asked for, and the answer has {what}", ended, text, message)
             if ended == "length" and not _is_json(text):
-                raise _unusable("the answer was cut off before its object was complete", ended, text, message)
+                raise _no_object_error("the answer was cut off before its object was complete", ended, text, message)
             if text.lstrip().startswith(("{", "[")) and not _is_json(text):
                 # Core's parser, made for streams, would close the brackets and give back half an object.
-                raise _misfit("its JSON is broken or ends early", text, message)
+                raise _schema_error("its JSON is broken or ends early", text, message)
         try:
             value = super().parse_result(result, partial=partial)
         except (ValueError, RecursionError) as error:
-            raise _misfit("it is not JSON", text, message) from error
-        return _made(value, self, text, message, partial=partial)
+            raise _schema_error("it is not JSON", text, message) from error
+        return _to_object(value, self, text, message, partial=partial)
 
 
 class _FromCall(JsonOutputKeyToolsParser):
@@ -189,14 +189,14 @@ class _FromCall(JsonOutputKeyToolsParser):
         if ended == "length":
             pieces = message.tool_call_chunks if isinstance(message, AIMessageChunk) else []
             if not message.tool_calls or not all(_is_json(piece["args"] or "{}") for piece in pieces):
-                raise _unusable("the answer was cut off before the call was complete", ended, text, message)
+                raise _no_object_error("the answer was cut off before the call was complete", ended, text, message)
         try:
             value = super().parse_result(result, partial=partial)
         except ValueError as error:
-            raise _misfit("the call's arguments are not JSON", text, message) from error
+            raise _schema_error("the call's arguments are not JSON", text, message) from error
         if value is None and not partial:
-            raise _misfit("the call's arguments are not a JSON object", text, message)
-        return _made(value, self, text, message, partial=partial)
+            raise _schema_error("the call's arguments are not a JSON object", text, message)
+        return _to_object(value, self, text, message, partial=partial)
 
 
 def _arguments(message: AIMessage) -> str:
@@ -207,12 +207,12 @@ def _arguments(message: AIMessage) -> str:
     return ""
 
 
-def _made(value: Any, parser: _FromText | _FromCall, text: str, message: AIMessage, *, partial: bool) -> Any:
+def _to_object(value: Any, parser: _FromText | _FromCall, text: str, message: AIMessage, *, partial: bool) -> Any:
     """What the user asked for, out of what the model sent; None while a stream has not brought enough."""
     if value is None:
         if partial:
             return None
-        raise _misfit("there is no JSON object in it", text, message)
+        raise _schema_error("there is no JSON object in it", text, message)
     if parser.original is not None:
         from kimi_api.mfjs import unwrap
 
@@ -222,7 +222,7 @@ def _made(value: Any, parser: _FromText | _FromCall, text: str, message: AIMessa
             return value
         if partial:
             return None
-        raise _misfit(f"it is of the type {type(value).__name__}, not an object", text, message)
+        raise _schema_error(f"it is of the type {type(value).__name__}, not an object", text, message)
     try:
         # Classes of pydantic.v1 have parse_obj in place of model_validate.
         validate = getattr(parser.cls, "model_validate", None) or parser.cls.parse_obj
@@ -230,10 +230,10 @@ def _made(value: Any, parser: _FromText | _FromCall, text: str, message: AIMessa
     except Exception as error:  # a validator of the user's may raise anything, above all on half an object
         if partial:
             return None
-        raise _misfit(_told(error), text, message) from error
+        raise _schema_error(_describe(error), text, message) from error
 
 
-def _told(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     """What a validation error of pydantic (1 or 2) says, in one line and without links; or a validator's own error."""
     errors: Any = getattr(error, "errors", None)
     problems: Any = errors() if isinstance(error, ValueError) and callable(errors) else None
@@ -257,7 +257,7 @@ def _ending(result: list[Generation]) -> tuple[AIMessage, str | None]:
     return message, message.response_metadata.get("finish_reason")
 
 
-def _misfit(why: str, text: str, message: AIMessage) -> KimiStructuredOutputError:
+def _schema_error(why: str, text: str, message: AIMessage) -> KimiStructuredOutputError:
     begins = f" The answer begins with {text[:_SHOWN]!r}; all of it is in `llm_output`." if text else ""
     return _error(f"the answer does not fit the schema: {why}.{begins} {_AGAIN}", text, message)
 
@@ -270,7 +270,7 @@ def _raise_if_withheld(ended: str | None, text: str, message: AIMessage) -> None
         raise error
 
 
-def _unusable(what: str, ended: str, text: str, message: AIMessage) -> KimiStructuredOutputError:
+def _no_object_error(what: str, ended: str, text: str, message: AIMessage) -> KimiStructuredOutputError:
     usage = message.usage_metadata
     spent = f" after {usage['output_tokens']} tokens" if usage else ""
     advice = {

@@ -66,14 +66,14 @@ def response_format(schema: Any, *, strict: bool | None = None) -> dict[str, Any
     """`response_format` for a pydantic class, a TypedDict, a JSON schema, or a `response_format` dict itself."""
     if isinstance(schema, Mapping) and schema.get("type") in ("json_schema", "json_object", "text"):
         return dict(schema)
-    name, body = named_schema(schema)
+    name, body = name_and_schema(schema)
     wire: dict[str, Any] = {"name": name, "schema": body}
     if strict is not None:
         wire["strict"] = strict
     return {"type": "json_schema", "json_schema": wire}
 
 
-def named_schema(schema: Any) -> tuple[str, dict[str, Any]]:
+def name_and_schema(schema: Any) -> tuple[str, dict[str, Any]]:
     """A name and a JSON schema for anything that describes a value.
 
     Raises:

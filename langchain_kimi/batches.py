@@ -65,7 +65,7 @@ class KimiBatch(BatchRun[Any, Any]):
             show_progress=show_progress,
             max_requests=max_requests,
         )
-        self._before, self._llm, self._arguments, self._after = _taken_apart(chain)
+        self._before, self._llm, self._arguments, self._after = _split_chain(chain)
 
     @classmethod
     def from_id(cls, chain: Runnable[Any, Any], *ids: str, show_progress: bool = False) -> Self:
@@ -97,10 +97,10 @@ class KimiBatch(BatchRun[Any, Any]):
 Parts = tuple[Sequence[Runnable[Any, Any]], ChatKimi, dict[str, Any], Sequence[Runnable[Any, Any]]]
 
 
-def _taken_apart(chain: Runnable[Any, Any]) -> Parts:
+def _split_chain(chain: Runnable[Any, Any]) -> Parts:
     """What comes before the model, the model, the arguments bound to it, and what comes behind it."""
     steps = chain.steps if isinstance(chain, RunnableSequence) else [chain]
-    found = [(place, *bound) for place, step in enumerate(steps) if (bound := _bound(step)) is not None]
+    found = [(place, *bound) for place, step in enumerate(steps) if (bound := _bound_model(step)) is not None]
     if len(found) == 1:
         place, llm, arguments = found[0]
         return steps[:place], llm, arguments, steps[place + 1 :]
@@ -113,7 +113,7 @@ def _taken_apart(chain: Runnable[Any, Any]) -> Parts:
     )
 
 
-def _bound(step: Runnable[Any, Any]) -> tuple[ChatKimi, dict[str, Any]] | None:
+def _bound_model(step: Runnable[Any, Any]) -> tuple[ChatKimi, dict[str, Any]] | None:
     """The model in a binding of a binding, with all arguments; the outer ones win."""
     arguments: dict[str, Any] = {}
     while isinstance(step, RunnableBinding):

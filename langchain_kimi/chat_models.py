@@ -28,7 +28,7 @@ from kimi_api.messages import Repair
 from kimi_api.options import DIALECTS, EmptyAnswers, Thinking, Unsupported, Wire
 from kimi_api.request import ChatRequest
 from langchain_kimi import _blocks  # noqa: F401 - registers the translator of content blocks
-from langchain_kimi._calls import (
+from langchain_kimi._call_arguments import (
     add_counts,
     as_secret,
     constructor_arguments,
@@ -36,10 +36,10 @@ from langchain_kimi._calls import (
 )
 from langchain_kimi._connection import Connected
 from langchain_kimi._messages import PROVIDER, to_wire
-from langchain_kimi._profile import model_profile, of_this_model
+from langchain_kimi._profile import model_profile, without_other_profile
 from langchain_kimi._results import chat_result, warn_unreadable
 from langchain_kimi._streaming import Chunks
-from langchain_kimi._structured import Method, structured_output
+from langchain_kimi._structured import Method, build_chain
 from langchain_kimi._tokens import TokenCounting, with_tokenizer
 from langchain_kimi._tools import response_format as to_response_format
 from langchain_kimi._tools import tools_to_wire
@@ -247,7 +247,7 @@ class ChatKimi(TokenCounting, Connected):
             """Rename aliases, refuse unknown names, look at the key: here, where pydantic does not wrap errors."""
             arguments = constructor_arguments(data, type(self).model_fields)
             try:
-                super().__init__(**with_tokenizer(of_this_model(arguments)))
+                super().__init__(**with_tokenizer(without_other_profile(arguments)))
             except ValidationError as error:
                 raise from_validation(error) from None
             _ = self.client, ChatOptions(self.model, dialect=self.dialect).host_rules
@@ -480,7 +480,7 @@ class ChatKimi(TokenCounting, Connected):
                 raise the budget where that was the reason.
             KimiToolChoiceError: at call time, "function_calling" and the tool was not called.
         """
-        return structured_output(self, schema, include_raw=include_raw, method=method, strict=strict, **kwargs)
+        return build_chain(self, schema, include_raw=include_raw, method=method, strict=strict, **kwargs)
 
 
 _OPTION_FIELDS = tuple(

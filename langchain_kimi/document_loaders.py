@@ -16,7 +16,7 @@ from kimi_api import KimiClient, KimiInputError, files
 from kimi_api._warn import warn_once
 from kimi_api.bulk import FileResult, aextract_many, extract_many, find_files
 from langchain_kimi._connection import FollowsSettings
-from langchain_kimi._documents import extracted_document
+from langchain_kimi._documents import to_document
 
 __all__ = ["KimiFileLoader"]
 
@@ -97,23 +97,23 @@ class KimiFileLoader(FollowsSettings, BaseLoader):
 
     def lazy_load(self) -> Iterator[Document]:
         """One document after the other; see `max_concurrency` for what is sent ahead."""
-        with closing(extract_many(self.client, self.paths(), **self._how())) as results:
+        with closing(extract_many(self.client, self.paths(), **self._options())) as results:
             for result in results:
                 if result.file is not None:
-                    yield extracted_document(result.file, source=result.label)
+                    yield to_document(result.file, source=result.label)
                 else:
-                    self._complain(result)
+                    self._warn_or_raise(result)
 
     async def alazy_load(self) -> AsyncIterator[Document]:
         """The asynchronous twin of `lazy_load`."""
-        async with aclosing(aextract_many(self.client, self.paths(), **self._how())) as results:
+        async with aclosing(aextract_many(self.client, self.paths(), **self._options())) as results:
             async for result in results:
                 if result.file is not None:
-                    yield extracted_document(result.file, source=result.label)
+                    yield to_document(result.file, source=result.label)
                 else:
-                    self._complain(result)
+                    self._warn_or_raise(result)
 
-    def _how(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         return {
             "at_once": self.max_concurrency,
             "cache": self.cache,
@@ -122,7 +122,7 @@ class KimiFileLoader(FollowsSettings, BaseLoader):
             "description": "Loading files",
         }
 
-    def _complain(self, result: FileResult) -> None:
+    def _warn_or_raise(self, result: FileResult) -> None:
         error = result.error
         assert error is not None  # noqa: S101 - a result without a file has an error
         if self.on_error == "raise":

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from kimi_api import KimiClient, KimiInputError, files
 from kimi_api.bulk import extract_many
 from langchain_kimi._connection import FollowsSettings
-from langchain_kimi._documents import extracted_document
+from langchain_kimi._documents import to_document
 
 __all__ = ["KimiBlobParser"]
 
@@ -102,7 +102,7 @@ class KimiBlobParser(FollowsSettings, BaseBlobParser):
         if result.error is not None:
             raise result.error
         assert result.file is not None  # noqa: S101 - a result without an error has a file
-        yield extracted_document(result.file, source=blob.source or name, metadata=blob.metadata)
+        yield to_document(result.file, source=blob.source or name, metadata=blob.metadata)
 
 
 def _name(blob: Blob) -> str:

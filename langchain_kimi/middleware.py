@@ -50,7 +50,7 @@ Select = Callable[[Mapping[str, Any]], Iterable[str] | Awaitable[Iterable[str]]]
 """The agent's state -> names of tools that are wanted from now on. May be a coroutine function in async runs."""
 
 
-def _joined(old: list[str], new: list[str]) -> list[str]:
+def _join_names(old: list[str], new: list[str]) -> list[str]:
     """Names in the order they came, each once. Parallel calls each bring their own."""
     return list(dict.fromkeys([*old, *new]))
 
@@ -58,9 +58,9 @@ def _joined(old: list[str], new: list[str]) -> list[str]:
 class KimiDynamicToolsState(AgentState[Any]):
     """What the middleware keeps in the agent's state, and so in its checkpoints; not part of input and output."""
 
-    kimi_wanted_tools: NotRequired[Annotated[list[str], PrivateStateAttr, _joined]]
+    kimi_wanted_tools: NotRequired[Annotated[list[str], PrivateStateAttr, _join_names]]
     """Names that the model or the program asked for."""
-    kimi_loaded_tools: NotRequired[Annotated[list[str], PrivateStateAttr, _joined]]
+    kimi_loaded_tools: NotRequired[Annotated[list[str], PrivateStateAttr, _join_names]]
     """Names that a message of the thread has brought, trimmed away since or not."""
 
 
@@ -159,12 +159,12 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
         for name in chosen:
             if name not in self._catalogue:
                 raise self._catalogue.unknown("select", name)
-        known = {*state.get("kimi_loaded_tools", ()), *declared(state["messages"])}
-        wanted = _joined(state.get("kimi_wanted_tools", []), chosen)
+        known = {*state.get("kimi_loaded_tools", ()), *names_in_messages(state["messages"])}
+        wanted = _join_names(state.get("kimi_wanted_tools", []), chosen)
         fresh = [name for name in wanted if name not in known and name in self._catalogue]
         if not fresh:
             return None
-        return {"messages": [dynamic_tools_message(self._catalogue.named(fresh))], "kimi_loaded_tools": fresh}
+        return {"messages": [dynamic_tools_message(self._catalogue.tools_named(fresh))], "kimi_loaded_tools": fresh}
 
     # ---------------------------------------------------------------- the request
 
@@ -172,16 +172,16 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
         """Keep the catalogue out of the request's `tools`, and see that every loaded tool is declared once."""
-        return handler(self._prepared(request))
+        return handler(self._prepare(request))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
         """The asynchronous twin of `wrap_model_call`."""
-        return await handler(self._prepared(request))
+        return await handler(self._prepare(request))
 
     @CORE_ERRORS
-    def _prepared(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+    def _prepare(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
         standing: list[BaseTool | dict[str, Any]] = []
         for tool in request.tools:
             name = tool.name if isinstance(tool, BaseTool) else (tool.get("function") or tool).get("name")
@@ -196,22 +196,23 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
                     "pass it to one of the two, or rename one",
                 )
         messages: list[AnyMessage] = list(request.messages)
-        loaded = _loaded(request.state, messages)
+        loaded = _loaded_names(request.state, messages)
         model = _model_id(request)
         if model is not None and get_model_spec(model).dynamic_tools:
-            there = declared(messages)
+            there = names_in_messages(messages)
             gone = [name for name in loaded if name not in there and name in self._catalogue]
             if gone:
-                messages.insert(0, dynamic_tools_message(self._catalogue.named(gone)))
+                messages.insert(0, dynamic_tools_message(self._catalogue.tools_named(gone)))
             return request.override(tools=standing, messages=messages)
         messages = [message for message in messages if not _brings_tools(message)]
         if loaded:
-            self._cannot(model or type(request.model).__name__)
+            self._report_inability(model or type(request.model).__name__)
         return request.override(
-            tools=[*standing, *self._catalogue.named(n for n in loaded if n in self._catalogue)], messages=messages
+            tools=[*standing, *self._catalogue.tools_named(n for n in loaded if n in self._catalogue)],
+            messages=messages,
         )
 
-    def _cannot(self, model: str) -> None:
+    def _report_inability(self, model: str) -> None:
         text = f"{model} takes no tools in messages (the K3 family does)"
         if self._unsupported == "error":
             raise KimiInputError("model", model, text, "use a K3 model, or unsupported='warn'")
@@ -226,18 +227,18 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
     ) -> ToolMessage | Command[Any]:
         """Run the call, unless it is of a tool that the model has not seen."""
-        return self._refused(request) or handler(request)
+        return self._refuse(request) or handler(request)
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
     ) -> ToolMessage | Command[Any]:
         """The asynchronous twin of `wrap_tool_call`."""
-        return self._refused(request) or await handler(request)
+        return self._refuse(request) or await handler(request)
 
-    def _refused(self, request: ToolCallRequest) -> ToolMessage | None:
+    def _refuse(self, request: ToolCallRequest) -> ToolMessage | None:
         call = request.tool_call
         name = call["name"]
-        if name not in self._catalogue or name in _loaded(request.state, request.state["messages"]):
+        if name not in self._catalogue or name in _loaded_names(request.state, request.state["messages"]):
             return None
         advice = f"call {self._loader.name} first" if self._loader else "it cannot be called now"
         return ToolMessage(
@@ -287,16 +288,16 @@ class KimiPromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any]):
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
         """Send the request with the thread's key and the time to live."""
-        return handler(self._keyed(request))
+        return handler(self._add_cache_key(request))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
         """The asynchronous twin of `wrap_model_call`."""
-        return await handler(self._keyed(request))
+        return await handler(self._add_cache_key(request))
 
     @CORE_ERRORS
-    def _keyed(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+    def _add_cache_key(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
         model, bound = _unbound(request.model)
         if not isinstance(model, ChatKimi):
             return request
@@ -315,7 +316,7 @@ class KimiPromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any]):
         return request.override(model_settings=settings)
 
 
-def declared(messages: Iterable[BaseMessage]) -> set[str]:
+def names_in_messages(messages: Iterable[BaseMessage]) -> set[str]:
     """Names of the tools that messages bring."""
     found: set[str] = set()
     for message in messages:
@@ -329,9 +330,9 @@ def _brings_tools(message: BaseMessage) -> bool:
     return isinstance(message, SystemMessage) and bool(message.additional_kwargs.get("tools"))
 
 
-def _loaded(state: Mapping[str, Any], messages: Iterable[BaseMessage]) -> list[str]:
+def _loaded_names(state: Mapping[str, Any], messages: Iterable[BaseMessage]) -> list[str]:
     """Names of loaded tools: those the state knows, in the order of loading, then those a message alone tells of."""
-    return _joined(state.get("kimi_loaded_tools", []), sorted(declared(messages)))
+    return _join_names(state.get("kimi_loaded_tools", []), sorted(names_in_messages(messages)))
 
 
 def _model_id(request: ModelRequest[Any]) -> str | None:
@@ -369,7 +370,7 @@ def _loading_tool(name: str, catalogue: Catalogue) -> BaseTool:
     def load_tools(
         tool_call_id: Annotated[str, InjectedToolCallId], names: list[str] | None = None, query: str | None = None
     ) -> Command[Any]:
-        found, text = catalogue.asked(names or [], query or "")
+        found, text = catalogue.select(names or [], query or "")
         result = ToolMessage(text, tool_call_id=tool_call_id, name=name, status="success" if found else "error")
         return Command(update={"messages": [result], "kimi_wanted_tools": found})
 

@@ -84,11 +84,11 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
         """Count an answer."""
         if self._outer is not None:
             self._outer.on_llm_end(response, run_id=run_id, **kwargs)
-        ttl = self._ended(run_id)
+        ttl = self._end_call(run_id)
         generations = response.generations[0] if response.generations else []
         if ttl is None or not generations:
             return
-        metadata, model = _told(generations[0])
+        metadata, model = _counts_of(generations[0])
         if metadata is None:
             return
         if metadata.get("total_cost") == 0:  # core's mark of an answer out of its cache
@@ -100,9 +100,9 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
         """Note that a call ended without counts."""
         if self._outer is not None:
             self._outer.on_llm_error(error, run_id=run_id, **kwargs)
-        self._ended(run_id)
+        self._end_call(run_id)
 
-    def _ended(self, run_id: UUID) -> CacheTtl | None:
+    def _end_call(self, run_id: UUID) -> CacheTtl | None:
         with self._lock:
             return self._running.pop(run_id, None)
 
@@ -160,7 +160,7 @@ def usage_of(metadata: UsageMetadata | Mapping[str, Any]) -> Usage:
     )
 
 
-def _told(generation: Generation) -> tuple[Mapping[str, Any] | None, str]:
+def _counts_of(generation: Generation) -> tuple[Mapping[str, Any] | None, str]:
     """The counts and the model that an answer names."""
     if isinstance(generation, ChatGeneration):
         message = generation.message

@@ -19,12 +19,12 @@ from llama_index_kimi._streaming import read_growing
 from llama_index_kimi._tool_calls import no_call_error
 
 
-def read_call(output_cls: type[BaseModel], response: ChatResponse | None, model: str) -> Any:
-    """The object in the tool call of a finished answer. Raises what `read_answer` raises."""
+def parse_call(output_cls: type[BaseModel], response: ChatResponse | None, model: str) -> Any:
+    """The object in the tool call of a finished answer. Raises what `parse_answer` raises."""
     text = _call_text(response)
     if response is not None and not text and finish_reason(response) != "length":
         raise no_call_error(response, model)
-    return read_answer(output_cls, response, text)
+    return parse_answer(output_cls, response, text)
 
 
 def _call_text(response: ChatResponse | None) -> str:
@@ -33,7 +33,7 @@ def _call_text(response: ChatResponse | None) -> str:
     return calls[0]["function"]["arguments"] if calls else ""
 
 
-def read_answer(output_cls: type[BaseModel], response: ChatResponse | None, text: str | None = None) -> Any:
+def parse_answer(output_cls: type[BaseModel], response: ChatResponse | None, text: str | None = None) -> Any:
     """The object in a finished answer, or in `text` of it.
 
     The reason for the end is looked at before the text: half a JSON document would only give a puzzling parser error.
@@ -76,7 +76,7 @@ def _read(output_cls: type[BaseModel], response: ChatResponse | None, text: str 
     try:
         strict = strict_text(text)
         value = json.loads(strict)
-        bare = _unwrapped(output_cls, value)
+        bare = _unwrap(output_cls, value)
         return output_cls.model_validate_json(strict if bare is value else json.dumps(bare))
     except Exception as error:  # a validator of the user's may raise anything
         why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
@@ -122,7 +122,7 @@ class PartialReader:
             value = read_growing(text)
         except ValueError:
             return None
-        value = _unwrapped(self._output_cls, value)
+        value = _unwrap(self._output_cls, value)
         try:
             return self._output_cls.model_validate(value)
         except Exception:  # a validator of the user's may raise anything on half an object; of a whole one it is told
@@ -135,7 +135,7 @@ def schema_of(output_cls: type[BaseModel]) -> dict[str, Any]:
     return output_cls.model_json_schema()
 
 
-def _unwrapped(output_cls: type[BaseModel], value: Any) -> Any:
+def _unwrap(output_cls: type[BaseModel], value: Any) -> Any:
     """`value`, out of the object that stands around what is no object itself (a list of names, say)."""
     from kimi_api.mfjs import unwrap  # here, because few programs need it and it takes milliseconds to load
 

@@ -38,7 +38,7 @@ from pydantic import BaseModel
 from kimi_api.errors import KimiInputError
 from kimi_api.tools import schema_name
 from llama_index_kimi._connection import Connected
-from llama_index_kimi._objects import PartialReader, read_answer, read_call, schema_of
+from llama_index_kimi._objects import PartialReader, parse_answer, parse_call, schema_of
 
 dispatcher = get_dispatcher(__name__)
 
@@ -78,14 +78,14 @@ class StructuredPrediction(Connected):
             llm, filled = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
                 return FunctionCallingLLM.structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
-            dispatcher.event(_started(output_cls, prompt, prompt_args))
+            dispatcher.event(_start_event(output_cls, prompt, prompt_args))
             response = llm.chat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs))
-            result = read_call(output_cls, response, llm.model)
+            result = parse_call(output_cls, response, llm.model)
             dispatcher.event(LLMStructuredPredictEndEvent(output=result))
             return result
-        dispatcher.event(_started(output_cls, prompt, prompt_args))
-        response = self.chat(self._filled(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs))
-        result = read_answer(output_cls, response)
+        dispatcher.event(_start_event(output_cls, prompt, prompt_args))
+        response = self.chat(self._format_messages(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs))
+        result = parse_answer(output_cls, response)
         dispatcher.event(LLMStructuredPredictEndEvent(output=result))
         return result
 
@@ -101,14 +101,16 @@ class StructuredPrediction(Connected):
             llm, filled = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
                 return await FunctionCallingLLM.astructured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
-            dispatcher.event(_started(output_cls, prompt, prompt_args))
+            dispatcher.event(_start_event(output_cls, prompt, prompt_args))
             response = await llm.achat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs))
-            result = read_call(output_cls, response, llm.model)
+            result = parse_call(output_cls, response, llm.model)
             dispatcher.event(LLMStructuredPredictEndEvent(output=result))
             return result
-        dispatcher.event(_started(output_cls, prompt, prompt_args))
-        response = await self.achat(self._filled(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs))
-        result = read_answer(output_cls, response)
+        dispatcher.event(_start_event(output_cls, prompt, prompt_args))
+        response = await self.achat(
+            self._format_messages(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs)
+        )
+        result = parse_answer(output_cls, response)
         dispatcher.event(LLMStructuredPredictEndEvent(output=result))
         return result
 
@@ -130,15 +132,17 @@ class StructuredPrediction(Connected):
             else:
                 yield from FunctionCallingLLM.stream_structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
             return
-        dispatcher.event(_started(output_cls, prompt, prompt_args))
+        dispatcher.event(_start_event(output_cls, prompt, prompt_args))
         response: ChatResponse | None = None
         reader = PartialReader(output_cls)
-        for response in self.stream_chat(self._filled(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs)):
+        for response in self.stream_chat(
+            self._format_messages(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs)
+        ):
             partial = reader.read(response)
             if partial is not None:
                 dispatcher.event(LLMStructuredPredictInProgressEvent(output=partial))
                 yield partial
-        result = read_answer(output_cls, response)
+        result = parse_answer(output_cls, response)
         dispatcher.event(LLMStructuredPredictEndEvent(output=result))
         yield result
 
@@ -157,16 +161,16 @@ class StructuredPrediction(Connected):
             return await FunctionCallingLLM.astream_structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
 
         async def objects() -> AsyncGenerator[Any, None]:
-            dispatcher.event(_started(output_cls, prompt, prompt_args))
+            dispatcher.event(_start_event(output_cls, prompt, prompt_args))
             response: ChatResponse | None = None
             reader = PartialReader(output_cls)
-            messages, arguments = self._filled(prompt, prompt_args), call_arguments(output_cls, llm_kwargs)
+            messages, arguments = self._format_messages(prompt, prompt_args), call_arguments(output_cls, llm_kwargs)
             async for response in await self.astream_chat(messages, **arguments):
                 partial = reader.read(response)
                 if partial is not None:
                     dispatcher.event(LLMStructuredPredictInProgressEvent(output=partial))
                     yield partial
-            result = read_answer(output_cls, response)
+            result = parse_answer(output_cls, response)
             dispatcher.event(LLMStructuredPredictEndEvent(output=result))
             yield result
 
@@ -176,7 +180,7 @@ class StructuredPrediction(Connected):
         """A model over this one whose every answer is an `output_cls`, in `raw`, and its JSON as the text."""
         return StructuredKimi(llm=self, output_cls=output_cls, **kwargs)
 
-    def _filled(self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any]) -> list[ChatMessage]:
+    def _format_messages(self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any]) -> list[ChatMessage]:
         """The messages of `prompt`, the system prompt in front (core forgets it on its asynchronous route)."""
         messages = prompt.format_messages(llm=self, **prompt_args)
         if self.system_prompt:
@@ -208,7 +212,7 @@ class StructuredPrediction(Connected):
         self._connect()
         bare._connection = self._connection
         template = prompt.model_copy(update={"output_parser": None})
-        return bare, ChatPromptTemplate(self._filled(template, prompt_args))
+        return bare, ChatPromptTemplate(self._format_messages(template, prompt_args))
 
 
 class StructuredKimi(StructuredLLM):
@@ -254,7 +258,7 @@ def _stream_call(
     Core's own loop passes over whatever goes wrong on the way, at the end too: a cut answer, a withheld one and a
     validator's error all give a last object that is none.
     """
-    dispatcher.event(_started(output_cls, filled, {}))
+    dispatcher.event(_start_event(output_cls, filled, {}))
     response: ChatResponse | None = None
     reader = PartialReader(output_cls)
     for piece in llm.stream_chat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs)):
@@ -263,7 +267,7 @@ def _stream_call(
         if partial is not None:
             dispatcher.event(LLMStructuredPredictInProgressEvent(output=partial))
             yield partial
-    result = read_call(output_cls, response, llm.model)
+    result = parse_call(output_cls, response, llm.model)
     dispatcher.event(LLMStructuredPredictEndEvent(output=result))
     yield result
 
@@ -272,7 +276,7 @@ async def _astream_call(
     llm: Any, output_cls: type[Any], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
 ) -> AsyncGenerator[Any, None]:
     """The asynchronous twin of `_stream_call`."""
-    dispatcher.event(_started(output_cls, filled, {}))
+    dispatcher.event(_start_event(output_cls, filled, {}))
     response: ChatResponse | None = None
     reader = PartialReader(output_cls)
     async for piece in await llm.astream_chat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs)):
@@ -281,7 +285,7 @@ async def _astream_call(
         if partial is not None:
             dispatcher.event(LLMStructuredPredictInProgressEvent(output=partial))
             yield partial
-    result = read_call(output_cls, response, llm.model)
+    result = parse_call(output_cls, response, llm.model)
     dispatcher.event(LLMStructuredPredictEndEvent(output=result))
     yield result
 
@@ -293,7 +297,7 @@ def _call_arguments(
     return {**(llm_kwargs or {}), **own, "tool_choice": None, "allow_parallel_tool_calls": False}
 
 
-def _started(
+def _start_event(
     output_cls: type[Any], prompt: BasePromptTemplate, prompt_args: dict[str, Any]
 ) -> LLMStructuredPredictStartEvent:
     return LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)

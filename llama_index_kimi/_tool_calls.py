@@ -25,7 +25,7 @@ from llama_index_kimi._to_wire import KEPT, UNREADABLE_MARK, wire_message
 
 # What core copies from a schema's root, and what describes the function elsewhere.
 _COPIED = {"type", "properties", "required", "$defs", "definitions", "title", "description"}
-_made: WeakKeyDictionary[BaseTool, tuple[tuple[Any, ...], WireTool]] = WeakKeyDictionary()
+_wire_tools: WeakKeyDictionary[BaseTool, tuple[tuple[Any, ...], WireTool]] = WeakKeyDictionary()
 
 
 class RenamedTool(dict[str, Any]):
@@ -104,14 +104,14 @@ def _wire_tool(tool: BaseTool) -> WireTool:
         return {"type": BUILTIN, "function": {"name": metadata.name}}
     signature = (metadata.name, metadata.description, metadata.fn_schema)
     try:
-        known = _made.get(tool)
+        known = _wire_tools.get(tool)
     except TypeError:  # a tool class that compares by value is not hashable
-        return _defined(metadata)
+        return _definition(metadata)
     if known is not None and known[0] == signature:
         made = known[1]
     else:
-        made = _defined(metadata)
-        _made[tool] = (signature, made)
+        made = _definition(metadata)
+        _wire_tools[tool] = (signature, made)
     return made
 
 
@@ -124,7 +124,7 @@ def wire_name(name: str) -> str:
     return made if made[:1].isalpha() else name
 
 
-def _defined(metadata: ToolMetadata) -> WireTool:
+def _definition(metadata: ToolMetadata) -> WireTool:
     """Core's definition of a tool, with the whole schema where core keeps only a part.
 
     Core copies `type`, `properties`, `required` and the definitions from the root. A recursive model has a `$ref`

@@ -13,7 +13,7 @@ from kimi_api.batches import BatchObject, BatchResult
 from kimi_api.batches._run import BatchRun
 from kimi_api.request import ChatRequest
 from llama_index_kimi._from_reply import to_response
-from llama_index_kimi._structured import call_arguments, read_answer
+from llama_index_kimi._structured import call_arguments, parse_answer
 from llama_index_kimi.llm import Kimi
 
 __all__ = ["BatchObject", "BatchResult", "KimiBatch"]
@@ -94,6 +94,6 @@ class KimiBatch(BatchRun[Chat, ChatResponse]):
         if self._output_cls is None:
             return response
         # As core's StructuredLLM has it: the object in `raw`, and its JSON as the message.
-        made = read_answer(self._output_cls, response)
+        made = parse_answer(self._output_cls, response)
         message = ChatMessage(role=MessageRole.ASSISTANT, content=made.model_dump_json())
         return ChatResponse(message=message, raw=made, additional_kwargs=response.additional_kwargs)

@@ -155,12 +155,12 @@ class KimiFileReader(BasePydanticReader):
     ) -> Iterator[Document]:
         """`load_data`, one document at a time: at most `num_workers` files are read ahead."""
         jobs = _jobs(file, extra_info, fs)
-        with closing(extract_many(self._connect(), [job.source for job in jobs], **self._how(jobs))) as results:
+        with closing(extract_many(self._connect(), [job.source for job in jobs], **self._options(jobs))) as results:
             for job, result in zip(jobs, results, strict=True):
                 if result.file is not None:
                     yield _document(job, result.file)
                 else:
-                    self._complain(job, result)
+                    self._warn_or_raise(job, result)
 
     async def aload_data(
         self, file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] | None = None, fs: Any = None
@@ -168,14 +168,16 @@ class KimiFileReader(BasePydanticReader):
         """The asynchronous twin of `load_data`."""
         jobs = _jobs(file, extra_info, fs)
         documents: list[Document] = []
-        async with aclosing(aextract_many(self._connect(), [job.source for job in jobs], **self._how(jobs))) as results:
+        async with aclosing(
+            aextract_many(self._connect(), [job.source for job in jobs], **self._options(jobs))
+        ) as results:
             left = iter(jobs)
             async for result in results:
                 job = next(left)
                 if result.file is not None:
                     documents.append(_document(job, result.file))
                 else:
-                    self._complain(job, result)
+                    self._warn_or_raise(job, result)
         return documents
 
     async def alazy_load_data(  # type: ignore[override] - BaseReader leaves the arguments open
@@ -184,7 +186,7 @@ class KimiFileReader(BasePydanticReader):
         """The same as `aload_data`: core awaits one iterable, so there is nothing to be lazy about."""
         return await self.aload_data(file, extra_info, fs)
 
-    def _how(self, jobs: Sequence[_Job]) -> dict[str, Any]:
+    def _options(self, jobs: Sequence[_Job]) -> dict[str, Any]:
         return {
             "at_once": min(self.num_workers, max(len(jobs), 1)),
             "cache": self.cache,
@@ -195,7 +197,7 @@ class KimiFileReader(BasePydanticReader):
             "description": "Reading files",
         }
 
-    def _complain(self, job: _Job, result: FileResult) -> None:
+    def _warn_or_raise(self, job: _Job, result: FileResult) -> None:
         """Raise the error of a file, or log it and go on with the next file, as the user chose."""
         error = result.error
         assert error is not None  # noqa: S101 - a result without a file has an error
