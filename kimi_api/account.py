@@ -18,7 +18,6 @@ from kimi_api.catalog import DEFAULT_MODEL, MODELS, ModelSpec, install
 from kimi_api.costs import Cost, cost
 from kimi_api.credentials import CHINA, INTERNATIONAL
 from kimi_api.errors import KimiInputError, KimiReplyError
-from kimi_api.errors._masks import mask_ids
 
 if TYPE_CHECKING:
     from kimi_api.client import Answer, KimiClient
@@ -266,7 +265,7 @@ def _models() -> Steps[list[ModelInfo]]:
 
 def _unusable(what: str, answer: Answer) -> KimiReplyError:
     return KimiReplyError(
-        f"the platform answered without {what}: {mask_ids(str(answer.body))[:200]}",
+        f"the platform answered without {what}: {str(answer.body)[:200]}",
         request_id=answer.headers.get("msh-request-id"),
     )
 

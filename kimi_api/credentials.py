@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from kimi_api.errors import KimiInputError, KimiKeyError
+from kimi_api.errors._masks import mask_ids
 
 __all__ = [
     "BASE_URL_VARIABLES",
@@ -69,6 +70,13 @@ def resolve_base_url(base_url: str | None, environ: Mapping[str, str] = os.envir
     if not url.startswith(("http://", "https://")):
         raise KimiInputError(
             "base_url", url, "it must start with https:// (or http://)", f"use {INTERNATIONAL} or {CHINA}"
+        )
+    if "@" in url.partition("//")[2].partition("/")[0]:
+        raise KimiInputError(
+            "base_url",
+            mask_ids(url),
+            "it names no user and password, since addresses are shown in logs and traces",
+            "pass http_client=httpx.Client(auth=(user, password)), and async_http_client likewise",
         )
     return url.rstrip("/")
 

@@ -19,7 +19,6 @@ from kimi_api._observer import observe
 from kimi_api._transport.steps import Send, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiFormulaError, KimiInputError, KimiReplyError
-from kimi_api.errors._masks import mask_ids
 from kimi_api.tools import WireTool, tool_name
 
 __all__ = [
@@ -175,7 +174,7 @@ def parse_tools(body: Any, uri: str, request_id: str | None = None) -> list[Wire
     tools = body.get("tools") if isinstance(body, Mapping) else None
     if not isinstance(tools, list) or not all(map(_is_function, tools)):
         raise KimiReplyError(
-            f"the tools of {uri} are not a list of functions: {mask_ids(str(body))[:200]}. Check that base_url leads "
+            f"the tools of {uri} are not a list of functions: {str(body)[:200]}. Check that base_url leads "
             "to the Kimi platform; other hosts have no formulas",
             request_id=request_id,
         )

@@ -33,11 +33,10 @@ def read_answer(response: Any, context: RequestContext, types: ErrorTypes | None
         if error is not None:
             raise from_body(error, response, response.request, context, types)
         return Answer(response.text, response.headers)
-    try:
-        decoded = json.loads(response.content)
-    except (ValueError, RecursionError):
+    decoded = _decode(response.content)
+    if decoded is _NO_JSON:
         # Seen: a proxy's HTML page, and error JSON cut short, both with HTTP 200.
-        raise _unexpected_output(f"the body is not JSON: {response.text[:200]!r}", response, context, types) from None
+        raise _unexpected_output(f"the body is not JSON: {response.text[:200]!r}", response, context, types)
     if is_error_body(decoded):
         raise from_body(decoded, response, response.request, context, types)
     return Answer(decoded, response.headers)
@@ -53,16 +52,24 @@ def not_a_stream(response: Any, context: RequestContext, types: ErrorTypes | Non
     from kimi_api._transport.translate import from_body, is_error_body
 
     if is_json(response):
-        try:
-            body = json.loads(response.content)
-        except (ValueError, RecursionError):
-            body = None
+        body = _decode(response.content)
         if is_error_body(body):
             return from_body(body, response, response.request, context, types)
     came = response.headers.get("content-type") or "a body without a content type"
     if is_json(response):
         came += f": {response.text[:200]!r}"
     return _unexpected_output(f"expected an event stream, got {came}", response, context, types)
+
+
+_NO_JSON: Any = object()
+
+
+def _decode(content: bytes) -> Any:
+    """Decoded JSON, or `_NO_JSON`. Not the decoder's error: it holds the whole text, and would stand behind ours."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return _NO_JSON
 
 
 ENDED: Any = object()
@@ -112,8 +119,5 @@ def _lone_error(content: bytes) -> dict[str, Any] | None:
     """
     if not content[:16].replace(b" ", b"").startswith(b'{"error":{'):
         return None
-    try:
-        decoded = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return decoded if decoded.keys() == {"error"} else None
+    decoded = _decode(content)
+    return decoded if isinstance(decoded, dict) and decoded.keys() == {"error"} else None

@@ -271,7 +271,10 @@ class Connection:
                 ours.retryable = False
             if ours is error:
                 raise
-            # The SDK's status errors show the whole body, account ids included: they stay out of tracebacks.
+            from kimi_api.errors._masks import mask_causes, secrets_of
+
+            mask_causes(error, secrets_of(ours.request))
+            # The SDK's status errors show the whole body: they stay out of tracebacks.
             raise ours from error if isinstance(ours, KimiConnectionError) else None
 
 

@@ -19,7 +19,7 @@ import openai
 from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
 from kimi_api.catalog import closest_model, current_models, find_model
 from kimi_api.credentials import CHINA, environment_key_belongs_to, is_moonshot, other_region
-from kimi_api.errors._masks import mask_ids
+from kimi_api.errors._masks import mask, mask_ids, mask_response, secrets_of
 from kimi_api.errors._sdk import (
     ErrorTypes,
     KimiAPIError,
@@ -133,13 +133,14 @@ def from_response(
     status: int, body: object, response: Any, context: RequestContext, types: ErrorTypes | None = None
 ) -> KimiStatusError:
     """The error that an HTTP status and body mean."""
+    secrets = secrets_of(response.request)
+    body = mask(body, secrets)
     kind, message = _error_object(body)
     message = message or f"HTTP {status} without a readable error"
     cls = _class_for(status, kind, message)
     other = _other_host(context, response)
-    error = _framework_class(cls, types)(
-        _text(cls, status, kind, message, context, other), response=response, body=body
-    )
+    text = _text(cls, status, kind, message, context, other)
+    error = _framework_class(cls, types)(text, response=mask_response(response, secrets), body=body)
     error.status_code = status
     return _fill_in(error, cls, kind, response, context, message)
 
@@ -148,6 +149,8 @@ def from_body(
     body: object, response: Any, request: Any, context: RequestContext, types: ErrorTypes | None = None
 ) -> KimiAPIError:
     """The error that arrived where an answer was expected: in a stream, or with HTTP 200."""
+    secrets = secrets_of(request)
+    body = mask(body, secrets)
     kind, message = _error_object(body)
     status = _status_for(kind, body)
     cls = _class_for(status, kind, message)
@@ -155,7 +158,7 @@ def from_body(
     error = error_class.__new__(error_class)
     other = _other_host(context, response)
     openai.APIError.__init__(error, _text(cls, None, kind, message, context, other), request, body=body)
-    error.response = response  # type: ignore[assignment]
+    error.response = None if response is None else mask_response(response, secrets)  # type: ignore[assignment]
     error.status_code = status
     return _fill_in(error, cls, kind, response, context, message)
 
@@ -167,6 +170,7 @@ def from_line(
 
     It has no HTTP response: the answer came as a line of a file.
     """
+    body = mask(body)
     kind, message = _error_object(body)
     cls = _class_for(status, kind, message)
     error_class = _framework_class(cls, types)
@@ -213,7 +217,8 @@ def _connection_error(
     response: Any,
 ) -> KimiAPIError:
     cause = error.__cause__ or error
-    detail = (str(cause) or type(cause).__name__).rstrip(".")
+    request = error.request if isinstance(error, openai.APIError) else getattr(error, "_request", None)
+    detail = mask_ids(str(cause) or type(cause).__name__, secrets_of(request)).rstrip(".")
     unsent = isinstance(cause, unsent_errors())  # no connection was had, so the platform knows nothing of it
     hint = (
         "the model may still be working: stream long calls (wire='stream'), or raise timeout (the gateway waits 900 s)"
@@ -222,7 +227,6 @@ def _connection_error(
     )
     error_class = _framework_class(cls, types)
     translated = error_class.__new__(error_class)
-    request = error.request if isinstance(error, openai.APIError) else getattr(error, "_request", None)
     verb = "no answer in time from" if cls is KimiTimeoutError else "cannot reach"
     if response is not None:
         verb = "no more bytes in time from" if cls is KimiTimeoutError else "lost the connection to"
@@ -313,7 +317,7 @@ def _other_host(context: RequestContext, response: Any) -> str:
 def _text(
     cls: type[KimiStatusError], status: int | None, kind: str | None, message: str, context: RequestContext, other: str
 ) -> str:
-    words = mask_ids(message).rstrip(" .") or "no message"
+    words = message.rstrip(" .") or "no message"
     who = other or "Kimi"
     where = f"{who} answered 200, but with an error" if status is None else f"{who} answered {status}"
     return f"{where}{f' {kind}' if kind else ''}: {words}. What to do: {_hint(cls, kind, message, context, other)}."

@@ -18,7 +18,6 @@ from kimi_api._transport.connection import not_unicode
 from kimi_api.catalog import MODELS, get_model_spec
 from kimi_api.chat._settle import accept
 from kimi_api.errors import KimiBatchError, KimiError, KimiInputError, KimiReplyError
-from kimi_api.errors._masks import mask_ids
 from kimi_api.files._sources import MAX_BYTES
 from kimi_api.messages import partial_prefix
 from kimi_api.options import budget_of
@@ -86,7 +85,7 @@ def parse_batch(body: Any) -> BatchObject:
     """
     if not isinstance(body, Mapping) or not tidy_text(body.get("id")):
         raise KimiReplyError(
-            f"the platform answered without the record of a batch: {mask_ids(str(body))[:200]}. What to do: try again; "
+            f"the platform answered without the record of a batch: {str(body)[:200]}. What to do: try again; "
             "kimi_api.batches.list_batches shows what there is"
         )
     counts = body.get("request_counts")
@@ -282,7 +281,7 @@ def read_results(fetched: Fetched, base_url: str, types: ErrorTypes | None) -> l
             try:
                 outcome = _read_entry(custom_id, entry, request, batch, base_url, types)
             except (AttributeError, TypeError, KeyError, ValueError, OverflowError):
-                shown = mask_ids(str(entry))[:200]
+                shown = str(entry)[:200]
                 outcome = KimiReplyError(f"the line of request {custom_id!r} cannot be read: {shown}. Send it again")
         reply, error = (None, outcome) if isinstance(outcome, KimiError) else (outcome, None)
         results.append(BatchResult(custom_id, batch.id, reply, error, request))

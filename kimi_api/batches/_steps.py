@@ -15,7 +15,6 @@ from kimi_api._many import progress
 from kimi_api._transport.steps import Call, Pause, Send, Steps
 from kimi_api.batches._lines import ENDPOINT, BatchObject, Fetched, parse_batch, write_parts
 from kimi_api.errors import KimiBatchError, KimiError, KimiInputError, KimiReplyError
-from kimi_api.errors._masks import mask_ids
 from kimi_api.files import parse_file
 from kimi_api.files._sources import open_source
 from kimi_api.files._uploads import content_of, delete_copy
@@ -231,7 +230,7 @@ def list_all(limit: int | None) -> Steps[list[BatchObject]]:
         listed = answer.body.get("data") if isinstance(answer.body, Mapping) else None
         if not isinstance(listed, list):
             raise KimiReplyError(
-                f"the platform answered without a list of batches: {mask_ids(str(answer.body))[:200]}. What to do: try "
+                f"the platform answered without a list of batches: {str(answer.body)[:200]}. What to do: try "
                 "again; if that gives the same, check base_url"
             )
         page = [parse_batch(entry) for entry in listed]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kimi_api.errors._masks import mask_ids
+
 WITHHELD = (
     "the platform withheld the answer or its rest (finish_reason 'content_filter'). Change the wording, or take out "
     "what may count as high risk; the same request will hardly do better"
@@ -12,7 +14,11 @@ WITHHELD = (
 
 
 class KimiError(Exception):
-    """Any failure raised by these packages."""
+    """Any failure raised by these packages. Its text holds no key, and no id of an account."""
+
+    def add_note(self, note: str, /) -> None:
+        """Add a line to what a traceback shows."""
+        super().add_note(mask_ids(note))
 
 
 def name_of(error: BaseException | None) -> str:
@@ -39,7 +45,7 @@ class KimiInputError(KimiError, ValueError):
         self.value = value
         self.rule = rule
         self.remedy = remedy
-        super().__init__(f"{what}: got {_shorten(value)}, but {rule}. What to do: {remedy}.")
+        super().__init__(mask_ids(f"{what}: got {_shorten(value)}, but {rule}. What to do: {remedy}."))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.what, self.value, self.rule, self.remedy)
@@ -58,10 +64,10 @@ class KimiLimitError(KimiError):
     """
 
     def __init__(self, message: str, *, limit: str | None = None, retry_after: float | None = None) -> None:
-        self.message = message
+        self.message = mask_ids(message)
         self.limit = limit
         self.retry_after = retry_after
-        super().__init__(message)
+        super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _limit_error, (type(self), self.message, self.limit, self.retry_after)
@@ -82,9 +88,9 @@ class KimiReplyError(KimiError):
     partial: Any = None
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
-        self.message = message
+        self.message = mask_ids(message)
         self.request_id = request_id
-        super().__init__(message if request_id is None else f"{message} (request id {request_id})")
+        super().__init__(self.message if request_id is None else f"{self.message} (request id {request_id})")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_reply_error, (type(self), self.message, self.request_id), self.__dict__
@@ -171,11 +177,11 @@ class KimiFormulaError(KimiReplyError):
         self.formula = formula
         self.name = name
         self.status = status
-        self.reason = reason
+        self.reason = mask_ids(reason)
         self.fiber_id = fiber_id
         run = f"fiber {fiber_id}, status {status!r}" if fiber_id else f"status {status!r}"
         super().__init__(
-            f"{name} of {formula} failed ({run}): {reason}. Check the arguments; a tool that fails with good ones "
+            f"{name} of {formula} failed ({run}): {self.reason}. Check the arguments; a tool that fails with good ones "
             "is worth a second try, and formulas may be rate limited",
             request_id=request_id,
         )
@@ -196,10 +202,10 @@ class KimiFileError(KimiError):
 
     def __init__(self, file: str, reason: str, *, file_id: str | None = None, status: str | None = None) -> None:
         self.file = file
-        self.reason = reason
+        self.reason = mask_ids(reason)
         self.file_id = file_id
         self.status = status
-        super().__init__(f"{file}: {reason}" + (f" (file id {file_id}, status {status})" if file_id else ""))
+        super().__init__(f"{file}: {self.reason}" + (f" (file id {file_id}, status {status})" if file_id else ""))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_file_error, (type(self), self.file, self.reason, self.file_id, self.status)
@@ -218,10 +224,10 @@ class KimiBatchError(KimiError):
     def __init__(self, batch_id: str, status: str, reason: str, *, custom_id: str | None = None) -> None:
         self.batch_id = batch_id
         self.status = status
-        self.reason = reason
+        self.reason = mask_ids(reason)
         self.custom_id = custom_id
         about = f"batch {batch_id}" if custom_id is None else f"request {custom_id!r} of batch {batch_id}"
-        super().__init__(f"{about} (status {status!r}): {reason}")
+        super().__init__(f"{about} (status {status!r}): {self.reason}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_batch_error, (type(self), self.batch_id, self.status, self.reason, self.custom_id)

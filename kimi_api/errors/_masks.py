@@ -1,15 +1,95 @@
-"""Ids that stay out of every text of ours."""
+"""What stays out of every text of ours, and out of everything that a framework records of an error."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
+from typing import Any
 
 _ACCOUNT_IDS = re.compile(r"\b(org|ak|proj|cak|sk)-[A-Za-z0-9*_-]{4,}")
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"]+@")  # https://user:password@host, as proxies' addresses are written
+_SECRET_HEADERS = re.compile(r"authorization|cookie|key|secret|token", re.IGNORECASE)
+_SHORTEST_SECRET = 8  # a shorter one would be found within ordinary words
+_DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_KEPT_EXTENSIONS = ("http_version", "reason_phrase")
 
 
-def mask_ids(text: str) -> str:
-    """`text` without the ids of accounts and keys that the platform puts into its messages.
+def mask_ids(text: str, secrets: Collection[str] = ()) -> str:
+    """`text` without ids of accounts and keys, without credentials in addresses, and without `secrets`.
 
-    "Your account org-...<ak-...>" was recorded, with the ids written out.
+    The platform writes ids into its messages: "Your account org-...<ak-...>" was recorded, with the ids written out.
     """
-    return _ACCOUNT_IDS.sub(r"\1-***", text)
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return _CREDENTIALS.sub("***@", _ACCOUNT_IDS.sub(r"\1-***", text))
+
+
+def mask(value: Any, secrets: Collection[str] = ()) -> Any:
+    """A decoded JSON value, or bytes, with every text in it masked; anything else as it is."""
+    try:
+        return _mask(value, secrets)
+    except RecursionError:
+        return "(nested too deeply to be shown)"
+
+
+def _mask(value: Any, secrets: Collection[str]) -> Any:
+    if isinstance(value, str):
+        return mask_ids(value, secrets)
+    if isinstance(value, bytes):
+        return mask_ids(value.decode("utf-8", "surrogateescape"), secrets).encode("utf-8", "surrogateescape")
+    if isinstance(value, Mapping):
+        return {_mask(name, secrets): _mask(member, secrets) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mask(member, secrets) for member in value]
+    return value
+
+
+def secrets_of(request: Any) -> frozenset[str]:
+    """What a request carried in headers that hold keys: servers repeat it ("Incorrect API key provided: ...").
+
+    Keys of other hosts have no form by which `mask_ids` could know them.
+    """
+    secrets = set()
+    for name, value in request.headers.items() if request is not None else ():
+        if _SECRET_HEADERS.search(name):
+            secrets.update(part for part in (value, value.rpartition(" ")[2]) if len(part) >= _SHORTEST_SECRET)
+    return frozenset(secrets)
+
+
+def mask_response(response: Any, secrets: Collection[str] = ()) -> Any:
+    """A copy of an HTTP response, masked, without cookies; without a body where that was not read.
+
+    LangChain's core records headers and body of `error.response` in its traces.
+    """
+    headers = [
+        (name, mask_ids(value, secrets))
+        for name, value in response.headers.multi_items()
+        if name.lower() not in _DECODED and name.lower() != "set-cookie"
+    ]
+    extensions = {name: response.extensions[name] for name in _KEPT_EXTENSIONS if name in response.extensions}
+    try:
+        content = mask(response.content, secrets)
+    except RuntimeError:  # not read: an event stream
+        content = b""
+    return type(response)(
+        response.status_code, headers=headers, content=content, request=response.request, extensions=extensions
+    )
+
+
+def mask_causes(error: BaseException, secrets: Collection[str] = ()) -> None:
+    """Mask an exception that is not ours, and those that it was raised from, in place.
+
+    Their frames are let go: they hold headers, key included, and tools that show variables would print them.
+    """
+    each: BaseException | None = error
+    seen: set[int] = set()
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        each.__traceback__ = None
+        each.args = tuple(mask_ids(arg, secrets) if isinstance(arg, str) else arg for arg in each.args)
+        for name, value in list(vars(each).items()):
+            if name == "response" and value is not None:
+                each.response = mask_response(value, secrets)  # type: ignore[attr-defined]
+            elif isinstance(value, str | dict | list):  # the SDK's message, body, param
+                setattr(each, name, mask(value, secrets))
+        each = each.__cause__

@@ -19,7 +19,6 @@ from kimi_api import errors, retry
 from kimi_api._transport.steps import Call, Pause, Send, Steps
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiFileError, KimiReplyError
-from kimi_api.errors._masks import mask_ids
 from kimi_api.files._sources import SourceFile
 from kimi_api.files.ledger import Ledger, LedgerEntry, default_ledger
 from kimi_api.reply._odd import tidy_number, tidy_text
@@ -74,7 +73,7 @@ def parse_file(body: Any, file_id: str = "") -> FileObject:
     known = tidy_text(record.get("id")) or (file_id if record else "")
     if not known:
         raise KimiReplyError(
-            f"the platform answered without the record of a file: {mask_ids(str(body))[:200]}. What to do: try again; "
+            f"the platform answered without the record of a file: {str(body)[:200]}. What to do: try again; "
             "kimi_api.files.list_files shows what has arrived"
         )
     return FileObject(
@@ -252,7 +251,7 @@ def read_listing(body: Any) -> list[FileObject]:
     entries = body.get("data") if isinstance(body, Mapping) else None
     if not isinstance(entries, list) and (entries is not None or not isinstance(body, Mapping)):
         raise KimiReplyError(
-            f"the platform answered without a list of files: {mask_ids(str(body))[:200]}. What to do: try again; if "
+            f"the platform answered without a list of files: {str(body)[:200]}. What to do: try again; if "
             "that gives the same, check base_url"
         )
     files = []

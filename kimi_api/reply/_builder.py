@@ -8,7 +8,6 @@ from typing import Any
 
 from kimi_api._arguments.text import encode
 from kimi_api.errors import KimiIncompleteReplyError, KimiReplyError
-from kimi_api.errors._masks import mask_ids
 from kimi_api.reply._calls import Calls
 from kimi_api.reply._odd import (
     Tidied,
@@ -248,7 +247,7 @@ class ReplyBuilder:
             raise self._with_partial(error) from None
         if event is None:
             raise KimiReplyError(
-                f"the body holds no choices: {mask_ids(str(body))[:200]}. Check that base_url leads to a chat "
+                f"the body holds no choices: {str(body)[:200]}. Check that base_url leads to a chat "
                 "completions endpoint",
                 request_id=self.reply.request_id,
             )
@@ -274,7 +273,7 @@ class ReplyBuilder:
         words = event.get("message") or event.get("detail")
         if event.get("object") == "error" or (words and isinstance(words, str) and "id" not in event):
             raise KimiReplyError(
-                f"the host broke off its answer: {mask_ids(str(words or dict(event)))[:300]}. Send the request again",
+                f"the host broke off its answer: {str(words or dict(event))[:300]}. Send the request again",
                 request_id=self.reply.request_id,
             )
 

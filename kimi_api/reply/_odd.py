@@ -11,7 +11,6 @@ from typing import Any
 
 from kimi_api._arguments.text import encode
 from kimi_api.errors import KimiReplyError
-from kimi_api.errors._masks import mask_ids
 
 _DELTA_TEXTS = ("reasoning_content", "reasoning")
 _CHOICE_MEMBERS = ("delta", "message")
@@ -24,7 +23,7 @@ class Tidied(dict[str, Any]):
 def unreadable_error(what: str, value: object) -> KimiReplyError:
     """The error for a value that cannot be read, with what it was."""
     return KimiReplyError(
-        f"{what} of the answer cannot be read: {mask_ids(str(value))[:200]}. What to do: send the request again; if "
+        f"{what} of the answer cannot be read: {str(value)[:200]}. What to do: send the request again; if "
         "that gives the same, check that base_url leads to a chat completions endpoint, and what stands in between"
     )
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from kimi_api._transport.steps import Client, Send, Steps, adrive, drive
 from kimi_api.errors import KimiInputError, KimiReplyError
-from kimi_api.errors._masks import mask_ids
 from kimi_api.tokens._count import EstimatedTokens, Tokenizer, count_text
 from kimi_api.tokens._estimate import estimate_text
 from kimi_api.tokens._prompt import count_messages
@@ -79,7 +78,7 @@ def _estimate(host: str, model: str, messages: Sequence[Mapping[str, Any]]) -> S
     total = read_estimate(answer.body)
     if total is None:
         raise KimiReplyError(
-            f"the platform answered without a count of tokens: {mask_ids(str(answer.body))[:200]}",
+            f"the platform answered without a count of tokens: {str(answer.body)[:200]}",
             request_id=answer.headers.get("msh-request-id"),
         )
     with _lock:

@@ -16,13 +16,14 @@ fault of both with a strict `xfail`; the mark goes when the rule is followed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from contract_kit import WAYS, Adapter, Chat, Way
 from contract_langchain import LangChain
 from contract_llama_index import LlamaIndex
+from raw_server import RawServer
 
 from kimi_api import retry
 from kimi_emulator import Emulator
@@ -78,6 +79,14 @@ def make(adapter: Adapter, way: Way) -> Callable[..., Chat]:
 def chat(make: Callable[..., Chat]) -> Chat:
     """A model with default settings."""
     return make()
+
+
+@pytest.fixture
+def raw() -> Iterator[RawServer]:
+    """A server whose answers are written byte by byte; `raw.say(...)`."""
+    server = RawServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture

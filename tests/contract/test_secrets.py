@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from contract_kit import FOR_REQUESTS, Adapter, Chat
+from contract_kit import FOR_REQUESTS, Adapter, Chat, Way
 from pydantic import SecretStr
+from raw_server import RawServer
 
-from kimi_api import KimiAuthenticationError, KimiKeyError
+from kimi_api import KimiAuthenticationError, KimiError, KimiInputError, KimiKeyError
 from kimi_emulator import Emulator
 
 pytestmark = pytest.mark.ways(*FOR_REQUESTS)
@@ -137,3 +138,93 @@ def test_a_setting_of_the_wrong_type_is_refused_without_printing_the_key(adapter
     with pytest.raises(ValueError, match=r"api_key|temperature") as caught:
         adapter.make(api_key=["sk-secret"], temperature="hot")
     assert "sk-secret" not in str(caught.value)
+
+
+# ---------------------------------------------------------------------------------------------------- errors
+
+ORG, AK, GATEWAY = "org-0123456789abcdef", "ak-9876543210fedcba", "hostkey_0123456789"
+WORDS = f"Your account {ORG}<{AK}> with key {GATEWAY} is unknown"
+REFUSAL = {"error": {"message": WORDS, "type": "invalid_authentication_error", "param": {"account": [ORG]}}}
+
+
+def _error_in_a_stream(raw: RawServer) -> str:
+    return raw.SSE_HEAD + raw.sse(raw.event(delta={"content": "Hel"}), REFUSAL)
+
+
+TELLTALES: dict[str, Callable[[RawServer], bytes | str]] = {
+    "status": lambda raw: raw.http(401, REFUSAL, headers={"Msh-Org": ORG, "Set-Cookie": f"key={GATEWAY}"}),
+    "gateway": lambda raw: raw.http(429, {"error": {"metadata": {"raw": json.dumps(REFUSAL)}, "message": "?"}}),
+    "plain words": lambda raw: raw.http(403, WORDS, kind="text/plain"),
+    "page": lambda raw: raw.http(502, f"<html>{WORDS}</html>", kind="text/html"),
+    "page with 200": lambda raw: raw.http(200, f"<html>{WORDS}</html>", kind="text/html"),
+    "error with 200": lambda raw: raw.http(200, REFUSAL),
+    "error in a stream": _error_in_a_stream,
+    "error event": lambda raw: raw.SSE_HEAD + f"event: error\ndata: {WORDS}\n\n",
+    "cut": lambda raw: raw.http(401, REFUSAL)[:-5],
+    "reset": lambda raw: raw.SSE_HEAD + raw.sse(raw.event(delta={"content": "Hel"}), done=False),
+}
+
+
+@pytest.mark.usefixtures("waits")
+@pytest.mark.parametrize("telltale", TELLTALES)
+@pytest.mark.parametrize("wire", ["stream", "plain"])
+def test_what_frameworks_record_of_an_error_names_no_account_and_no_key(
+    raw: RawServer, adapter: Adapter, way: Way, telltale: str, wire: str
+) -> None:
+    raw.say(TELLTALES[telltale](raw))
+    chat = adapter.make(way, base_url=raw.base_url, api_key=GATEWAY, wire=wire, max_retries=0)
+    with adapter.record(chat.native) as recorded:
+        error: Any = chat.attempt("hello").error
+    assert GATEWAY in raw.requests[0].decode()
+    shown = {
+        "recorded": "".join(recorded),
+        "text": f"{error}{error!r}{error.args}",
+        "members": repr({name: value for name, value in vars(error).items() if name != "request"}),
+        "trace": "".join(traceback.format_exception(error)),
+        "pickle": repr(pickle.dumps(error)),
+    }
+    if (response := getattr(error, "response", None)) is not None:
+        shown["response"] = f"{response.text}{dict(response.headers)}"
+    chained: Any = error
+    while (chained := chained.__cause__ or chained.__context__) is not None:
+        shown[f"behind it: {type(chained).__name__}"] = f"{chained!r}{vars(chained)}"
+    leaks = [(where, secret) for where, text in shown.items() for secret in (ORG, AK, GATEWAY) if secret in text]
+    assert leaks == []
+    assert shown["recorded"]
+    if telltale in ("status", "error with 200"):
+        assert "org-***<ak-***>" in str(error)
+        assert "org-***" in str(error.body)
+
+
+@pytest.mark.parametrize("body", [{"note": WORDS}, {"choices": WORDS}, {"choices": [{"message": WORDS}]}, [WORDS]])
+def test_an_answer_of_no_known_shape_is_quoted_without_ids(
+    raw: RawServer, adapter: Adapter, way: Way, body: Any
+) -> None:
+    raw.say(raw.http(200, body))
+    chat = adapter.make(way, base_url=raw.base_url, api_key=GATEWAY, max_retries=0)
+    with adapter.record(chat.native) as recorded:
+        error: Any = chat.attempt("hello").error
+    assert error is not None
+    shown = "".join([*recorded, str(error), repr(error), repr(vars(error)), repr(pickle.dumps(error))])
+    assert [secret for secret in (ORG, AK) if secret in shown] == []
+
+
+def test_an_error_that_is_nested_too_deeply_to_be_masked_is_shown_nowhere(raw: RawServer, adapter: Adapter) -> None:
+    deep = "[" * 800 + json.dumps(ORG) + "]" * 800
+    raw.say(raw.http(400, f'{{"error": {{"message": "no", "type": "invalid_request_error", "more": {deep}}}}}'))
+    error: Any = adapter.make(base_url=raw.base_url, api_key=GATEWAY, max_retries=0).attempt("hello").error
+    assert isinstance(error, KimiError)
+    assert ORG not in f"{error}{error.body!r}"
+
+
+def test_what_is_added_to_an_error_names_no_account(adapter: Adapter) -> None:
+    error = KimiKeyError("api_key", None, f"{ORG} has none", f"ask {AK}")
+    error.add_note(f"while asking for {ORG}")
+    shown = "".join(traceback.format_exception(error))
+    assert [secret for secret in (ORG, AK) if secret in shown] == []
+
+
+def test_an_address_with_a_password_is_refused_without_showing_it(kimi: Emulator, adapter: Adapter) -> None:
+    with pytest.raises(KimiInputError, match="http_client") as caught:
+        adapter.make(base_url=kimi.base_url.replace("://", "://user:pa55word@"))
+    assert "pa55word" not in f"{caught.value}{caught.value.args}{vars(caught.value)}"

@@ -418,6 +418,10 @@ class Adapter(ABC):
         """Every text that shows a model: its repr, and all that the framework writes of it."""
 
     @abstractmethod
+    def record(self, native: Any) -> AbstractContextManager[list[str]]:
+        """Listen to a model with everything that the framework has for that, and fill a list with what is recorded."""
+
+    @abstractmethod
     def reasoning_forms(self, text: str, reasoning: str, call: Call) -> dict[str, Any]:
         """The framework's own messages for one assistant turn, one for each place where thinking may stand."""
 

@@ -7,7 +7,7 @@ import base64
 import json
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from contract_kit import (
 )
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumpd, dumps
 from langchain_core.messages import (
     AIMessage,
@@ -40,6 +41,7 @@ from langchain_core.messages import (
     messages_to_dict,
 )
 from langchain_core.tools import StructuredTool
+from langchain_core.tracers import BaseTracer
 
 from kimi_api import KimiWarning, Usage
 from langchain_kimi import (
@@ -213,6 +215,21 @@ class LangChain(Adapter):
 
     def dumps(self, native: Any) -> list[str]:
         return [repr(native), str(native), dumps(native), json.dumps(dumpd(native)), repr(native.model_dump())]
+
+    @contextmanager
+    def record(self, native: Any) -> Iterator[list[str]]:
+        heard: list[str] = []
+
+        class Tracer(BaseTracer):
+            def _persist_run(self, run: Any) -> None:
+                heard.append(json.dumps(run.model_dump(), default=repr))
+
+        class Listener(BaseCallbackHandler):
+            def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
+                heard.append(repr([str(error), error, kwargs]))
+
+        native.callbacks = [Tracer(), Listener()]
+        yield heard
 
     def reasoning_forms(self, text: str, reasoning: str, call: Call) -> dict[str, Any]:
         calls: Any = [{"name": call.name, "args": call.args, "id": call.id}]

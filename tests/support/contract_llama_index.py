@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import traceback
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
     VideoBlock,
 )
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.callbacks.base_handler import BaseCallbackHandler
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
@@ -231,6 +237,46 @@ class LlamaIndex(Adapter):
     def dumps(self, native: Any) -> list[str]:
         shown = [repr(native), str(native), native.to_json(), json.dumps(native.to_dict(), default=str)]
         return [*shown, repr(native.model_dump()), repr(native.to_payload())]
+
+    @contextmanager
+    def record(self, native: Any) -> Iterator[list[str]]:
+        heard: list[str] = []
+
+        class Events(BaseEventHandler):
+            def handle(self, event: Any, **kwargs: Any) -> None:
+                heard.append(repr([event.model_dump(), event]))
+
+        class Spans(BaseSpanHandler[Any]):
+            def new_span(self, *args: Any, **kwargs: Any) -> None:
+                heard.append(repr([args, kwargs]))
+
+            def prepare_to_exit_span(self, *args: Any, **kwargs: Any) -> None:
+                heard.append(repr([args, kwargs]))
+
+            def prepare_to_drop_span(self, *args: Any, err: BaseException | None = None, **kwargs: Any) -> None:
+                shown = "".join(traceback.format_exception(err)) if err else ""
+                heard.append(repr([args, kwargs, err, shown]))
+
+        class Listener(BaseCallbackHandler):
+            def on_event_start(self, *args: Any, **kwargs: Any) -> str:
+                heard.append(repr([args, kwargs]))
+                return ""
+
+            def on_event_end(self, *args: Any, **kwargs: Any) -> None:
+                heard.append(repr([args, kwargs]))
+
+            def start_trace(self, trace_id: str | None = None) -> None: ...
+
+            def end_trace(self, trace_id: str | None = None, trace_map: Any = None) -> None: ...
+
+        dispatcher = get_dispatcher()
+        events, spans = dispatcher.event_handlers, dispatcher.span_handlers
+        dispatcher.event_handlers, dispatcher.span_handlers = [*events, Events()], [*spans, Spans()]
+        native.callback_manager = CallbackManager([Listener([], [])])
+        try:
+            yield heard
+        finally:
+            dispatcher.event_handlers, dispatcher.span_handlers = events, spans
 
     def reasoning_forms(self, text: str, reasoning: str, call: Call) -> dict[str, Any]:
         block = ToolCallBlock(tool_call_id=call.id, tool_name=call.name, tool_kwargs=call.args)  # type: ignore[arg-type]
