@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 SEED   ?= 1
 TESTS  := -n 2 --dist loadfile -q
 
-.PHONY: help demo test test-slow lint format record cassettes faults bench bench-emulator ray schemas rules rules-mutation conformance matrix docs clean
+.PHONY: help demo test test-slow lint format record cassettes faults bench bench-emulator ray schemas rules rules-mutation mutation conformance matrix docs clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -75,6 +75,10 @@ rules: $(READY)  ## the emulator's rules by section, each with the tests that sp
 rules-mutation: $(READY)  ## spoil each rule of the emulator in turn: a test must fail then
 	$(BIN)/python -m scripts.rules_mutation
 
+mutation: $(READY)  ## alter lines of what decides about requests and answers, drawn by SEED: a test must fail (20 minutes)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group mutation
+	$(BIN)/python -m scripts.mutation --seed $(SEED)
+
 conformance: $(READY)  ## the emulator against the published OpenAPI document, where it is at hand (SEED=1)
 	$(BIN)/python -m scripts.conformance --seed $(SEED)
 
@@ -85,4 +89,4 @@ docs: $(READY)  ## check that the code in README.md and docs/ runs, and that its
 	$(BIN)/python -m pytest -q tests/test_documents.py
 
 clean:          ## remove what the targets made
-	rm -rf $(VENV) .ray .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .ray .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis mutants

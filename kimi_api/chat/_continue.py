@@ -146,7 +146,7 @@ class Continuation:
             retry.note_retry("KimiIncompleteReplyError" if error is None else name_of(error), self._attempts, seconds)
             return seconds
         if error is not None and not added and self.request is not self._original and not self._resuming:
-            builder.reply.finish_reason = "length"
+            builder.end_cut_off()
             _warn_cut_off(self._original, error)
             return None
         broken = self._broken

@@ -129,6 +129,10 @@ class ReplyBuilder:
         own = self._reasoning[: self._own_reasoning]
         return "".join(own) if own else None
 
+    def end_cut_off(self) -> None:
+        """Let the answer end where it is, as one that the budget cut off: no further request goes on with it."""
+        self.reply.finish_reason = "length"
+
     def reopen(self) -> None:
         """Make ready for the events of a further request, which go on with the same answer.
 
