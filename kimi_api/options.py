@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from numbers import Real
 from typing import Any, Literal, get_args
 
-from kimi_api._check_settings import wrong_setting
 from kimi_api._media_rules import INLINE_BYTES
+from kimi_api._settings.names import ALIASES, PASSED_ON, unknown_name
+from kimi_api._settings.wrong import wrong_setting
 from kimi_api._warn import former_name
 from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.errors import KimiInputError
@@ -124,22 +125,23 @@ class ChatOptions:
     def with_changes(self, changes: Mapping[str, Any]) -> ChatOptions:
         """A copy with `changes` over the present values: a call's arguments beat fields, `extra_body` dicts merge.
 
-        Names that are no option but a known request field (`logprobs`, `seed`, ...) go into `extra_body`.
+        Names that are no option but a known request field (`logprobs`, `seed`, ...) go into `extra_body`. Settings of
+        other vendors' classes that mean nothing here are left out with one warning.
 
         Raises:
-            KimiInputError: a name that is neither, with the nearest one; a value that such an option cannot have.
+            KimiInputError: a name that is none of these, with the nearest one; a value that such an option cannot have.
         """
         if not changes:
             return self
         known: dict[str, Any] = {}
         extra: dict[str, Any] = {}
-        for name, value in changes.items():
+        for name, value in spread(changes).items():
             canonical = ALIASES.get(name, name)
-            if canonical == "extra_body":  # also as model_kwargs; both may be given
+            if canonical == "extra_body":
                 if value and not isinstance(value, Mapping):
-                    raise KimiInputError(name, value, "it holds members of the JSON body", "pass a dict")
+                    raise wrong_setting(name, value)
                 extra = merge(extra, value or {})
-            elif canonical in _NAMES:
+            elif canonical in OPTION_NAMES:
                 words = _WORDS.get(canonical)
                 if words and value not in words:
                     raise KimiInputError(
@@ -147,9 +149,15 @@ class ChatOptions:
                     )
                 known[canonical] = value
             elif canonical in PASSED_ON:
+                if changes.get("dialect", self.dialect) == "platform":
+                    _foreign().note_ignored(name, value, changes.get("unsupported", self.unsupported))
                 extra = merge(extra, {canonical: value})
+            elif canonical == "reasoning":
+                known.update(_foreign().from_reasoning(value))
+            elif canonical in _foreign().FOREIGN:
+                _foreign().leave_out(name, value, changes.get("unsupported", self.unsupported))
             else:
-                raise unknown_name(name, (*_NAMES, *ALIASES, *PASSED_ON))
+                raise unknown_name(name, (*OPTION_NAMES, *ALIASES, *PASSED_ON))
         if extra:
             known["extra_body"] = merge(self.extra_body, extra)
         return replace(self, **known)
@@ -170,7 +178,14 @@ class ChatOptions:
         return found
 
 
-_NAMES = frozenset(f.name for f in fields(ChatOptions))
+def _foreign() -> Any:
+    """`kimi_api._settings.foreign`: 1 ms, which an import of the package need not pay."""
+    from kimi_api._settings import foreign
+
+    return foreign
+
+
+OPTION_NAMES = frozenset(f.name for f in fields(ChatOptions))
 _WORDS: Mapping[str, tuple[str | None, ...]] = {
     "unsupported": get_args(Unsupported),
     "repair": get_args(Repair),
@@ -211,32 +226,32 @@ def check_options(options: ChatOptions) -> None:
         raise wrong_setting("inline_media_bytes", size)
 
 
-ALIASES: Mapping[str, str] = {
-    "model_name": "model",
-    "max_completion_tokens": "max_tokens",
-    "stop_sequences": "stop",
-    "model_kwargs": "extra_body",
-}
-"""Other names for options, as people bring them from the OpenAI-like classes."""
+def spread(settings: Mapping[str, Any], fields: Collection[str] = ()) -> Mapping[str, Any]:
+    """`settings` with the members of `additional_kwargs` (or `model_kwargs`) beside them, where what stands there wins.
 
-PASSED_ON = frozenset(
-    [
-        "logprobs",
-        "top_logprobs",
-        "logit_bias",
-        "seed",
-        "top_k",
-        "repetition_penalty",
-        "prediction",
-        "user",
-        "metadata",
-        "store",
-        "service_tier",
-        "prompt_cache_options",
-        "chat_template_kwargs",
-    ]
-)
-"""Request fields without an option of their own, passed on as they are."""
+    Members that are no settings are members of the JSON body, and go below those of `extra_body`. `fields` are those of
+    a class: it has no other options, and what it means by the name of a request's field is its own affair.
+    """
+    holders = [name for name in ("additional_kwargs", "model_kwargs") if name in settings]
+    if not holders:
+        return settings
+    known = {*ALIASES, *PASSED_ON.difference(fields), *(OPTION_NAMES.intersection(fields) if fields else OPTION_NAMES)}
+    beside = {name: value for name, value in settings.items() if name not in holders}
+    body: dict[str, Any] = {}
+    for holder in holders:
+        more = settings[holder]
+        if more is not None and not isinstance(more, Mapping):
+            raise wrong_setting(holder, more)
+        for name, value in (more or {}).items():
+            if name == "extra_body":
+                body = merge(body, value or {})
+            elif name in known:
+                beside.setdefault(name, value)
+            else:
+                body[name] = value
+    if body:
+        beside["extra_body"] = merge(body, beside.get("extra_body") or {})
+    return beside
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,70 +286,3 @@ def thinking_object(wish: Thinking) -> dict[str, Any]:
 def switches_thinking_off(wish: Thinking) -> bool:
     """Whether the option `thinking` asks for no thinking. Models that always think do not follow it."""
     return thinking_object(wish).get("type") == "disabled"
-
-
-def by_field(
-    given: Mapping[str, Any], fields: Collection[str], aliases: Mapping[str, str], *, merging: str = ""
-) -> dict[str, Any]:
-    """A constructor's arguments under the names of its fields, the rule of both adapters.
-
-    Args:
-        given: what the user passed.
-        fields: the fields' names; one that is also an alias counts as the field.
-        aliases: other names, with the fields they stand for.
-        merging: a field that may be given under several names: its dicts are merged, the later one on top. It also
-            takes what is no option of the `additional_kwargs` that LlamaIndex's classes have.
-
-    Raises:
-        KimiInputError: a name that is neither a field nor an alias, with the nearest that is; or two names of one field
-            with values that differ.
-    """
-    renamed: dict[str, Any] = {}
-    if given.get("additional_kwargs") and "additional_kwargs" not in fields:
-        given = _spread(given, merging)
-    for name, value in given.items():
-        if value is None and name == "extra_body":
-            value = {}
-        field_name = name if name in fields else aliases.get(name, name)
-        if field_name not in fields:
-            raise unknown_name(name, (*fields, *aliases))
-        if field_name == merging and value is None:
-            value = {}
-        before = renamed.get(field_name)
-        if field_name == merging and isinstance(before, Mapping) and isinstance(value, Mapping):
-            value = merge(before, value)
-        elif field_name in renamed and before != value:
-            names = [each for each in given if each == field_name or aliases.get(each) == field_name]
-            raise KimiInputError(
-                name, value, f"{' and '.join(names)} are one field, so it was given twice", "pass one of them"
-            )
-        renamed[field_name] = value
-    return renamed
-
-
-def _spread(given: Mapping[str, Any], merging: str) -> dict[str, Any]:
-    """Arguments with the members of `additional_kwargs` beside them: options as such, others in the field `merging`."""
-    spread = {name: value for name, value in given.items() if name != "additional_kwargs"}
-    body = {}
-    for name, value in given["additional_kwargs"].items():
-        if name in _NAMES or name in ALIASES:
-            spread.setdefault(name, value)
-        else:
-            body[name] = value
-    if body:
-        spread[merging] = merge(body, spread.get(merging) or {})
-    return spread
-
-
-def unknown_name(name: str, known: Any, what: str = "argument") -> KimiInputError:
-    """The error for a misspelt name, with the nearest known one."""
-    import difflib
-
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    remedy = f"did you mean {near[0]!r}?" if near else "remove it."
-    return KimiInputError(
-        what,
-        name,
-        "there is no such option",
-        f"{remedy} To send an undocumented field, use extra_body={{{name!r}: ...}}",
-    )

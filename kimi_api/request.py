@@ -12,10 +12,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._arguments.text import strict_arguments
-from kimi_api._check_settings import wrong_setting
 from kimi_api._content.addresses import with_addresses
 from kimi_api._content.notes import DOCUMENT, refusal_of
 from kimi_api._media_rules import MediaPolicy, part_types
+from kimi_api._settings.wrong import wrong_setting
 from kimi_api._warn import warn_once
 from kimi_api.catalog import ModelSpec, closest_model, current_models, get_model_spec
 from kimi_api.errors import KimiInputError
@@ -32,6 +32,8 @@ CHAT_PATH = "/chat/completions"
 _SAMPLING = ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty")
 _MAX_STOPS, _MAX_STOP_BYTES = 5, 32
 _TTLS = ("5m", "1h")
+_IN_THE_ANSWER = frozenset({"logprobs", "top_logprobs"})
+"""Fields that ask for something in the answer: without it a program that reads it would fail later."""
 _PLACED = frozenset({"image_url", "video_url", DOCUMENT})
 """Types of parts that are looked at before sending."""
 
@@ -338,6 +340,8 @@ def _template_switch(wire: Mapping[str, Any]) -> dict[str, Any]:
 
 def _effort(body: dict[str, Any], options: ChatOptions, spec: ModelSpec, rules: bool) -> None:
     effort = options.reasoning_effort
+    if not isinstance(effort, str):
+        raise wrong_setting("reasoning_effort", effort)
     if not rules:
         body["reasoning_effort"] = effort
     elif not spec.efforts:
@@ -346,9 +350,11 @@ def _effort(body: dict[str, Any], options: ChatOptions, spec: ModelSpec, rules: 
         )
     elif effort not in spec.efforts:
         # The server takes any word without a complaint, and nobody knows which effort it then uses.
-        raise KimiInputError(
-            "reasoning_effort", effort, f"{spec.id} knows {', '.join(spec.efforts)}", "use one of these words"
+        text = (
+            f"{spec.id} knows the words {', '.join(spec.efforts)} for reasoning_effort, so {effort!r} is not sent, and "
+            f"the platform uses {spec.efforts[-1]}, the dearest"
         )
+        _report_unsupported(options, "reasoning_effort", effort, text, remedy="use one of these words")
     else:
         body["reasoning_effort"] = effort
 
@@ -372,8 +378,10 @@ def _sampling(body: dict[str, Any], options: ChatOptions, spec: ModelSpec, think
         if value is None:
             continue
         only = fixed.get(name) if rules else None
-        if name == "n" and only is None and value != 1 and options.unsupported != "send":
-            raise KimiInputError("n", value, "one answer is read from each call", "make several calls, or a batch")
+        if name == "n" and value != 1 and options.unsupported != "send":
+            from kimi_api._settings.foreign import leave_out  # which a good request never needs
+
+            leave_out(name, value, options.unsupported)
         if only is None:
             body[name] = value
         elif value != only:
@@ -403,8 +411,12 @@ def _extra(options: ChatOptions, spec: ModelSpec, rules: bool) -> dict[str, Any]
     extra = dict(options.extra_body)
     for name in spec.refused & extra.keys() if rules else ():
         value = extra.pop(name)
-        if value not in (None, False, {}):
-            _report_unsupported(options, name, value, f"{spec.id} does not accept {name}, so it is not sent")
+        if value in (None, False, {}):
+            continue
+        if name in _IN_THE_ANSWER:
+            remedy = "leave it out; other hosts that serve Kimi may give probabilities (see dialect)"
+            raise KimiInputError(name, value, f"{spec.id} gives no probabilities of tokens", remedy)
+        _report_unsupported(options, name, value, f"{spec.id} does not accept {name}, so it is not sent")
     return extra
 
 
@@ -456,9 +468,9 @@ def _schemas() -> NormalizedCache:
     return NormalizedCache()
 
 
-def _report_unsupported(options: ChatOptions, name: str, value: object, text: str) -> None:
+def _report_unsupported(options: ChatOptions, name: str, value: object, text: str, *, remedy: str = "") -> None:
     """A value that will not go out as asked: an error or one warning, as the user chose."""
     if options.unsupported == "error":
-        raise KimiInputError(name, value, text, f"remove {name}, or choose another model")
+        raise KimiInputError(name, value, text, remedy or f"remove {name}, or choose another model")
     if options.unsupported == "warn":
         warn_once((options.model, name), text)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
-from kimi_api._transport.connection import ADDRESS_ALIASES, as_limits, take_transport
-from kimi_api.options import ALIASES as OPTION_ALIASES
-from kimi_api.options import by_field
+from kimi_api._transport.connection import take_transport
 from langchain_kimi._tools import response_format, tools_to_wire
 
-ALIASES: Mapping[str, str] = {**OPTION_ALIASES, **ADDRESS_ALIASES}
-"""Other names of constructor fields, as people bring them from the OpenAI-like classes."""
-
 # LangChain's own: what it asks of other vendors' classes, or keeps for tracing.
-_NOT_FOR_US = frozenset(
-    {"stream", "stream_usage", "ls_structured_output_format", "structured_output_format", "strict", "run_manager"}
-)
+_NOT_FOR_US = frozenset({"stream", "ls_structured_output_format", "structured_output_format", "strict", "run_manager"})
 
 
 PARSED = "parsed"
@@ -58,19 +51,6 @@ def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
 def as_secret(key: Any) -> Any:
     """A key that prints as asterisks; functions and None as they are."""
     return SecretStr(key) if isinstance(key, str) else key
-
-
-def constructor_arguments(given: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
-    """What the user gave to a constructor, under the names of `fields`.
-
-    Raises:
-        KimiInputError: a name that is neither a field nor an alias, with the nearest that is; a field
-            given twice with different values.
-    """
-    found = by_field(given, fields, ALIASES, merging="extra_body")
-    if found.get("account_limits") is not None:
-        found["account_limits"] = as_limits(found["account_limits"])
-    return found
 
 
 def add_counts(total: dict[str, Any], counts: Mapping[str, Any]) -> None:

@@ -16,10 +16,11 @@ from langchain_core.runnables import Runnable
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError, model_validator
 
 from kimi_api import ChatOptions, KimiInputError, build_request, chat, get_model_spec
-from kimi_api._check_settings import from_validation
 from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
-from kimi_api._settings_schema import settings_schema
+from kimi_api._settings.constructor import constructor_settings
+from kimi_api._settings.schema import settings_schema
+from kimi_api._settings.wrong import from_validation
 from kimi_api._transport.connection import as_limits, plain_limits
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import DEFAULT_MODEL
@@ -31,7 +32,6 @@ from langchain_kimi import _blocks  # noqa: F401 - registers the translator of c
 from langchain_kimi._call_arguments import (
     add_counts,
     as_secret,
-    constructor_arguments,
     sort_arguments,
 )
 from langchain_kimi._connection import Connected
@@ -114,6 +114,8 @@ class ChatKimi(TokenCounting, Connected):
         description="The kimi-* models take one value only (1, or 0.6 with thinking off); others are not sent.",
     )
     top_p: float | None = Field(default=None, description="As `temperature`; the one value is 0.95.")
+    presence_penalty: float | None = Field(default=None, description="As `temperature`; the one value is 0.")
+    frequency_penalty: float | None = Field(default=None, description="As `temperature`; the one value is 0.")
     stop: str | list[str] | None = Field(
         default=None, description="Up to 5 strings of up to 32 bytes. Also `stop_sequences`."
     )
@@ -245,7 +247,7 @@ class ChatKimi(TokenCounting, Connected):
 
         def __init__(self, **data: Any) -> None:
             """Rename aliases, refuse unknown names, look at the key: here, where pydantic does not wrap errors."""
-            arguments = constructor_arguments(data, type(self).model_fields)
+            arguments = constructor_settings(data, type(self).model_fields)
             try:
                 super().__init__(**with_tokenizer(without_other_profile(arguments)))
             except ValidationError as error:

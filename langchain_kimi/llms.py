@@ -18,8 +18,8 @@ from pydantic import Field, model_validator
 
 from kimi_api import KimiInputError
 from kimi_api._many import aordered_map, ordered_map
-from kimi_api._settings_schema import settings_schema
-from kimi_api.options import unknown_name
+from kimi_api._settings.names import unknown_name
+from kimi_api._settings.schema import settings_schema
 from langchain_kimi._call_arguments import add_counts
 from langchain_kimi.chat_models import ChatKimi
 

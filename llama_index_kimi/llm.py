@@ -30,21 +30,21 @@ from llama_index.core.tools.types import BaseTool
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError
 
 from kimi_api import chat
-from kimi_api._check_settings import from_validation, wrong_setting
 from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
+from kimi_api._settings.constructor import constructor_settings
+from kimi_api._settings.wrong import from_validation, wrong_setting
 from kimi_api._transport.connection import as_limits, plain_limits, take_transport
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import warn_once
 from kimi_api.catalog import DEFAULT_MODEL, get_model_spec
 from kimi_api.credentials import resolve_base_url
 from kimi_api.messages import Repair
-from kimi_api.options import ChatOptions
+from kimi_api.options import OPTION_NAMES, ChatOptions
 from kimi_api.reply import ReplyBuilder
 from kimi_api.request import ChatRequest, build_request
 from llama_index_kimi._calling import ToolCalling
 from llama_index_kimi._from_reply import to_response
-from llama_index_kimi._settings import OPTIONS, as_options, constructor_settings
 from llama_index_kimi._streaming import Accumulator
 from llama_index_kimi._structured import PARSED, StructuredPrediction
 from llama_index_kimi._to_wire import to_wire
@@ -107,6 +107,8 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     max_tokens: int | None = Field(default=None, description="Budget for thinking and answer together, in tokens.")
     temperature: float | None = Field(default=None, description="Not sent unless set; kimi-* models fix it.")
     top_p: float | None = Field(default=None, description="Not sent unless set; kimi-* models fix it.")
+    presence_penalty: float | None = Field(default=None, description="Not sent unless set; kimi-* models fix it.")
+    frequency_penalty: float | None = Field(default=None, description="Not sent unless set; kimi-* models fix it.")
     stop: str | list[str] | None = Field(default=None, description="Up to 5 strings of up to 32 bytes.")
     response_format: dict[str, Any] | None = Field(default=None, description="text, json_object or json_schema.")
     prompt_cache_key: str | None = Field(default=None, description="Session id that keeps the prefix cache together.")
@@ -359,10 +361,8 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     def _options(self, changes: Mapping[str, Any]) -> ChatOptions:
         options = ChatOptions(**{name: getattr(self, name) for name in _OPTION_FIELDS})
         if self.additional_kwargs:
-            options = options.with_changes(as_options(self.additional_kwargs))
-        if changes.get("additional_kwargs"):
-            changes = {**as_options(changes["additional_kwargs"]), **changes}
-        return options.with_changes({name: value for name, value in changes.items() if name != "additional_kwargs"})
+            options = options.with_changes({"additional_kwargs": self.additional_kwargs})
+        return options.with_changes(changes)
 
     # ------------------------------------------------------------------------------------ tools
 
@@ -410,4 +410,4 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         return selections
 
 
-_OPTION_FIELDS = tuple(sorted(OPTIONS & Kimi.model_fields.keys()))
+_OPTION_FIELDS = tuple(sorted(OPTION_NAMES & Kimi.model_fields.keys()))

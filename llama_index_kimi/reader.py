@@ -14,14 +14,14 @@ from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import Document
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
-from kimi_api._check_settings import from_validation
 from kimi_api._many import Slots
-from kimi_api._settings_schema import settings_schema
+from kimi_api._settings.constructor import constructor_settings
+from kimi_api._settings.schema import settings_schema
+from kimi_api._settings.wrong import from_validation
 from kimi_api.bulk import FileResult, Source, aextract_many, extract_many, files_of
 from kimi_api.client import Followed, KimiClient, follow
 from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache
 from kimi_api.files._sources import OpenedLater
-from llama_index_kimi._settings import constructor_settings
 
 __all__ = ["FileInput", "KimiFileReader"]
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from kimi_api import _observer
-from kimi_api._check_settings import wrong_setting
+from kimi_api._settings.names import ALIASES
+from kimi_api._settings.wrong import wrong_setting
 from kimi_api._warn import warn_once
 from kimi_api.credentials import ApiKey, Bearer, is_loopback, key_for, resolve_base_url
 from kimi_api.errors import KimiError, KimiInputError
@@ -40,21 +41,18 @@ SETTINGS = (
 )
 """What a user says about a connection; both frameworks' models have fields of these names."""
 
-ADDRESS_ALIASES: Mapping[str, str] = {
-    "api_base": "base_url",
-    "openai_api_base": "base_url",
-    "openai_api_key": "api_key",
-}
-"""Other names of settings, as people bring them from the OpenAI-like classes."""
-
 _OF_A_CALL = {
     "headers": "headers",
     "extra_headers": "headers",
     "timeout": "timeout",
+    "request_timeout": "timeout",
     "max_retries": "max_retries",
     "account_limits": "account_limits",
 }
-_OF_THE_MODEL = frozenset({*SETTINGS, *ADDRESS_ALIASES, "tokenizer"}) - _OF_A_CALL.keys()
+_OF_THE_MODEL = (
+    frozenset({*SETTINGS, "tokenizer"} | {alias for alias, name in ALIASES.items() if name in SETTINGS})
+    - _OF_A_CALL.keys()
+)
 
 _COUNTED_PATH = "/chat/completions"  # what the account's limits are about, see `kimi_api.limits`
 
@@ -323,6 +321,19 @@ def plain_limits(value: AccountLimits | Mapping[str, Any] | None) -> dict[str, A
     return None if limits is None else limits.as_dict()
 
 
+def seconds(timeout: Any) -> Any:
+    """The time without a byte that a `timeout` of the OpenAI-like classes asks for.
+
+    They also take a pair (connecting, reading) and an `httpx.Timeout`; reading is what takes long. Other values are
+    given back as they are.
+    """
+    if isinstance(timeout, tuple) and len(timeout) > 1:
+        return timeout[1]
+    if timeout is None or isinstance(timeout, int | float | str):
+        return timeout
+    return getattr(timeout, "read", timeout)
+
+
 def _warn_of_plain_http(base_url: str) -> None:
     parts = urlsplit(base_url)
     host = (parts.hostname or "").lower()
@@ -335,6 +346,7 @@ def _warn_of_plain_http(base_url: str) -> None:
 
 
 def _check_timeout(timeout: Any) -> float | None:
+    timeout = seconds(timeout)
     if timeout is None or (isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0):
         return timeout
     raise wrong_setting("timeout", timeout)

@@ -144,9 +144,9 @@ def test_k3_takes_an_effort(kimi: Emulator, make: Make, effort: str) -> None:
     assert options(kimi.chats[0]) == {"reasoning_effort": effort}
 
 
-def test_a_word_that_is_no_effort_is_refused_before_sending(kimi: Emulator, make: Make) -> None:
-    with pytest.raises(KimiInputError, match="low, high, max"):
-        make(reasoning_effort="medium").ask("hi")
+def test_a_word_that_is_no_effort_is_refused_for_evaluations(kimi: Emulator, make: Make) -> None:
+    with pytest.raises(KimiInputError, match=r"low, high, max.*use one of these words"):
+        make(reasoning_effort="medium", unsupported="error").ask("hi")
     assert kimi.requests == []
 
 
@@ -176,7 +176,7 @@ def test_the_effort_within_thinking_goes_out_as_reasoning_effort_of_k3(
 
 def test_a_word_that_is_no_effort_is_refused_within_thinking_too(kimi: Emulator, make: Make) -> None:
     with pytest.raises(KimiInputError, match="low, high, max"):
-        make(thinking={"effort": "medium"}).ask("hi")
+        make(thinking={"effort": "medium"}, unsupported="error").ask("hi")
     assert kimi.requests == []
 
 
@@ -217,12 +217,18 @@ def test_an_answer_that_thinking_ate_says_how_to_raise_the_budget(kimi: Emulator
 # ---------------------------------------------------------------------------------------------------- other members
 
 
-@pytest.mark.parametrize("name", ["logit_bias", "logprobs", "top_logprobs"])
-def test_members_that_the_model_refuses_are_left_out_of_extra_body(kimi: Emulator, make: Make, name: str) -> None:
-    value = {"1": 1} if name == "logit_bias" else 1
-    with pytest.warns(KimiWarning, match=f"kimi-k3 does not accept {name}"):
-        make(extra_body={name: value, "metadata": {"a": "b"}}).ask("hi")
+def test_a_member_that_the_model_refuses_is_left_out_of_extra_body(kimi: Emulator, make: Make) -> None:
+    with pytest.warns(KimiWarning, match="kimi-k3 does not accept logit_bias"):
+        make(extra_body={"logit_bias": {"1": 1}, "metadata": {"a": "b"}}).ask("hi")
     assert options(kimi.chats[0]) == {"metadata": {"a": "b"}}
+
+
+@pytest.mark.parametrize("name", ["logprobs", "top_logprobs"])
+def test_what_would_be_missing_in_the_answer_is_refused(kimi: Emulator, make: Make, name: str) -> None:
+    for given in ({name: 1}, {"extra_body": {name: 1}}):
+        with pytest.raises(KimiInputError, match="kimi-k3 gives no probabilities of tokens"):
+            make(**given).ask("hi")
+    assert kimi.requests == []
 
 
 def test_an_unknown_model_is_asked_for_all_the_same_and_the_404_says_what_to_do(

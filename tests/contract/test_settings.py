@@ -163,7 +163,7 @@ def test_arguments_of_a_call_beat_fields_and_bodies_merge(kimi: Emulator, make: 
         ("max_completion_tokens", 700, {"max_completion_tokens": 700}),
         ("stop_sequences", ["x"], {"stop": ["x"]}),
         ("model_kwargs", {"metadata": {"a": 1}}, {"metadata": {"a": 1}}),
-        ("seed", 7, {"seed": 7}),
+        ("user", "u1", {"user": "u1"}),
     ],
 )
 def test_a_call_understands_the_same_names(

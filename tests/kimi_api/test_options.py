@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from kimi_api import KimiInputError
-from kimi_api.options import ALIASES, DIALECTS, ChatOptions, budget_of, by_field, switches_thinking_off
+from kimi_api._settings.constructor import constructor_settings
+from kimi_api.options import DIALECTS, ChatOptions, budget_of, switches_thinking_off
 
 FIELDS = ("model", "max_tokens", "extra_body")
 
 
 def named(**given: Any) -> dict[str, Any]:
-    return by_field(given, FIELDS, ALIASES, merging="extra_body")
+    return constructor_settings(given, FIELDS)
 
 
 def test_aliases_become_fields_in_the_order_given() -> None:
@@ -24,7 +25,7 @@ def test_aliases_become_fields_in_the_order_given() -> None:
 
 
 def test_a_field_that_is_also_an_alias_counts_as_the_field() -> None:
-    assert by_field({"model_name": "a"}, ("model", "model_name"), ALIASES) == {"model_name": "a"}
+    assert constructor_settings({"model_name": "a"}, ("model", "model_name")) == {"model_name": "a"}
 
 
 @pytest.mark.parametrize("given", [{"model": "a", "model_name": "b"}, {"model_name": "b", "model": "a"}])
@@ -39,16 +40,30 @@ def test_the_same_value_twice_is_no_contradiction() -> None:
     assert named(model="a", model_name="a") == {"model": "a"}
 
 
-def test_dicts_of_the_merging_field_are_merged_and_left_alone() -> None:
+def test_bodies_under_several_names_are_merged_and_left_alone() -> None:
     first, second = {"a": {"x": 1}, "b": 1}, {"a": {"y": 2}, "b": 2}
-    assert named(extra_body=first, model_kwargs=second) == {"extra_body": {"a": {"x": 1, "y": 2}, "b": 2}}
+    both = {"extra_body": {"a": {"x": 1, "y": 2}, "b": 1}}
+    assert named(extra_body=first, model_kwargs=second) == named(model_kwargs=second, extra_body=first) == both
     assert (first, second) == ({"a": {"x": 1}, "b": 1}, {"a": {"y": 2}, "b": 2})
 
 
-def test_no_dict_counts_as_an_empty_one_and_other_types_are_left_to_the_field() -> None:
-    assert named(extra_body=None) == {"extra_body": {}}
+@pytest.mark.parametrize("holder", ["model_kwargs", "additional_kwargs"])
+def test_settings_among_other_members_of_the_body_are_settings(holder: str) -> None:
+    assert named(**{holder: {"model_name": "a", "x": 1}}) == {"model": "a", "extra_body": {"x": 1}}
+    assert named(model="b", **{holder: {"model": "a"}}) == {"model": "b"}
+
+
+def test_a_class_that_keeps_additional_kwargs_gets_them_whole() -> None:
+    fields = (*FIELDS, "additional_kwargs")
+    for holder in ("model_kwargs", "additional_kwargs"):
+        assert constructor_settings({holder: {"model": "a"}}, fields) == {"additional_kwargs": {"model": "a"}}
+
+
+def test_none_stands_for_the_default_of_a_field_and_other_types_are_left_to_it() -> None:
+    assert named(extra_body=None, max_tokens=None) == {}
     assert named(model_kwargs=None, extra_body={"a": 1}) == {"extra_body": {"a": 1}}
     assert named(extra_body=5) == {"extra_body": 5}
+    assert named(model=None) == {"model": None}
 
 
 @pytest.mark.parametrize(("name", "remedy"), [("modle", "did you mean 'model'"), ("zzz", "remove it")])
@@ -56,6 +71,12 @@ def test_an_unknown_name_is_refused_with_the_nearest(name: str, remedy: str) -> 
     with pytest.raises(KimiInputError, match=remedy) as caught:
         named(**{name: 1})
     assert f"extra_body={{'{name}': ...}}" in str(caught.value)
+
+
+def test_a_class_without_a_body_is_not_advised_to_use_one() -> None:
+    with pytest.raises(KimiInputError, match="there is no such option") as caught:
+        constructor_settings({"zzz": 1}, ("api_key", "timeout"))
+    assert "extra_body" not in str(caught.value)
 
 
 def test_an_alias_may_be_the_nearest_name() -> None:

@@ -51,7 +51,6 @@ def test_the_one_allowed_sampling_value_is_left_out_in_silence(model: str, field
         ("temperature", 0),
         ("temperature", 0.7),
         ("top_p", 1),
-        ("n", 2),
         ("presence_penalty", 1),
         ("frequency_penalty", -1),
     ],
@@ -105,8 +104,8 @@ def test_moonshot_v1_takes_free_sampling(model: str) -> None:
     assert body(model=model, temperature=0.3, n=1)["temperature"] == 0.3
 
 
-@pytest.mark.parametrize("options", [{"dialect": "openai"}, {"model": "moonshot-v1-8k"}])
-def test_several_answers_to_one_call_are_refused_where_the_host_would_give_them(options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("options", [{}, {"dialect": "openai"}, {"model": "moonshot-v1-8k"}])
+def test_several_answers_to_one_call_are_refused_also_where_the_host_would_give_them(options: dict[str, Any]) -> None:
     with pytest.raises(KimiInputError, match="one answer"):
         body(n=2, **options)
     assert body(n=2, unsupported="send", **options)["n"] == 2
@@ -195,10 +194,13 @@ def test_the_k3_family_takes_three_efforts(model: str, effort: str) -> None:
 
 
 @pytest.mark.parametrize("effort", ["medium", "none", "", "LOW"])
-def test_an_effort_that_the_server_would_swallow_in_silence_is_refused(effort: str) -> None:
+def test_an_effort_that_the_server_would_swallow_in_silence_is_not_sent(effort: str) -> None:
+    with pytest.warns(KimiWarning, match="low, high, max.*uses max, the dearest"):
+        assert "reasoning_effort" not in body(reasoning_effort=effort)
     with pytest.raises(KimiInputError, match="low, high, max") as caught:
-        body(reasoning_effort=effort)
+        body(reasoning_effort=effort, unsupported="error")
     assert caught.value.value == effort
+    assert body(reasoning_effort=effort, unsupported="send")["reasoning_effort"] == effort
 
 
 @pytest.mark.parametrize("model", ["kimi-k2.7-code", "kimi-k2.6", "moonshot-v1-8k"])
@@ -300,9 +302,13 @@ def test_extra_body_is_merged_last_and_deeply() -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), [("logprobs", True), ("top_logprobs", 3), ("logit_bias", {"1": 2})])
-def test_what_the_model_refuses_outright_is_taken_out_of_extra_body(field: str, value: Any) -> None:
-    with pytest.warns(KimiWarning, match=field):
-        assert field not in body(extra_body={field: value})
+def test_what_the_model_refuses_outright_is_not_sent(field: str, value: Any) -> None:
+    if field == "logit_bias":
+        with pytest.warns(KimiWarning, match=field):
+            assert field not in body(extra_body={field: value})
+    else:
+        with pytest.raises(KimiInputError, match="gives no probabilities"):
+            body(extra_body={field: value})
     assert body(extra_body={field: value}, unsupported="send")[field] == value
     assert body(extra_body={field: value}, dialect="openai")[field] == value
 
@@ -345,9 +351,9 @@ def test_only_an_assistant_message_can_be_partial() -> None:
 
 def test_a_calls_arguments_beat_the_options_and_extra_bodies_merge() -> None:
     base = ChatOptions(max_tokens=1, extra_body={"a": {"x": 1}, "b": 1})
-    changed = base.with_changes({"max_tokens": 2, "extra_body": {"a": {"y": 2}}, "model_kwargs": {"c": 3}, "seed": 7})
+    changed = base.with_changes({"max_tokens": 2, "extra_body": {"a": {"y": 2}}, "model_kwargs": {"c": 3}, "user": 7})
     assert changed.max_tokens == 2
-    assert changed.extra_body == {"a": {"x": 1, "y": 2}, "b": 1, "c": 3, "seed": 7}
+    assert changed.extra_body == {"a": {"x": 1, "y": 2}, "b": 1, "c": 3, "user": 7}
     assert base.extra_body == {"a": {"x": 1}, "b": 1}
     assert base.with_changes({}) is base
 

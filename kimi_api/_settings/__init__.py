@@ -1,0 +1,1 @@
+"""Settings of models, loaders and readers: their names, names that people bring from other classes, wrong values."""

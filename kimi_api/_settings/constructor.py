@@ -1,0 +1,74 @@
+"""What a user gives to the constructor of a model, loader or reader, under the names of its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from kimi_api._settings.foreign import FOREIGN, from_reasoning, leave_out, note_ignored
+from kimi_api._settings.names import ALIASES, PASSED_ON, call_only, unknown_name
+from kimi_api._transport.connection import as_limits, seconds
+from kimi_api.errors import KimiInputError
+from kimi_api.options import OPTION_NAMES, merge, spread
+
+_DICTS = ("extra_body", "additional_kwargs")
+"""Fields that may be given under several names: the dicts are merged, the later one on top."""
+
+
+def constructor_settings(given: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
+    """A constructor's arguments under the names of its fields, the rule of both adapters.
+
+    None stands for the default of a field, whatever that is. Fields of the body without an option go into
+    `extra_body`, as they do in a call; settings of other vendors' classes that mean nothing here are left out with one
+    warning (`kimi_api._settings.foreign`).
+
+    Args:
+        given: what the user passed.
+        fields: the fields' names; one that is also an alias counts as the field. `additional_kwargs` is spread where
+            it is none.
+
+    Raises:
+        KimiInputError: a name that is none of these, with the nearest that is; two names of one field with values that
+            differ; an argument of a call.
+    """
+    takes_body = "extra_body" in fields
+    if takes_body and "additional_kwargs" not in fields:
+        given = spread(given, fields)
+    settings: dict[str, Any] = {}
+    for name, value in given.items():
+        field = name if name in fields else ALIASES.get(name, name)
+        if field in fields:
+            _put(settings, field, value, name, given)
+        elif takes_body and field in PASSED_ON:
+            if given.get("dialect", "platform") == "platform":
+                note_ignored(name, value, given.get("unsupported", "warn"))
+            if value is not None:
+                _put(settings, "extra_body", {field: value}, name, given)
+        elif takes_body and field == "reasoning":
+            for meant, word in from_reasoning(value).items():
+                _put(settings, meant, word, name, given)
+        elif takes_body and field in FOREIGN:
+            leave_out(name, value, given.get("unsupported", "warn"))
+        elif takes_body and field in OPTION_NAMES:
+            raise call_only(name, value)
+        else:
+            raise unknown_name(name, (*fields, *ALIASES), body=takes_body)
+    if settings.get("account_limits") is not None:
+        settings["account_limits"] = as_limits(settings["account_limits"])
+    if "timeout" in settings:
+        settings["timeout"] = seconds(settings["timeout"])
+    return settings
+
+
+def _put(settings: dict[str, Any], field: str, value: Any, name: str, given: Mapping[str, Any]) -> None:
+    if value is None and field != "model":
+        return
+    before = settings.get(field)
+    if field in _DICTS and isinstance(before, Mapping) and isinstance(value, Mapping):
+        value = merge(before, value)
+    elif field in settings and before != value:
+        names = [each for each in given if each == field or ALIASES.get(each) == field]
+        raise KimiInputError(
+            name, value, f"{' and '.join(names)} are one field, so it was given twice", "pass one of them"
+        )
+    settings[field] = value

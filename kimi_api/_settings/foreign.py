@@ -1,0 +1,149 @@
+"""Settings that people bring from other vendors' classes and that mean nothing here. They are left out, and said once.
+
+Gathered from the fields of `ChatOpenAI`, `ChatDeepSeek`, `ChatMoonshot`, `MoonshotChat` and of LlamaIndex's `OpenAI`
+and `OpenAILike` on 2026-11-28. What has another name here is in `kimi_api._settings.names`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from kimi_api._warn import warn_once
+from kimi_api.errors import KimiInputError
+
+
+class Foreign(NamedTuple):
+    """A setting that this package does not have."""
+
+    why: str
+    remedy: str = ""
+    same: tuple[object, ...] = ()
+    """Values that ask for what happens anyway: nothing is said of them, nor of None."""
+    refused: bool = False
+    """Whether any other value is an error: the program would do something else than it was told."""
+
+
+_SDK_CLIENT = Foreign(
+    "an SDK client has a key and an address of its own", "pass api_key, base_url and http_client", refused=True
+)
+_RESPONSES = "it belongs to OpenAI's Responses API, and answers come by /chat/completions"
+_ORGANISATION = Foreign("a key of Moonshot's belongs to one account, and no organisation is named beside it")
+
+FOREIGN: Mapping[str, Foreign] = {
+    "n": Foreign("one answer is read from each call", "make several calls, or a batch", (1,), refused=True),
+    "stream_usage": Foreign("token counts always come, in streams too, and cost nothing", same=(True,)),
+    "stream_options": Foreign("token counts always come at the end of a stream", same=({"include_usage": True}, {})),
+    "streaming": Foreign("stream_chat and astream_chat stream, the others answer as a whole", same=(False,)),
+    "verbose": Foreign("calls are shown by callbacks and events", same=(False,)),
+    "openai_organization": _ORGANISATION,
+    "organization": _ORGANISATION,
+    "openai_proxy": Foreign(
+        "requests would not go through that proxy",
+        "pass http_client=httpx2.Client(proxy=...) and async_http_client=httpx2.AsyncClient(proxy=...)",
+        ("",),
+        refused=True,
+    ),
+    "default_query": Foreign(
+        "nothing is added to addresses", "pass http_client=httpx2.Client(params=...), and its asynchronous twin", ({},)
+    ),
+    "http_socket_options": Foreign(
+        "connections are shared by all models of the process", "pass an http_client with a transport of its own", ((),)
+    ),
+    "reuse_client": Foreign("connections are shared by all models of the process, threads included", same=(True,)),
+    "client": _SDK_CLIENT,
+    "async_client": _SDK_CLIENT,
+    "root_client": _SDK_CLIENT,
+    "root_async_client": _SDK_CLIENT,
+    "openai_client": _SDK_CLIENT,
+    "async_openai_client": _SDK_CLIENT,
+    "api_version": Foreign("the version is part of base_url", same=("",)),
+    "tiktoken_model_name": Foreign(
+        "Kimi's vocabulary is none of tiktoken's own", "pass tokenizer=KimiTokenizer.from_hub() for exact counts"
+    ),
+    "stream_chunk_timeout": Foreign("timeout is the time without a byte, in streams too", "pass timeout=..."),
+    "include_response_headers": Foreign("of the headers, answers keep the request's id", same=(False,)),
+    "disabled_params": Foreign("what a model refuses is left out by the rules of that model", same=({},)),
+    "use_responses_api": Foreign("answers come by /chat/completions", same=(False,)),
+    "use_previous_response_id": Foreign(
+        "the platform keeps no conversations", "send the whole history", (False,), refused=True
+    ),
+    "context_management": Foreign(_RESPONSES, same=([],)),
+    "include": Foreign(_RESPONSES, same=([],)),
+    "truncation": Foreign(_RESPONSES, same=("disabled",)),
+    "modalities": Foreign("Kimi answers with text", "leave it out", (["text"], []), refused=True),
+    "audio_config": Foreign("Kimi answers with text", same=({},)),
+    "strict": Foreign("schemas of tools and answers are enforced as each of them says", same=(True,)),
+    "is_chat_model": Foreign("every Kimi model is a chat model", same=(True,)),
+    "is_function_calling_model": Foreign("every Kimi model calls tools", same=(True,)),
+    "should_use_structured_outputs": Foreign(
+        "answers are made to fit a schema", "pass pydantic_program_mode for another way", (True,)
+    ),
+}
+
+_IGNORED: Mapping[str, tuple[object, ...]] = {
+    "seed": (),
+    "top_k": (),
+    "repetition_penalty": (1,),
+    "verbosity": ("medium",),
+    "service_tier": ("auto", "default"),
+    "store": (False,),
+}
+"""Request fields that the platform takes without a complaint and does not follow (tried on kimi-k3, 2026-08), with the
+values that say nothing new."""
+
+
+def leave_out(name: str, value: Any, unsupported: object) -> None:
+    """Warn once that a setting of `FOREIGN` is left out; nothing is said where it asks for what happens anyway.
+
+    Raises:
+        KimiInputError: the program would do something else than it was told, or the user wants errors.
+    """
+    row = FOREIGN[name]
+    if value is None or _is_one_of(value, row.same):
+        return
+    if row.refused or unsupported == "error":
+        shown = f"a {type(value).__name__}" if row is _SDK_CLIENT else value
+        raise KimiInputError(name, shown, row.why, row.remedy or f"remove {name}")
+    remedy = f": {row.remedy}" if row.remedy else ""
+    warn_once(("setting", name), f"{name}={value!r} is left out, for {row.why}{remedy}.")
+
+
+def note_ignored(name: str, value: Any, unsupported: object) -> None:
+    """Warn once of a request field that the platform does not follow. It is sent all the same.
+
+    Raises:
+        KimiInputError: the user wants errors.
+    """
+    same = _IGNORED.get(name)
+    if same is None or value is None or _is_one_of(value, same):
+        return
+    why = "answers cannot be repeated by it" if name == "seed" else "it has no effect"
+    text = f"the platform takes {name} and does not follow it, so {why}"
+    if unsupported == "error":
+        raise KimiInputError(name, value, text, f"remove {name}")
+    if unsupported == "warn":
+        warn_once(("setting", name), f"{text}.")
+
+
+def from_reasoning(value: Any) -> dict[str, Any]:
+    """The settings that OpenAI's `reasoning` object stands for; what else it holds is left out with one warning.
+
+    Raises:
+        KimiInputError: it is no dict.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise KimiInputError("reasoning", value, "it is a dict", 'pass e.g. reasoning_effort="low"')
+    left = sorted(name for name in value if name != "effort" and value[name] is not None)
+    if left:
+        warn_once(
+            ("setting", "reasoning"),
+            f"of reasoning only the effort is understood, and {', '.join(left)} left out: thinking always comes whole.",
+        )
+    return {} if value.get("effort") is None else {"reasoning_effort": value["effort"]}
+
+
+def _is_one_of(value: object, values: tuple[object, ...]) -> bool:
+    return any(value == each for each in values)

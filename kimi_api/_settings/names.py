@@ -1,0 +1,61 @@
+"""Names of settings: the aliases that both frameworks' classes understand, and the error for a misspelt name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from kimi_api.errors import KimiInputError
+
+ALIASES: Mapping[str, str] = {
+    "model_name": "model",
+    "max_completion_tokens": "max_tokens",
+    "stop_sequences": "stop",
+    "model_kwargs": "additional_kwargs",
+    "request_timeout": "timeout",
+    "api_base": "base_url",
+    "openai_api_base": "base_url",
+    "moonshot_api_base": "base_url",
+    "openai_api_key": "api_key",
+    "moonshot_api_key": "api_key",
+    "http_async_client": "async_http_client",
+}
+"""Other names of settings, as people bring them from the OpenAI-like classes. `additional_kwargs` holds more settings
+by name; what is none goes into the body."""
+
+PASSED_ON = frozenset(
+    [
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "seed",
+        "top_k",
+        "repetition_penalty",
+        "prediction",
+        "user",
+        "metadata",
+        "store",
+        "service_tier",
+        "verbosity",
+        "prompt_cache_options",
+        "chat_template_kwargs",
+    ]
+)
+"""Request fields without an option of their own, passed on as they are."""
+
+
+def unknown_name(name: str, known: Collection[str], what: str = "argument", *, body: bool = True) -> KimiInputError:
+    """The error for a misspelt name, with the nearest known one. `body`: whether there is an `extra_body` to advise."""
+    import difflib
+
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    remedy = f"did you mean {near[0]!r}?" if near else "remove it."
+    if body:
+        remedy += f" To send an undocumented field, use extra_body={{{name!r}: ...}}"
+    return KimiInputError(what, name, "there is no such option", remedy.removesuffix("."))
+
+
+def call_only(name: str, value: Any) -> KimiInputError:
+    """The error for an argument of a call that was given to a constructor."""
+    remedy = "pass it with the call; in LangChain llm.bind(...) and llm.bind_tools(...) keep it for later calls"
+    return KimiInputError(name, value, "it belongs to one call, and the model has no such setting", remedy)
