@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 SEED   ?= 1
 TESTS  := -n 2 --dist loadfile -q
 
-.PHONY: help demo test test-slow lint format record cassettes faults bench bench-emulator ray schemas rules rules-mutation mutation conformance matrix docs clean
+.PHONY: help demo test test-slow lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation mutation conformance matrix docs clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -65,6 +65,9 @@ bench-emulator: $(READY)  ## the emulator's own CPU per streamed chunk, and 1,00
 ray: .ray/.ready  ## 1,000 prompts and 200 files on Ray Data: two workers, a real Redis, one worker killed in the middle
 	.ray/bin/python -m examples.ray_chat --rows 1000 --workers 2 --kill-one
 	.ray/bin/python -m examples.ray_extract --rows 200 --workers 2 --kill-one
+
+soak: $(READY)  ## 10,000 calls, 1,000 open streams, 50 threads, forks: sockets, tasks and memory stay flat
+	$(BIN)/python -m benchmarks.soak
 
 schemas: $(READY)  ## what becomes of 1,500 schemas of all kinds, as JSON
 	$(BIN)/python -m scripts.mfjs_report

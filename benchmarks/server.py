@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -55,13 +56,21 @@ def plain_answer() -> bytes:
 
 async def _serve() -> None:
     streams: dict[str, bytes] = {}
+    gate = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        except ConnectionError:  # the client went in the middle
+            pass
+        finally:
+            writer.close()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
-            except (asyncio.IncompleteReadError, ConnectionError):
-                writer.close()
+            except asyncio.IncompleteReadError:
                 return
             length = next(
                 (
@@ -71,26 +80,46 @@ async def _serve() -> None:
                 ),
                 0,
             )
-            asked = json.loads(await reader.readexactly(length))
-            if asked.get("stream"):
-                # "text:5000" or "tool:8000" as the model's name says what to stream.
+            try:
+                asked = json.loads(await reader.readexactly(length))
+            except asyncio.IncompleteReadError:
+                return
+            held = False
+            if asked.get("release"):
+                gate.set()
+                gate.clear()
+                body, kind = b"{}", b"application/json"
+            elif asked.get("stream"):
+                # "text:5000", "tool:8000", or "hold:40" in the field `user` says what to stream.
                 wish = asked.get("user", "text:2")
                 if wish not in streams:
                     kind, _, count = wish.partition(":")
-                    streams[wish] = text_stream(int(count)) if kind == "text" else tool_stream(int(count))
+                    streams[wish] = tool_stream(int(count)) if kind == "tool" else text_stream(int(count))
+                held = wish.startswith("hold")
                 body, kind = streams[wish], b"text/event-stream"
             else:
                 body, kind = plain_answer(), b"application/json"
-            writer.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(body)) + body
-            )
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(body))
+            if held:  # half of it, and the rest when all that are held are released
+                half = body.index(b"\n\n", len(body) // 2) + 2
+                writer.write(head + body[:half])
+                await writer.drain()
+                await gate.wait()
+                head, body = b"", body[half:]
+            writer.write(head + body)
             await writer.drain()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, limit=2**24)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**24, backlog=1024)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     async with server:
         await server.serve_forever()
+
+
+def release(url: str) -> None:
+    """Let the streams that are held ("hold:40") go on to their end."""
+    request = urllib.request.Request(f"{url}/chat/completions", json.dumps({"release": True}).encode())
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 @contextmanager
