@@ -48,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--batch-seconds", type=float, default=0.0, help="how long a batch is in progress (default: 0)")
     parser.add_argument("--vocabulary", help="a tiktoken.model of Moonshot's open weights, to count tokens exactly")
+    parser.add_argument(
+        "--origin", action="append", dest="origins", default=[], help="a web page whose scripts may call (repeatable)"
+    )
     parser.add_argument("--no-inspector", dest="inspector", action="store_false", help="no page that shows the traffic")
     options = parser.parse_args(arguments)
     emulator = Emulator(**vars(options))

@@ -66,6 +66,7 @@ class Settings:
     batch_seconds: float = 0.0
     batch_models: frozenset[str] = BATCH_MODELS
     inspector: bool = True
+    origins: tuple[str, ...] = ()
 
     def day(self) -> date:
         """The day that decides which models exist."""

@@ -6,6 +6,7 @@ import logging
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +24,9 @@ from kimi_emulator.platform.state import ReceivedRequest
 from kimi_emulator.rules import enforce
 
 __all__ = ["build_app"]
+
+LOOPBACK = r"https?://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?"
+"""Pages of this machine: their scripts may call the emulator. Moonshot's API answers scripts of no page."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +63,30 @@ async def _answer(service: Service, request: Request) -> Response:
 
 
 def build_app(service: Service) -> ASGIApp:
-    """The application of one emulator: the platform's endpoints, and the inspector's page at ``/``."""
+    """The application of one emulator: the platform's endpoints, and the inspector's page at ``/``.
+
+    A browser asks before a page's script may send a key. That question carries none, so it is answered in front of all
+    rules, and is no request of the account. What the inspector shows is for its own page alone.
+    """
+    settings = service.state.settings
+    endpoints = _endpoints(service)
+    called = CORSMiddleware(
+        inspector.watching(endpoints, service.traffic) if settings.inspector else endpoints,
+        allow_origins=settings.origins,
+        allow_origin_regex=LOOPBACK,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["*"],
+    )
+    if not settings.inspector:
+        return called
+    app = Starlette(routes=inspector.routes(service.state, service.traffic))
+    app.router.redirect_slashes = False
+    app.router.default = called  # not a route: its pattern would miss addresses with a line break in them
+    return app
+
+
+def _endpoints(service: Service) -> ASGIApp:
     dialect = service.state.settings.dialect
 
     def signed(send: Send) -> Send:
@@ -78,9 +105,4 @@ def build_app(service: Service) -> ASGIApp:
         answer = await _answer(service, Request(scope, receive, send))
         await answer(scope, receive, send if dialect == PLATFORM else signed(send))
 
-    if not service.state.settings.inspector:
-        return endpoints
-    app = Starlette(routes=inspector.routes(service.state, service.traffic))
-    app.router.redirect_slashes = False
-    app.router.default = endpoints  # not a route: its pattern would miss addresses with a line break in them
-    return inspector.watching(app, service.traffic)
+    return endpoints

@@ -61,6 +61,8 @@ class Emulator:
     * ``batch_seconds``: how long a batch is in progress, by ``clock``; with 0 it moves on whenever it is asked for.
     * ``batch_models``: the ids that a batch may name; sources differ on K2.7-code.
     * ``inspector``: serve the page at ``/`` that shows the traffic.
+    * ``origins``: web pages whose scripts may call this server, such as "https://app.example" ("*" for all); pages of
+      this machine always may.
     * ``vocabulary``: the path of a ``tiktoken.model`` of Moonshot's open weights, to count texts exactly (extra
       ``tokenizer``); None estimates.
     * ``dialect``: how another host of the models speaks, by its name in ``DIALECTS`` or as a ``Dialect``.
@@ -90,6 +92,7 @@ class Emulator:
         batch_seconds: float = 0.0,
         batch_models: Iterable[str] = BATCH_MODELS,
         inspector: bool = True,
+        origins: Iterable[str] = (),
         vocabulary: str | os.PathLike[str] | None = None,
     ) -> None:
         if chunk_size is not None and chunk_size < 1:
@@ -122,6 +125,7 @@ class Emulator:
             batch_seconds=batch_seconds,
             batch_models=frozenset(batch_models),
             inspector=inspector,
+            origins=(origins,) if isinstance(origins, str) else tuple(origins),
         )
         self._state, self._faults, self._traffic = State(settings, vocabulary), FaultQueue(), Traffic()
         self._service = Service(self._state, brain or DefaultBrain(), self._faults, self._traffic)

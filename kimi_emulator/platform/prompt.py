@@ -19,7 +19,7 @@ from kimi_emulator.content import compact, content_parts
 from kimi_emulator.platform.models import Model
 from kimi_emulator.platform.tokens import count
 
-__all__ = ["Stretch", "prompt_tokens", "stretches"]
+__all__ = ["Stretch", "effort", "prompt_tokens", "stretches"]
 
 IMAGE_TOKENS = 9
 VIDEO_TOKENS = 64

@@ -15,6 +15,7 @@ from kimi_emulator.platform.batches import ENDPOINT, window_seconds
 from kimi_emulator.platform.checks import BatchCallCheck, BatchCheck, BatchFileCheck, BatchListCheck
 from kimi_emulator.platform.models import available
 from kimi_emulator.rules.registry import rule
+from kimi_emulator.rules.wording import shown
 
 CANCELLABLE = ("validating", "in_progress", "finalizing")
 
@@ -27,7 +28,7 @@ def input_file(check: BatchCheck) -> str | None:
     """``input_file_id`` is the id of a stored file."""
     if check.file is not None:
         return None
-    return f"Invalid request: input_file_id {check.body.get('input_file_id') or ''!r} is not a file of this account"
+    return f"Invalid request: input_file_id '{shown(check.body.get('input_file_id'))}' is not a file of this account"
 
 
 @rule("batch.purpose", subject="batch", source="API reference: uploaded with purpose batch; wording ours")
@@ -156,7 +157,10 @@ def one_model(check: BatchFileCheck) -> str | None:
     found = [entry["body"].get("model") for entry in check.entries]
     for number, model in enumerate(found, 1):
         if model != found[0]:
-            return f"Invalid request: line {number} asks for {model}, line 1 for {found[0]}: one model per file"
+            return (
+                f"Invalid request: line {number} asks for {shown(model)}, line 1 for {shown(found[0])}: "
+                "one model per file"
+            )
     return None
 
 
@@ -165,9 +169,9 @@ def model(check: BatchFileCheck) -> str | None:
     """The model is served, and in batches: K2.6, K2.5 and K2.7-code, not the K3 family (see ``batch_models``)."""
     found, settings = check.entries[0]["body"].get("model"), check.state.settings
     served = {each.id for each in available(settings.day(), retired=settings.retired)}
-    if found in served & settings.batch_models:
+    if isinstance(found, str) and found in served & settings.batch_models:
         return None
-    return f"Invalid request: model {found} is not supported in batches"
+    return f"Invalid request: model {shown(found)} is not supported in batches"
 
 
 @rule("batch.stream", subject="batch_file", source="an answer in a file cannot be a stream; wording ours")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
+from kimi_emulator.rules.wording import shown
 
 
 def _answers(check: ChatCheck, position: int) -> list[str]:
@@ -81,7 +82,7 @@ def unknown_call(check: ChatCheck) -> str | None:
         elif message["role"] != "tool":
             open_ids = set()
         elif str(message.get("tool_call_id") or "") not in open_ids:
-            return f"tool_call_id {message.get('tool_call_id') or ''} is not found"
+            return f"tool_call_id {shown(message.get('tool_call_id'))} is not found"
     return None
 
 
@@ -93,6 +94,22 @@ def extra_result(check: ChatCheck) -> str | None:
         extra = [id for id in dict.fromkeys(answered) if answered.count(id) > wanted.count(id) > 0]
         if extra:
             return f"the calls of message {position} have more than one result each: {', '.join(extra)}"
+    return None
+
+
+@rule(
+    "tools.repeated_call_id",
+    refuses=False,
+    source="tool use page: a result names its call by id; the platform's own ids differ within an answer",
+    section="4.2",
+)
+def repeated_call(check: ChatCheck) -> str | None:
+    """The calls of one answer have ids of their own: two results of one id cannot be told apart."""
+    for position, _, calls in check.assistant_calls():
+        ids = [call["id"] for call in calls]
+        twice = [id for id in dict.fromkeys(ids) if ids.count(id) > 1]
+        if twice:
+            return f"calls of message {position} share an id: {', '.join(twice)}"
     return None
 
 

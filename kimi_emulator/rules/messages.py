@@ -7,7 +7,7 @@ from typing import Any
 
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import go_type, illegal
+from kimi_emulator.rules.wording import go_type, illegal, shown
 
 ROLES = ("system", "user", "assistant", "tool")
 PART_TYPES = ("text", "image_url", "video_url")
@@ -33,7 +33,8 @@ def role(check: ChatCheck) -> str | None:
     """A role is system, user, assistant or tool: ``developer`` belongs to the Responses API."""
     for position, message in enumerate(check.messages):
         if message.get("role") not in ROLES:
-            return f"Invalid request: the message at position {position} has an unknown role '{message.get('role')}'"
+            role = shown(message.get("role"))
+            return f"Invalid request: the message at position {position} has an unknown role '{role}'"
     return None
 
 
@@ -67,7 +68,7 @@ def part_type(check: ChatCheck) -> str | None:
     """Parts are text, image_url or video_url: no audio, PDF, file or thinking parts."""
     for _, part in _parts(check):
         if part.get("type") not in PART_TYPES:
-            return f"Invalid part type: {part.get('type') or ''}"
+            return f"Invalid part type: {shown(part.get('type'))}"
         if part["type"] == "text" and not isinstance(part.get("text"), str):
             return "Invalid request: a text part needs a text"
     return None
@@ -94,12 +95,19 @@ def empty_text_part(check: ChatCheck) -> str | None:
     return None
 
 
+@rule("message.empty_part", refuses=False, source="chat page: a part is content; refused only beside tool calls")
+def empty_part(check: ChatCheck) -> str | None:
+    """A text part has a text: an empty one says nothing, and strict hosts refuse it."""
+    positions = dict.fromkeys(str(at) for at, part in _parts(check) if part.get("type") == "text" and not part["text"])
+    return f"empty text parts in the messages at {', '.join(positions)}" if positions else None
+
+
 @rule("message.user_content", source="documents: such a turn carries content; wording after the assistant's")
 def user_content(check: ChatCheck) -> str | None:
     """A user message has content; so have a tool message and a system message that declares no tools."""
     for position, message in enumerate(check.messages):
         role, content = message.get("role"), message.get("content")
-        if role == "assistant" or (role == "system" and "tools" in message):
+        if role == "assistant" or (role == "system" and message.get("tools") is not None):
             continue
         if content is None or content == []:
             return f"Invalid request: the message at position {position} with role '{role}' must not be empty"
@@ -108,15 +116,15 @@ def user_content(check: ChatCheck) -> str | None:
 
 @rule("message.member_type", source="chat page; wording after the server's texts for other fields")
 def member_type(check: ChatCheck) -> str | None:
-    """``name`` and ``reasoning_content`` are texts, ``partial`` is a boolean."""
+    """``name`` and ``reasoning_content`` are texts, ``partial`` is a boolean; null counts as absent."""
     for message in check.messages:
         for name, kind, word in (
             ("name", str, "string"),
             ("reasoning_content", str, "string"),
             ("partial", bool, "bool"),
         ):
-            value = message.get(name, kind())
-            if not isinstance(value, kind) and (value is not None or name != "reasoning_content"):
+            value = message.get(name)
+            if value is not None and not isinstance(value, kind):
                 return f"Invalid request: {illegal(f'messages.{name}', value, word)}"
     return None
 

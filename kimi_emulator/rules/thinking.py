@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import wrong_type
+from kimi_emulator.rules.wording import shown, wrong_type
 
 
 @rule("thinking.shape", source="users' report of the text for a boolean")
@@ -15,11 +15,13 @@ def shape(check: ChatCheck) -> str | None:
 
 @rule("thinking.type", source="users' report (kimi-k3, 2026-07): the text contains `invalid value for thinking type`")
 def type_word(check: ChatCheck) -> str | None:
-    """``thinking.type`` is enabled or disabled."""
+    """``thinking.type`` is enabled or disabled; on the K3 family none means enabled."""
     thinking = check.body.get("thinking")
     if thinking is None or thinking.get("type") in ("enabled", "disabled"):
         return None
-    return f"invalid value for thinking type: {thinking.get('type')}"
+    if thinking.get("type") is None and check.model.family == "k3":
+        return None
+    return f"invalid value for thinking type: {shown(thinking.get('type'))}"
 
 
 @rule("thinking.k2_7_disabled", source="recorded 400")
@@ -39,13 +41,16 @@ def keep(check: ChatCheck) -> str | None:
         return None
     if not check.model.keeps_thinking:
         return f'thinking.keep is not supported by model "{check.model.id}"'
-    return None if thinking["keep"] == "all" else f"invalid value for thinking keep: {thinking['keep']}"
+    return None if thinking["keep"] == "all" else f"invalid value for thinking keep: {shown(thinking['keep'])}"
 
 
 @rule("effort.type", source="users' report: an object is 400; wording after the server's text for thinking")
 def effort_type(check: ChatCheck) -> str | None:
-    """``reasoning_effort`` is a text; unknown words pass (see tolerated.effort_word)."""
-    return wrong_type("reasoning_effort", check.body.get("reasoning_effort"), str, "string")
+    """``reasoning_effort`` is a text, and so is ``thinking.effort``; unknown words pass (see tolerated.effort_word)."""
+    inner = (check.body.get("thinking") or {}).get("effort")
+    return wrong_type("reasoning_effort", check.body.get("reasoning_effort"), str, "string") or wrong_type(
+        "thinking.effort", inner, str, "string"
+    )
 
 
 @rule("effort.with_thinking", source="users' report on K2.5 and K2.6")

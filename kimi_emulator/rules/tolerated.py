@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kimi_emulator.platform.checks import ChatCheck
+from kimi_emulator.platform.prompt import effort
 from kimi_emulator.rules.history import unreadable_arguments
 from kimi_emulator.rules.registry import rule
 from kimi_emulator.rules.sampling import FIELDS
@@ -44,8 +45,9 @@ def thinking_on_v1(check: ChatCheck) -> str | None:
     section="2.6",
 )
 def thinking_member(check: ChatCheck) -> str | None:
-    """``thinking`` has no members but type and keep."""
-    more = sorted(set(check.body.get("thinking") or ()) - {"type", "keep"})
+    """``thinking`` has no members but type and keep, and on the K3 family effort."""
+    known = {"type", "keep", "effort"} if check.model.efforts else {"type", "keep"}
+    more = sorted(set(check.body.get("thinking") or ()) - known)
     return f"unknown members of thinking: {', '.join(more)}" if more else None
 
 
@@ -78,10 +80,10 @@ def effort_on_k2(check: ChatCheck) -> str | None:
 
 @rule("tolerated.effort_word", refuses=False, source="live probes on kimi-k3: unknown words are ignored", section="2.5")
 def effort_word(check: ChatCheck) -> str | None:
-    """The effort is one of the model's words."""
-    effort = check.body.get("reasoning_effort")
-    if effort is not None and check.model.efforts and effort not in check.model.efforts:
-        return f"unknown reasoning_effort {effort!r}"
+    """The effort is one of the model's words. ``thinking.effort`` is heard before ``reasoning_effort``."""
+    word = effort(check.body)
+    if word is not None and check.model.efforts and word not in check.model.efforts:
+        return f"unknown reasoning_effort {word!r}"
     return None
 
 

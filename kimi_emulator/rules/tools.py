@@ -6,7 +6,7 @@ import re
 
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import wrong_type
+from kimi_emulator.rules.wording import shown, wrong_type
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}\Z")
 _BUILTIN_NAME = re.compile(r"\$[A-Za-z][A-Za-z0-9_-]{0,127}\Z")
@@ -16,8 +16,9 @@ _BUILTIN_NAME = re.compile(r"\$[A-Za-z][A-Za-z0-9_-]{0,127}\Z")
 def shape(check: ChatCheck) -> str | None:
     """``tools`` is an array of objects, in the request and in messages."""
     own = check.body.get("tools")
-    places = [[] if own is None else own, *(message["tools"] for message in check.messages if "tools" in message)]
-    for tools in places:
+    for tools in (own, *(message.get("tools") for message in check.messages)):
+        if tools is None:
+            continue
         if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
             return "Invalid request: tools must be an array of objects"
     return None
@@ -28,8 +29,8 @@ def kind(check: ChatCheck) -> str | None:
     """A tool's type is function (or the platform's own builtin_function); a flat tool has none."""
     for entry in check.tools:
         if entry.tool.get("type") not in ("function", "builtin_function", "plugin"):
-            said = entry.tool.get("type") or ""
-            return f"Invalid request: unknown tool type: {said}, currently only function and plugin are supported"
+            word = shown(entry.tool.get("type"))
+            return f"Invalid request: unknown tool type: {word}, currently only function and plugin are supported"
     return None
 
 
@@ -70,7 +71,7 @@ def duplicate(check: ChatCheck) -> str | None:
 @rule("dynamic_tools.model", source="dynamic tool page: other models answer this text")
 def dynamic_model(check: ChatCheck) -> str | None:
     """Only K3 models take tools in messages."""
-    if not check.model.dynamic_tools and any("tools" in message for message in check.messages):
+    if not check.model.dynamic_tools and any(message.get("tools") is not None for message in check.messages):
         return "tokenization failed"
     return None
 
@@ -79,7 +80,7 @@ def dynamic_model(check: ChatCheck) -> str | None:
 def dynamic_role(check: ChatCheck) -> str | None:
     """Only a system message brings tools."""
     for message in check.messages:
-        if "tools" in message and message["role"] != "system":
+        if message.get("tools") is not None and message["role"] != "system":
             return f"Invalid request: tools in messages are only supported with role system, not {message['role']}"
     return None
 
@@ -101,7 +102,7 @@ def choice_value(check: ChatCheck) -> str | None:
     function = choice.get("function") if isinstance(choice, dict) and choice.get("type") == "function" else None
     if isinstance(function, dict) and isinstance(function.get("name"), str):
         return None
-    return f"Invalid request: unknown tool_choice: {choice}"
+    return f"Invalid request: unknown tool_choice: {shown(choice)}"
 
 
 @rule("tool_choice.required_without_tools", source="Moonshot's verifier expects 400; wording ours")

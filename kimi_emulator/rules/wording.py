@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["go_type", "illegal", "wrong_type"]
+from kimi_emulator.content import compact
+
+__all__ = ["go_type", "illegal", "shown", "wrong_type"]
 
 _GO_TYPES = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 
@@ -12,6 +14,13 @@ _GO_TYPES = {bool: "bool", int: "number", float: "number", str: "string", list: 
 def go_type(value: Any) -> str:
     """The server's word for a JSON value's type (it is written in Go)."""
     return _GO_TYPES.get(type(value), "null")
+
+
+def shown(value: Any) -> str:
+    """A value of a request inside a sentence: a text as it is, null as nothing, anything else as JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else compact(value)
 
 
 def illegal(field: str, value: Any, expected: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,6 +19,7 @@ from rule_kit import (
     TODAY,
     USER,
     Ask,
+    as_ask,
     ask,
     assert_accepted,
     assert_refused,
@@ -25,6 +28,7 @@ from rule_kit import (
     schema_format,
     sent,
     tool,
+    upload,
 )
 
 from kimi_emulator import Emulator, Limits, Reply, ToolCall
@@ -202,6 +206,139 @@ def test_what_is_no_json_to_the_server_is_refused(text: bytes, run: Run):
 def test_another_method_is_told_which_ones_there_are(run: Run):
     answer, _ = run(Ask(method="OPTIONS", path="/files"))
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST")
+
+
+K3_THINKING = ({}, {"keep": "all"}, {"effort": "low"}, {"type": None}, {"type": "enabled"})
+
+
+@pytest.mark.parametrize("thinking", K3_THINKING)
+@pytest.mark.parametrize("model", ["kimi-k3", "kimi-k3.1-pro", "kimi-k3.1-pro-highspeed"])
+def test_thinking_without_a_type_means_enabled_on_the_k3_family(model: str, thinking: dict[str, Any], run: Run):
+    answer, _ = run(ask(model=model, thinking=thinking))
+    assert answer.status_code == 200
+    assert answer.json()["choices"][0]["message"]["reasoning_content"]
+
+
+@pytest.mark.parametrize("thinking", [{}, {"keep": "all"}, {"effort": "low"}, {"type": None}])
+@pytest.mark.parametrize("model", ["kimi-k2.6", "kimi-k2.7-code"])
+def test_thinking_without_a_type_is_refused_on_k2(model: str, thinking: dict[str, Any], run: Run):
+    answer, kimi = run(ask(model=model, thinking=thinking))
+    assert (answer.status_code, kimi.refusals[-1].rule) == (400, "thinking.type")
+    assert answer.json()["error"]["message"] == "invalid value for thinking type: "
+
+
+def test_the_effort_of_thinking_is_heard_before_the_other(run: Run):
+    def cost(**fields: Any) -> int:
+        return run(ask(**fields))[0].json()["usage"]["prompt_tokens"]
+
+    low, most = cost(reasoning_effort="low"), cost()
+    assert low == most + 1
+    assert cost(thinking={"effort": "low"}) == low
+    assert cost(thinking={"effort": "max"}, reasoning_effort="low") == most
+    assert cost(thinking={"effort": None}, reasoning_effort="low") == low
+    answer, kimi = run(ask(thinking={"effort": "medium"}, reasoning_effort="low"))
+    assert [report.rule for report in kimi.report] == ["tolerated.thinking_on_k3", "tolerated.effort_word"]
+    answer, kimi = run(ask(thinking={"effort": 3}))
+    assert (answer.status_code, kimi.refusals[-1].rule) == (400, "effort.type")
+
+
+@pytest.mark.parametrize("message", [USER, {"role": "assistant", "content": "hi"}, {"role": "system", "content": "a"}])
+@pytest.mark.parametrize("name", ["name", "partial", "tools", "tool_calls", "reasoning_content"])
+def test_null_for_an_optional_member_counts_as_absent(message: dict[str, Any], name: str, run: Run):
+    for model in ("kimi-k3", "kimi-k2.6"):
+        answer, kimi = run(ask(model=model, messages=[message | {name: None}, USER]))
+        assert answer.status_code == 200, answer.text
+        assert kimi.report == []
+
+
+def test_a_system_message_with_null_for_its_tools_still_needs_content(run: Run):
+    answer, kimi = run(ask(messages=[{"role": "system", "tools": None}, USER]))
+    assert (answer.status_code, kimi.refusals[-1].rule) == (400, "message.user_content")
+
+
+def _altered(value: Any, odd: Any, chosen: random.Random) -> Any:
+    """The same value with something in it, or itself, replaced."""
+    if isinstance(value, dict) and value and chosen.random() < 0.9:
+        name = chosen.choice(list(value))
+        return {**value, name: _altered(value[name], odd, chosen)}
+    if isinstance(value, list) and value and chosen.random() < 0.9:
+        place = chosen.randrange(len(value))
+        return [*value[:place], _altered(value[place], odd, chosen), *value[place + 1 :]]
+    return odd
+
+
+def _plain_bodies() -> list[dict[str, Any]]:
+    """The chat requests among the examples that need nothing beside themselves."""
+    examples = [as_ask(example) for accepted, broken, _ in EXAMPLES.values() for example in (accepted, broken)]
+    return [
+        {"model": "kimi-k3", "messages": [USER]} | example.fields
+        for example in examples
+        if type(example) is Ask
+        and example.path == "/chat/completions"
+        and not (example.settings or example.before or example.content)
+    ]
+
+
+@pytest.mark.parametrize("odd", [None, True, {"a": None}, [False]])
+def test_no_refusal_speaks_python(odd: Any, shared: Emulator):
+    """Nor does one fail for lack of a check: the requests of all examples, each with one value replaced."""
+    shared.reset()
+    chosen = random.Random(repr(odd))
+    headers = {"Authorization": f"Bearer {shared.api_key}"}
+    with httpx.Client(base_url=shared.base_url, headers=headers, timeout=20) as client:
+        for body in _plain_bodies():
+            name = chosen.choice(list(body))
+            altered = body | {name: _altered(body[name], odd, chosen)}
+            answer = client.post("/chat/completions", json=altered)
+            assert answer.status_code < 500, (altered, answer.text)
+    sentences = [each.message for each in (*shared.report, *shared.refusals)]
+    assert len(sentences) > 50
+    assert [text for text in sentences if re.search(r"\b(None|True|False)\b|[{\[]'", text)] == []
+
+
+@pytest.mark.parametrize("odd", [None, True, {"a": None}, "x"])
+def test_lines_of_a_batch_with_odd_values_are_refused_in_json(odd: Any, run: Run):
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"messages": [USER]}}
+    lines = [line | {"body": line["body"] | {"model": odd}}, line | {"custom_id": "b", "body": K26 | line["body"]}]
+    for some in (lines, lines[:1]):
+        data = "".join(json.dumps(each) + "\n" for each in some).encode()
+        create = {"input_file_id": "FILE", "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        answer, kimi = run(Ask(create, path="/batches", before=[upload("in.jsonl", data, "batch")]))
+        assert answer.status_code < 500
+        for refusal in kimi.refusals:
+            assert not re.search(r"\b(None|True|False)\b", refusal.message)
+
+
+ORIGINS = ("http://localhost:5173", "http://127.0.0.1", "https://[::1]:8443", "http://127.1.2.3:80")
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_a_page_of_this_machine_may_call(origin: str, run: Run):
+    """A browser's question before the call has no key; it is answered, and is no request of the account."""
+    wish = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    ahead = Ask(method="OPTIONS", headers={"Origin": origin, "Authorization": "", **wish})
+    answer, kimi = run(ahead)
+    assert answer.status_code == 200
+    assert kimi.requests == kimi.refusals == []
+    assert answer.headers["Access-Control-Allow-Origin"] == origin
+    assert "authorization" in answer.headers["Access-Control-Allow-Headers"]
+    for fields, status in (({}, 200), ({"stream": True}, 200), ({"temperature": 0.2}, 400)):
+        answer, _ = run(Ask(fields, headers={"Origin": origin}))
+        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (status, origin)
+        assert answer.headers["Access-Control-Expose-Headers"] == "*"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost.evil.example", "http://127.0.0.1.nip.io"])
+def test_other_pages_may_call_by_option_only(origin: str, run: Run):
+    headers = {"Origin": origin}
+    answer, _ = run(Ask(headers=headers))
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    for origins, allowed in (([origin], origin), (origin, origin), (["*"], "*")):
+        answer, kimi = run(Ask(headers=headers, settings={"origins": origins}))
+        assert answer.headers["Access-Control-Allow-Origin"] == allowed
+        page = httpx.get(kimi.inspector_url, headers=headers, trust_env=False)
+        assert page.status_code == 200
+        assert "Access-Control-Allow-Origin" not in page.headers  # the traffic is no other page's business
 
 
 @pytest.mark.parametrize("path", ["/files/%0A", "/files/a%0Ab/content", "/batches/%0A"])

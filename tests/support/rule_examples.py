@@ -125,6 +125,11 @@ EXAMPLES: dict[str, tuple[Ask, Ask, str]] = {
         ask(messages=[USER, called(content=[{"type": "text", "text": ""}], reasoning_content="r"), result()]),
         r"^text content is empty$",
     ),
+    "message.empty_part": (
+        part(type="text", text=" "),
+        ask(messages=[{"role": "user", "content": [{"type": "text", "text": ""}, {"type": "text", "text": "a"}]}]),
+        r"^empty text parts in the messages at 0$",
+    ),
     "message.user_content": (ask(), ask(messages=[{"role": "user", "content": None}]), "role 'user'"),
     "message.member_type": (
         ask(messages=[USER | {"name": "Ann", "partial": False}]),
@@ -439,6 +444,11 @@ EXAMPLES: dict[str, tuple[Ask, Ask, str]] = {
         ask(messages=LOOP),
         ask(messages=[*LOOP, result()]),
         "message 1 have more than one result each: get_weather_0$",
+    ),
+    "tools.repeated_call_id": (
+        ask(messages=[*LOOP, *LOOP]),
+        ask(messages=[USER, called(call(), call(), reasoning_content="r"), result(), result()]),
+        r"^calls of message 1 share an id: get_weather_0$",
     ),
     "reasoning.missing": (
         Ask(K26 | {"messages": [USER, called(reasoning_content=" "), result()]}),
