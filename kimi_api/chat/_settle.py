@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kimi_api import errors
 from kimi_api._warn import warn
-from kimi_api.chat._demand import require_demanded_call
+from kimi_api.chat._demand import lacks_demanded_call, require_demanded_call
 from kimi_api.errors import KimiReplyError
 from kimi_api.errors._base import WITHHELD
 from kimi_api.options import RAISE_MAX_TOKENS, budget_of
@@ -44,6 +44,20 @@ def accept(reply: Reply, request: ChatRequest) -> Reply:
     return reply
 
 
+def coming_error(builder: ReplyBuilder, request: ChatRequest) -> str:
+    """The class of the error that `settle` is going to raise, "" as a rule; for whoever only watches the stream."""
+    if not builder.complete:
+        return "KimiIncompleteReplyError"
+    reply = builder.assemble()
+    if _has_nameless_call(reply):
+        return "KimiReplyError"
+    return "KimiToolChoiceError" if lacks_demanded_call(reply, request) else ""
+
+
+def _has_nameless_call(reply: Reply) -> bool:
+    return not all(call.name for call in reply.tool_calls)
+
+
 def keep_partial(error: Exception, builder: ReplyBuilder) -> None:
     """Put what has come of an answer into the error that broke it: it is paid for."""
     if isinstance(error, (errors.KimiAPIError, KimiReplyError)) and (builder.reply.id or builder.has_begun):
@@ -61,7 +75,7 @@ def check_reply(reply: Reply, request: ChatRequest) -> Reply:
             warn(budget_text(reply, request))
     elif oddity := _oddity(reply, request):
         warn(oddity)
-    if not all(call.name for call in reply.tool_calls):
+    if _has_nameless_call(reply):
         # Seen where the first piece of a call was lost. An agent that went on would send the nameless call back, and
         # every further request would be refused: "function name is invalid, must start with a letter ...".
         raise KimiReplyError(

@@ -20,7 +20,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from kimi_api._transport.pool import USER_AGENT
 from kimi_api._transport.unregistered import Unregistered
-from kimi_api.chat._demand import lacks_demanded_call
+from kimi_api.chat._settle import coming_error
 from kimi_api.client import KimiClient
 from kimi_api.errors._base import name_of
 from kimi_api.reply import Reply, ReplyBuilder
@@ -276,10 +276,7 @@ class _Call:
 
     def note_end(self, builder: ReplyBuilder) -> None:
         """The stream has ended. What its reader gets an error for, when it asks for the whole answer, is one here."""
-        if not builder.complete:
-            self._error = "KimiIncompleteReplyError"
-        elif self._request.choice.demand and lacks_demanded_call(builder.assemble(), self._request):
-            self._error = "KimiToolChoiceError"
+        self._error = coming_error(builder, self._request)
         if self._error:
             self.span.set_attribute("error.type", self._error)
             self.span.set_status(Status(StatusCode.ERROR, self._error))

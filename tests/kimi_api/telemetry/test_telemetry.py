@@ -8,7 +8,9 @@ import json
 import logging
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -17,13 +19,25 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from otel_kit import Told, telling
 
-from kimi_api import AccountLimits, KimiClient, _observer, batches, chat, errors, files, formulas, retry, telemetry
+from kimi_api import (
+    AccountLimits,
+    KimiClient,
+    KimiWarning,
+    _observer,
+    batches,
+    chat,
+    errors,
+    files,
+    formulas,
+    retry,
+    telemetry,
+)
 from kimi_api.media import _fetch
 from kimi_api.options import ChatOptions
 from kimi_api.reply import ReplyBuilder
 from kimi_api.request import ChatRequest, build_request
 from kimi_api.telemetry._messages import input_messages
-from kimi_emulator import Emulator, Failure, Reply, ToolCall
+from kimi_emulator import FAULTS, Emulator, Failure, Reply, ToolCall
 from langchain_kimi import ChatKimi
 
 Ways = Any  # the fixture of conftest.py
@@ -184,6 +198,39 @@ def test_a_demanded_call_that_did_not_come_is_an_error(
     with pytest.raises(errors.KimiToolChoiceError):
         chat.settle(builder, request)
     assert told.one()["error.type"] == "KimiToolChoiceError"
+
+
+def test_a_call_without_a_name_is_an_error(ways: Ways, kimi: Emulator, client: KimiClient, told: Told) -> None:
+    kimi.fail("calls.name_missing")
+    kimi.script(Reply(tool_calls=[ToolCall("look", {})]))
+    request = ask(stream=True, tools=(TOOL,))
+    builder = stream(ways, client, request)
+    with pytest.raises(errors.KimiReplyError):
+        chat.settle(builder, request)
+    assert told.one()["error.type"] == "KimiReplyError"
+
+
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name.startswith("calls.")])
+def test_watching_a_stream_changes_nothing_of_it(kimi: Emulator, client: KimiClient, fault: str) -> None:
+    """What watches puts the answer together before its reader does."""
+    answers = []
+    for watched in (True, False):
+        kimi.script(
+            Reply("Let me see.", reasoning="Hm.", tool_calls=[ToolCall("look", {"where": "Turku"})], usage=USAGE)
+        )
+        kimi.fail(fault)
+        request, builder = ask(stream=True, tools=(TOOL,), empty_answers="warn"), ReplyBuilder()
+        with telling(content=True) if watched else nullcontext(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", KimiWarning)
+            deltas = list(chat.stream(client, request, builder))
+            try:
+                reply = chat.settle(builder, request)
+            except errors.KimiReplyError as error:
+                reply = error.partial
+        assert reply is not None
+        calls = [(call.index, call.name, call.arguments, call.original) for call in reply.tool_calls]
+        answers.append((len(deltas), reply.content, reply.reasoning, calls, reply.usage, reply.finish_reason))
+    assert answers[0] == answers[1]
 
 
 def test_a_stream_that_is_left_ends_its_span(kimi: Emulator, client: KimiClient, told: Told) -> None:
