@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 SEED   ?= 1
 TESTS  := -n 2 --dist loadfile -q
 
-.PHONY: help demo test test-slow lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation mutation conformance matrix docs clean
+.PHONY: help demo test test-slow litellm lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation mutation conformance matrix docs clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -38,6 +38,16 @@ lint: $(READY)  ## style, types, and the arrows between the packages
 format: $(READY)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+LITELLM := .litellm/.ready
+$(LITELLM): scripts/litellm.txt
+	@test -x .litellm/bin/python || $(PYTHON) -m venv .litellm
+	@echo "Setting up .litellm ..." >&2
+	@.litellm/bin/python -m pip install -q --disable-pip-version-check -r scripts/litellm.txt
+	@touch $@
+
+litellm: $(READY) $(LITELLM)  ## both adapters through a real LiteLLM proxy, in an environment of its own, in front of the emulator
+	$(BIN)/python -m pytest -q -m slow tests/contract/test_litellm.py
 
 record: $(READY)  ## make the cassettes anew: from the emulator, or with MOONSHOT_API_KEY from the platform
 	KIMI_RECORD=1 $(BIN)/python -m pytest -q tests/cassettes
@@ -92,4 +102,4 @@ docs: $(READY)  ## check that the code in README.md and docs/ runs, and that its
 	$(BIN)/python -m pytest -q tests/test_documents.py
 
 clean:          ## remove what the targets made
-	rm -rf $(VENV) .ray .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis mutants
+	rm -rf $(VENV) .litellm .ray .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis mutants
