@@ -138,8 +138,8 @@ def media_parts(messages: Sequence[Mapping[str, Any]]) -> Iterator[MediaPart]:
         for place, part in enumerate(content):
             name = part.get("type")
             if name in ("image_url", "video_url"):
-                given = part.get(name)
-                url = given.get("url") if isinstance(given, Mapping) else given
+                address = part.get(name)
+                url = address.get("url") if isinstance(address, Mapping) else address
                 if isinstance(url, str):
                     yield MediaPart(position, place, "image" if name == "image_url" else "video", url)
 
@@ -158,18 +158,18 @@ def with_parts(
 
 def with_urls(messages: Sequence[Mapping[str, Any]], urls: Mapping[tuple[int, int], str]) -> list[dict[str, Any]]:
     """`messages` with other addresses in the parts at (message, part); the rest is shared, not copied."""
-    made = [dict(message) for message in messages]
+    messages_copy = [dict(message) for message in messages]
     copied: set[int] = set()
     for (position, place), url in urls.items():
-        message = made[position]
+        message = messages_copy[position]
         if position not in copied:
             message["content"] = list(message["content"])
             copied.add(position)
         part = message["content"][place]
         name = part["type"]
-        given = part[name]
-        message["content"][place] = {**part, name: {**given, "url": url} if isinstance(given, Mapping) else url}
-    return made
+        address = part[name]
+        message["content"][place] = {**part, name: {**address, "url": url} if isinstance(address, Mapping) else url}
+    return messages_copy
 
 
 def to_upload(sizes: Sequence[int], inline_bytes: int, rest: int = 0, limit: int = MAX_BODY_BYTES) -> set[int]:
@@ -264,10 +264,10 @@ def media_type(head: bytes, declared: str | None, kind: Kind | None, what: str) 
         raise KimiInputError(
             what, "an SVG", f"Kimi does not read SVG; {list_of}", "convert it to PNG, or pass its text"
         )
-    found = sniff(head[:HEAD])
-    if found is None and is_text(head):
-        found = "text/plain"
-    if found is None:
+    actual = sniff(head[:HEAD])
+    if actual is None and is_text(head):
+        actual = "text/plain"
+    if actual is None:
         if _SAME.get(declared, declared) in allowed:
             return declared
         raise KimiInputError(
@@ -276,14 +276,14 @@ def media_type(head: bytes, declared: str | None, kind: Kind | None, what: str) 
             f"its format must be known, and the content does not tell it; {list_of}",
             "convert it to PNG, JPEG or MP4, or declare its type (mime_type)",
         )
-    if found in allowed:
-        return declared if _SAME.get(declared, declared) == found else found
-    other = "video" if found in VIDEO_TYPES else "image" if found in IMAGE_TYPES else ""
-    claimed = f", though it is declared as {declared}" if declared and declared != found else ""
+    if actual in allowed:
+        return declared if _SAME.get(declared, declared) == actual else actual
+    other = "video" if actual in VIDEO_TYPES else "image" if actual in IMAGE_TYPES else ""
+    claimed = f", though it is declared as {declared}" if declared and declared != actual else ""
     raise KimiInputError(
         what,
-        found,
-        f"its content is {found}{claimed}; {list_of}",
+        actual,
+        f"its content is {actual}{claimed}; {list_of}",
         f"pass it as {other}" if other else "convert it to PNG, JPEG or MP4",
     )
 
@@ -299,8 +299,8 @@ def sniff(head: bytes) -> str | None:
     """What the content says it is: the pictures of a long conversation are looked at again with every request."""
     import filetype  # type: ignore[import-untyped]
 
-    found = filetype.guess(head) if head else None
-    return None if found is None else _SAME.get(str(found.mime), str(found.mime))
+    guess = filetype.guess(head) if head else None
+    return None if guess is None else _SAME.get(str(guess.mime), str(guess.mime))
 
 
 def _is_svg(head: bytes) -> bool:

@@ -249,10 +249,10 @@ def _likeness(info: ModelInfo, base: Mapping[str, ModelSpec]) -> ModelSpec:
 
 def _balance(host: str) -> Steps[Balance]:
     answer: Answer = yield Send("GET", "/users/me/balance")
-    found = parse_balance(answer.body, _CURRENCIES.get(host))
-    if found is None:
+    balance = parse_balance(answer.body, _CURRENCIES.get(host))
+    if balance is None:
         raise _unusable("a balance", answer)
-    return found
+    return balance
 
 
 def _models() -> Steps[list[ModelInfo]]:

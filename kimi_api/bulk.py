@@ -179,12 +179,12 @@ class _Run:
 
     def one(self, source: Source) -> Steps[FileResult]:
         """One file; begun anew where that may help."""
-        name, given = source if isinstance(source, tuple) else (None, source)
-        label = name or (os.fspath(given) if isinstance(given, (str, os.PathLike)) else str(type(given).__name__))
+        name, content = source if isinstance(source, tuple) else (None, source)
+        label = name or (os.fspath(content) if isinstance(content, (str, os.PathLike)) else str(type(content).__name__))
         tries = 0
         while True:
             try:
-                file = open_source(given, name)
+                file = open_source(content, name)
                 label = file.label
                 steps = extract_in_steps(
                     self.client, file, self.delete_after, self.timeout, self.cache, self.ledger, tagged=True
@@ -231,8 +231,8 @@ def find_files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     Raises:
         KimiInputError: a directory or pattern without a file that can be extracted.
     """
-    given = [paths] if isinstance(paths, (str, os.PathLike)) else paths
-    return [Path(file) for path in given for file in files_of(Path(path), glob=glob)]
+    patterns = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    return [Path(file) for path in patterns for file in files_of(Path(path), glob=glob)]
 
 
 def files_of(path: str | PurePath, *, glob: str = "**/*", fs: Any = None) -> Sequence[str | PurePath]:
@@ -307,8 +307,8 @@ def _count(sources: Iterable[Source], count: bool) -> tuple[Iterable[Source], in
         return sources, len(sources)
     if not count:
         return sources, 0
-    kept = list(sources)
-    return kept, len(kept)
+    listed = list(sources)
+    return listed, len(listed)
 
 
 def _check(result: FileResult) -> FileResult:

@@ -343,8 +343,8 @@ def is_kimi(model: str) -> bool:
 
 def closest_model(model: str) -> str | None:
     """The current id spelled most like `model`, or None when nothing is near."""
-    found = difflib.get_close_matches(_key(model), current_models(), n=1, cutoff=0.6)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(_key(model), current_models(), n=1, cutoff=0.6)
+    return matches[0] if matches else None
 
 
 # What stands behind a model's name in names of files and repositories: formats, kinds of quantisation, their sizes,
@@ -396,9 +396,9 @@ def install(specs: Mapping[str, ModelSpec]) -> None:
 
 @lru_cache(maxsize=256)
 def _look_up(model: str) -> ModelSpec:
-    found = _installed.get(_key(model)) or find_model(model)
-    if found is not None:
-        return found
+    spec = _installed.get(_key(model)) or find_model(model)
+    if spec is not None:
+        return spec
     return replace(_K3_1, id=model, price=None, released=None, known=False)
 
 

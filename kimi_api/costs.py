@@ -116,8 +116,8 @@ def cost(
     price = price_of(model, prices, currency)
     if price is None:
         return None
-    found = price_usage(counts, price, cache_ttl=cache_ttl, currency=currency)
-    return found.scale(BATCH_SHARE) if batch else found
+    live_cost = price_usage(counts, price, cache_ttl=cache_ttl, currency=currency)
+    return live_cost.scale(BATCH_SHARE) if batch else live_cost
 
 
 def price_of(model: str, prices: Mapping[str, Price] | None = None, currency: str = USD) -> Price | None:
@@ -269,12 +269,12 @@ class CostTally:
 
     def __str__(self) -> str:
         used, paid = self.usage, self.cost
-        said = (
+        text = (
             f"{self.calls} call{'' if self.calls == 1 else 's'}, {used.prompt_tokens:,} tokens in "
             f"({used.cached_tokens:,} cached), {used.completion_tokens:,} out: {paid.total:.6f} {paid.currency}"
         )
         if self.unpriced:
-            said += f", and no known price for {', '.join(self.unpriced)}"
+            text += f", and no known price for {', '.join(self.unpriced)}"
         if self.uncounted_calls:
-            said += f", and {self.uncounted_calls} without counts (under way, failed or broken off)"
-        return said
+            text += f", and {self.uncounted_calls} without counts (under way, failed or broken off)"
+        return text

@@ -212,7 +212,7 @@ def number_calls(messages: Sequence[WireMessage]) -> list[WireMessage]:
     model writes calls that cannot be parsed. n counts all calls of the conversation from 0. The platform does this
     itself: https://github.com/MoonshotAI/K2-Vendor-Verifier
     """
-    made: list[WireMessage] = []
+    renumbered: list[WireMessage] = []
     new_ids: dict[str, str] = {}
     count = 0
     for message in messages:
@@ -222,12 +222,12 @@ def number_calls(messages: Sequence[WireMessage]) -> list[WireMessage]:
                 new_ids[call["id"]] = new_id = f"functions.{call['function']['name']}:{count}"
                 calls.append({**call, "id": new_id})
                 count += 1
-            made.append({**message, "tool_calls": calls})
+            renumbered.append({**message, "tool_calls": calls})
         elif message.get("role") == "tool":
-            made.append({**message, "tool_call_id": new_ids[message["tool_call_id"]]})
+            renumbered.append({**message, "tool_call_id": new_ids[message["tool_call_id"]]})
         else:
-            made.append(message)
-    return made
+            renumbered.append(message)
+    return renumbered
 
 
 def partial_prefix(messages: Sequence[WireMessage]) -> str | None:

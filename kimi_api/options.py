@@ -167,15 +167,15 @@ class ChatOptions:
     @property
     def host_rules(self) -> Dialect:
         """The row of `DIALECTS` that `dialect` names."""
-        found = DIALECTS.get(self.dialect)
-        if found is None:
+        rules = DIALECTS.get(self.dialect)
+        if rules is None:
             raise KimiInputError(
                 "dialect",
                 self.dialect,
                 f"it is one of {', '.join(DIALECTS)}",
                 "use 'platform' for Moonshot's own hosts",
             )
-        return found
+        return rules
 
 
 def _foreign() -> Any:

@@ -249,7 +249,7 @@ def _with_loaded_tools(
     if not any(message.get("tools") for message in messages):
         return messages
     seen = {tool_name(tool) for tool in tools}
-    made: list[WireMessage] = []
+    checked: list[WireMessage] = []
     for position, message in enumerate(messages):
         if message.get("tools"):
             if message.get("content"):
@@ -262,8 +262,8 @@ def _with_loaded_tools(
                 )
             loaded = _schemas().tools(message["tools"]) if rules else message["tools"]
             message = {**message, "tools": check_tools(loaded, where=f"messages[{position}].tools", seen=seen)}
-        made.append(message)
-    return made
+        checked.append(message)
+    return checked
 
 
 def _lift_thinking(options: ChatOptions) -> ChatOptions:

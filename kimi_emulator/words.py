@@ -33,13 +33,13 @@ def stem(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """Stems of the words that carry meaning, in order; Chinese, Japanese and Korean give pairs of characters."""
-    found: list[str] = []
+    stems: list[str] = []
     for word in _WORD.findall(_CAMEL.sub(" ", text).lower().replace("'s ", " ").replace("’s ", " ")):
         if _CJK.match(word):
-            found += [word] if len(word) == 1 else [word[i : i + 2] for i in range(len(word) - 1)]
+            stems += [word] if len(word) == 1 else [word[i : i + 2] for i in range(len(word) - 1)]
         elif word not in STOP_WORDS:
-            found.append(stem(word))
-    return found
+            stems.append(stem(word))
+    return stems
 
 
 _BREAK = re.compile(r"(?<=[.!?])[\"')\]]?\s+(?=[A-Z0-9\"'(\[])|(?<=[。！？])")
@@ -50,13 +50,13 @@ def sentences(line: str) -> list[str]:
     """The sentences of one line; a table row is one."""
     if " | " in line or line.lstrip().startswith("|"):
         return [line.strip()]
-    found: list[str] = []
+    pieces: list[str] = []
     for piece in _BREAK.split(line):
-        if found and _ABBREVIATION.search(found[-1]):
-            found[-1] += " " + piece
+        if pieces and _ABBREVIATION.search(pieces[-1]):
+            pieces[-1] += " " + piece
         elif piece.strip():
-            found.append(piece.strip())
-    return found
+            pieces.append(piece.strip())
+    return pieces
 
 
 def rarity(documents: Sequence[Iterable[str]]) -> dict[str, float]:

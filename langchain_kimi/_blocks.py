@@ -49,11 +49,11 @@ def chunk_blocks(message: AIMessageChunk) -> list[types.ContentBlock]:
 def _content_blocks(message: AIMessage, *, indexed: bool) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = []
     content = message.content
-    given: list[Any] = [content] if isinstance(content, str) else content
+    items: list[Any] = [content] if isinstance(content, str) else content
     reasoning = message.additional_kwargs.get("reasoning_content")
-    if reasoning and not any(isinstance(block, dict) and block.get("type") == "reasoning" for block in given):
+    if reasoning and not any(isinstance(block, dict) and block.get("type") == "reasoning" for block in items):
         blocks.append({"type": "reasoning", "reasoning": reasoning})
-    for block in given:
+    for block in items:
         if isinstance(block, str):
             if block:
                 blocks.append({"type": "text", "text": block})

@@ -64,25 +64,25 @@ class Catalogue:
 
     def select(self, names: Iterable[str], query: str) -> tuple[list[str], str]:
         """Names to load, and what to tell the model."""
-        found: list[str] = []
-        said: list[str] = []
+        chosen: list[str] = []
+        lines: list[str] = []
         for name in names:
             if name in self:
-                found.append(name)
+                chosen.append(name)
             else:
                 near = self._nearest(name)
-                said.append(f"There is no tool {name!r}" + (f"; did you mean {near!r}?" if near else "."))
+                lines.append(f"There is no tool {name!r}" + (f"; did you mean {near!r}?" if near else "."))
         if query:
             fitting = [name for name in self._search(query, self.tools) if name in self][:FOUND]
-            found += fitting
+            chosen += fitting
             if not fitting:
-                said.append(f"No tool fits {query!r}; use other words.")
-        found = list(dict.fromkeys(found))
-        if not found and not said:
-            said.append("Nothing was asked for: give names, a query, or both.")
-        if found:
-            said.insert(0, "Loaded, and to be called from now on: " + ", ".join(found) + ".")
-        return found, " ".join(said)
+                lines.append(f"No tool fits {query!r}; use other words.")
+        chosen = list(dict.fromkeys(chosen))
+        if not chosen and not lines:
+            lines.append("Nothing was asked for: give names, a query, or both.")
+        if chosen:
+            lines.insert(0, "Loaded, and to be called from now on: " + ", ".join(chosen) + ".")
+        return chosen, " ".join(lines)
 
     def unknown(self, what: str, name: str) -> KimiInputError:
         """The error for a name that is not in the catalogue, given by the program."""

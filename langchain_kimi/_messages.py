@@ -104,16 +104,16 @@ def assistant_to_wire(
         reasoning_field: as in `to_wire`. If the thinking came under another name, it goes back under that name.
     """
     extra = message.additional_kwargs
-    kept = extra.get(KEPT) or {}
+    extras = extra.get(KEPT) or {}
     wire: dict[str, Any] = {"role": "assistant", "content": _assistant_text(message.content)}
     if message.name:
         wire["name"] = message.name
     reasoning = own_reasoning(message)
     if reasoning is not None:
-        for name in reasoning_fields(reasoning_field, kept.get("reasoning_field")):
+        for name in reasoning_fields(reasoning_field, extras.get("reasoning_field")):
             wire[name] = reasoning
-    calls = _tool_calls(message, kept.get("tool_calls") or {}, answered)
-    order = kept.get("order")
+    calls = _tool_calls(message, extras.get("tool_calls") or {}, answered)
+    order = extras.get("order")
     if order and len(calls) > 1:
         calls.sort(key=lambda call: order.index(call["id"]) if call["id"] in order else len(order))
     if calls:
@@ -194,7 +194,7 @@ def _assistant_text(content: str | Sequence[Any]) -> str | list[Part]:
 
 
 def _tool_calls(
-    message: AIMessage, kept: Mapping[str, Mapping[str, Any]], answered: set[str] | None
+    message: AIMessage, extras: Mapping[str, Mapping[str, Any]], answered: set[str] | None
 ) -> list[dict[str, Any]]:
     calls: Iterable[Any] = message.tool_calls
     if not message.tool_calls and not message.invalid_tool_calls:
@@ -203,11 +203,11 @@ def _tool_calls(
         calls = [b for b in message.content if isinstance(b, dict) and b.get("type") == "tool_call"]
     wire = []
     for call in calls:
-        known = kept.get(call.get("id") or "") or {}
+        known = extras.get(call.get("id") or "") or {}
         wire.append(_wire_call(call, known, wire_text(call.get("args"), known.get("arguments"))))
     for invalid in message.invalid_tool_calls:
         if answered is None or invalid.get("id") in answered:
-            wire.append(_wire_call(invalid, kept.get(invalid.get("id") or "") or {}, wire_text(invalid.get("args"))))
+            wire.append(_wire_call(invalid, extras.get(invalid.get("id") or "") or {}, wire_text(invalid.get("args"))))
     return wire
 
 
@@ -221,11 +221,11 @@ def _empty_means_none(message: AIMessage) -> bool:
     return provider == PROVIDER or (not provider and "tool_calls" in message.model_fields_set)
 
 
-def _wire_call(call: Mapping[str, Any], kept: Mapping[str, Any], arguments: str) -> dict[str, Any]:
+def _wire_call(call: Mapping[str, Any], extras: Mapping[str, Any], arguments: str) -> dict[str, Any]:
     name = call.get("name") or ""
     return {
         "id": call.get("id") or "",
-        "type": kept.get("type") or tool_type(name),
+        "type": extras.get("type") or tool_type(name),
         "function": {"name": name, "arguments": arguments},
     }
 

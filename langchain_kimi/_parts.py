@@ -72,10 +72,10 @@ def _plain_text(block: Mapping[str, Any]) -> Part:
 def _raw_media(block: Mapping[str, Any]) -> Part:
     """`image_url` and `video_url` as OpenAI-like hosts spell them: an object with a `url`, or the bare address."""
     kind = block["type"]
-    given = block.get(kind)
-    if isinstance(given, Mapping):
-        return {"type": kind, kind: dict(given)}
-    return {"type": kind, kind: {"url": given}}
+    address = block.get(kind)
+    if isinstance(address, Mapping):
+        return {"type": kind, kind: dict(address)}
+    return {"type": kind, kind: {"url": address}}
 
 
 def _image(block: Mapping[str, Any]) -> Part:
@@ -165,11 +165,11 @@ def _media(kind: str, block: Mapping[str, Any]) -> Part:
     if file_id:
         return {"type": kind, kind: {"url": file_id if file_id.startswith("ms://") else f"ms://{file_id}"}}
     source = block.get("source")
-    given: Mapping[str, Any] = source if isinstance(source, Mapping) else block
-    mime = _first([given], "mime_type", "mimeType", "media_type")
-    url = given.get("url")
+    holder: Mapping[str, Any] = source if isinstance(source, Mapping) else block
+    mime = _first([holder], "mime_type", "mimeType", "media_type")
+    url = holder.get("url")
     if url is None:
-        data = _first([given], "base64", "data")
+        data = _first([holder], "base64", "data")
         if not data:
             raise KimiInputError(f"{block['type']} block", block, "it needs base64 data, a url or a file_id", _UPLOAD)
         if not mime:

@@ -209,14 +209,14 @@ def _extras(reply: Reply) -> dict[str, Any]:
             verbatim.note(call.name, text, args)
         if entry:
             calls[call.id] = entry
-    kept: dict[str, Any] = {}
+    extras: dict[str, Any] = {}
     if calls:
-        kept["tool_calls"] = calls
+        extras["tool_calls"] = calls
     if mixed:
-        kept["order"] = [call.id for call in reply.tool_calls]
+        extras["order"] = [call.id for call in reply.tool_calls]
     if reply.reasoning is not None and reply.reasoning_field != "reasoning_content":
-        kept["reasoning_field"] = reply.reasoning_field
-    return {KEPT: kept} if kept else {}
+        extras["reasoning_field"] = reply.reasoning_field
+    return {KEPT: extras} if extras else {}
 
 
 _SKIPPED = "it is in invalid_tool_calls, which agents skip"

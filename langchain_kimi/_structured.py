@@ -52,9 +52,11 @@ def build_chain(
     if schema is None and method != "json_mode":
         raise KimiInputError("schema", None, f"method {method!r} needs one", "pass a pydantic class or a JSON schema")
     taken = ("tools", "tool_choice") if method == "function_calling" else ("response_format",)
-    for given in taken:
-        if given in kwargs:
-            raise KimiInputError(given, kwargs[given], f"method {method!r} sets it from the schema", "leave it out")
+    for argument in taken:
+        if argument in kwargs:
+            raise KimiInputError(
+                argument, kwargs[argument], f"method {method!r} sets it from the schema", "leave it out"
+            )
     if kwargs.get("tools"):
         kwargs["tools"] = tools_to_wire(kwargs["tools"])
     if schema is not None and _traceable(schema):

@@ -52,8 +52,8 @@ def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
                 ) from error
             # A property called "$ref", or NotRequired in a TypedDict: good schemas that core's converter fails on.
             name = tool.name if isinstance(tool, BaseTool) else schema_name(getattr(tool, "__name__", ""))
-            told = tool.description if isinstance(tool, BaseTool) else own.pop("description", "")
-            wire = {"type": "function", "function": {"name": name, "description": told, "parameters": own}}
+            description = tool.description if isinstance(tool, BaseTool) else own.pop("description", "")
+            wire = {"type": "function", "function": {"name": name, "description": description, "parameters": own}}
         if own is not None and ("$defs" in own or "definitions" in own):
             wire["function"]["parameters"] = own
     if strict is not None and wire["type"] == "function":
@@ -111,8 +111,8 @@ def _own_schema(source: Any) -> dict[str, Any] | None:
     LangChain's converter writes references out, and a recursive one as "anything".
     """
     if isinstance(source, BaseTool):
-        given = source.args_schema
-        source = dict(given) if isinstance(given, Mapping) else source.tool_call_schema
+        schema = source.args_schema
+        source = dict(schema) if isinstance(schema, Mapping) else source.tool_call_schema
         if isinstance(source, dict):
             return source
     if isinstance(source, type) and issubclass(source, BaseModel):

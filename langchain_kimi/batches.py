@@ -78,11 +78,11 @@ class KimiBatch(BatchRun[Any, Any]):
     def _any_model(self) -> bool:
         return self._llm.unsupported == "send" or self._llm.dialect != "platform"
 
-    def _request(self, given: Any) -> ChatRequest:
+    def _request(self, item: Any) -> ChatRequest:
         for step in self._before:
-            given = step.invoke(given)
+            item = step.invoke(item)
         arguments = dict(self._arguments)
-        return self._llm._request(_messages(given), arguments.pop("stop", None), arguments, stream=False)[0]
+        return self._llm._request(_messages(item), arguments.pop("stop", None), arguments, stream=False)[0]
 
     def _output(self, reply: Reply, request: ChatRequest | None) -> Any:
         answer: Any = chat_result(reply, model=reply.model or self._llm.model).generations[0].message
@@ -100,9 +100,9 @@ Parts = tuple[Sequence[Runnable[Any, Any]], ChatKimi, dict[str, Any], Sequence[R
 def _split_chain(chain: Runnable[Any, Any]) -> Parts:
     """What comes before the model, the model, the arguments bound to it, and what comes behind it."""
     steps = chain.steps if isinstance(chain, RunnableSequence) else [chain]
-    found = [(place, *bound) for place, step in enumerate(steps) if (bound := _bound_model(step)) is not None]
-    if len(found) == 1:
-        place, llm, arguments = found[0]
+    models = [(place, *bound) for place, step in enumerate(steps) if (bound := _bound_model(step)) is not None]
+    if len(models) == 1:
+        place, llm, arguments = models[0]
         return steps[:place], llm, arguments, steps[place + 1 :]
     raise KimiInputError(
         "chain",
@@ -122,14 +122,14 @@ def _bound_model(step: Runnable[Any, Any]) -> tuple[ChatKimi, dict[str, Any]] | 
     return (step, arguments) if isinstance(step, ChatKimi) else None
 
 
-def _messages(given: LanguageModelInput) -> list[BaseMessage]:
+def _messages(inputs: LanguageModelInput) -> list[BaseMessage]:
     """The messages of what `invoke` takes: a prompt's value, a text, or messages in any of LangChain's forms."""
-    if isinstance(given, PromptValue):
-        return given.to_messages()
-    if isinstance(given, str):
-        return [HumanMessage(given)]
-    if isinstance(given, Sequence):
-        return convert_to_messages(given)
+    if isinstance(inputs, PromptValue):
+        return inputs.to_messages()
+    if isinstance(inputs, str):
+        return [HumanMessage(inputs)]
+    if isinstance(inputs, Sequence):
+        return convert_to_messages(inputs)
     raise KimiInputError(
-        "input", given, "it is a text, a list of messages or a prompt value", "pass what llm.invoke takes"
+        "input", inputs, "it is a text, a list of messages or a prompt value", "pass what llm.invoke takes"
     )

@@ -250,8 +250,8 @@ class ConfigurableKimiLLM(_ConfigurableFields):
 
     def _prepare(self, config: RunnableConfig | None = None) -> tuple[Runnable[Any, Any], RunnableConfig]:
         """Core's way for a subclass to say what a configuration makes of the default; it has no public one."""
-        made, config = super()._prepare(config)
-        llm = cast("KimiLLM", made)
+        prepared, config = super()._prepare(config)
+        llm = cast("KimiLLM", prepared)
         chat, config = self._of_chat(llm).prepare(config)
         if chat is llm.chat:
             return llm, config

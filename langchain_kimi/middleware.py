@@ -160,8 +160,8 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
             if name not in self._catalogue:
                 raise self._catalogue.unknown("select", name)
         known = {*state.get("kimi_loaded_tools", ()), *names_in_messages(state["messages"])}
-        wanted = _join_names(state.get("kimi_wanted_tools", []), chosen)
-        fresh = [name for name in wanted if name not in known and name in self._catalogue]
+        requested = _join_names(state.get("kimi_wanted_tools", []), chosen)
+        fresh = [name for name in requested if name not in known and name in self._catalogue]
         if not fresh:
             return None
         return {"messages": [dynamic_tools_message(self._catalogue.tools_named(fresh))], "kimi_loaded_tools": fresh}
@@ -318,12 +318,12 @@ class KimiPromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any]):
 
 def names_in_messages(messages: Iterable[BaseMessage]) -> set[str]:
     """Names of the tools that messages bring."""
-    found: set[str] = set()
+    names: set[str] = set()
     for message in messages:
         if _brings_tools(message):
             for tool in message.additional_kwargs["tools"]:
-                found.add(str((tool.get("function") or {}).get("name")))
-    return found
+                names.add(str((tool.get("function") or {}).get("name")))
+    return names
 
 
 def _brings_tools(message: BaseMessage) -> bool:
@@ -370,8 +370,8 @@ def _loading_tool(name: str, catalogue: Catalogue) -> BaseTool:
     def load_tools(
         tool_call_id: Annotated[str, InjectedToolCallId], names: list[str] | None = None, query: str | None = None
     ) -> Command[Any]:
-        found, text = catalogue.select(names or [], query or "")
-        result = ToolMessage(text, tool_call_id=tool_call_id, name=name, status="success" if found else "error")
-        return Command(update={"messages": [result], "kimi_wanted_tools": found})
+        chosen, text = catalogue.select(names or [], query or "")
+        result = ToolMessage(text, tool_call_id=tool_call_id, name=name, status="success" if chosen else "error")
+        return Command(update={"messages": [result], "kimi_wanted_tools": chosen})
 
     return StructuredTool.from_function(load_tools, name=name, description=catalogue.description)

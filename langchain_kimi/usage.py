@@ -147,16 +147,16 @@ def get_kimi_cost_callback(
 
 def usage_of(metadata: UsageMetadata | Mapping[str, Any]) -> Usage:
     """LangChain's token counts as the platform's; the way back from `usage_metadata` of an answer."""
-    read = metadata.get("input_token_details") or {}
-    made = metadata.get("output_token_details") or {}
-    taken, given = metadata.get("input_tokens") or 0, metadata.get("output_tokens") or 0
+    input_details = metadata.get("input_token_details") or {}
+    output_details = metadata.get("output_token_details") or {}
+    prompt, completion = metadata.get("input_tokens") or 0, metadata.get("output_tokens") or 0
     return Usage(
-        prompt_tokens=taken,
-        completion_tokens=given,
-        total_tokens=metadata.get("total_tokens") or taken + given,
-        cached_tokens=read.get("cache_read") or 0,
-        cache_write_tokens=read.get("cache_creation") or 0,
-        reasoning_tokens=made.get("reasoning") or 0,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=metadata.get("total_tokens") or prompt + completion,
+        cached_tokens=input_details.get("cache_read") or 0,
+        cache_write_tokens=input_details.get("cache_creation") or 0,
+        reasoning_tokens=output_details.get("reasoning") or 0,
     )
 
 

@@ -51,12 +51,12 @@ class Connected(FunctionCallingLLM):
         The key is part of it only if it was passed in: worker processes need it. One from the environment is read
         there again.
         """
-        kept = dict(self.__dict__)
+        members = dict(self.__dict__)
         for name in _LEFT_BEHIND:
-            if kept.get(name) is not None and (name in _CLIENTS or not _pickles(kept[name])):
-                kept[name] = None
+            if members.get(name) is not None and (name in _CLIENTS or not _pickles(members[name])):
+                members[name] = None
         return {
-            "__dict__": kept,
+            "__dict__": members,
             "__pydantic_extra__": None,
             "__pydantic_fields_set__": set(self.model_fields_set),
             "__pydantic_private__": {"_connection": None},

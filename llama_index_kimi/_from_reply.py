@@ -146,8 +146,8 @@ def calls_as_kwargs(calls: Sequence[ToolCall]) -> dict[str, Any]:
     """`ChatMessage.additional_kwargs` for `calls`, with the model's own text where the tool gets a corrected one."""
     if not calls:
         return {}
-    made: dict[str, Any] = {"tool_calls": [call_as_dict(call) for call in calls]}
-    kept = {call.id: {"arguments": call.original} for call in calls if call.original is not None}
-    if kept:
-        made[KEPT] = {"tool_calls": kept}
-    return made
+    additional: dict[str, Any] = {"tool_calls": [call_as_dict(call) for call in calls]}
+    originals = {call.id: {"arguments": call.original} for call in calls if call.original is not None}
+    if originals:
+        additional[KEPT] = {"tool_calls": originals}
+    return additional

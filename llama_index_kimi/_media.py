@@ -113,9 +113,9 @@ def _refuse_path(block: ImageBlock | VideoBlock | DocumentBlock) -> None:
 
 def _url_of_content(kind: Kind, block: ImageBlock | VideoBlock, mimetype: str | None) -> str:
     what = type(block).__name__
-    given = block.image if isinstance(block, ImageBlock) else block.video
+    content = block.image if isinstance(block, ImageBlock) else block.video
     try:
-        if given is None and block.path is not None and Path(block.path).stat().st_size > INLINE_BYTES:
+        if content is None and block.path is not None and Path(block.path).stat().st_size > INLINE_BYTES:
             return LocalMedia.of(block.path)
         opened = block.resolve_image() if isinstance(block, ImageBlock) else block.resolve_video()
         data = opened.read()
@@ -123,8 +123,8 @@ def _url_of_content(kind: Kind, block: ImageBlock | VideoBlock, mimetype: str | 
         raise KimiInputError(
             what, block.path or f"a {kind} without data", f"it must hold bytes ({error})", "pass path=... or the bytes"
         ) from error
-    found = sniff(data[:HEAD])
-    mimetype = found if found and found.startswith(f"{kind}/") else mimetype or found or _by_name(block.path)
+    sniffed = sniff(data[:HEAD])
+    mimetype = sniffed if sniffed and sniffed.startswith(f"{kind}/") else mimetype or sniffed or _by_name(block.path)
     if not mimetype or not mimetype.startswith(f"{kind}/"):
         raise KimiInputError(
             what,

@@ -146,7 +146,7 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
     came_as: str | None = None
     calls: list[dict[str, Any]] = []
     extra = message.additional_kwargs
-    kept = (extra.get(KEPT) or {}).get("tool_calls") or {}
+    originals = (extra.get(KEPT) or {}).get("tool_calls") or {}
     for block in message.blocks:
         if isinstance(block, TextBlock):
             parts.append({"type": "text", "text": block.text})
@@ -155,7 +155,7 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
                 thinking = (thinking or "") + block.content
                 came_as = block.additional_information.get(FIELD_KEY)
         elif isinstance(block, ToolCallBlock):
-            calls.append(_wire_call(block.tool_call_id, block.tool_name, block.tool_kwargs, kept))
+            calls.append(_wire_call(block.tool_call_id, block.tool_name, block.tool_kwargs, originals))
         else:
             parts += _parts([block], "assistant")
     if thinking is None:
@@ -164,7 +164,7 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
                 thinking, came_as = extra[name], name
                 break
     if not calls and extra.get("tool_calls"):
-        calls = [_stored_call(call, kept) for call in extra["tool_calls"]]
+        calls = [_stored_call(call, originals) for call in extra["tool_calls"]]
     wire: WireMessage = {"role": "assistant", "content": _content(parts)}
     if thinking is not None:
         for name in reasoning_fields(reasoning_field, came_as):
@@ -226,9 +226,9 @@ def _content(parts: list[ContentPart]) -> str | list[ContentPart]:
 
 
 def _wire_call(
-    call_id: str | None, name: str, arguments: Mapping[str, Any] | str, kept: Mapping[Any, Any]
+    call_id: str | None, name: str, arguments: Mapping[str, Any] | str, originals: Mapping[Any, Any]
 ) -> dict[str, Any]:
-    known = kept.get(call_id)
+    known = originals.get(call_id)
     return {
         "id": call_id or "",  # `kimi_api.messages` makes one
         "type": tool_type(name),
@@ -236,10 +236,10 @@ def _wire_call(
     }
 
 
-def _stored_call(call: Any, kept: Mapping[Any, Any]) -> dict[str, Any]:
+def _stored_call(call: Any, originals: Mapping[Any, Any]) -> dict[str, Any]:
     """A call from `additional_kwargs["tool_calls"]`: a wire dict, a `ToolSelection`, or an SDK object."""
     if isinstance(call, ToolSelection):
-        return _wire_call(call.tool_id, call.tool_name.removesuffix(UNREADABLE_MARK), call.tool_kwargs, kept)
+        return _wire_call(call.tool_id, call.tool_name.removesuffix(UNREADABLE_MARK), call.tool_kwargs, originals)
     if hasattr(call, "model_dump"):
         call = call.model_dump(exclude_none=True)
     function = call.get("function") if isinstance(call, Mapping) else None
@@ -250,4 +250,4 @@ def _stored_call(call: Any, kept: Mapping[Any, Any]) -> dict[str, Any]:
             'a call is {"id": ..., "type": "function", "function": {"name": ..., "arguments": "..."}}',
             "pass calls in that form, or as ToolCallBlocks",
         )
-    return _wire_call(call.get("id"), function["name"], function.get("arguments") or "", kept)
+    return _wire_call(call.get("id"), function["name"], function.get("arguments") or "", originals)

@@ -76,14 +76,14 @@ class TokenCounting:
         return await aestimate(self._connect(), self.model, self._countable(messages, notes=True))
 
 
-def tokenizer_setting(given: object) -> Any:
+def tokenizer_setting(tokenizer: object) -> Any:
     """The field `tokenizer` of a `Kimi`: what was given as a function from text to a list, or an estimating one.
 
     Raises:
         KimiInputError: it cannot be made one, or the path is no vocabulary.
     """
-    if given is None:
+    if tokenizer is None:
         return EstimatedTokens()
     from kimi_api.tokens import as_tokenizer
 
-    return as_tokenizer(given)
+    return as_tokenizer(tokenizer)

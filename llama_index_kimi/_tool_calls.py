@@ -108,11 +108,11 @@ def _wire_tool(tool: BaseTool) -> WireTool:
     except TypeError:  # a tool class that compares by value is not hashable
         return _definition(metadata)
     if known is not None and known[0] == signature:
-        made = known[1]
+        wire_tool = known[1]
     else:
-        made = _definition(metadata)
-        _wire_tools[tool] = (signature, made)
-    return made
+        wire_tool = _definition(metadata)
+        _wire_tools[tool] = (signature, wire_tool)
+    return wire_tool
 
 
 def wire_name(name: str) -> str:
@@ -120,8 +120,8 @@ def wire_name(name: str) -> str:
 
     Unchanged where that leaves no legal name ("查询"), so that the error which then comes names the user's own.
     """
-    made = re.sub(r"[^A-Za-z0-9_-]", "_", name)
-    return made if made[:1].isalpha() else name
+    legal = re.sub(r"[^A-Za-z0-9_-]", "_", name)
+    return legal if legal[:1].isalpha() else name
 
 
 def _definition(metadata: ToolMetadata) -> WireTool:
@@ -172,12 +172,12 @@ def tool_selections(response: ChatResponse) -> list[ToolSelection]:
             )
             for call in calls
         ]
-    kept = (message.additional_kwargs.get(KEPT) or {}).get("tool_calls") or {}
-    return [_selection(block, reason, kept, names) for block in blocks]
+    originals = (message.additional_kwargs.get(KEPT) or {}).get("tool_calls") or {}
+    return [_selection(block, reason, originals, names) for block in blocks]
 
 
 def _selection(
-    block: ToolCallBlock, reason: str | None, kept: Mapping[str, Any], names: Mapping[str, str]
+    block: ToolCallBlock, reason: str | None, originals: Mapping[str, Any], names: Mapping[str, str]
 ) -> ToolSelection:
     call_id, name, text = block.tool_call_id or "", block.tool_name, block.tool_kwargs
     arguments: dict[str, Any] | None
@@ -188,7 +188,7 @@ def _selection(
     else:
         arguments = read(text)
         if arguments is not None:
-            verbatim.note(name, (kept.get(call_id) or {}).get("arguments") or text, arguments)
+            verbatim.note(name, (originals.get(call_id) or {}).get("arguments") or text, arguments)
     name = names.get(name, name)
     if arguments is None:
         outcome = "no tool is run for it"

@@ -83,10 +83,10 @@ class KimiBatch(BatchRun[Chat, ChatResponse]):
     def _any_model(self) -> bool:
         return self._llm.unsupported == "send" or self._llm.dialect != "platform"
 
-    def _request(self, given: Chat) -> ChatRequest:
-        if isinstance(given, str):
-            given = ChatMessage(role=MessageRole.USER, content=given)
-        messages = [given] if isinstance(given, ChatMessage) else list(given)
+    def _request(self, item: Chat) -> ChatRequest:
+        if isinstance(item, str):
+            item = ChatMessage(role=MessageRole.USER, content=item)
+        messages = [item] if isinstance(item, ChatMessage) else list(item)
         return self._llm._prepare(messages, self._arguments)[0]
 
     def _output(self, reply: Reply, request: ChatRequest | None) -> ChatResponse:
@@ -94,6 +94,6 @@ class KimiBatch(BatchRun[Chat, ChatResponse]):
         if self._output_cls is None:
             return response
         # As core's StructuredLLM has it: the object in `raw`, and its JSON as the message.
-        made = parse_answer(self._output_cls, response)
-        message = ChatMessage(role=MessageRole.ASSISTANT, content=made.model_dump_json())
-        return ChatResponse(message=message, raw=made, additional_kwargs=response.additional_kwargs)
+        parsed = parse_answer(self._output_cls, response)
+        message = ChatMessage(role=MessageRole.ASSISTANT, content=parsed.model_dump_json())
+        return ChatResponse(message=message, raw=parsed, additional_kwargs=response.additional_kwargs)

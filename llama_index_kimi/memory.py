@@ -32,8 +32,8 @@ class KimiMemory(Memory):
 
     async def aget(self, input: str | ChatMessage | None = None, **block_kwargs: Any) -> list[ChatMessage]:  # type: ignore[override]
         """Core's choice of messages, cut to the newest turns that fit."""
-        found = await super().aget(input=input, **block_kwargs)
-        return newest_within(found, self.token_limit, self.tokenizer_fn)
+        messages = await super().aget(input=input, **block_kwargs)
+        return newest_within(messages, self.token_limit, self.tokenizer_fn)
 
 
 class KimiChatMemoryBuffer(ChatMemoryBuffer):

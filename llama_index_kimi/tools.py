@@ -120,12 +120,12 @@ class KimiFormulaToolSpec(BaseToolSpec):
         return self._tools(listed, spec_functions, func_to_metadata_mapping or {})
 
     def _tools(
-        self, listed: list[tuple[str, WireTool]], wanted: Any, given: Mapping[str, ToolMetadata]
+        self, listed: list[tuple[str, WireTool]], names: Any, metadata: Mapping[str, ToolMetadata]
     ) -> list[FunctionTool]:
         return [
-            self._tool(uri, tool["function"], given.get(tool["function"]["name"]))
+            self._tool(uri, tool["function"], metadata.get(tool["function"]["name"]))
             for uri, tool in listed
-            if not wanted or tool["function"]["name"] in wanted
+            if not names or tool["function"]["name"] in names
         ]
 
     def _tool(self, uri: str, function: Mapping[str, Any], metadata: ToolMetadata | None) -> FunctionTool:

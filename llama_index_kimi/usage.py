@@ -116,9 +116,9 @@ class KimiCostEventHandler(BaseEventHandler):
         with self._lock:
             ttl = self._ttls.pop(event.span_id or "", "5m")
             # Classes whose `chat` calls their own `complete` (core's CustomLLM) report one answer twice.
-            told = raw is not None and any(raw is known for known in self._raws)
+            counted = raw is not None and any(raw is known for known in self._raws)
             self._raws.append(raw)
-        if told:
+        if counted:
             self._tally.withdraw()
         else:
             _add(self._tally, event.response, ttl)
@@ -196,8 +196,11 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
     ) -> str:
         """Note that a call has begun."""
         if event_type == CBEventType.LLM:
-            told = payload or {}
-            options = {**(told.get(EventPayload.SERIALIZED) or {}), **(told.get(EventPayload.ADDITIONAL_KWARGS) or {})}
+            details = payload or {}
+            options = {
+                **(details.get(EventPayload.SERIALIZED) or {}),
+                **(details.get(EventPayload.ADDITIONAL_KWARGS) or {}),
+            }
             with self._lock:
                 begun = event_id not in self._running
                 self._running[event_id] = cache_ttl_of(options)
@@ -213,9 +216,9 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
             return
         with self._lock:
             ttl = self._running.pop(event_id, None)
-        told = payload or {}
+        details = payload or {}
         if ttl is not None:
-            _add(self.tally, told.get(EventPayload.RESPONSE, told.get(EventPayload.COMPLETION)), ttl)
+            _add(self.tally, details.get(EventPayload.RESPONSE, details.get(EventPayload.COMPLETION)), ttl)
 
     def start_trace(self, trace_id: str | None = None) -> None:
         """Nothing to do."""
@@ -235,8 +238,8 @@ def _add(tally: CostTally, response: Any, ttl: CacheTtl) -> None:
         tally.add(str(_member(raw, "model") or "an unnamed model"), usage, cache_ttl=ttl)
 
 
-def _usage(told: Any) -> Usage | None:
-    return parse_usage(told.model_dump() if isinstance(told, BaseModel) else told)
+def _usage(usage: Any) -> Usage | None:
+    return parse_usage(usage.model_dump() if isinstance(usage, BaseModel) else usage)
 
 
 def _member(raw: Any, name: str) -> Any:

@@ -48,13 +48,13 @@ def correct(text: str, members: Callable[[], Members]) -> tuple[str, str]:
     text = _unwrap(text)
     if not _SUSPECT.search(text) or read(text) is None:
         return text, text
-    wanted = members()
+    structured = members()
     pieces: list[str] = []
     done = 0
-    for name, start, end in _strings(text) if wanted else ():
+    for name, start, end in _strings(text) if structured else ():
         inner = value_of(text[start:end])
-        value = value_of(inner) if name in wanted and isinstance(inner, str) else None
-        if any(isinstance(value, _DECODED[kind]) for kind in wanted.get(name, ())):
+        value = value_of(inner) if name in structured and isinstance(inner, str) else None
+        if any(isinstance(value, _DECODED[kind]) for kind in structured.get(name, ())):
             pieces += text[done:start], strict_text(inner)
             done = end
     return "".join(pieces) + text[done:], text

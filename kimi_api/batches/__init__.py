@@ -170,17 +170,17 @@ def results(client: KimiClient, job: BatchJob, *, delete_after: bool = False) ->
         KimiAPIError: the platform or the network said no.
     """
     fetched = drive(client, _fetch(job))
-    found = _read_all(client, fetched)
+    answers = _read_all(client, fetched)
     drive(client, _steps.clear(fetched, everything=delete_after))
-    return found
+    return answers
 
 
 async def aresults(client: KimiClient, job: BatchJob, *, delete_after: bool = False) -> list[BatchResult]:
     """The asynchronous twin of `results`."""
     fetched = await adrive(client, _fetch(job))
-    found = _read_all(client, fetched)
+    answers = _read_all(client, fetched)
     await adrive(client, _steps.clear(fetched, everything=delete_after))
-    return found
+    return answers
 
 
 def cancel(client: KimiClient, job: BatchJob) -> list[BatchObject]:

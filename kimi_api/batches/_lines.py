@@ -131,17 +131,17 @@ def check_requests(
             not serve, a request for a stream, or a document.
     """
     pairs = requests.items() if isinstance(requests, Mapping) else requests
-    found: dict[str, ChatRequest] = {}
+    by_id: dict[str, ChatRequest] = {}
     for custom_id, request in pairs:
         if not isinstance(custom_id, str) or not custom_id:
             raise KimiInputError("custom_id", custom_id, "it is a text that is not empty", "name each request")
-        if custom_id in found:
+        if custom_id in by_id:
             raise KimiInputError("custom_id", custom_id, "each request has its own", "make the ids unique")
         if request.body.get("stream"):
             raise KimiInputError(f"request {custom_id!r}", "stream=True", "a batch cannot stream", "leave stream out")
         if request.media is not None and request.media.documents:
             raise KimiInputError(f"request {custom_id!r}", "a document in its messages", IN_A_BATCH, READ_YOURSELF)
-        first = next(iter(found.values()), request).body["model"]
+        first = next(iter(by_id.values()), request).body["model"]
         if request.body["model"] != first:
             raise KimiInputError(
                 f"request {custom_id!r}",
@@ -149,16 +149,16 @@ def check_requests(
                 f"a batch has one model, and the first request asks for {first}",
                 "submit one batch for each model",
             )
-        found[custom_id] = request
-    if not found:
+        by_id[custom_id] = request
+    if not by_id:
         raise KimiInputError("requests", [], "a batch needs at least one", "pass some")
-    spec = next(iter(found.values())).spec
+    spec = next(iter(by_id.values())).spec
     if spec.batch is False and not any_model:
         able = ", ".join(name for name, each in MODELS.items() if each.batch and not each.retired())
         raise KimiInputError(
             "model", spec.id, "batches are not offered for it", f"use one of: {able or 'none today; make live calls'}"
         )
-    return found
+    return by_id
 
 
 def check_window(window: str) -> str:
@@ -264,17 +264,17 @@ def read_results(fetched: Fetched, base_url: str, types: ErrorTypes | None) -> l
         KimiBatchError: nothing is known of any request.
     """
     batch = fetched.batch
-    asked = dict(_requests_of(fetched)) if fetched.requests is None else fetched.requests
+    sent = dict(_requests_of(fetched)) if fetched.requests is None else fetched.requests
     lines = {**_entries(fetched.errors), **_entries(fetched.output)}
-    named = list(asked)
+    ids = list(sent)
     if fetched.requests is None:  # an input file that is gone, or a line of it that cannot be read
-        named += [custom_id for custom_id in lines if custom_id and custom_id not in asked]
+        ids += [custom_id for custom_id in lines if custom_id and custom_id not in sent]
     reason = _missing(fetched)
-    if not named:
+    if not ids:
         raise KimiBatchError(batch.id, batch.status, reason)
     results = []
-    for custom_id in named:
-        entry, request = lines.get(custom_id), asked.get(custom_id)
+    for custom_id in ids:
+        entry, request = lines.get(custom_id), sent.get(custom_id)
         if entry is None:
             outcome: Reply | KimiError = KimiBatchError(batch.id, batch.status, reason, custom_id=custom_id)
         else:
@@ -326,8 +326,10 @@ def _missing(fetched: Fetched) -> str:
     if status == "cancelled":
         return "the batch was cancelled before it was answered; submit it again"
     if status == "failed":
-        said = fetched.batch.complaint or _complaint(_entries(fetched.errors).get("")) or "no reason given"
-        return f"the platform refused the whole file: {said}. Nothing was answered or paid; correct it and submit again"
+        complaint = fetched.batch.complaint or _complaint(_entries(fetched.errors).get("")) or "no reason given"
+        return (
+            f"the platform refused the whole file: {complaint}. Nothing was paid; correct the file and submit it again"
+        )
     return "the batch is done, but its answer is in neither file; submit it again"
 
 
@@ -352,7 +354,7 @@ def _read_entry(
     from kimi_api._transport.translate import RequestContext, from_line, is_error_body
 
     body = request.body if request is not None else {}
-    asked = RequestContext(base_url, tidy_text(body.get("model")), budget_of(body))
+    context = RequestContext(base_url, tidy_text(body.get("model")), budget_of(body))
     response = entry.get("response")
     if not isinstance(response, Mapping):
         error = entry.get("error") or {"message": "the line has neither a response nor an error"}
@@ -360,11 +362,11 @@ def _read_entry(
         if code in ("batch_expired", "batch_cancelled"):  # other vendors write such lines for what was not answered
             reason = str(error.get("message") or code)
             return KimiBatchError(batch.id, batch.status, reason, custom_id=custom_id)
-        return from_line(_status(code), {"error": error}, asked, types)
+        return from_line(_status(code), {"error": error}, context, types)
     status, answer = int(response.get("status_code") or 200), response.get("body")
     request_id = str(response.get("request_id") or "") or None
     if status != 200 or is_error_body(answer):
-        return from_line(500 if status == 200 else status, answer, asked, types, request_id)
+        return from_line(500 if status == 200 else status, answer, context, types, request_id)
     try:
         headers = {"msh-request-id": request_id} if request_id else None
         reply = parse_reply(answer if isinstance(answer, Mapping) else {}, headers, request_body=body)

@@ -55,7 +55,7 @@ class BatchRun(ABC, Generic[In, Out]):
         """Whether the catalogue's word on which models batches serve is to be overlooked."""
 
     @abstractmethod
-    def _request(self, given: In) -> ChatRequest:
+    def _request(self, item: In) -> ChatRequest:
         """The request that a live call would send."""
 
     @abstractmethod
@@ -176,9 +176,9 @@ class BatchRun(ABC, Generic[In, Out]):
         if isinstance(inputs, str):
             raise KimiInputError("inputs", inputs, "it is a list or a dict of inputs", "put a single one into a list")
         if isinstance(inputs, Mapping):
-            named = cast("Mapping[str, In]", inputs)
-            return {custom_id: self._request(given) for custom_id, given in named.items()}
-        return {f"request-{number}": self._request(given) for number, given in enumerate(inputs, 1)}
+            by_id = cast("Mapping[str, In]", inputs)
+            return {custom_id: self._request(item) for custom_id, item in by_id.items()}
+        return {f"request-{number}": self._request(item) for number, item in enumerate(inputs, 1)}
 
     def _outputs(self, results: Iterable[BatchResult]) -> dict[str, Out | Exception]:
         outputs: dict[str, Out | Exception] = {}

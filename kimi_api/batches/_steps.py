@@ -64,7 +64,7 @@ def submit(
     if metadata is not None:
         body["metadata"] = dict(metadata)
     uploaded: list[str] = []
-    made: list[str] = []
+    batch_ids: list[str] = []
     with TemporaryDirectory(prefix="kimi-batch-") as folder:
         parts = yield Call.in_thread(
             lambda: write_parts(requests, Path(folder), max_bytes=max_bytes, max_lines=max_lines)
@@ -74,11 +74,11 @@ def submit(
                 answer = yield Send("POST", "/files", upload=open_source(path).upload("batch"))
                 uploaded.append(parse_file(answer.body).id)
                 batch = yield from _create({"input_file_id": uploaded[-1], **body}, tries)
-                made.append(batch.id)
+                batch_ids.append(batch.id)
         except BaseException:
-            yield from _undo(uploaded, made)
+            yield from _undo(uploaded, batch_ids)
             raise
-    return BatchJob(tuple(made), tuple({name: requests[name] for name in names} for _, names in parts))
+    return BatchJob(tuple(batch_ids), tuple({name: requests[name] for name in names} for _, names in parts))
 
 
 def _create(body: Mapping[str, Any], tries: int) -> Steps[BatchObject]:
@@ -89,13 +89,13 @@ def _create(body: Mapping[str, Any], tries: int) -> Steps[BatchObject]:
             try:
                 return parse_batch(answer.body)
             except KimiReplyError:  # it was made, but its record cannot be read
-                if (found := (yield from _batch_of(body["input_file_id"]))) is not None:
-                    return found
+                if (existing := (yield from _batch_of(body["input_file_id"]))) is not None:
+                    return existing
                 raise
         except errors.KimiAPIError as error:
             doubtful = not 400 <= (getattr(error, "status_code", None) or 500) < 500
-            if doubtful and (found := (yield from _batch_of(body["input_file_id"]))) is not None:
-                return found
+            if doubtful and (existing := (yield from _batch_of(body["input_file_id"]))) is not None:
+                return existing
             if attempt == tries or not (doubtful or retry.is_retryable(error)):
                 raise
             pause = retry.wait_seconds(attempt, error.retry_after)
@@ -109,12 +109,12 @@ def _batch_of(file_id: str) -> Steps[BatchObject | None]:
     return next((batch for batch in listed if batch.input_file_id == file_id), None)
 
 
-def _undo(uploaded: Sequence[str], made: Sequence[str]) -> Steps[None]:
+def _undo(uploaded: Sequence[str], batch_ids: Sequence[str]) -> Steps[None]:
     """Cancel and delete what a failed `submit` has made. A failure here must not hide the error that is on its way."""
-    doomed = list(made)
+    doomed = list(batch_ids)
     try:
-        if len(uploaded) > len(made) and (found := (yield from _batch_of(uploaded[-1]))) is not None:
-            doomed.append(found.id)
+        if len(uploaded) > len(batch_ids) and (unseen := (yield from _batch_of(uploaded[-1]))) is not None:
+            doomed.append(unseen.id)
     except KimiError as error:
         _log.warning("whether a batch was made of file %s could not be found out: %s", uploaded[-1], error)
     for batch_id in doomed:
@@ -172,12 +172,12 @@ def fetch(job: BatchJob) -> Steps[list[Fetched]]:
             counts = f"{batch.completed + batch.failed} of {batch.total} requests are answered"
             raise KimiBatchError(batch.id, batch.status, f"not done yet ({counts}); call wait first")
         known = job.parts[position] if job.parts else None
-        given = None if known is not None else (yield from _content(batch.input_file_id))
+        input_lines = None if known is not None else (yield from _content(batch.input_file_id))
         output = yield from _content(batch.output_file_id)
         failed = yield from _content(batch.error_file_id)
         if batch.output_file_id and output is None:
             raise KimiBatchError(batch.id, batch.status, f"its answers (file {batch.output_file_id}) have been deleted")
-        fetched.append(Fetched(batch, known, given, output, failed))
+        fetched.append(Fetched(batch, known, input_lines, output, failed))
     return fetched
 
 
@@ -222,10 +222,10 @@ def retrieve(batch_id: str) -> Steps[BatchObject]:
 
 
 def list_all(limit: int | None) -> Steps[list[BatchObject]]:
-    found: list[BatchObject] = []
+    collected: list[BatchObject] = []
     after = ""
-    while limit is None or len(found) < limit:
-        size = _PAGE if limit is None else min(limit - len(found), _PAGE)
+    while limit is None or len(collected) < limit:
+        size = _PAGE if limit is None else min(limit - len(collected), _PAGE)
         answer = yield Send("GET", f"/batches?limit={size}{after}")
         listed = answer.body.get("data") if isinstance(answer.body, Mapping) else None
         if not isinstance(listed, list):
@@ -234,11 +234,11 @@ def list_all(limit: int | None) -> Steps[list[BatchObject]]:
                 "again; if that gives the same, check base_url"
             )
         page = [parse_batch(entry) for entry in listed]
-        found += page
+        collected += page
         if not page or not answer.body.get("has_more"):
             break
         after = f"&after={page[-1].id}"
-    return found
+    return collected
 
 
 def _delete(file_id: str) -> Steps[None]:

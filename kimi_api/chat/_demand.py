@@ -46,10 +46,10 @@ def require_demanded_call(reply: Reply, request: ChatRequest) -> None:
     """Raise `KimiToolChoiceError` when a demanded tool was not called."""
     if lacks_demanded_call(reply, request):
         demand = request.choice.demand
-        wanted = "a tool call" if demand == "*" else f"a call of {demand!r}"
+        what = "a tool call" if demand == "*" else f"a call of {demand!r}"
         came = ", ".join(call.name for call in reply.tool_calls) or f"text: {reply.content[:120]!r}"
         raise KimiToolChoiceError(
-            f"{wanted} was demanded, and {request.body['model']} answered with {came}. Ask for the call in "
+            f"{what} was demanded, and {request.body['model']} answered with {came}. Ask for the call in "
             "the prompt, or use response_format (json_schema) for structured output"
             + ("; a K3 model can be made to call a tool" if request.choice.send == "auto" else ""),
             request_id=reply.request_id,

@@ -35,18 +35,18 @@ def models(
     if model is not None:
         if model not in specs:
             near = closest_model(model)
-            asked = f"did you mean {near}? " if near else ""
-            missing = Missing(f"there is no model {model!r}. What to do: {asked}kimi-tools models lists yours.")
+            suggestion = f"did you mean {near}? " if near else ""
+            missing = Missing(f"there is no model {model!r}. What to do: {suggestion}kimi-tools models lists yours.")
             complain(missing, session)
             raise typer.Exit(exit_of(missing))
         specs = {model: specs[model]}
     elif not everything:
         specs = {name: spec for name, spec in specs.items() if not spec.retired()}
-    told = [_spec_as_json(spec) for spec in specs.values()]
+    rows_as_json = [_spec_as_json(spec) for spec in specs.values()]
     if session.json:
-        print_json(told[0] if model else told)
+        print_json(rows_as_json[0] if model else rows_as_json)
     elif model:
-        for name, value in told[0].items():
+        for name, value in rows_as_json[0].items():
             print_line(f"{name:16} {', '.join(map(str, value)) if isinstance(value, list) else value}")
     else:
         _table(specs.values())
@@ -96,18 +96,18 @@ def balance(
     """What the account may still spend."""
     session = session_of(context, as_json)
     client = session.client()
-    found = account.balance(client)
+    state = account.balance(client)
     if session.json:
-        print_json({**asdict(found), "base_url": client.base_url})
+        print_json({**asdict(state), "base_url": client.base_url})
     else:
-        unit = found.currency or ""
-        print_line(f"available {found.available:,.5f} {unit}".rstrip())
-        print_line(f"voucher   {found.voucher:,.5f} {unit}".rstrip())
-        print_line(f"cash      {found.cash:,.5f} {unit}".rstrip())
-        if found.available <= 0:
+        unit = state.currency or ""
+        print_line(f"available {state.available:,.5f} {unit}".rstrip())
+        print_line(f"voucher   {state.voucher:,.5f} {unit}".rstrip())
+        print_line(f"cash      {state.cash:,.5f} {unit}".rstrip())
+        if state.available <= 0:
             note("warning: every call fails until the account is recharged")
-    if at_least is not None and found.available < at_least:
-        note(f"error: {found.available:g} is less than {at_least:g}. What to do: recharge the account.")
+    if at_least is not None and state.available < at_least:
+        note(f"error: {state.available:g} is less than {at_least:g}. What to do: recharge the account.")
         raise typer.Exit(Exit.QUOTA)
 
 
@@ -133,12 +133,12 @@ def cost(
             "count all tokens of the prompt in --input",
         )
     usage = Usage(input_tokens, output_tokens, input_tokens + output_tokens, cached, written)
-    found = account.cost(usage, model, cache_ttl=ttl, batch=batch)  # type: ignore[arg-type] - checked there
-    if found is None:
+    price = account.cost(usage, model, cache_ttl=ttl, batch=batch)  # type: ignore[arg-type] - checked there
+    if price is None:
         priced = ", ".join(name for name, spec in MODELS.items() if spec.price and not spec.retired())
         raise KimiInputError("MODEL", model, "it has no list price", f"use one of {priced}")
     if session.json:
-        print_json({"model": model, **found.as_dict()})
+        print_json({"model": model, **price.as_dict()})
         return
-    rows = [[part, f"{value:.6f}"] for part, value in found.as_dict().items() if part != "currency"]
-    print_table(["part", found.currency], rows, right=[found.currency])
+    rows = [[part, f"{value:.6f}"] for part, value in price.as_dict().items() if part != "currency"]
+    print_table(["part", price.currency], rows, right=[price.currency])

@@ -30,8 +30,8 @@ class Region(StrEnum):
     CN = "cn"
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"kimi-tools {version('kimi-integrations')}")
         raise typer.Exit
 

@@ -99,8 +99,8 @@ def results(
 ) -> None:
     """The answers, in the order of the requests. With --json (or --out) one line of JSON for each."""
     session = session_of(context, as_json)
-    found = batches.results(session.client(), batches.BatchJob(tuple(ids)), delete_after=delete)
-    lines = [_result_as_json(result) for result in found]
+    answers = batches.results(session.client(), batches.BatchJob(tuple(ids)), delete_after=delete)
+    lines = [_result_as_json(result) for result in answers]
     if out is not None:
         out.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), "utf-8")
         note(f"{len(lines)} lines in {out}")
@@ -108,12 +108,12 @@ def results(
         for line in lines:
             print_json_line(line)
     else:
-        for result in found:
+        for result in answers:
             if result.reply is not None:
                 print_line(f"==> {result.custom_id} <==\n{result.reply.content}")
-    failures = {result.custom_id: result.error for result in found if result.error is not None}
+    failures = {result.custom_id: result.error for result in answers if result.error is not None}
     print_failures(failures)
-    raise typer.Exit(exit_of_many(list(failures.values()), len(found) - len(failures)))
+    raise typer.Exit(exit_of_many(list(failures.values()), len(answers) - len(failures)))
 
 
 @app.command("cancel")
@@ -146,18 +146,18 @@ def _show(listed: list[batches.BatchObject], as_json: bool) -> None:
 
 
 def _result_as_json(result: batches.BatchResult) -> dict[str, Any]:
-    told: dict[str, Any] = {"custom_id": result.custom_id, "batch_id": result.batch_id, "ok": result.error is None}
+    row: dict[str, Any] = {"custom_id": result.custom_id, "batch_id": result.batch_id, "ok": result.error is None}
     if result.error is not None:
-        told["error"] = error_as_json(result.error)
+        row["error"] = error_as_json(result.error)
     reply = result.reply
     if reply is not None:
-        told |= {"content": reply.content, "finish_reason": reply.finish_reason, "model": reply.model}
+        row |= {"content": reply.content, "finish_reason": reply.finish_reason, "model": reply.model}
         if reply.reasoning is not None:
-            told["reasoning_content"] = reply.reasoning
+            row["reasoning_content"] = reply.reasoning
         if reply.tool_calls:
-            told["tool_calls"] = [call.as_dict() for call in reply.tool_calls]
-        told["usage"] = reply.usage.as_dict() if reply.usage else None
-    return told
+            row["tool_calls"] = [call.as_dict() for call in reply.tool_calls]
+        row["usage"] = reply.usage.as_dict() if reply.usage else None
+    return row
 
 
 def _requests(path: str, model: str | None, max_tokens: int | None) -> list[tuple[str, ChatRequest]]:
@@ -166,11 +166,11 @@ def _requests(path: str, model: str | None, max_tokens: int | None) -> list[tupl
         text = sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise KimiInputError("PATH", path, f"it cannot be read: {error}", "check the name; it is UTF-8") from None
-    found = []
+    requests = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
-            found.append(_request(line, f"{path} line {number}", model, max_tokens))
-    return found
+            requests.append(_request(line, f"{path} line {number}", model, max_tokens))
+    return requests
 
 
 def _request(line: str, where: str, model: str | None, max_tokens: int | None) -> tuple[str, ChatRequest]:

@@ -153,13 +153,13 @@ def extract(
 def _say(session: Session, result: bulk.FileResult, target: Path | None, *, alone: bool) -> None:
     file = result.file
     if session.json:
-        told: dict[str, object] = {"file": result.label, "ok": result.ok}
+        row: dict[str, object] = {"file": result.label, "ok": result.ok}
         if result.error is not None:
-            told["error"] = error_as_json(result.error)
+            row["error"] = error_as_json(result.error)
         if file is not None:
-            told |= {"sha256": file.sha256, "bytes": file.size, "characters": len(file.text), "cached": result.cached}
-            told["out" if target is not None else "text"] = str(target) if target is not None else file.text
-        print_json_line(told)
+            row |= {"sha256": file.sha256, "bytes": file.size, "characters": len(file.text), "cached": result.cached}
+            row["out" if target is not None else "text"] = str(target) if target is not None else file.text
+        print_json_line(row)
     elif file is not None and target is not None:
         print_line(f"{result.label} -> {target} ({len(file.text):,} characters)")
     elif file is not None:
@@ -172,15 +172,15 @@ def _targets(sources: list[Path], out: Path) -> dict[Path, Path]:
     """Where each text goes; files of the same name in different directories get a number."""
     out.mkdir(parents=True, exist_ok=True)
     taken: set[Path] = set()
-    found: dict[Path, Path] = {}
+    targets: dict[Path, Path] = {}
     for source in sources:
         target, number = out / f"{source.name}.txt", 1
         while target in taken:
             number += 1
             target = out / f"{source.name}.{number}.txt"
         taken.add(target)
-        found[source] = target
-    return found
+        targets[source] = target
+    return targets
 
 
 def _usage(usage: files.FileUsage) -> dict[str, object]:

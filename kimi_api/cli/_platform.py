@@ -57,12 +57,12 @@ def ask(
         return
     reply = complete(session.client(), built)
     if session.json:
-        told: dict[str, Any] = {"model": reply.model, "content": reply.content, "finish_reason": reply.finish_reason}
+        answer: dict[str, Any] = {"model": reply.model, "content": reply.content, "finish_reason": reply.finish_reason}
         if reply.reasoning is not None:
-            told["reasoning_content"] = reply.reasoning
+            answer["reasoning_content"] = reply.reasoning
         if reply.tool_calls:
-            told["tool_calls"] = [call.as_dict() for call in reply.tool_calls]
-        print_json({**told, "usage": reply.usage.as_dict() if reply.usage else None, "request_id": reply.request_id})
+            answer["tool_calls"] = [call.as_dict() for call in reply.tool_calls]
+        print_json({**answer, "usage": reply.usage.as_dict() if reply.usage else None, "request_id": reply.request_id})
         return
     for call in reply.tool_calls:
         note(f"calls {call.name} {call.arguments}")
@@ -85,21 +85,21 @@ def media(
     client = session.client() if upload else None
     failures: dict[str, BaseException] = {}
     for path in paths:
-        told: dict[str, Any] = {"file": str(path)}
+        row: dict[str, Any] = {"file": str(path)}
         try:
             info = sending.inspect_media(path)
-            told |= {"kind": info.kind, "mime_type": info.mime_type, "bytes": info.size}
-            told["goes"] = "uploaded" if info.size > sending.INLINE_BYTES else "inline"
+            row |= {"kind": info.kind, "mime_type": info.mime_type, "bytes": info.size}
+            row["goes"] = "uploaded" if info.size > sending.INLINE_BYTES else "inline"
             if client is not None:
-                told["url"] = sending.upload_media(client, path).url
+                row["url"] = sending.upload_media(client, path).url
         except KimiError as error:
             failures[str(path)] = error
-            told["error"] = error_as_json(error)
-        told["ok"] = "error" not in told
+            row["error"] = error_as_json(error)
+        row["ok"] = "error" not in row
         if session.json:
-            print_json_line(told)
-        elif told["ok"]:
-            print_line(f"{path}: {told.get('url') or told['mime_type']} ({told['bytes']:,} bytes)")
+            print_json_line(row)
+        elif row["ok"]:
+            print_line(f"{path}: {row.get('url') or row['mime_type']} ({row['bytes']:,} bytes)")
     print_failures(failures)
     raise typer.Exit(exit_of_many(list(failures.values()), len(paths) - len(failures)))
 
@@ -136,14 +136,14 @@ def formula_run(
     from kimi_api.formulas import run_fiber
 
     session = session_of(context, as_json)
-    given = input_text(arguments) if arguments == "-" else arguments
+    text = input_text(arguments) if arguments == "-" else arguments
     try:
-        readable = isinstance(json.loads(given), dict)
+        readable = isinstance(json.loads(text), dict)
     except ValueError:
         readable = False
     if not readable:
-        raise KimiInputError("ARGUMENTS", given, "they are a JSON object", 'write e.g. \'{"query": "Turku"}\'')
-    fiber = run_fiber(session.client(), name, function, given)
+        raise KimiInputError("ARGUMENTS", text, "they are a JSON object", 'write e.g. \'{"query": "Turku"}\'')
+    fiber = run_fiber(session.client(), name, function, text)
     if session.json:
         print_json({"id": fiber.id, "status": fiber.status, "sealed": fiber.sealed, "result": fiber.result})
         return
@@ -152,18 +152,18 @@ def formula_run(
     print_line(fiber.result)
 
 
-def _request(given: str, is_text: bool, is_request: bool, model: str, max_tokens: int | None) -> ChatRequest:
+def _request(source: str, is_text: bool, is_request: bool, model: str, max_tokens: int | None) -> ChatRequest:
     """The request with the rules of its model applied.
 
     Raises:
         KimiInputError: the file cannot be read, holds no request, or one that the model would refuse.
     """
     if not is_request:
-        content = given if is_text else input_text(given)
+        content = source if is_text else input_text(source)
         body: dict[str, Any] = {"messages": [{"role": "user", "content": content}]}
     else:
-        where = "--text" if is_text else given
-        body = input_json(given if is_text else input_text(given), where)
+        where = "--text" if is_text else source
+        body = input_json(source if is_text else input_text(source), where)
         if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
             raise KimiInputError(
                 where,

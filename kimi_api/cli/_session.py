@@ -146,7 +146,7 @@ def moment(seconds: float) -> str:
 
 def error_as_json(error: BaseException) -> dict[str, Any]:
     """An error for JSON."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "type": type(error).__name__,
         "message": str(error),
         "exit_code": int(exit_of(error)),
@@ -154,8 +154,8 @@ def error_as_json(error: BaseException) -> dict[str, Any]:
     for name in ("status_code", "request_id", "retry_after"):
         value = getattr(error, name, None)
         if value is not None:
-            told[name] = value
-    return told
+            fields[name] = value
+    return fields
 
 
 def complain(error: BaseException, session: Session) -> None:

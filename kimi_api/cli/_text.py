@@ -35,8 +35,8 @@ def tokens(
     from kimi_api import tokens as counting
 
     session = session_of(context, as_json)
-    given = text if text is not None else input_text(path)
-    wire, tools = _messages(given, path) if messages else ([{"role": "user", "content": given}], [])
+    content = text if text is not None else input_text(path)
+    wire, tools = _messages(content, path) if messages else ([{"role": "user", "content": content}], [])
     if ask:
         total, how = counting.estimate(session.client(), model, wire), "platform"
         if tools:
@@ -46,10 +46,10 @@ def tokens(
         if messages:
             total = counting.count_messages(wire, tools, model=model, tokenizer=counter)
         else:
-            total = counting.count_text(given, counter)
+            total = counting.count_text(content, counter)
         how = "estimate" if counter is None else "exact"
     if session.json:
-        print_json({"tokens": total, "method": how, "model": model, "characters": len(given)})
+        print_json({"tokens": total, "method": how, "model": model, "characters": len(content)})
     else:
         print_line(f"{total} tokens ({how})")
 
@@ -64,12 +64,12 @@ def schema(
     from kimi_api.mfjs import changes, normalize_schema
 
     session = session_of(context, as_json)
-    given = input_json(input_text(path), path)
-    found, changed = normalize_schema(given, where=path), changes(given, where=path)
+    original = input_json(input_text(path), path)
+    converted, changed = normalize_schema(original, where=path), changes(original, where=path)
     if session.json:
-        print_json({"schema": found, "changes": changed})
+        print_json({"schema": converted, "changes": changed})
         return
-    print_json(found)
+    print_json(converted)
     for line in changed:
         note(line)
 
@@ -98,15 +98,15 @@ def input_json(text: str, path: str) -> Any:
 
 def _messages(text: str, path: str) -> tuple[list[dict[str, Any]], list[Any]]:
     """Messages and tools, from an array or from the body of a request."""
-    found = input_json(text, path)
+    messages = input_json(text, path)
     tools: list[Any] = []
-    if isinstance(found, dict):
-        tools, found = found.get("tools") or [], found.get("messages")
-    if not isinstance(found, list) or not found or not all(isinstance(message, dict) for message in found):
+    if isinstance(messages, dict):
+        tools, messages = messages.get("tools") or [], messages.get("messages")
+    if not isinstance(messages, list) or not messages or not all(isinstance(message, dict) for message in messages):
         raise KimiInputError(
             "PATH",
             path,
             "it holds an array of chat messages, or a request with messages",
             'write e.g. [{"role": "user", "content": "Hello"}]',
         )
-    return found, tools
+    return messages, tools

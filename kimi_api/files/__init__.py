@@ -334,10 +334,10 @@ def _text_of(
                     status=ready.status,
                 ) from error
             raise
-        found = parse_content(text)
+        extraction = parse_content(text)
         if cache is not None:
-            cache.put(name, found)
-        return found
+            cache.put(name, extraction)
+        return extraction
     finally:
         try:
             if delete_after and (yield from delete_copy(remote.id)):
@@ -346,12 +346,14 @@ def _text_of(
             release(entry)
 
 
-def _extracted_file(found: Mapping[str, Any], file: SourceFile, digest: str, *, cached: bool = False) -> ExtractedFile:
+def _extracted_file(
+    extraction: Mapping[str, Any], file: SourceFile, digest: str, *, cached: bool = False
+) -> ExtractedFile:
     return ExtractedFile(
-        text=found["content"],
+        text=extraction["content"],
         name=file.name,
-        file_type=found.get("file_type") or "",
-        title=found.get("title") or "",
+        file_type=extraction.get("file_type") or "",
+        title=extraction.get("title") or "",
         size=file.size,
         sha256=digest,
         cached=cached,
@@ -359,8 +361,8 @@ def _extracted_file(found: Mapping[str, Any], file: SourceFile, digest: str, *, 
 
 
 def _upload(file: SourceFile, purpose: str, account: Account) -> Steps[FileObject]:
-    made, _ = yield from upload_file(file, purpose, account, keep=True)
-    return made
+    record, _ = yield from upload_file(file, purpose, account, keep=True)
+    return record
 
 
 def _wait(file: FileObject, label: str, deadline: float) -> Steps[FileObject]:

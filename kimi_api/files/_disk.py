@@ -23,9 +23,9 @@ _STALE_PART = 3600.0  # seconds; nobody takes that long to write one file
 
 def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
     """Where what must outlive the process is kept: `KIMI_STATE_DIR`, else the user's state directory."""
-    given = environ.get(STATE_VARIABLE)
-    if given:
-        return Path(given)
+    directory = environ.get(STATE_VARIABLE)
+    if directory:
+        return Path(directory)
     from platformdirs import user_state_path
 
     return user_state_path(APP)
@@ -33,9 +33,9 @@ def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
 
 def cache_directory(environ: Mapping[str, str] = os.environ) -> Path:
     """Where what can be had again is kept: `KIMI_CACHE_DIR`, else the user's cache directory."""
-    given = environ.get(CACHE_VARIABLE)
-    if given:
-        return Path(given)
+    directory = environ.get(CACHE_VARIABLE)
+    if directory:
+        return Path(directory)
     from platformdirs import user_cache_path
 
     return user_cache_path(APP)
@@ -58,10 +58,10 @@ def write_whole(path: Path, data: bytes) -> None:
 def entries(directory: Path) -> Iterator[os.DirEntry[str]]:
     """The finished files in `directory`; parts that a killed process left there are removed when they are old."""
     try:
-        found = list(os.scandir(directory))
+        files = list(os.scandir(directory))
     except FileNotFoundError:
         return
-    for entry in found:
+    for entry in files:
         if entry.name.startswith(PART):
             with contextlib.suppress(OSError):
                 if time.time() - entry.stat().st_mtime > _STALE_PART:

@@ -133,8 +133,8 @@ def _from_stream(stream: BinaryIO, name: str | None) -> SourceFile:
         raise KimiInputError(
             "file", stream, "it is a path, bytes, or a file open in binary mode", "open it with open(path, 'rb')"
         )
-    given = getattr(stream, "name", None)
-    known = name or (PurePath(given).name if isinstance(given, str) else None)
+    stream_name = getattr(stream, "name", None)
+    known = name or (PurePath(stream_name).name if isinstance(stream_name, str) else None)
     label = _require_name(known, "an open file without a name")
     if not stream.seekable():
         return open_source(_read_all(stream), label)

@@ -128,25 +128,25 @@ def upload_file(
     name = tagged_name(file.name, sha256) if tagged else file.name
     entry = account.ledger.begin(account.scope, purpose, name, file.size, sha256, keep=keep)
     _active.add(entry.key)
-    made: FileObject | None = None
+    record: FileObject | None = None
     unclear = True  # whether the platform may hold a copy that we have no id of
     try:
         tries, pruned = 0, False
-        while made is None:
+        while record is None:
             try:
                 unclear = True
                 answer = yield Send("POST", "/files", upload=file.upload(purpose, name), max_retries=0)
-                made = parse_file(answer.body)
+                record = parse_file(answer.body)
             except errors.KimiAPIError as error:
                 tries += 1
                 unclear = may_be_stored(error)
                 if unclear:
-                    found = yield from _find_arrived_copy(entry, account)
-                    if found is not None and tagged:
-                        made = found
+                    arrived = yield from _find_arrived_copy(entry, account)
+                    if arrived is not None and tagged:
+                        record = arrived
                         break
-                    if found is not None:
-                        unclear = not (yield from delete_copy(found.id))
+                    if arrived is not None:
+                        unclear = not (yield from delete_copy(arrived.id))
                 if _FULL.search(str(error)):
                     if pruned or not (yield from prune_in_steps(account)):
                         raise _full(file.label) from error
@@ -156,25 +156,25 @@ def upload_file(
                 else:
                     yield Pause(retry.wait_seconds(tries, error.retry_after))
             except KimiReplyError:  # it has arrived, but its record cannot be read
-                found = yield from _find_arrived_copy(entry, account)
-                if found is None or not tagged:
-                    unclear = found is None or not (yield from delete_copy(found.id))
+                arrived = yield from _find_arrived_copy(entry, account)
+                if arrived is None or not tagged:
+                    unclear = arrived is None or not (yield from delete_copy(arrived.id))
                     raise
-                made = found
-        return made, account.ledger.settle(entry, made.id)
+                record = arrived
+        return record, account.ledger.settle(entry, record.id)
     except (errors.KimiAPIError, KimiReplyError):
         raise
     except BaseException:  # Ctrl-C or cancellation, maybe between the platform's keeping it and its saying so
-        if made is None and unclear:
-            made = yield from _find_arrived_copy(entry, account)
-        if made is not None and not keep:
-            unclear = not (yield from delete_copy(made.id))
-            made = None
+        if record is None and unclear:
+            record = yield from _find_arrived_copy(entry, account)
+        if record is not None and not keep:
+            unclear = not (yield from delete_copy(record.id))
+            record = None
         raise
     finally:
-        if keep or made is None:
+        if keep or record is None:
             _active.discard(entry.key)
-        if made is None and not unclear:
+        if record is None and not unclear:
             account.ledger.forget(entry)
 
 
@@ -203,8 +203,8 @@ def upload_once(file: SourceFile, purpose: str, account: Account) -> Steps[FileO
         known = account.ledger.find(account.scope, purpose, sha256)
         if known is not None:
             return FileObject(known.file_id, known.name, known.size, int(known.started_at), purpose)
-        made, _ = yield from upload_file(file, purpose, account, sha256=sha256, keep=True)
-    return made
+        record, _ = yield from upload_file(file, purpose, account, sha256=sha256, keep=True)
+    return record
 
 
 @dataclass(slots=True)
@@ -290,22 +290,22 @@ def prune_in_steps(
 ) -> Steps[list[FileObject]]:
     """Remove what the ledger knows as ours and left behind; see `kimi_api.files.prune`."""
     entries = account.ledger.entries(account.scope)
-    wanted = [entry for entry in entries if _is_leftover(entry, older_than, include_kept)]
-    if not wanted:
+    leftovers = [entry for entry in entries if _is_leftover(entry, older_than, include_kept)]
+    if not leftovers:
         return []
     files = yield from list_all()
     removed: list[FileObject] = []
-    for entry in wanted:
-        found = _match(entry, files, entries)
-        if found is None:
+    for entry in leftovers:
+        file = _match(entry, files, entries)
+        if file is None:
             if not dry_run and (entry.file_id or time.time() - entry.started_at > _CLOCKS_APART):
                 account.ledger.forget(entry)  # gone already, or it never arrived
         elif dry_run:
-            removed.append(found)
-        elif (yield from delete_copy(found.id)):
+            removed.append(file)
+        elif (yield from delete_copy(file.id)):
             account.ledger.forget(entry)
-            removed.append(found)
-            files.remove(found)
+            removed.append(file)
+            files.remove(file)
     return removed
 
 
@@ -316,9 +316,9 @@ def recover_ids(account: Account) -> Steps[None]:
     if unknown:
         files = yield from list_all()
         for entry in unknown:
-            found = _match(entry, files, entries)
-            if found is not None:
-                account.ledger.settle(entry, found.id)
+            file = _match(entry, files, entries)
+            if file is not None:
+                account.ledger.settle(entry, file.id)
 
 
 def _find_arrived_copy(entry: LedgerEntry, account: Account) -> Steps[FileObject | None]:

@@ -56,10 +56,10 @@ class FileCache:
             directory: None takes `KIMI_CACHE_DIR`, else the user's cache directory (`platformdirs`). Made when needed.
             max_bytes: see the class.
         """
-        made = cls(max_bytes=max_bytes)
-        made.directory = cache_directory() / "files" if directory is None else Path(directory)
-        made._taken = None
-        return made
+        cache = cls(max_bytes=max_bytes)
+        cache.directory = cache_directory() / "files" if directory is None else Path(directory)
+        cache._taken = None
+        return cache
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.directory or 'in memory'}, max_bytes={self.max_bytes})"
@@ -153,23 +153,23 @@ class FileCache:
 
     def _on_disk(self) -> list[tuple[float, int, str]]:
         """Last use, size and path of each entry."""
-        found = []
+        files = []
         for entry in entries(self.directory) if self.directory else ():
             with contextlib.suppress(FileNotFoundError):
                 status = entry.stat()
-                found.append((status.st_mtime, status.st_size, entry.path))
-        return found
+                files.append((status.st_mtime, status.st_size, entry.path))
+        return files
 
     def _evict(self) -> int:
         """Remove what was not used for longest until there is room; the bytes that remain.
 
         The directory is counted anew, because other processes write to it too.
         """
-        found = self._on_disk()
-        taken = sum(size for _, size, _ in found)
+        files = self._on_disk()
+        taken = sum(size for _, size, _ in files)
         if taken <= self.max_bytes:
             return taken
-        for _, size, path in sorted(found)[:-1]:  # the newest may be the only one
+        for _, size, path in sorted(files)[:-1]:  # the newest may be the only one
             if taken <= self.max_bytes * _ROOM:
                 break
             with contextlib.suppress(FileNotFoundError):

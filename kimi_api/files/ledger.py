@@ -86,9 +86,9 @@ class Ledger:
     @classmethod
     def in_memory(cls) -> Ledger:
         """A ledger that ends with the process."""
-        made = cls(os.devnull)
-        made.directory = None
-        return made
+        ledger = cls(os.devnull)
+        ledger.directory = None
+        return ledger
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.directory or 'in memory'})"
@@ -115,16 +115,16 @@ class Ledger:
     def forget(self, entry: LedgerEntry) -> bool:
         """Remove an entry, because its file is gone or never came to be; whether it was there."""
         with self._lock:
-            found = self._kept.pop(entry.key, None) is not None
+            removed = self._kept.pop(entry.key, None) is not None
         if self.directory is not None:
             try:
                 self._path(entry.key).unlink()
-                found = True
+                removed = True
             except FileNotFoundError:
                 pass
             except OSError as error:
                 _log.warning("the ledger's entry %s cannot be removed: %s", entry.key, error)
-        return found
+        return removed
 
     def forget_file(self, scope: str, file_id: str) -> None:
         """Remove what is known of a file that was deleted."""
@@ -143,13 +143,13 @@ class Ledger:
         """The entries, oldest first: all, or those of one account, one purpose, one content."""
         start = ".".join(part for part in (scope, purpose, sha256[:32]) if part) + "." if scope else ""
         with self._lock:
-            found = [entry for key, entry in self._kept.items() if key.startswith(start)]
+            matches = [entry for key, entry in self._kept.items() if key.startswith(start)]
         for file in entries(self.directory) if self.directory is not None else ():
             if file.name.startswith(start):
                 entry = _read(Path(file.path))
                 if entry is not None:
-                    found.append(entry)
-        return sorted(found, key=lambda entry: (entry.started_at, entry.key))
+                    matches.append(entry)
+        return sorted(matches, key=lambda entry: (entry.started_at, entry.key))
 
     def find(self, scope: str, purpose: str, sha256: str) -> LedgerEntry | None:
         """The oldest upload of this content that has an id and is meant to stay."""
@@ -199,8 +199,8 @@ def _read(path: Path) -> LedgerEntry | None:
     with contextlib.suppress(OSError):
         data = path.read_bytes()
         try:
-            found = json.loads(data.decode("utf-8", "surrogatepass"))
-            entry = LedgerEntry(**{name: value for name, value in found.items() if name in _FIELDS})
+            members = json.loads(data.decode("utf-8", "surrogatepass"))
+            entry = LedgerEntry(**{name: value for name, value in members.items() if name in _FIELDS})
             if all(isinstance(getattr(entry, name), kinds) for name, kinds in _KINDS.items()):
                 return entry
             raise TypeError("a member is not what it should be")

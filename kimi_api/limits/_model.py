@@ -188,14 +188,14 @@ def count_tokens(limits: AccountLimits, body: Mapping[str, Any]) -> int:
         reasoning_effort=body.get("reasoning_effort"),
         tool_choice=body.get("tool_choice"),
     )
-    asked = budget_of(body)
-    output = asked or get_model_spec(model).default_output
+    budget = budget_of(body)
+    output = budget or get_model_spec(model).default_output
     most = min(limit for limit in (limits.tpm, limits.tpd) if limit is not None)
     if prompt + output > most:
         which = "tpm" if most == limits.tpm else "tpd"
         raise KimiInputError(
             "max_tokens",
-            asked if asked else f"nothing, so that {model}'s default of {output:,} counts",
+            budget if budget else f"nothing, so that {model}'s default of {output:,} counts",
             f"the account allows {which}={most:,} tokens, and the gateway counts the prompt (about {prompt:,}) and the "
             f"output asked for before the model starts: {prompt + output:,} in all",
             f"set max_tokens to {most - prompt} or less"

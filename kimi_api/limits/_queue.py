@@ -258,7 +258,7 @@ class _Request:
 
     def steps(self, waiter: _Waiter) -> Generator[float | None, Wait | None, None]:
         """What to do next: None asks the store, a number is the most seconds to wait to be woken."""
-        asked = False
+        pending = False
         began = time.monotonic()
         shared = self._store if isinstance(self._store, SharedStore) else None
         if shared is not None:
@@ -271,14 +271,14 @@ class _Request:
                 if not self._queue.is_first(waiter):
                     yield LOOK_SECONDS
                     continue
-                asked = True
+                pending = True
                 try:
                     wait = yield None
                 except KimiLimitError as error:
                     self._queue.fail_all(error)
                     raise
                 if wait is None:
-                    asked = False
+                    pending = False
                     return
                 if wait.limit == "tpd":
                     raise day_used_up(self._limits, wait, self._tokens)
@@ -288,7 +288,7 @@ class _Request:
             if shared is not None:
                 shared.unsubscribe(self._account, self._ticket)
             self._queue.leave(waiter)
-            if asked:
+            if pending:
                 # An event loop cannot wait here: its task may have been cancelled.
                 if self._store.blocking:
                     _run_in_thread(self._store.withdraw, self._account, self._ticket)
@@ -319,9 +319,9 @@ class _Request:
             asking.add_done_callback(self._release_unwanted)
             raise
 
-    def _release_unwanted(self, asked: Future[Wait | None]) -> None:
+    def _release_unwanted(self, acquisition: Future[Wait | None]) -> None:
         """A turn that came after its task was cancelled goes to the next one."""
-        if not asked.cancelled() and asked.exception() is None and asked.result() is None:
+        if not acquisition.cancelled() and acquisition.exception() is None and acquisition.result() is None:
             _run_in_thread(self.permit(in_loop=False).release)
 
     def permit(self, *, in_loop: bool) -> Permit:

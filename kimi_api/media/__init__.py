@@ -192,17 +192,17 @@ def forget_missing_upload(client: KimiClient, request: ChatRequest, error: Excep
     before = request.original
     if before is None or not isinstance(error, errors.KimiStatusError):
         return None
-    given = {part.url for part in media_parts(before.body["messages"])}
+    original_urls = {part.url for part in media_parts(before.body["messages"])}
     account = Account.of(client, None)
     missing = [
         part.url.removeprefix("ms://")
         for part in media_parts(request.body["messages"])
-        if part.url.startswith("ms://") and part.url not in given
+        if part.url.startswith("ms://") and part.url not in original_urls
     ]
-    named = [file_id for file_id in missing if re.search(rf"\b{re.escape(file_id)}\b", str(error))]
-    for file_id in named:
+    reported = [file_id for file_id in missing if re.search(rf"\b{re.escape(file_id)}\b", str(error))]
+    for file_id in reported:
         account.ledger.forget_file(account.scope, file_id)
-    return before if named else None
+    return before if reported else None
 
 
 @dataclass(slots=True)
@@ -291,11 +291,11 @@ def _examine(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
     if isinstance(part.url, LocalMedia):
         file, mime = _check_file(part.url.path, part.kind, None)
         return _Item(part, file.size, mime, file)
-    found = split_data_url(part.url)
-    if found is not None:
+    data_url = split_data_url(part.url)
+    if data_url is not None:
         if not policy.platform:
             return None
-        declared, data, is_base64 = found
+        declared, data, is_base64 = data_url
         mime = media_type(head_of(data, is_base64), declared, part.kind, what)
         return _Item(part, decoded_size(data, is_base64), mime, data=(data, is_base64))
     if policy.fetch and part.url.startswith(("http://", "https://")):
@@ -311,10 +311,10 @@ def _examine(part: MediaPart, policy: MediaPolicy) -> Steps[_Item | None]:
 def _check_file(source: FileSource, kind: Kind | None, name: str | None) -> tuple[SourceFile, str]:
     """A checked file and its type."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        given = bytes(source)
+        data = bytes(source)
         label = name or "bytes"
-        mime = media_type(given[:HEAD], mimetypes.guess_type(label)[0], kind, label)
-        return _from_bytes(given, mime, name), mime
+        mime = media_type(data[:HEAD], mimetypes.guess_type(label)[0], kind, label)
+        return _from_bytes(data, mime, name), mime
     if isinstance(source, (str, os.PathLike)):
         # The name may have no extension, which `open_source` would refuse.
         path = Path(source)
@@ -327,8 +327,8 @@ def _check_file(source: FileSource, kind: Kind | None, name: str | None) -> tupl
 
 
 def _name_of(stream: Any) -> str:
-    given = getattr(stream, "name", None)
-    return PurePath(given).name if isinstance(given, str) and PurePath(given).suffix else "media.bin"
+    name = getattr(stream, "name", None)
+    return PurePath(name).name if isinstance(name, str) and PurePath(name).suffix else "media.bin"
 
 
 def _from_bytes(content: bytes, mime: str, name: str | None = None) -> SourceFile:

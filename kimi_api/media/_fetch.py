@@ -111,10 +111,10 @@ def fetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
                 return end.value
             if isinstance(step, _Resolve):
                 try:
-                    found: Any = socket.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
+                    records: Any = socket.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
                 except (OSError, UnicodeError) as error:
-                    found = error
-                result = _addresses(step, found)
+                    records = error
+                result = _addresses(step, records)
                 continue
             try:
                 with client.stream("GET", step.url, headers=_headers(step), extensions=_extensions(step)) as response:
@@ -140,10 +140,10 @@ async def afetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
             if isinstance(step, _Resolve):
                 loop = asyncio.get_running_loop()
                 try:
-                    found: Any = await loop.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
+                    records: Any = await loop.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
                 except (OSError, UnicodeError) as error:
-                    found = error
-                result = _addresses(step, found)
+                    records = error
+                result = _addresses(step, records)
                 continue
             try:
                 async with client.stream(
@@ -226,11 +226,11 @@ def _at(url: str, address: str, port: int) -> str:
     return urlsplit(url)._replace(netloc=f"{host}:{port}", fragment="").geturl()
 
 
-def _addresses(step: _Resolve, found: Any) -> list[str]:
+def _addresses(step: _Resolve, records: Any) -> list[str]:
     """The distinct addresses in what `getaddrinfo` gave or raised. Raises `KimiInputError`: there are none."""
-    if isinstance(found, Exception):
-        raise KimiInputError("url", step.host, f"no such host is known ({found})", "check the address") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if isinstance(records, Exception):
+        raise KimiInputError("url", step.host, f"no such host is known ({records})", "check the address") from None
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in records))
     if not addresses:
         raise KimiInputError("url", step.host, "its host has no address", "check the address")
     return addresses

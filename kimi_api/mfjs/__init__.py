@@ -121,14 +121,14 @@ class NormalizedCache:
     def tools(self, tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """`normalize_tool` of each."""
         known = self._by_id.get
-        found = []
+        normalized = []
         for tool in tools:
             entry = known(id(tool))
             if entry is not None and entry[0] is tool and entry[1] == tool:
-                found.append(entry[2])
+                normalized.append(entry[2])
             else:
-                found.append(self._look_up(tool))
-        return found
+                normalized.append(self._look_up(tool))
+        return normalized
 
     def _look_up(self, tool: Mapping[str, Any]) -> dict[str, Any]:
         text = _text(tool, "tool")
@@ -227,8 +227,8 @@ def _one_object(walker: Walker, objects: list[Node], words: str) -> Node:
         for name in dict.fromkeys(name for one in named for name in one):
             parts = [one[name] for one in named if name in one]
             union = [alternative for part in parts for alternative in alternatives_of(part)]
-            told = sentences(*(part.get("description", "") for part in parts))
-            properties[name] = parts[0] if all(part == parts[0] for part in parts) else walker.close(union, told)
+            description = sentences(*(part.get("description", "") for part in parts))
+            properties[name] = parts[0] if all(part == parts[0] for part in parts) else walker.close(union, description)
         root = {"type": "object", "properties": properties}
         required = [name for name in needed[0] if all(name in one for one in needed)]
         if required:
@@ -249,17 +249,17 @@ def _shape(node: Node, properties: Node) -> str:
     required = node.get("required", ())
     parts = []
     for name, sub in properties.items():
-        told = f": {label(sub)}" if len(sub.get("enum", ())) == 1 else ""
-        parts.append(f"{name}{'' if name in required else '?'}{told}")
+        constant = f": {label(sub)}" if len(sub.get("enum", ())) == 1 else ""
+        parts.append(f"{name}{'' if name in required else '?'}{constant}")
     return f"{{{', '.join(parts)}}}"
 
 
 def _order(root: Node) -> Node:
-    found: Node = {"type": "object"}
+    ordered: Node = {"type": "object"}
     if "description" in root:
-        found["description"] = root["description"]
-    found["properties"] = root.get("properties", {})
+        ordered["description"] = root["description"]
+    ordered["properties"] = root.get("properties", {})
     for keyword in ("required", "additionalProperties"):
         if keyword in root:
-            found[keyword] = root[keyword]
-    return found
+            ordered[keyword] = root[keyword]
+    return ordered

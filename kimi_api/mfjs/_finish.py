@@ -75,7 +75,7 @@ def plain(node: Any, aliases: dict[str, str]) -> Any:
 def _aliases(defs: dict[str, Node]) -> dict[str, str]:
     """Definitions that are nothing but a reference to another one."""
     direct = {name: body["$ref"][8:] for name, body in defs.items() if "$ref" in body}
-    found: dict[str, str] = {}
+    aliases: dict[str, str] = {}
     for name in direct:
         target, seen = direct[name], {name}
         while target in direct:
@@ -88,8 +88,8 @@ def _aliases(defs: dict[str, Node]) -> dict[str, str]:
                 )
             seen.add(target)
             target = direct[target]
-        found[name] = target
-    return found
+        aliases[name] = target
+    return aliases
 
 
 def _nodes(node: Node) -> Iterator[Node]:
@@ -104,15 +104,15 @@ def _nodes(node: Node) -> Iterator[Node]:
 
 
 def _reachable(root: Node, defs: dict[str, Node]) -> list[str]:
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     queue = [root]
     for body in queue:
         for node in _nodes(body):
             name = node.get("$ref", "")[8:]
-            if name and name not in found:
-                found[name] = None
+            if name and name not in names:
+                names[name] = None
                 queue.append(defs[name])
-    return list(found)
+    return list(names)
 
 
 def _endless(defs: dict[str, Node], *, strict: bool) -> list[str]:
@@ -161,9 +161,9 @@ def unlist(node: Node, names: list[str]) -> None:
         sub = node["properties"].pop(name)
         mark = " (required)" if name in required else ""
         add_words(node, f"Also takes {json.dumps(name, ensure_ascii=False)}{mark}: {short(sub)}.")
-    kept = [name for name in required if name not in names]
-    if kept:
-        node["required"] = kept
+    still_required = [name for name in required if name not in names]
+    if still_required:
+        node["required"] = still_required
     else:
         node.pop("required", None)
     node.pop("additionalProperties", None)
@@ -171,7 +171,7 @@ def unlist(node: Node, names: list[str]) -> None:
 
 def calm_braces(node: Node) -> bool:
     """Reduce what is below a property called `{x}` to its type: "invalid path: properties.{id}" otherwise."""
-    found = False
+    changed = False
     for name, sub in node.get("properties", {}).items():
         if "{" in name and "}" in name and any({"enum", "anyOf", "$ref", "required"} & n.keys() for n in _nodes(sub)):
             branches = sub.get("anyOf", [sub])
@@ -183,8 +183,8 @@ def calm_braces(node: Node) -> bool:
             words = sub.pop("description", "")
             add_words(simple, words, "" if all(b.keys() == {"type"} for b in branches) else f"{short(sub)}.")
             node["properties"][name] = simple
-            found = True
-    return found
+            changed = True
+    return changed
 
 
 def add_words(node: Node, *parts: str) -> None:
@@ -197,12 +197,12 @@ def add_words(node: Node, *parts: str) -> None:
 def sentences(*parts: str) -> str:
     """One text out of several, each said once and each closed by punctuation."""
     text = ""
-    said: set[str] = set()
+    seen: set[str] = set()
     for part in parts:
         part = part.strip()
-        if not part or part in said or (len(part) > 12 and part in text):
+        if not part or part in seen or (len(part) > 12 and part in text):
             continue
-        said.add(part)
+        seen.add(part)
         if text:
             text += " " if text[-1] in ".!?:;)…。！？" else ". "
         text += part

@@ -25,8 +25,8 @@ class Kinds(Merging):
         raise NotImplementedError
 
     def _string(self, schema: Node, kind: str, path: str, depth: int, words: list[str]) -> Node:
-        found: Node = {"type": kind}
-        self._lengths(schema, found, "minLength", "maxLength", words)
+        node: Node = {"type": kind}
+        self._lengths(schema, node, "minLength", "maxLength", words)
         for keyword, text in (
             ("pattern", "Must match the regular expression `{}`."),
             ("format", "Format: {}."),
@@ -36,7 +36,7 @@ class Kinds(Merging):
             if isinstance(schema.get(keyword), str) and schema[keyword]:
                 words.append(text.format(schema[keyword]))
                 self.note(path, f"{keyword} moved into words")
-        return found
+        return node
 
     def _number(self, schema: Node, kind: str, path: str, depth: int, words: list[str]) -> Node:
         low, high = number_at(schema, "minimum"), number_at(schema, "maximum")
@@ -60,20 +60,20 @@ class Kinds(Merging):
         if kind == "integer":
             low = None if low is None else math.ceil(low)
             high = None if high is None else math.floor(high)
-        found: Node = {"type": kind}
+        node: Node = {"type": kind}
         if low is not None and high is not None and low > high:
             words.append(f"At least {low}, at most {high}.")
             low = high = None
         if (low := outward(low, up=False)) is not None:
-            found["minimum"] = low
+            node["minimum"] = low
         if (high := outward(high, up=True)) is not None:
-            found["maximum"] = high
+            node["maximum"] = high
         if is_number(schema.get("multipleOf")):
             words.append(f"Must be a multiple of {schema['multipleOf']}.")
             self.note(path, "multipleOf moved into words")
-        return found
+        return node
 
-    def _lengths(self, schema: Node, found: Node, low_key: str, high_key: str, words: list[str]) -> None:
+    def _lengths(self, schema: Node, node: Node, low_key: str, high_key: str, words: list[str]) -> None:
         low, high = number_at(schema, low_key), number_at(schema, high_key)
         low = None if low is None or low <= 0 else math.ceil(low)
         high = None if high is None or high < 0 else math.floor(high)
@@ -81,13 +81,13 @@ class Kinds(Merging):
             words.append(f"Length at least {low}, at most {high}.")
             return
         if low is not None and low < 2**53:
-            found[low_key] = low
+            node[low_key] = low
         if high is not None and high < 2**53:
-            found[high_key] = high
+            node[high_key] = high
 
     def _array(self, schema: Node, kind: str, path: str, depth: int, words: list[str]) -> Node:
-        found: Node = {"type": kind}
-        self._lengths(schema, found, "minItems", "maxItems", words)
+        array: Node = {"type": kind}
+        self._lengths(schema, array, "minItems", "maxItems", words)
         where = f"{path}.items".lstrip(".")
         items = schema.get("items")
         ordered = schema.get("prefixItems")
@@ -96,27 +96,27 @@ class Kinds(Merging):
             ordered, rest = items, schema.get("additionalItems", True)
         if isinstance(ordered, list) and ordered:
             nodes = [self.node(item, where, "", depth + 1) for item in ordered]
-            told = ", ".join("nothing" if node is None else label(node) for node in nodes)
-            words.append(f"Items in order: {told}.")
+            listing = ", ".join("nothing" if node is None else label(node) for node in nodes)
+            words.append(f"Items in order: {listing}.")
             self.note(path, "tuple became a list of any of its item types")
             closed = rest is False
             if closed:
-                found["maxItems"] = min(found.get("maxItems", len(ordered)), len(ordered))
-                if found.get("minItems", 0) > found["maxItems"]:
-                    del found["minItems"]
-            if not closed and found.get("maxItems", math.inf) > len(ordered):
+                array["maxItems"] = min(array.get("maxItems", len(ordered)), len(ordered))
+                if array.get("minItems", 0) > array["maxItems"]:
+                    del array["minItems"]
+            if not closed and array.get("maxItems", math.inf) > len(ordered):
                 nodes.append(self.node(rest, where, "", depth + 1) if rest is not True else {})
             union = [alternative for node in nodes if node is not None for alternative in alternatives_of(node)]
             if union and not any(alternative == {} for alternative in map(bare, union)):
                 # The words tell the order, and each item's own words would be told of all.
-                found["items"] = self.close([bare(alternative) for alternative in union], "")
+                array["items"] = self.close([bare(alternative) for alternative in union], "")
         elif items is not None:
             node = self.node(items, where, "", depth + 1) if items is not True else {}
             if node is None:
-                found.pop("minItems", None)
-                found["maxItems"] = 0
+                array.pop("minItems", None)
+                array["maxItems"] = 0
             else:
-                found["items"] = node
+                array["items"] = node
         if schema.get("uniqueItems") is True:
             words.append("Items must be unique.")
             self.note(path, "uniqueItems moved into words")
@@ -125,10 +125,10 @@ class Kinds(Merging):
             counted = f" ({', '.join(bounds)})" if bounds else ""
             words.append(f"Must contain an item like{counted}: {short(schema['contains'])}.")
             self.note(path, "contains moved into words")
-        return found
+        return array
 
     def _object(self, schema: Node, kind: str, path: str, depth: int, words: list[str]) -> Node:
-        found: Node = {"type": kind}
+        result: Node = {"type": kind}
         extra: Any = schema.get("additionalProperties")
         extra = extra if isinstance(extra, dict | bool) else None
         if isinstance(extra, dict):
@@ -172,13 +172,13 @@ class Kinds(Merging):
             extra = None
         self.unsettled = self.unsettled or any("{" in name for name in properties)
         if properties or isinstance(declared, dict):
-            found["properties"] = properties
+            result["properties"] = properties
         if required:
-            found["required"] = required
+            result["required"] = required
         if extra is not None:
-            found["additionalProperties"] = extra
+            result["additionalProperties"] = extra
         self._say_object(schema, path, words)
-        return found
+        return result
 
     def _widen(self, extra: Any, patterns: Node, path: str, depth: int) -> Any:
         if extra is None or extra is True:

@@ -40,14 +40,14 @@ class Merging:
         left, right = self._expand(left, path), self._expand(right, path)
         if len(left) * len(right) > MAX_BRANCHES:
             self.note(path, "too many combinations: only the first part is kept")
-            found = left
+            combined = left
         else:
-            found = [merged for one in left for other in right for merged in self._merge(one, other, path)]
+            combined = [merged for one in left for other in right for merged in self._merge(one, other, path)]
         self._expanding = before
-        if not found:
+        if not combined:
             self.note(path, "parts that contradict each other: only the first is kept")
             return left or right
-        return found
+        return combined
 
     def _merge(self, one: Node, other: Node, path: str) -> list[Node]:
         text = sentences(one.get("description", ""), other.get("description", ""))
@@ -62,38 +62,38 @@ class Merging:
             if {kind, other["type"]} != {"integer", "number"}:
                 return []
             kind = "integer"
-        found = {**other, **one, "type": kind}
+        merged = {**other, **one, "type": kind}
         if not ("_weak" in one and "_weak" in other):
-            found.pop("_weak", None)
+            merged.pop("_weak", None)
         else:
-            found["_weak"] = min(one["_weak"], other["_weak"])
+            merged["_weak"] = min(one["_weak"], other["_weak"])
         if "enum" in one and "enum" in other:
-            found["enum"] = [value for value in one["enum"] if any(same(value, o) for o in other["enum"])]
-        if kind == "integer" and "enum" in found:
-            found["enum"] = [int(value) for value in found["enum"] if value == int(value)]
+            merged["enum"] = [value for value in one["enum"] if any(same(value, o) for o in other["enum"])]
+        if kind == "integer" and "enum" in merged:
+            merged["enum"] = [int(value) for value in merged["enum"] if value == int(value)]
         for low, high in _BOUNDS:
             if low in one and low in other:
-                found[low] = max(one[low], other[low])
+                merged[low] = max(one[low], other[low])
             if high in one and high in other:
-                found[high] = min(one[high], other[high])
+                merged[high] = min(one[high], other[high])
             if kind == "integer" and low == "minimum":
-                found.update({k: f(found[k]) for k, f in ((low, math.ceil), (high, math.floor)) if k in found})
-            if found.get(low, -math.inf) > found.get(high, math.inf):
+                merged.update({k: f(merged[k]) for k, f in ((low, math.ceil), (high, math.floor)) if k in merged})
+            if merged.get(low, -math.inf) > merged.get(high, math.inf):
                 return []
-        if "enum" in found:
-            found["enum"] = [value for value in found["enum"] if within(found, value)]
-            found = {keyword: value for keyword, value in found.items() if keyword not in _RANGES}
-            if not found["enum"]:
+        if "enum" in merged:
+            merged["enum"] = [value for value in merged["enum"] if within(merged, value)]
+            merged = {keyword: value for keyword, value in merged.items() if keyword not in _RANGES}
+            if not merged["enum"]:
                 return []
-        if "default" in found and not fits(found, found["default"]):
-            del found["default"]
+        if "default" in merged and not fits(merged, merged["default"]):
+            del merged["default"]
         if kind == "array" and "items" in one and "items" in other:
-            found["items"] = self._node_of_both(one["items"], other["items"], path)
+            merged["items"] = self._node_of_both(one["items"], other["items"], path)
         if kind == "object":
-            self._merge_objects(one, other, found, path)
-        return add_description([{keyword: found[keyword] for keyword in _ORDER if keyword in found}], text)
+            self._merge_objects(one, other, merged, path)
+        return add_description([{keyword: merged[keyword] for keyword in _ORDER if keyword in merged}], text)
 
-    def _merge_objects(self, one: Node, other: Node, found: Node, path: str) -> None:
+    def _merge_objects(self, one: Node, other: Node, target: Node, path: str) -> None:
         left, right = one.get("properties", {}), other.get("properties", {})
         if left or right:
             merged = {}
@@ -102,17 +102,17 @@ class Merging:
                 second = right[name] if name in right else other.get("additionalProperties")
                 parts = [part for part in (first, second) if isinstance(part, dict)]
                 merged[name] = parts[0] if len(parts) == 1 else self._node_of_both(parts[0], parts[1], path)
-            found["properties"] = merged
+            target["properties"] = merged
         required = list(dict.fromkeys([*one.get("required", ()), *other.get("required", ())]))
         if required:
-            found["required"] = required
+            target["required"] = required
         extras = [part["additionalProperties"] for part in (one, other) if "additionalProperties" in part]
         if False in extras:
-            found["additionalProperties"] = False
+            target["additionalProperties"] = False
         elif len(extras) == 2 and all(isinstance(extra, dict) for extra in extras):
-            found["additionalProperties"] = self._node_of_both(extras[0], extras[1], path)
+            target["additionalProperties"] = self._node_of_both(extras[0], extras[1], path)
         elif extras:
-            found["additionalProperties"] = next((extra for extra in extras if isinstance(extra, dict)), True)
+            target["additionalProperties"] = next((extra for extra in extras if isinstance(extra, dict)), True)
 
     def _node_of_both(self, one: Node, other: Node, path: str) -> Node:
         words = sentences(one.get("description", ""), other.get("description", ""))

@@ -96,8 +96,8 @@ class Walker(Kinds):
         texts: list[str] = []
         ref = reference_in(schema)
         if ref is not None:
-            found, text = self._follow(ref, path, depth)
-            alternatives = self.both(alternatives, found, path)
+            nodes, text = self._follow(ref, path, depth)
+            alternatives = self.both(alternatives, nodes, path)
             texts.append(text)
         for keyword in ("allOf", "anyOf", "oneOf"):
             parts = schema.get(keyword)
@@ -106,16 +106,16 @@ class Walker(Kinds):
             opened = [self.open(part, f"{path}.{keyword}".lstrip("."), name, depth + 1) for part in parts]
             if keyword == "allOf":
                 self.note(path, "allOf merged")
-                for found, text in opened:
-                    alternatives = self.both(alternatives, found, path)
+                for nodes, text in opened:
+                    alternatives = self.both(alternatives, nodes, path)
                     texts.append(text)
                 continue
             if keyword == "oneOf":
                 self.note(path, "oneOf became anyOf")
             elif alternatives != [{}]:
                 self.note(path, "what stood beside anyOf moved into its branches")
-            branches = [add_description(found, text) for found, text in opened]
-            union = [branch for found in branches for branch in found]
+            branches = [add_description(nodes, text) for nodes, text in opened]
+            union = [branch for nodes in branches for branch in nodes]
             alternatives = self.both(alternatives, union, path)
         if schema.get("nullable") is True and not any(a == {} or a.get("type") == "null" for a in alternatives):
             alternatives = [*alternatives, {"type": "null"}]
@@ -152,28 +152,28 @@ class Walker(Kinds):
             for name in missing:
                 self.defs[name] = self.node(self._targets[name], f"$defs.{name}", name, 1) or {}
 
-    def _expanded(self, alternatives: list[Node], path: str) -> list[Node]:
+    def _expand(self, alternatives: list[Node], path: str) -> list[Node]:
         """References replaced by what is behind them, one level deep, so that something can be added to it.
 
         They stay in `_expanding` until the caller is done. Inside its own expansion a reference stays and what stood
         beside it is lost; so it is below two others and after `MAX_EXPANSIONS`, because definitions that extend each
         other have no end.
         """
-        found: list[Node] = []
+        expanded: list[Node] = []
         for alternative in alternatives:
             name = alternative.get("$ref", "")[8:]
             if not name or name in self._expanding or len(self._expanding) > 1 or not self._expansions_left:
-                found.append(alternative)
+                expanded.append(alternative)
                 continue
             self._expansions_left -= 1
             self._expanding.add(name)
             opened, text = self.open(self._targets[name], path, name, 1)
-            found += add_description(opened, sentences(alternative.get("description", ""), text))
-        return found
+            expanded += add_description(opened, sentences(alternative.get("description", ""), text))
+        return expanded
 
     def objects(self, alternatives: list[Node], path: str) -> list[Node]:
         """Those that are objects, references looked up: what a tool's arguments can be."""
-        strong = self._expanded([node for node in alternatives if node.get("_weak", 0) < 2], path)
+        strong = self._expand([node for node in alternatives if node.get("_weak", 0) < 2], path)
         self._expanding.clear()
         return [bare(node, "_weak") for node in strong if node.get("type") == "object" or node == {}]
 
@@ -185,18 +185,18 @@ class Walker(Kinds):
             return self._values(schema, kinds, path, words)
         build = self._builders()
         if kinds is not None:
-            found = [build[kind](schema, kind, path, depth, words) for kind in kinds]
+            alternatives = [build[kind](schema, kind, path, depth, words) for kind in kinds]
             if "string" not in kinds and isinstance(schema.get("format"), str):
                 words.append(f"Format: {schema['format']}.")  # OpenAPI's int64
                 self.note(path, "format moved into words")
-            return found
+            return alternatives
         owned = {_OWNER[keyword] for keyword in schema if keyword in _OWNER}
         if not owned:
             return [{}]
-        found = [build[kind](schema, kind, path, depth, words) for kind in sorted(owned)]
+        alternatives = [build[kind](schema, kind, path, depth, words) for kind in sorted(owned)]
         if any(keyword in schema for keyword in _COMBINED) and not schema.keys() & _SAYABLE:
             return [{}]
-        weak = [{**alternative, "_weak": 1} for alternative in found]
+        weak = [{**alternative, "_weak": 1} for alternative in alternatives]
         return weak + [{"type": kind, "_weak": 2} for kind in ALL_TYPES if kind not in owned]
 
     def _builders(self) -> dict[str, Callable[[Node, str, str, int, list[str]], Node]]:
@@ -264,17 +264,17 @@ class Walker(Kinds):
             return {"type": kind}
         if kind == "integer":
             values = [int(value) for value in values]
-        said = ""
+        reason = ""
         if kind in ("object", "array"):
-            said = "its values are not scalar"
+            reason = "its values are not scalar"
         elif kind in ("integer", "number") and not all(exact(value) for value in values):
-            said = "its numbers are beyond double precision"
+            reason = "its numbers are beyond double precision"
         elif len(values) > MAX_ENUM:
-            said = f"it has more than {MAX_ENUM:,} values"
-        if said:
+            reason = f"it has more than {MAX_ENUM:,} values"
+        if reason:
             listed = short(values, 400)[1:].removesuffix("]")
             words.append(f"Must be exactly: {listed}." if len(values) == 1 else f"One of: {listed}.")
-            self.note(path, f"enum moved into words: {said}")
+            self.note(path, f"enum moved into words: {reason}")
             return {"type": kind}
         return {"type": kind, "enum": values}
 

@@ -46,9 +46,9 @@ class References:
         if local in ("", "#", "#/"):
             return self.root
         if local.startswith("#/"):
-            found = self._walk([_unescape(part) for part in local[2:].split("/")])
-            if isinstance(found, dict | bool):
-                return found
+            target = self._walk([_unescape(part) for part in local[2:].split("/")])
+            if isinstance(target, dict | bool):
+                return target
         if self._named is None:
             self._named = dict(_names(self.root))
         nested = any(f"/{word}/" in local for word in ("$defs", "definitions"))

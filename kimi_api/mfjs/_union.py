@@ -25,7 +25,7 @@ class Weak(dict[str, Any]):
 
 def union(alternatives: list[Node], words: str) -> Node:
     """`anyOf`, with equal branches and plain enums of one type merged and all words on the top."""
-    told: dict[str, dict[str, None]] = {}
+    texts: dict[str, dict[str, None]] = {}
     branches: dict[str, Node] = {}
     enums: dict[str, dict[Any, Any]] = {}
     merged: list[tuple[Node, dict[Any, Any]]] = []
@@ -33,7 +33,7 @@ def union(alternatives: list[Node], words: str) -> Node:
         branch = bare(alternative)
         text = alternative.get("description", "")
         if text:
-            told.setdefault(text, {})[label(branch)] = None
+            texts.setdefault(text, {})[label(branch)] = None
         if branch.keys() == {"type", "enum"}:
             known = enums.get(branch["type"])
             if known is not None and len(known) + len(branch["enum"]) <= MAX_ENUM:
@@ -46,22 +46,22 @@ def union(alternatives: list[Node], words: str) -> Node:
         branches.setdefault(json.dumps(branch, sort_keys=True), branch)
     for branch, values in merged:
         branch["enum"] = list(values.values())
-    found = list(branches.values())
-    if len(found) > MAX_BRANCHES:
-        kinds = dict.fromkeys(branch.get("type", "object") for branch in found)
-        found = [{"type": kind} for kind in kinds]
+    kept_branches = list(branches.values())
+    if len(kept_branches) > MAX_BRANCHES:
+        kinds = dict.fromkeys(branch.get("type", "object") for branch in kept_branches)
+        kept_branches = [{"type": kind} for kind in kinds]
     # Every type bare, or one branch that takes anything: no union is left.
-    free = {branch["type"] for branch in found if branch.keys() == {"type"}}
-    anything = any(branch.keys() <= {"default"} for branch in found) or free.issuperset(ALL_TYPES)
+    free = {branch["type"] for branch in kept_branches if branch.keys() == {"type"}}
+    anything = any(branch.keys() <= {"default"} for branch in kept_branches) or free.issuperset(ALL_TYPES)
     # A label where the words are about some of the branches only; null needs no words of its own.
     others = sum(alternative.get("type") != "null" for alternative in alternatives)
     parts = [
-        f"{', '.join(who)}: {text}" if others > 1 and len(who) < min(others, 4) else text for text, who in told.items()
+        f"{', '.join(who)}: {text}" if others > 1 and len(who) < min(others, 4) else text for text, who in texts.items()
     ]
     text = sentences(words, *parts)
     if anything:
         return {"type": list(ALL_TYPES), "description": text} if text else {}
-    node: Node = found[0] if len(found) == 1 else {"anyOf": found}
+    node: Node = kept_branches[0] if len(kept_branches) == 1 else {"anyOf": kept_branches}
     return {**node, "description": text} if text else node
 
 

@@ -71,12 +71,12 @@ def distinct(values: list[Any]) -> list[Any]:
 
 def by_json_value(values: list[Any]) -> dict[Any, Any]:
     """Values by what makes them equal in JSON: 1 and 1.0 are, 1 and true are not."""
-    found: dict[Any, Any] = {}
+    by_key: dict[Any, Any] = {}
     for value in values:
         kind = kind_of(value)
         key = value if isinstance(value, str) else json.dumps(int(value) if kind == "integer" else value)
-        found.setdefault((kind, key), value)
-    return found
+        by_key.setdefault((kind, key), value)
+    return by_key
 
 
 def type_name(kind: str) -> str | None:

@@ -119,8 +119,8 @@ def _first(choices: object, what: str) -> Mapping[str, Any] | None:
     if not choices or isinstance(choices, int | float):
         return None
     if isinstance(choices, list):
-        if (found := next((each for each in choices if isinstance(each, Mapping)), None)) is not None:
-            return found
+        if (choice := next((each for each in choices if isinstance(each, Mapping)), None)) is not None:
+            return choice
         if not any(choices):
             return None
     raise unreadable_error(what, choices)

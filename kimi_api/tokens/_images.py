@@ -43,19 +43,19 @@ def image_size(url: str) -> tuple[int, int] | None:
 
 
 def _size(raw: bytes) -> tuple[int, int] | None:
-    found: tuple[int, int] | None = None
+    size: tuple[int, int] | None = None
     if raw.startswith(b"\x89PNG"):
-        found = struct.unpack(">II", raw[16:24])
+        size = struct.unpack(">II", raw[16:24])
     elif raw.startswith(b"GIF8"):
-        found = struct.unpack("<HH", raw[6:10])
+        size = struct.unpack("<HH", raw[6:10])
     elif raw.startswith(b"BM"):
         width, height = struct.unpack("<ii", raw[18:26])
-        found = width, abs(height)
+        size = width, abs(height)
     elif raw.startswith(b"\xff\xd8"):
-        found = _jpeg(raw)
+        size = _jpeg(raw)
     elif raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
-        found = _webp(raw)
-    return found if found and min(found) > 0 else None
+        size = _webp(raw)
+    return size if size and min(size) > 0 else None
 
 
 def _jpeg(raw: bytes) -> tuple[int, int] | None:

@@ -68,9 +68,9 @@ def _comment(schema: Any, indent: str, *, limits: bool = True) -> str:
     lines = lines if schema.get("description") else []
     kind = schema.get("type")
     if limits and isinstance(kind, str) and "enum" not in schema:
-        found = [f"{name}: {schema[name]}" for name in _LIMITS.get(kind, ()) if name in schema]
-        if found:
-            lines.append(f"{indent}// {', '.join(found)}")
+        bounds = [f"{name}: {schema[name]}" for name in _LIMITS.get(kind, ()) if name in schema]
+        if bounds:
+            lines.append(f"{indent}// {', '.join(bounds)}")
     return "".join(line + "\n" for line in lines)
 
 

@@ -182,26 +182,26 @@ class KimiTokenizer:
         return self
 
 
-def as_tokenizer(given: object) -> Tokenizer | None:
+def as_tokenizer(tokenizer: object) -> Tokenizer | None:
     """What a user may pass as `tokenizer`: None, a vocabulary's path, a function, or an object with `encode`.
 
     Raises:
         KimiInputError: something else, or a path that is no vocabulary.
     """
-    if given is None:
+    if tokenizer is None:
         return None
-    if isinstance(given, (str, os.PathLike)):
-        return KimiTokenizer.from_file(given)
-    if isinstance(given, (KimiTokenizer, EstimatedTokens)):
-        return given
-    encode = getattr(given, "encode", None)
+    if isinstance(tokenizer, (str, os.PathLike)):
+        return KimiTokenizer.from_file(tokenizer)
+    if isinstance(tokenizer, (KimiTokenizer, EstimatedTokens)):
+        return tokenizer
+    encode = getattr(tokenizer, "encode", None)
     if callable(encode):  # before calling the object itself: transformers' tokenizers then return a dictionary
         return cast(Tokenizer, encode)
-    if callable(given):
-        return cast(Tokenizer, given)
+    if callable(tokenizer):
+        return cast(Tokenizer, tokenizer)
     raise KimiInputError(
         "tokenizer",
-        given,
+        tokenizer,
         "it is a KimiTokenizer, the path of a tiktoken.model, or a function from text to a list of tokens",
         'pass KimiTokenizer.from_file("tiktoken.model"), or leave it out for estimates',
     )

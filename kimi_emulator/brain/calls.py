@@ -69,17 +69,17 @@ class Tool:
     @cached_property
     def weights(self) -> dict[str, float]:
         """How strongly each stem speaks for this tool."""
-        found: dict[str, float] = {}
+        by_stem: dict[str, float] = {}
         for word in words(self.description):
-            found[word] = 1.0
+            by_stem[word] = 1.0
         for name, schema in self.properties.items():
             schema = schema if isinstance(schema, dict) else {}
             extra = f"{name.replace('_', ' ')} {schema.get('description') or ''} {schema.get('enum') or ''}"
             for word in words(extra):
-                found[word] = max(found.get(word, 0), 1.2)
+                by_stem[word] = max(by_stem.get(word, 0), 1.2)
         for word in words(self.name.replace("_", " ").replace("$", "")):
-            found[word] = 3.0
-        return {word: weight * (0.3 if word in _VERBS else 1.0) for word, weight in found.items()}
+            by_stem[word] = 3.0
+        return {word: weight * (0.3 if word in _VERBS else 1.0) for word, weight in by_stem.items()}
 
 
 # Everyday words for what a tool's name calls otherwise.
@@ -103,10 +103,10 @@ for _stem, _others in _MEANS.items():
 
 def _meant(text: str) -> set[str]:
     """Stems of a request, with what they are otherwise called."""
-    found = set(words(text)) | {sign for sign in "+*/" if sign in text}
+    stems = set(words(text)) | {sign for sign in "+*/" if sign in text}
     if CURRENCIES & set(re.findall(r"[A-Z]{3}", text)):
-        found |= {stem("currency"), "convert", "exchang"}
-    return found | {other for word in found for other in _OTHER_WORDS.get(word, ())}
+        stems |= {stem("currency"), "convert", "exchang"}
+    return stems | {other for word in stems for other in _OTHER_WORDS.get(word, ())}
 
 
 def _is_named(name: str, request: str) -> bool:
@@ -215,8 +215,8 @@ class Planner:
         if len(required) != 1 or len(texts) != 1 or not values[texts[0]]:
             return [first]
         name, value = texts[0], str(values[texts[0]])
-        names = {found for found, _, _ in Source(self.talk.question).names()}
-        quoted = {found for found, _, _ in Source(self.talk.question).quoted()}
+        names = {phrase for phrase, _, _ in Source(self.talk.question).names()}
+        quoted = {phrase for phrase, _, _ in Source(self.talk.question).quoted()}
         pool = quoted if value in quoted else names
         place = self.talk.question.find(value)
         if value not in pool or place < 0:

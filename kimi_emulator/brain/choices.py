@@ -41,7 +41,7 @@ def numbered(text: str) -> list[Choice]:
     starts = [place for place, head in enumerate(heads) if int(head.group(1) or head.group(2)) == 1]
     if not starts:
         return []
-    found: list[Choice] = []
+    choices: list[Choice] = []
     run = heads[starts[-1] :]
     for place, head in enumerate(run):
         number = int(head.group(1) or head.group(2))
@@ -49,16 +49,16 @@ def numbered(text: str) -> list[Choice]:
             break
         rest = text[head.end() : run[place + 1].start() if place + 1 < len(run) else len(text)]
         ended = _END.search(rest) if place + 1 == len(run) else None
-        found.append(Choice(number, (rest[: ended.start()] if ended else rest).strip()))
-    return found
+        choices.append(Choice(number, (rest[: ended.start()] if ended else rest).strip()))
+    return choices
 
 
 def ranked(question: str, choices: Sequence[Choice]) -> list[Choice]:
     """The items that fit a question, best first; of items that fit equally badly, the first one."""
-    asked = set(words(question))
+    question_words = set(words(question))
     own = [set(words(choice.text)) for choice in choices]
     weight = rarity(own)
-    scores = [sum(weight[word] for word in asked & each) for each in own]
+    scores = [sum(weight[word] for word in question_words & each) for each in own]
     top = max(scores, default=0.0)
     if not top:
         return [Choice(choice.number, choice.text, 1) for choice in choices[:1]]
@@ -80,16 +80,16 @@ def counts_items(schema: Mapping[str, Any]) -> str | None:
 
 def about(choice: Choice, schema: Mapping[str, Any], counter: str) -> dict[str, Any]:
     """What can be said of an item in the members of an object schema."""
-    said: dict[str, Any] = {counter: choice.number}
+    members: dict[str, Any] = {counter: choice.number}
     for name, member in schema["properties"].items():
         kind = member.get("type") if isinstance(member, dict) else None
         if name == counter:
             continue
         if kind in ("integer", "number") and parts(name) & _RATES_ITEMS:
-            said[name] = choice.relevance
+            members[name] = choice.relevance
         elif kind == "string":
-            said[name] = f"It says: {shortened(choice.text, 120)}"
-    return said
+            members[name] = f"It says: {shortened(choice.text, 120)}"
+    return members
 
 
 def with_names_of(description: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -130,7 +130,12 @@ def assigned(question: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     ends = question.rstrip()[-1:] if question.rstrip()[-1:] in "?？" else ""
     rows = []
     for part in clauses(question):
-        asked = part.strip().rstrip("?？ ") + ends
+        part_question = part.strip().rstrip("?？ ") + ends
         names = list(described)
-        rows.append({free[0]: asked[:1].upper() + asked[1:], named[0]: names[ranked(asked, listed)[0].number]})
+        rows.append(
+            {
+                free[0]: part_question[:1].upper() + part_question[1:],
+                named[0]: names[ranked(part_question, listed)[0].number],
+            }
+        )
     return rows

@@ -42,8 +42,8 @@ class Conversation:
         self.demanded: str | None = None
         """The tool that the last message tells to call, "" for any; None when it is about something else."""
         last = self.messages[-1] if len(self.messages) > 1 else {}
-        said = text_of(last.get("content")) if last.get("role") == "user" else ""
-        demand = _DEMAND.match(said) if len(said) < 200 else None
+        request = text_of(last.get("content")) if last.get("role") == "user" else ""
+        demand = _DEMAND.match(request) if len(request) < 200 else None
         if demand:
             # What the call is to be about, the messages before say.
             self.messages, self.demanded = self.messages[:-1], demand.group(1) or ""

@@ -50,27 +50,27 @@ class DefaultBrain:
         texts = [*(done.content for done in talk.done), talk.request, *talk.system, *talk.earlier]
 
         def in_words() -> dict[str, Any]:
-            asked = "\n".join([*talk.system, talk.request])
-            return jsontext.from_words(asked, texts, talk.question, self._said(talk))
+            prompt = "\n".join([*talk.system, talk.request])
+            return jsontext.from_words(prompt, texts, talk.question, self._said(talk))
 
-        wanted: dict[str, Any] | None = None
+        members: dict[str, Any] | None = None
         if response_format.get("type") == "json_schema":
-            wanted = jsontext.from_schema(response_format["json_schema"]["schema"], texts, talk.question)
+            members = jsontext.from_schema(response_format["json_schema"]["schema"], texts, talk.question)
         elif response_format.get("type") == "json_object":
-            wanted = in_words()
-        if wanted is not None and not (prefix or "").strip():
-            return json.dumps(wanted, ensure_ascii=False)
+            members = in_words()
+        if members is not None and not (prefix or "").strip():
+            return json.dumps(members, ensure_ascii=False)
         if prefix is None:
-            said = self._said(talk)
-            return (None if talk.done else samples.answer(talk, said)) or said
-        if wanted is not None or prefix.rstrip().rsplit("\n", 1)[-1].lstrip("`jsonJSON \n").startswith(("{", "[")):
-            rest = jsontext.continued(prefix, in_words() if wanted is None else wanted)
+            plain = self._said(talk)
+            return (None if talk.done else samples.answer(talk, plain)) or plain
+        if members is not None or prefix.rstrip().rsplit("\n", 1)[-1].lstrip("`jsonJSON \n").startswith(("{", "[")):
+            rest = jsontext.continued(prefix, in_words() if members is None else members)
             if rest is not None:
                 return rest
-        said = self._said(talk)
-        if said.startswith(prefix):
-            return said[len(prefix) :]
-        return said if prefix[-1:].isspace() or not prefix else f" {said}"
+        plain = self._said(talk)
+        if plain.startswith(prefix):
+            return plain[len(prefix) :]
+        return plain if prefix[-1:].isspace() or not prefix else f" {plain}"
 
     def _said(self, talk: Conversation) -> str:
         """The answer as text."""
@@ -78,31 +78,31 @@ class DefaultBrain:
             return self._from_results(talk)
         if talk.asks_rephrasing:
             return talk.question
-        found = samples.refined(talk) or self._each_part(talk) or documents.best(talk.question, talk.documents)
-        if found is None:
-            found = documents.best(talk.question, [*talk.system, *talk.earlier])
-        if found is not None:
-            return found
+        text = samples.refined(talk) or self._each_part(talk) or documents.best(talk.question, talk.documents)
+        if text is None:
+            text = documents.best(talk.question, [*talk.system, *talk.earlier])
+        if text is not None:
+            return text
         if talk.documents and talk.question:
             return f"I find nothing about that in the given texts: {shortened(talk.question, 300)}"
-        asked = shortened(talk.question or talk.request, 300)
-        return f"This is the local Kimi emulator, which answers by rules and not by a model. You wrote: {asked}"
+        question = shortened(talk.question or talk.request, 300)
+        return f"This is the local Kimi emulator, which answers by rules and not by a model. You wrote: {question}"
 
     def _each_part(self, talk: Conversation) -> str | None:
         """The answers to the parts of a question, or None when it has one part or a part finds nothing."""
-        asked = clauses(talk.question) if talk.documents else []
-        found = [documents.best(part, talk.documents, most=1) for part in asked]
-        if len(found) < 2 or None in found or len(set(found)) < 2:
+        questions = clauses(talk.question) if talk.documents else []
+        answers = [documents.best(part, talk.documents, most=1) for part in questions]
+        if len(answers) < 2 or None in answers or len(set(answers)) < 2:
             return None
-        return " ".join(dict.fromkeys(text for text in found if text))
+        return " ".join(dict.fromkeys(text for text in answers if text))
 
     def _from_results(self, talk: Conversation) -> str:
-        said: list[str] = []
+        lines: list[str] = []
         for done in talk.done:
             text = sayable(done.content)
             if len(text) > _LONG:
                 text = documents.best(talk.question, [done.content], most=3) or text[:_LONG] + " ..."
-            said.append(f"{done.name or 'The tool'}: {text}" if len(talk.done) > 1 else text)
-        if len(said) == 1:
-            return f"The result is: {said[0]}"
-        return "The results are:\n" + "\n".join(said)
+            lines.append(f"{done.name or 'The tool'}: {text}" if len(talk.done) > 1 else text)
+        if len(lines) == 1:
+            return f"The result is: {lines[0]}"
+        return "The results are:\n" + "\n".join(lines)

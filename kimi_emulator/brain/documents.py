@@ -34,7 +34,7 @@ class Passage:
 
 def passages(text: str) -> list[Passage]:
     """Cut a text into passages."""
-    found: list[Passage] = []
+    pieces: list[Passage] = []
     heading: frozenset[str] = frozenset()
     distance = 0
     table: frozenset[str] | None = None
@@ -54,12 +54,12 @@ def passages(text: str) -> list[Passage]:
         for sentence in [line.strip()] if is_row else sentences(line):
             own = frozenset(words(sentence))
             before = (table or frozenset()) if is_row else last
-            found.append(Passage(sentence, own, heading - own, before - own, distance, head))
+            pieces.append(Passage(sentence, own, heading - own, before - own, distance, head))
             distance += 1
             last = own
         if is_row and table is None:
             table = frozenset(words(line))
-    return found
+    return pieces
 
 
 def _is_row(line: str) -> bool:
@@ -91,26 +91,26 @@ def _thinned(text: str, stems: Iterable[str]) -> str:
 
 def best(question: str, texts: Sequence[str], *, most: int = 2) -> str | None:
     """The best one or two passages for a question, verbatim, or None when nothing fits."""
-    asked = set(words(question))
-    pieces = [piece for text in texts for piece in passages(_thinned(text, asked))]
+    question_words = set(words(question))
+    pieces = [piece for text in texts for piece in passages(_thinned(text, question_words))]
     pieces = [p for p in pieces if p.own and not _echoes(p.text, question)]
-    if not asked or not pieces:
+    if not question_words or not pieces:
         return None
     weight = rarity([piece.own for piece in pieces])
     # A number in a question says which of several alike is meant.
     weight = {word: each * (1.5 if word.isdigit() else 1.0) for word, each in weight.items()}
     unknown = max(weight.values())
     # Words that stand nowhere in the texts count less: they may be mere phrasing ("how long").
-    whole = sum(weight.get(word, 0.7 * unknown) for word in asked)
+    whole = sum(weight.get(word, 0.7 * unknown) for word in question_words)
     scored: list[tuple[float, int]] = []
     for place, piece in enumerate(pieces):
-        hit = sum(weight[word] for word in asked & piece.own)
-        above = sum(weight[word] for word in asked & piece.heading)
-        before = sum(weight[word] for word in asked & piece.before if word in weight)
+        hit = sum(weight[word] for word in question_words & piece.own)
+        above = sum(weight[word] for word in question_words & piece.heading)
+        before = sum(weight[word] for word in question_words & piece.before if word in weight)
         if hit or above:
             # Long passages match by chance; one of nothing but question words (a heading), the head of a table and
             # another question say nothing.
-            silent = piece.names or not piece.own - asked or piece.text.rstrip().endswith(("?", "？"))
+            silent = piece.names or not piece.own - question_words or piece.text.rstrip().endswith(("?", "？"))
             news = 0.3 if silent else 1.0
             score = hit + 0.6 * above / (1 + 0.1 * piece.distance) + (0.45 * before if hit else 0)
             scored.append((score * news / (1 + len(piece.own) / 200), place))
@@ -121,7 +121,9 @@ def best(question: str, texts: Sequence[str], *, most: int = 2) -> str | None:
     if top < 0.3 * whole:
         return None
     chosen = [
-        place for score, place in scored[:most] if score == top or (score >= 0.8 * top and asked & pieces[place].own)
+        place
+        for score, place in scored[:most]
+        if score == top or (score >= 0.8 * top and question_words & pieces[place].own)
     ]
     return " ".join(dict.fromkeys(pieces[place].text for place in sorted(chosen)))
 

@@ -36,7 +36,7 @@ class Filler:
         self.root = root
         self.question: str = question or self.sources[0].text
         self._names: set[str] = set()
-        listed = next((found for source in self.sources if (found := choices.numbered(source.text))), [])
+        listed = next((items for source in self.sources if (items := choices.numbered(source.text))), [])
         self.choices: list[choices.Choice] = choices.ranked(self.question, listed)
         """Items of a numbered list in the texts that fit the question, best first."""
 
@@ -51,9 +51,9 @@ class Filler:
         self._names |= {name.lower() for name in properties}
         counter = choices.counts_items(schema) if self.choices else None
         if counter is not None:
-            said = choices.about(self.choices[0], schema, counter)
-            if set(required) <= set(said):
-                return said, SURE
+            members = choices.about(self.choices[0], schema, counter)
+            if set(required) <= set(members):
+                return members, SURE
         values: dict[str, Any] = {}
         weakest = SURE
         # Members that can be told apart by their kind choose first; free text takes what is left.
@@ -218,38 +218,38 @@ class Filler:
     def _array(self, name: str, schema: Mapping[str, Any], depth: int) -> tuple[Any, int]:
         items = self.resolved(schema.get("items"))
         least, most = schema.get("minItems", 0), schema.get("maxItems", 50)
-        found: list[Any] = []
+        values: list[Any] = []
         strength = MADE_UP
         kind = items.get("type")
         if depth > _DEPTH:
             return [], MADE_UP
         if items.get("enum"):
             text = self.sources[0].text.lower()
-            found = [
+            values = [
                 member for member in items["enum"] if re.search(rf"(?<!\w){re.escape(str(member).lower())}(?!\w)", text)
             ]
-            strength = SURE if found else MADE_UP
+            strength = SURE if values else MADE_UP
         elif kind in ("integer", "number"):
             for text in self.sources[0].take_all(self.sources[0].numbers()):
                 number = in_range(text, items, whole=kind == "integer")
-                found += [] if number is None else [number]
-            strength = LIKELY if found else MADE_UP
+                values += [] if number is None else [number]
+            strength = LIKELY if values else MADE_UP
         elif kind == "object" or "properties" in items:
             counter = choices.counts_items(items) if self.choices else None
             if counter is not None:
-                found = [choices.about(choice, items, counter) for choice in self.choices]
-            found = found or choices.assigned(self.question, items) or self._rows(items)
-            strength = SURE if found else MADE_UP
-            if not found:
+                values = [choices.about(choice, items, counter) for choice in self.choices]
+            values = values or choices.assigned(self.question, items) or self._rows(items)
+            strength = SURE if values else MADE_UP
+            if not values:
                 value, inner = self.object(items, depth)
-                found, strength = ([value], inner) if inner == SURE or (inner and depth < 3) else ([], MADE_UP)
+                values, strength = ([value], inner) if inner == SURE or (inner and depth < 3) else ([], MADE_UP)
         elif kind in (None, "string"):
-            found, strength = self._strings(name)
+            values, strength = self._strings(name)
         if "default" in schema and strength == MADE_UP:
             return schema["default"], LIKELY
-        while len(found) < least:
-            found.append(self.value(name, items, depth + 1)[0])
-        return found[:most], strength
+        while len(values) < least:
+            values.append(self.value(name, items, depth + 1)[0])
+        return values[:most], strength
 
     def _strings(self, name: str) -> tuple[list[Any], int]:
         for source in self.sources:
@@ -262,9 +262,9 @@ class Filler:
                 return [part.strip(" \"'`[]") for part in parts if part.strip(" \"'`[]")], SURE
         source = self.sources[0]
         for kind in (source.quoted, source.names):
-            found: list[Any] = list(source.take_all(kind()))
-            if found:
-                return found, LIKELY
+            phrases: list[Any] = list(source.take_all(kind()))
+            if phrases:
+                return phrases, LIKELY
         return [], MADE_UP
 
     def _rows(self, items: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -318,9 +318,9 @@ class Filler:
                 dated = schema.get("format") == "date"
                 return (iso_date(labelled) if dated else labelled), NAMED
         for source in self.sources:
-            found = self._of_kind(source, lower, about, schema)
-            if found:
-                return found, NAMED
+            special = self._of_kind(source, lower, about, schema)
+            if special:
+                return special, NAMED
         free = bool(_FREE_TEXT.search(lower))
         identifier = bool(_IDENTIFIER.search(lower))
         directions = prepositions(name)

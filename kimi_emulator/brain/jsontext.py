@@ -83,8 +83,8 @@ def _closers(text: str) -> tuple[str, bool]:
     return "".join(reversed(stack)), inside
 
 
-def continued(prefix: str, wanted: Mapping[str, Any]) -> str | None:
-    """The rest that makes ``prefix`` a JSON text holding the ``wanted`` members, or None if it cannot be one."""
+def continued(prefix: str, members: Mapping[str, Any]) -> str | None:
+    """The rest that makes ``prefix`` a JSON text holding the ``members``, or None if it cannot be one."""
     start = re.search(r"[{\[]", prefix)
     if not start:
         return None
@@ -95,17 +95,17 @@ def continued(prefix: str, wanted: Mapping[str, Any]) -> str | None:
     candidates: list[str] = list(_ENDINGS)
     open_key = _OPEN_KEY.search(begun)
     if open_key and (inside or not begun.rstrip().endswith('"')):
-        value = wanted.get(open_key.group(1))
+        value = members.get(open_key.group(1))
         if inside and isinstance(value, str):
-            said = json.dumps(value, ensure_ascii=False)[1:-1]
+            escaped = json.dumps(value, ensure_ascii=False)[1:-1]
             typed = open_key.group(2) or ""
-            candidates.insert(0, (said[len(typed) :] if said.startswith(typed) else "") + '"')
+            candidates.insert(0, (escaped[len(typed) :] if escaped.startswith(typed) else "") + '"')
         elif not inside and value is not None:
             candidates.insert(0, json.dumps(value, ensure_ascii=False))
     if begun.rstrip().endswith(","):
-        missing = [key for key in wanted if f'"{key}"' not in begun]
+        missing = [key for key in members if f'"{key}"' not in begun]
         if missing:
-            candidates.insert(0, f"{json.dumps(missing[0])}: {json.dumps(wanted[missing[0]], ensure_ascii=False)}")
+            candidates.insert(0, f"{json.dumps(missing[0])}: {json.dumps(members[missing[0]], ensure_ascii=False)}")
     for ending in candidates:
         try:
             value = json.loads(begun + ending + brackets)
@@ -113,9 +113,9 @@ def continued(prefix: str, wanted: Mapping[str, Any]) -> str | None:
             continue
         rest = ending + brackets
         if isinstance(value, dict):
-            more = {key: each for key, each in wanted.items() if key not in value}
-            members = json.dumps(more, ensure_ascii=False)[1:-1]
-            if members:
-                rest = rest[:-1] + (", " if value else "") + members + "}"
+            more = {key: each for key, each in members.items() if key not in value}
+            text = json.dumps(more, ensure_ascii=False)[1:-1]
+            if text:
+                rest = rest[:-1] + (", " if value else "") + text + "}"
         return rest + ("\n```" if "```" in prefix[: start.start()] else "")
     return None

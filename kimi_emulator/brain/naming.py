@@ -38,10 +38,10 @@ def prepositions(name: str) -> list[str]:
 
 def way(name: str) -> str:
     """Whether a name points away ("from") or towards ("to"), or ""."""
-    found = prepositions(name)
-    if not found:
+    directions = prepositions(name)
+    if not directions:
         return ""
-    return "from" if found[0].startswith("from") else "to"
+    return "from" if directions[0].startswith("from") else "to"
 
 
 def loose(name: str) -> str:

@@ -132,14 +132,14 @@ def _converted(
 
 
 def _called(text: str, form: Literal["action", "code"], place: int) -> list[dict[str, Any]]:
-    found: list[tuple[str, str]] = []
+    named: list[tuple[str, str]] = []
     if form == "action":
-        found = [match.groups() for match in _ACTION.finditer(text)]  # type: ignore[misc]
+        named = [match.groups() for match in _ACTION.finditer(text)]  # type: ignore[misc]
     elif code := _CODE.search(text):
-        found = [(name, "{}") for name in re.findall(r"\bprint\((\w+)\(", code[1])] or [("code", "{}")]
+        named = [(name, "{}") for name in re.findall(r"\bprint\((\w+)\(", code[1])] or [("code", "{}")]
     return [
         {"id": f"call_{place}_{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
-        for number, (name, arguments) in enumerate(found)
+        for number, (name, arguments) in enumerate(named)
     ]
 
 

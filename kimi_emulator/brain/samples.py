@@ -34,7 +34,7 @@ _DOTS = re.compile(r",?\s*\.\.\.\s*(?=[\]}])")
 _METADATA = re.compile(r"^\s*(?:[\w -]{1,30}:\s*\S*|\[[^\n]*\]|[-=]{3,})\s*$")
 
 
-def answer(talk: Conversation, said: str) -> str | None:
+def answer(talk: Conversation, plain: str) -> str | None:
     """The answer in the format that the request asks for, or None when it shows none. ``said`` is the plain answer."""
     request = talk.request
     schema, rest = _schema_in_words(request)
@@ -60,7 +60,7 @@ def answer(talk: Conversation, said: str) -> str | None:
     if listed and _CITE.search(request):
         quoted = best(talk.question, [choice.text for choice in listed], most=1)
         source = next((choice.number for choice in listed if quoted and quoted in " ".join(choice.text.split())), None)
-        return f"{quoted} [{source}]" if source else said
+        return f"{quoted} [{source}]" if source else plain
     return None
 
 
@@ -73,31 +73,31 @@ def _schema_in_words(request: str) -> tuple[Mapping[str, Any] | None, str]:
         return None, request
     if "{{" in request:  # some templates leave their escapes in the text
         request = request.replace("{{", "{").replace("}}", "}")
-    found = list(_json_in(request))
-    schemas = [each for each in found if isinstance(each[0], dict) and isinstance(each[0].get("properties"), dict)]
+    values = list(_json_in(request))
+    schemas = [each for each in values if isinstance(each[0], dict) and isinstance(each[0].get("properties"), dict)]
     if schemas:
         schema, start, end = schemas[-1]
         return schema, request[:start] + request[end:]
-    shown = _sample(request, found)
+    shown = _sample(request, values)
     if shown is None:
         return None, request
     sample, start, end = shown
     # Names with descriptions, as `{"tool": "what it is for"}`: where the sample uses such names, so must the answer.
     named = [
         value
-        for value, _, _ in found
+        for value, _, _ in values
         if isinstance(value, dict) and value and all(isinstance(each, str) for each in value.values())
     ]
     known = {name for value in named[:-1] or named for name in value}
     return _fitting(sample, named[-1] if named else {}, known), request[:start] + request[end:]
 
 
-def _sample(request: str, found: Sequence[tuple[Any, int, int]]) -> tuple[Any, int, int] | None:
+def _sample(request: str, values: Sequence[tuple[Any, int, int]]) -> tuple[Any, int, int] | None:
     """The JSON behind the label that the request ends with, or behind the word "example"."""
     label = _LABEL_AT_END.search(request)
     before = request.rfind(f"\n{label.group(1)}\n", 0, label.start(1) - 1) if label else -1
     places = [before] if before >= 0 else [match.end() for match in _EXAMPLE.finditer(request)]
-    return next((each for place in places for each in found if each[1] >= place), None)
+    return next((each for place in places for each in values if each[1] >= place), None)
 
 
 def _json_in(text: str) -> Iterator[tuple[Any, int, int]]:
@@ -156,11 +156,11 @@ def _field(name: str, request: str) -> str:
         return re.sub(r"^(?:context:)?[\s#*]*", "", own[0], flags=re.IGNORECASE)[:80].strip(" .") if own else "Untitled"
     if name == "keywords":
         # Names tell most about a text, then long words that come back.
-        found = Counter(word for line in own for word in re.findall(r"[^\W\d_]{4,}", line) if words(word))
-        best_first = sorted(found, key=lambda word: (-found[word], not word[0].isupper(), -len(word), word))
+        counts = Counter(word for line in own for word in re.findall(r"[^\W\d_]{4,}", line) if words(word))
+        best_first = sorted(counts, key=lambda word: (-counts[word], not word[0].isupper(), -len(word), word))
         once = {stem(word.lower()): word for word in reversed(best_first)}
-        wanted = re.search(r"\b(\d{1,2})\b[^.\n]{0,20}\bkeywords\b", request, re.IGNORECASE)
-        return ", ".join(list(reversed(once.values()))[: int(wanted.group(1)) if wanted else 5])
+        number = re.search(r"\b(\d{1,2})\b[^.\n]{0,20}\bkeywords\b", request, re.IGNORECASE)
+        return ", ".join(list(reversed(once.values()))[: int(number.group(1)) if number else 5])
     weight = rarity([words(line) for line in own])
     telling = sorted(own, key=lambda line: -sum(weight[word] for word in set(words(line))) / (8 + len(line) / 20))
     kept = set(telling[:3])
@@ -169,8 +169,10 @@ def _field(name: str, request: str) -> str:
 
 def refined(talk: Conversation) -> str | None:
     """The better of an answer that the request gives and what its new text says, or None when it gives none."""
-    given = re.search(r"^\s*(?:original|existing) answer\s*:\s*(.+?)\s*$", talk.request, re.IGNORECASE | re.MULTILINE)
-    if not given:
+    original = re.search(
+        r"^\s*(?:original|existing) answer\s*:\s*(.+?)\s*$", talk.request, re.IGNORECASE | re.MULTILINE
+    )
+    if not original:
         return None
-    old = given.group(1)
+    old = original.group(1)
     return best(talk.question, [*talk.documents, old], most=1) or old

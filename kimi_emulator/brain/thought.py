@@ -16,9 +16,9 @@ __all__ = ["add"]
 def add(reply: Reply, request: Mapping[str, Any]) -> Reply:
     """The reply with a made-up thought."""
     messages = request["messages"]
-    asked = next((text_of(m.get("content")) for m in reversed(messages) if m.get("role") == "user"), "")
+    question = next((text_of(m.get("content")) for m in reversed(messages) if m.get("role") == "user"), "")
     results = [m for m in messages if m.get("role") == "tool"]
-    parts = [f'The user says: "{shortened(asked, 120)}" (message {len(messages)} of this conversation).']
+    parts = [f'The user says: "{shortened(question, 120)}" (message {len(messages)} of this conversation).']
     if results and messages[-1].get("role") == "tool":
         parts.append(f'The last tool result is "{shortened(text_of(results[-1].get("content")), 120)}".')
     if reply.tool_calls:

@@ -79,17 +79,17 @@ class Source:
 
     # -- taking -----------------------------------------------------------------------------------------------
 
-    def take(self, found: Iterator[tuple[str, int, int]]) -> str | None:
+    def take(self, places: Iterator[tuple[str, int, int]]) -> str | None:
         """The first found value that does not touch a taken one."""
-        for value, start, end in found:
+        for value, start, end in places:
             if all(end <= a or start >= b for a, b in self._taken):
                 self._taken.add((start, end))
                 return value
         return None
 
-    def take_all(self, found: Iterator[tuple[str, int, int]], most: int = 50) -> list[str]:
+    def take_all(self, places: Iterator[tuple[str, int, int]], most: int = 50) -> list[str]:
         """The first values that do not touch a taken one."""
-        free = (each for each in found if all(each[2] <= a or each[1] >= b for a, b in self._taken))
+        free = (each for each in places if all(each[2] <= a or each[1] >= b for a, b in self._taken))
         chosen = list(islice(free, most))
         self._taken |= {(start, end) for _, start, end in chosen}
         return [value for value, _, _ in chosen]
@@ -178,7 +178,7 @@ class Source:
 
     @cached_property
     def _json(self) -> Any:
-        found: list[Any] = []
+        values: list[Any] = []
         decoder, place = json.JSONDecoder(), 0
         for _ in range(20):  # results of several tools stand one below the other
             starts = [start for bracket in "{[" if (start := self.text.find(bracket, place)) >= 0]
@@ -186,21 +186,21 @@ class Source:
                 break
             try:
                 value, place = decoder.raw_decode(self.text, min(starts))
-                found.append(value)
+                values.append(value)
             except (ValueError, RecursionError):
                 place = min(starts) + 1
-        return found
+        return values
 
     def entry(self, name: str) -> Any:
         """The value under a key of this name where the text holds JSON, or None. Spelling differences are forgiven."""
-        wanted = _key(name)
+        key_sought = _key(name)
         level: list[Any] = [self._json]
         for _ in range(6):
             below: list[Any] = []
             for value in level[:200]:
                 if isinstance(value, dict):
                     for key, child in value.items():
-                        if _key(str(key)) == wanted and child is not None:
+                        if _key(str(key)) == key_sought and child is not None:
                             return child
                     below += value.values()
                 elif isinstance(value, list):

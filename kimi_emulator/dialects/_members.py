@@ -25,15 +25,15 @@ def flat_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
 
 def timings(usage: Mapping[str, Any] | None) -> dict[str, Any]:
     """What llama.cpp adds to the last chunk and to plain answers; the times are made up."""
-    asked, answered = (int((usage or {}).get(name) or 0) for name in ("prompt_tokens", "completion_tokens"))
+    prompt, output = (int((usage or {}).get(name) or 0) for name in ("prompt_tokens", "completion_tokens"))
     return {
         "timings": {
             "cache_n": 0,
-            "prompt_n": asked,
-            "prompt_ms": asked * 2.0,
+            "prompt_n": prompt,
+            "prompt_ms": prompt * 2.0,
             "prompt_per_second": 500.0,
-            "predicted_n": answered,
-            "predicted_ms": answered * 20.0,
+            "predicted_n": output,
+            "predicted_ms": output * 20.0,
             "predicted_per_second": 50.0,
         }
     }
@@ -77,16 +77,16 @@ def through_openrouter(body: dict[str, Any]) -> dict[str, Any]:
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
         thinking = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens", 0)
         # USD per token of kimi-k2.5 in the recording: 0.60 and 3.00 per million.
-        asked, answered = usage.get("prompt_tokens", 0) * 0.6e-6, usage.get("completion_tokens", 0) * 3e-6
+        prompt_cost, output_cost = usage.get("prompt_tokens", 0) * 0.6e-6, usage.get("completion_tokens", 0) * 3e-6
         usage = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")} | {
             "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": thinking, "audio_tokens": 0},
-            "cost": asked + answered,
+            "cost": prompt_cost + output_cost,
             "is_byok": False,
             "cost_details": {
-                "upstream_inference_cost": asked + answered,
-                "upstream_inference_prompt_cost": asked,
-                "upstream_inference_completions_cost": answered,
+                "upstream_inference_cost": prompt_cost + output_cost,
+                "upstream_inference_prompt_cost": prompt_cost,
+                "upstream_inference_completions_cost": output_cost,
             },
         }
     own = {"provider": "Moonshot AI", "system_fingerprint": "fpv0_00000000", "choices": [own_choice]}

@@ -21,8 +21,10 @@ def _calls_changed(change: Callable[[int, Call], Call], **ending: Any) -> Callab
         calls = answer.message.get("tool_calls")
         if not calls:
             return answer
-        made = [change(position, {**call, "function": dict(call["function"])}) for position, call in enumerate(calls)]
-        return replace(message_changed(answer, tool_calls=made), **ending)
+        changed_calls = [
+            change(position, {**call, "function": dict(call["function"])}) for position, call in enumerate(calls)
+        ]
+        return replace(message_changed(answer, tool_calls=changed_calls), **ending)
 
     return changed
 

@@ -68,10 +68,10 @@ def _late_usage(chunks: Chunks) -> Chunks:
     """The usage in a chunk of its own at the very end, and null in all others."""
     usage = next((choice["usage"] for choice in choices_of(chunks) if "usage" in choice), None)
     head = {name: value for name, value in chunks[0].items() if name != "choices"}
-    kept = [{**chunk, "usage": None} for chunk in chunks if chunk["choices"]]
-    for choice in choices_of(kept):
+    without_usage = [{**chunk, "usage": None} for chunk in chunks if chunk["choices"]]
+    for choice in choices_of(without_usage):
         choice.pop("usage", None)
-    return [*kept, {**head, "choices": [], "usage": usage}]
+    return [*without_usage, {**head, "choices": [], "usage": usage}]
 
 
 def _no_usage(chunks: Chunks) -> Chunks:

@@ -18,8 +18,8 @@ _ANYWHERE = CHAT | UPLOAD | MODELS
 
 
 def _chunk(event: bytes) -> dict[str, Any]:
-    found = _EVENT.fullmatch(event)
-    return json.loads(found[1]) if found else {}
+    match = _EVENT.fullmatch(event)
+    return json.loads(match[1]) if match else {}
 
 
 def place(event: bytes) -> str:
@@ -41,8 +41,8 @@ def place(event: bytes) -> str:
 
 def _half(events: list[bytes]) -> int:
     """A position in the middle of what the model says (a whole body is one event)."""
-    said = [n for n, event in enumerate(events) if place(event) in ("thinking", "answer", "arguments")]
-    return said[len(said) // 2] if said else 0
+    positions = [n for n, event in enumerate(events) if place(event) in ("thinking", "answer", "arguments")]
+    return positions[len(positions) // 2] if positions else 0
 
 
 def _middle_event(events: list[bytes], ending: Ending) -> Wire:

@@ -47,11 +47,11 @@ def routes(state: State, traffic: Traffic) -> list[Route]:
         )
 
     async def exchange(request: Request) -> Response:
-        found = traffic.get(request.path_params["id"])
-        if found is None:
+        record = traffic.get(request.path_params["id"])
+        if record is None:
             return PlainTextResponse("this exchange is not kept any more", 404)
         base = f"{request.url.scheme}://{request.url.netloc}/v1"
-        return _refused(request) or JSONResponse(view.detail(found, state, base), headers=_SECURE)
+        return _refused(request) or JSONResponse(view.detail(record, state, base), headers=_SECURE)
 
     async def clear(request: Request) -> Response:
         refused = _refused(request)

@@ -169,12 +169,12 @@ def _events(data: bytes) -> Iterable[dict[str, Any]]:
 
 def _joined(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": ""}
-    found: dict[str, Any] = {"message": message}
+    answer: dict[str, Any] = {"message": message}
     calls: dict[int, dict[str, Any]] = {}
     for event in events:
         if "error" in event:
-            found["error"] = event["error"]
-        found["model"] = event.get("model", found.get("model"))
+            answer["error"] = event["error"]
+        answer["model"] = event.get("model", answer.get("model"))
         for choice in event.get("choices") or ():
             delta = choice.get("delta") or {}
             for name in ("content", *_THOUGHTS):
@@ -182,12 +182,12 @@ def _joined(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
                     message[name] = message.get(name, "") + delta[name]
             for call in delta.get("tool_calls") or ():
                 _add_call(calls, call)
-            found["finish_reason"] = choice.get("finish_reason") or found.get("finish_reason")
-            found["usage"] = choice.get("usage") or found.get("usage")
-        found["usage"] = event.get("usage") or found.get("usage")
+            answer["finish_reason"] = choice.get("finish_reason") or answer.get("finish_reason")
+            answer["usage"] = choice.get("usage") or answer.get("usage")
+        answer["usage"] = event.get("usage") or answer.get("usage")
     if calls:
         message["tool_calls"] = list(calls.values())
-    return found
+    return answer
 
 
 def _add_call(calls: dict[int, dict[str, Any]], piece: Mapping[str, Any]) -> None:
@@ -217,7 +217,7 @@ def _rules(exchange: Exchange, state: State) -> list[dict[str, Any]]:
     if exchange.place is None:
         return []
     with state.lock:
-        found = [(note, True) for note in state.refusals] + [(note, False) for note in state.report]
+        notes = [(note, True) for note in state.refusals] + [(note, False) for note in state.report]
     return [
         {
             "id": note.rule,
@@ -225,7 +225,7 @@ def _rules(exchange: Exchange, state: State) -> list[dict[str, Any]]:
             "message": note.message,
             "sentence": RULES[note.rule].description.replace("``", "`") if note.rule in RULES else "",
         }
-        for note, refused in found
+        for note, refused in notes
         if note.request == exchange.place
     ]
 

@@ -44,28 +44,28 @@ class PrefixCache:
         parts = prompt.stretches(model, body)
         pieces, sizes = [part.text for part in parts], [part.tokens for part in parts]
         text, digest, same, matching = "\n\n".join(pieces), hashlib.blake2b(digest_size=16), 0, True
-        now, kept = self._clock.now(), _SECONDS[_ttl(body)]
+        now, lifetime = self._clock.now(), _SECONDS[_ttl(body)]
         for start in range(0, len(text), _SLICE):
             piece = text[start : start + _SLICE]
             digest.update(piece.encode("utf-8", "surrogatepass"))
             if len(piece) < _SLICE:
                 break
             point = digest.digest()
-            matching = self._touch(self._points, point, now, kept) and matching
+            matching = self._touch(self._points, point, now, lifetime) and matching
             if matching:
                 same = start + _SLICE
         digest.update(compact(body.get("response_format")).encode())
         whole = digest.digest()
-        if self._touch(self._whole, whole, now, kept):
+        if self._touch(self._whole, whole, now, lifetime):
             return prompt_tokens
         return min(_tokens_of(same, pieces, sizes), prompt_tokens) // STEP * STEP
 
     @staticmethod
-    def _touch(entries: dict[bytes, tuple[float, float]], key: bytes, now: float, kept: float) -> bool:
+    def _touch(entries: dict[bytes, tuple[float, float]], key: bytes, now: float, lifetime: float) -> bool:
         """Whether the entry is there. Afterwards it is, for its own time or the request's, whichever is longer."""
         end, own = entries.get(key, (0.0, 0.0))
         there = now < end
-        longer = max(own, kept) if there else kept
+        longer = max(own, lifetime) if there else lifetime
         entries[key] = (now + longer, longer)
         return there
 

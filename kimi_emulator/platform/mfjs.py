@@ -48,13 +48,13 @@ class Problem(NamedTuple):
 def problems(schema: Mapping[str, Any], level: str) -> Iterator[Problem]:
     """What a level minds in a schema, in a fixed order (the real checker reports one, and which one is random)."""
     minded = LEVELS[level]
-    found = False
+    any_problem = False
     for path, node in _nodes(schema):
         for problem in _of_node(path, node, schema):
             if problem.topic in minded:
-                found = True
+                any_problem = True
                 yield problem
-    if not found and "limits" in minded:
+    if not any_problem and "limits" in minded:
         yield from _of_whole(schema)
 
 
@@ -248,8 +248,8 @@ def _misfit(value: Any, kinds: list[str]) -> str | None:
             return None
         if kind in ("integer", "number"):
             return f"not a valid {kind}"
-    said = "<nil>" if value is None else value
-    return f"enum value ({said}) does not match any type in [{' '.join(kinds)}]"
+    shown = "<nil>" if value is None else value
+    return f"enum value ({shown}) does not match any type in [{' '.join(kinds)}]"
 
 
 def _is(value: Any, kind: str) -> bool:

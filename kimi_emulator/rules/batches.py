@@ -34,8 +34,8 @@ def input_file(check: BatchCheck) -> str | None:
 @rule("batch.purpose", subject="batch", source="API reference: uploaded with purpose batch; wording ours")
 def purpose(check: BatchCheck) -> str | None:
     """The input file was uploaded with the purpose ``batch``."""
-    found = check.file.purpose if check.file is not None else ""
-    return None if found == "batch" else f"Invalid request: the input file must have purpose batch, not {found}"
+    declared = check.file.purpose if check.file is not None else ""
+    return None if declared == "batch" else f"Invalid request: the input file must have purpose batch, not {declared}"
 
 
 @rule("batch.jsonl", subject="batch", source="API reference: a .jsonl file; wording ours")
@@ -130,12 +130,12 @@ def custom_id(check: BatchFileCheck) -> str | None:
     """Each line has a ``custom_id`` that no other line has."""
     seen: dict[str, int] = {}
     for number, entry in enumerate(check.entries, 1):
-        found = entry.get("custom_id")
-        if not isinstance(found, str) or not found:
+        line_id = entry.get("custom_id")
+        if not isinstance(line_id, str) or not line_id:
             return f"Invalid request: line {number} has no custom_id"
-        if found in seen:
-            return f"Invalid request: line {number} repeats the custom_id {found} of line {seen[found]}"
-        seen[found] = number
+        if line_id in seen:
+            return f"Invalid request: line {number} repeats the custom_id {line_id} of line {seen[line_id]}"
+        seen[line_id] = number
     return None
 
 
@@ -154,11 +154,11 @@ def url(check: BatchFileCheck) -> str | None:
 @rule("batch.one_model", subject="batch_file", source="guide: one model per file; wording ours")
 def one_model(check: BatchFileCheck) -> str | None:
     """All lines name the same model."""
-    found = [entry["body"].get("model") for entry in check.entries]
-    for number, model in enumerate(found, 1):
-        if model != found[0]:
+    models = [entry["body"].get("model") for entry in check.entries]
+    for number, model in enumerate(models, 1):
+        if model != models[0]:
             return (
-                f"Invalid request: line {number} asks for {shown(model)}, line 1 for {shown(found[0])}: "
+                f"Invalid request: line {number} asks for {shown(model)}, line 1 for {shown(models[0])}: "
                 "one model per file"
             )
     return None
@@ -167,11 +167,11 @@ def one_model(check: BatchFileCheck) -> str | None:
 @rule("batch.model", subject="batch_file", source="guide and price list, which differ on K2.7-code; wording ours")
 def model(check: BatchFileCheck) -> str | None:
     """The model is served, and in batches: K2.6, K2.5 and K2.7-code, not the K3 family (see ``batch_models``)."""
-    found, settings = check.entries[0]["body"].get("model"), check.state.settings
+    model_id, settings = check.entries[0]["body"].get("model"), check.state.settings
     served = {each.id for each in available(settings.day(), retired=settings.retired)}
-    if isinstance(found, str) and found in served & settings.batch_models:
+    if isinstance(model_id, str) and model_id in served & settings.batch_models:
         return None
-    return f"Invalid request: model {shown(found)} is not supported in batches"
+    return f"Invalid request: model {shown(model_id)} is not supported in batches"
 
 
 @rule("batch.stream", subject="batch_file", source="an answer in a file cannot be a stream; wording ours")

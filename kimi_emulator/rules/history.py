@@ -90,8 +90,8 @@ def unknown_call(check: ChatCheck) -> str | None:
 def extra_result(check: ChatCheck) -> str | None:
     """Each call is answered once."""
     for position, _, calls in check.assistant_calls():
-        answered, wanted = _answers(check, position), [call["id"] for call in calls]
-        extra = [id for id in dict.fromkeys(answered) if answered.count(id) > wanted.count(id) > 0]
+        answered, call_ids = _answers(check, position), [call["id"] for call in calls]
+        extra = [id for id in dict.fromkeys(answered) if answered.count(id) > call_ids.count(id) > 0]
         if extra:
             return f"the calls of message {position} have more than one result each: {', '.join(extra)}"
     return None
@@ -136,9 +136,9 @@ def altered(check: ChatCheck) -> str | None:
 
     One space stands for an empty one, and an empty one for none, as Moonshot's own client sends it.
     """
-    for position, message, given in check.state.memory.given(check.messages):
+    for position, message, original in check.state.memory.given(check.messages):
         sent = message.get("reasoning_content")
-        if not sent or sent in given or (sent == " " and "" in given):
+        if not sent or sent in original or (sent == " " and "" in original):
             continue
         return f"the reasoning_content of message {position} is not the one given with that turn: {str(sent)[:80]!r}"
     return None
@@ -149,8 +149,8 @@ def dropped(check: ChatCheck) -> str | None:
     """A tool-call message the emulator gave with thinking comes back with it, while the model thinks."""
     if not check.thinks:
         return None
-    for position, message, given in check.state.memory.given(check.messages):
-        if message.get("tool_calls") and not message.get("reasoning_content") and any(given):
+    for position, message, original in check.state.memory.given(check.messages):
+        if message.get("tool_calls") and not message.get("reasoning_content") and any(original):
             return f"message {position} came back without the reasoning_content given with it"
     return None
 
@@ -165,7 +165,7 @@ def partial_reasoning(check: ChatCheck) -> str | None:
     last = len(check.messages) - 1
     if not check.thinks or not check.messages[last].get("partial"):
         return None
-    for position, message, given in check.state.memory.given(check.messages):
-        if position == last and message.get("reasoning_content") is None and any(given):
+    for position, message, original in check.state.memory.given(check.messages):
+        if position == last and message.get("reasoning_content") is None and any(original):
             return "the partial message came without the reasoning_content of the answer that it continues"
     return None

@@ -102,8 +102,10 @@ def rule(
     def declare(check: Check) -> Check:
         if id in RULES:
             raise ValueError(f"rule {id} is declared twice")
-        found = _SECTIONS.get(id.partition(".")[0], "") if section is None else section
-        RULES[id] = Rule(id, inspect.getdoc(check) or "", source, subject, check, status, type, refuses, found)
+        resolved_section = _SECTIONS.get(id.partition(".")[0], "") if section is None else section
+        RULES[id] = Rule(
+            id, inspect.getdoc(check) or "", source, subject, check, status, type, refuses, resolved_section
+        )
         return check
 
     return declare
@@ -115,12 +117,12 @@ def altered(id: str, **members: Any) -> Iterator[None]:
 
     ``altered("auth.bearer", check=lambda _: None)`` switches one off.
     """
-    kept = RULES[id]
-    RULES[id] = replace(kept, **members)
+    before = RULES[id]
+    RULES[id] = replace(before, **members)
     try:
         yield
     finally:
-        RULES[id] = kept
+        RULES[id] = before
 
 
 def enforce(

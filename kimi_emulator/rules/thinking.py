@@ -56,8 +56,8 @@ def effort_type(check: ChatCheck) -> str | None:
 @rule("effort.with_thinking", source="users' report on K2.5 and K2.6")
 def both(check: ChatCheck) -> str | None:
     """K2.x takes one of the two controls, not both."""
-    given = check.body.get("thinking") is not None and check.body.get("reasoning_effort") is not None
-    if given and check.model.family == "k2":
+    both_set = check.body.get("thinking") is not None and check.body.get("reasoning_effort") is not None
+    if both_set and check.model.family == "k2":
         return "cannot specify both 'thinking' and 'reasoning_effort'"
     return None
 

@@ -59,11 +59,11 @@ class Searches:
         return replace(reply, tool_calls=calls)
 
     def _issued(self, call: ToolCall, question: str) -> ToolCall:
-        wanted = call.arguments.get("query") if isinstance(call.arguments, Mapping) else None
-        if not isinstance(wanted, str):
+        own_query = call.arguments.get("query") if isinstance(call.arguments, Mapping) else None
+        if not isinstance(own_query, str):
             text, search_id, query = call.arguments_text, _search_id(call.arguments_text), question
         else:
-            query = wanted or question
+            query = own_query or question
             # The same search has the same id, so that a recorded conversation can be played again.
             search_id = hashlib.blake2b(query.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
             size = tokens.count(as_text(query, look_up(query)))

@@ -45,12 +45,14 @@ def pages() -> tuple[Page, ...]:
 
 def look_up(query: str, most: int = 3) -> list[Page]:
     """The pages that fit a query, best first; [] when none shares a telling word with it."""
-    index, asked = _index(), set(words(query))
+    index, query_words = _index(), set(words(query))
     scored: list[tuple[float, int]] = []
     for place, counts in enumerate(index.counts):
         length = _K1 * (1 - _B + _B * counts.total() / index.mean_length)
         score = sum(
-            index.rarity[word] * counts[word] * (_K1 + 1) / (counts[word] + length) for word in asked if word in counts
+            index.rarity[word] * counts[word] * (_K1 + 1) / (counts[word] + length)
+            for word in query_words
+            if word in counts
         )
         if score > 0:
             scored.append((score, place))
@@ -58,22 +60,22 @@ def look_up(query: str, most: int = 3) -> list[Page]:
     return [index.pages[place] for score, place in scored[:most] if score >= _SHARE * scored[0][0]]
 
 
-def as_text(query: str, found: list[Page]) -> str:
+def as_text(query: str, pages: list[Page]) -> str:
     """What a model gets to read of a search."""
-    if not found:
+    if not pages:
         return f"No page was found for: {query}"
-    blocks = [f"# {page.title}\n{page.url} ({page.date})\n{page.text}" for page in found]
+    blocks = [f"# {page.title}\n{page.url} ({page.date})\n{page.text}" for page in pages]
     return "\n\n".join(blocks)
 
 
 @cache
 def _index() -> _Index:
     source = Path(__file__).with_name("pages.md").read_text("utf-8")
-    found = tuple(
+    pages = tuple(
         Page(match["title"], match["url"], match["date"], " ".join(match["text"].split()))
         for match in _PAGE.finditer(source)
     )
-    counts = tuple(Counter(words(page.title) * _TITLE + words(page.text)) for page in found)
+    counts = tuple(Counter(words(page.title) * _TITLE + words(page.text)) for page in pages)
     holding = Counter(word for each in counts for word in each)
-    rarity = {word: math.log(1 + (len(found) - n + 0.5) / (n + 0.5)) for word, n in holding.items()}
-    return _Index(found, counts, rarity, sum(each.total() for each in counts) / len(found))
+    rarity = {word: math.log(1 + (len(pages) - n + 0.5) / (n + 0.5)) for word, n in holding.items()}
+    return _Index(pages, counts, rarity, sum(each.total() for each in counts) / len(pages))
