@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kimi_api._transport.answers import ENDED, Answer, check_first, is_json, read_answer
 from kimi_api._transport.connection import SETTINGS, Connection
 from kimi_api._transport.events import aread_events, read_events
+from kimi_api._transport.redirects import Redirects
 from kimi_api._transport.unregistered import FirstStep, close_all
 from kimi_api._transport.upload import Upload
 from kimi_api.options import budget_of
@@ -90,7 +91,9 @@ class KimiClient(Connection):
 
         def post(body: Mapping[str, Any]) -> Answer:
             with self._translate_errors(context):
-                opened = self._open(self._sdk(), "Stream", path, body, headers, timeout)
+                opened = Redirects("POST").send(
+                    path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout)
+                )
             try:
                 with self._translate_errors(context, opened.response, begun=True):
                     opened.response.read()
@@ -98,14 +101,18 @@ class KimiClient(Connection):
                 opened.response.close()
             return read_answer(opened.response, context, self._types(), text=text)
 
+        def exchange(path: str) -> Any:
+            with _files(upload) as files:
+                return self._send(self._sdk(), method, path, upload, files, headers, timeout)
+
         def send() -> Answer:
             if body is not None:
                 if limits is None:
                     return post(body)
                 with self._acquire(limits, body):
                     return post(body)
-            with self._translate_errors(context), _files(upload) as files:
-                response = self._send(self._sdk(), method, path, upload, files, headers, timeout)
+            with self._translate_errors(context):
+                response = Redirects(method, timeout).send(path, exchange)
                 return read_answer(response, context, self._types(), text=text)
 
         return retrying(self.count_retries(max_retries))(send)
@@ -131,13 +138,19 @@ class KimiClient(Connection):
 
         async def post(sdk: Any, body: Mapping[str, Any]) -> Answer:
             with self._translate_errors(context):
-                opened = await self._open(sdk, "AsyncStream", path, body, headers, timeout)
+                opened = await Redirects("POST").asend(
+                    path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout)
+                )
             try:
                 with self._translate_errors(context, opened.response, begun=True):
                     await opened.response.aread()
             finally:
                 await opened.response.aclose()
             return read_answer(opened.response, context, self._types(), text=text)
+
+        async def exchange(sdk: Any, path: str) -> Any:
+            with _files(upload) as files:
+                return await self._send(sdk, method, path, upload, files, headers, timeout)
 
         async def send() -> Answer:
             sdk = await self._async_sdk()
@@ -146,8 +159,8 @@ class KimiClient(Connection):
                     return await post(sdk, body)
                 with await self._aacquire(limits, body):
                     return await post(sdk, body)
-            with self._translate_errors(context), _files(upload) as files:
-                response = await self._send(sdk, method, path, upload, files, headers, timeout)
+            with self._translate_errors(context):
+                response = await Redirects(method, timeout).asend(path, lambda path: exchange(sdk, path))
                 return read_answer(response, context, self._types(), text=text)
 
         return await async_retrying(self.count_retries(max_retries))(send)
@@ -184,7 +197,9 @@ class KimiClient(Connection):
 
         def start() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any]]:
             with self._translate_errors(context):
-                opened = self._open(self._sdk(), "Stream", path, body, headers, timeout)
+                opened = Redirects("POST").send(
+                    path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout)
+                )
             try:
                 if is_json(opened.response):  # a whole answer, or an error
                     with self._translate_errors(context, opened.response, begun=True):
@@ -245,7 +260,9 @@ class KimiClient(Connection):
         async def start() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any]]:
             sdk = await self._async_sdk()
             with self._translate_errors(context):
-                opened = await self._open(sdk, "AsyncStream", path, body, headers, timeout)
+                opened = await Redirects("POST").asend(
+                    path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout)
+                )
             try:
                 if is_json(opened.response):  # a whole answer, or an error
                     with self._translate_errors(context, opened.response, begun=True):

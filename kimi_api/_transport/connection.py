@@ -196,6 +196,7 @@ class Connection:
                 "Authorization": Omit() if key is None else Bearer(f"Bearer {key}"),
             },
             "timeout": Timeout(READ_TIMEOUT if seconds is None else seconds, connect=connect),
+            "follow_redirects": False,  # see `kimi_api._transport.redirects`
         }
 
     def _send(

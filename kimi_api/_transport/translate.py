@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import openai
 
+from kimi_api._transport.redirects import explain as explain_redirect
 from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
 from kimi_api.catalog import closest_model, current_models, find_model
 from kimi_api.credentials import CHINA, environment_key_belongs_to, is_moonshot, other_region
@@ -136,13 +137,18 @@ def from_response(
     secrets = secrets_of(response.request)
     body = mask(body, secrets)
     kind, message = _error_object(body)
+    sent_on, remedy = explain_redirect(response, context.base_url)
+    if sent_on:
+        kind, message = None, mask_ids(sent_on, secrets)
     message = message or f"HTTP {status} without a readable error"
     cls = _class_for(status, kind, message)
     other = _other_host(context, response)
-    text = _text(cls, status, kind, message, context, other)
+    text = _text(cls, status, kind, message, context, other, remedy)
     error = _framework_class(cls, types)(text, response=mask_response(response, secrets), body=body)
     error.status_code = status
-    return _fill_in(error, cls, kind, response, context, message)
+    error = _fill_in(error, cls, kind, response, context, message)
+    error.hint = remedy or error.hint
+    return error
 
 
 def from_body(
@@ -315,12 +321,19 @@ def _other_host(context: RequestContext, response: Any) -> str:
 
 
 def _text(
-    cls: type[KimiStatusError], status: int | None, kind: str | None, message: str, context: RequestContext, other: str
+    cls: type[KimiStatusError],
+    status: int | None,
+    kind: str | None,
+    message: str,
+    context: RequestContext,
+    other: str,
+    remedy: str = "",
 ) -> str:
     words = message.rstrip(" .") or "no message"
     who = other or "Kimi"
     where = f"{who} answered 200, but with an error" if status is None else f"{who} answered {status}"
-    return f"{where}{f' {kind}' if kind else ''}: {words}. What to do: {_hint(cls, kind, message, context, other)}."
+    hint = remedy or _hint(cls, kind, message, context, other)
+    return f"{where}{f' {kind}' if kind else ''}: {words}. What to do: {hint}."
 
 
 def _hint(cls: type[KimiStatusError], kind: str | None, message: str, context: RequestContext, other: str) -> str:
