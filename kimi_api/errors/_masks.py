@@ -71,7 +71,9 @@ def mask_response(response: Any, secrets: Collection[str] = ()) -> Any:
         content = mask(response.content, secrets)
     except RuntimeError:  # not read: an event stream
         content = b""
-    return type(response)(
+    # A client of the user's may give responses of a class with a constructor of its own.
+    plain = next((each for each in type(response).__mro__ if each.__module__.startswith("httpx")), type(response))
+    return plain(
         response.status_code, headers=headers, content=content, request=response.request, extensions=extensions
     )
 

@@ -19,26 +19,23 @@ from kimi_api._transport.translate import RequestContext
 EVENTS = [{"id": "1", "n": 1}, {"text": "蓝 before\u2028after\u0085end \r\n"}, {"n": [None, True]}]
 
 
-class Response:
+class Response(transport().Response):
     """An open response that gives its body in the given pieces, and then may fail."""
 
-    headers: dict[str, str] = {}  # noqa: RUF012
-    status_code = 200
-
     def __init__(self, *pieces: bytes, failure: Exception | None = None) -> None:
+        super().__init__(200, stream=(), request=transport().Request("POST", "http://127.0.0.1/v1"))
         self.pieces = pieces
         self.failure = failure
         self.read = 0
-        self.request = transport().Request("POST", "http://127.0.0.1/v1")
 
-    def iter_bytes(self) -> Iterator[bytes]:
+    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
         for piece in self.pieces:
             self.read += 1
             yield piece
         if self.failure is not None:
             raise self.failure
 
-    async def aiter_bytes(self) -> AsyncIterator[bytes]:
+    async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         for piece in self.iter_bytes():
             yield piece
 
