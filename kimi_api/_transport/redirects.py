@@ -69,7 +69,7 @@ class Redirects:
             # httpx reads the address of a redirect that it does not follow, and openai 3 lets its ValueError through.
             text = f"it sends the request on to an address that cannot be read ({error})"
             raise transport().RemoteProtocolError(text) from error
-        response = getattr(error, "response", None)
+        response: Any = getattr(error, "response", None)
         there = "" if response is None else target(response)
         if not there or not self._left:
             raise error
