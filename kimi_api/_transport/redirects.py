@@ -71,7 +71,7 @@ class Redirects:
             raise transport().RemoteProtocolError(text) from error
         response: Any = getattr(error, "response", None)
         there = "" if response is None else target(response)
-        if not there or not self._left:
+        if response is None or not there or not self._left:
             raise error
         elsewhere = not is_same_origin(str(response.request.url), there)
         if self._method != "GET" and (elsewhere or response.status_code not in _KEEP_METHOD):

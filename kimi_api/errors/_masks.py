@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
-_ACCOUNT_IDS = re.compile(r"\b(org|ak|proj|cak|sk)-[A-Za-z0-9*_-]{4,}")
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"]+@")  # https://user:password@host, as proxies' addresses are written
-_SECRET_HEADERS = re.compile(r"authorization|cookie|key|secret|token", re.IGNORECASE)
+_SECRET_HEADERS = ("authorization", "cookie", "key", "secret", "token")
 _SHORTEST_SECRET = 8  # a shorter one would be found within ordinary words
 _DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _KEPT_EXTENSIONS = ("http_version", "reason_phrase")
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Ids of accounts and keys; credentials in addresses. Compiled when the first error is made."""
+    return (
+        re.compile(r"\b(org|ak|proj|cak|sk)-[A-Za-z0-9*_-]{4,}"),
+        re.compile(r"(?<=://)[^/@\s'\"]+@"),  # https://user:password@host, as proxies' addresses are written
+    )
 
 
 def mask_ids(text: str, secrets: Collection[str] = ()) -> str:
@@ -21,7 +29,8 @@ def mask_ids(text: str, secrets: Collection[str] = ()) -> str:
     """
     for secret in secrets:
         text = text.replace(secret, "***")
-    return _CREDENTIALS.sub("***@", _ACCOUNT_IDS.sub(r"\1-***", text))
+    ids, credentials = _patterns()
+    return credentials.sub("***@", ids.sub(r"\1-***", text))
 
 
 def mask(value: Any, secrets: Collection[str] = ()) -> Any:
@@ -51,7 +60,7 @@ def secrets_of(request: Any) -> frozenset[str]:
     """
     secrets = set()
     for name, value in request.headers.items() if request is not None else ():
-        if _SECRET_HEADERS.search(name):
+        if any(word in name.lower() for word in _SECRET_HEADERS):
             secrets.update(part for part in (value, value.rpartition(" ")[2]) if len(part) >= _SHORTEST_SECRET)
     return frozenset(secrets)
 
