@@ -245,7 +245,7 @@ def data_url(mime: str, data: bytes) -> str:
 
 
 def media_type(head: bytes, declared: str | None, kind: Kind | None, what: str) -> str:
-    """The MIME type to send media under. The content decides; what is declared is believed only where it is mute.
+    """The MIME type to send media under. The content decides; the declared type counts only where it does not.
 
     Args:
         head: the first bytes, `HEAD` or all.
@@ -296,7 +296,7 @@ def suffix_of(mime: str) -> str:
 
 @lru_cache(maxsize=128)
 def sniff(head: bytes) -> str | None:
-    """What the content says it is: the pictures of a long conversation are looked at again with every request."""
+    """What the content says it is: remembered, because every request looks at all images of a conversation again."""
     import filetype  # type: ignore[import-untyped]
 
     guess = filetype.guess(head) if head else None

@@ -87,7 +87,7 @@ def balance(client: KimiClient) -> Balance:
     """The account's balance.
 
     Raises:
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
         KimiReplyError: the answer holds no balance.
     """
     return drive(client, _balance(client.base_url))
@@ -104,7 +104,7 @@ def models(client: KimiClient) -> list[ModelInfo]:
     Can take tens of seconds on the platform.
 
     Raises:
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
         KimiReplyError: the answer is no list of models.
     """
     return drive(client, _models())
@@ -135,7 +135,7 @@ async def arefresh(client: KimiClient) -> Mapping[str, ModelSpec]:
 def merge_models(infos: Iterable[ModelInfo], base: Mapping[str, ModelSpec] = MODELS) -> dict[str, ModelSpec]:
     """`base` with the server's facts over its own, and a spec for each listed id that it does not have. Pure.
 
-    Window, pictures and videos, thinking, efforts and dynamic tools come from the server where it states them; prices,
+    Window, images and videos, thinking, efforts and dynamic tools come from the server where it states them; prices,
     sampling rules and output budgets, which it does not list, stay. A new id takes these from the row that is most
     like it: one that thinks always, can switch, or does not think. It has no price.
     """

@@ -82,7 +82,7 @@ class KimiClient(Connection):
             text: return the body as text, whatever its content type.
 
         Raises:
-            KimiAPIError: the platform or the network said no, after the retries.
+            KimiAPIError: the platform refused the request, or cannot be reached, also after the retries.
         """
         from kimi_api.retry import retrying
 
@@ -186,7 +186,7 @@ class KimiClient(Connection):
 
         Raises:
             KimiIncompleteReplyError: the stream ended before its first event, after the retries.
-            KimiAPIError: the platform or the network said no.
+            KimiAPIError: the platform refused the request, or cannot be reached.
         """
         from kimi_api.retry import retrying
 

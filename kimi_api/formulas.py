@@ -88,7 +88,7 @@ def list_tools(client: KimiClient, formula: str, *, refresh: bool = False) -> li
         KimiInputError: not the name of a formula.
         KimiNotFoundError: there is no such formula.
         KimiReplyError: the answer is no list of tools.
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
     """
     uri = formula_uri(formula)
     if refresh or uri not in _of(client):
@@ -117,7 +117,7 @@ def run_fiber(client: KimiClient, formula: str, name: str, arguments: str) -> Fi
         KimiInputError: `arguments` is not a text; nothing was sent.
         KimiFormulaError: the function failed; says why in the platform's words.
         KimiNotFoundError: there is no such formula.
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
     """
     return drive(client, _run(formula_uri(formula), name, arguments))
 

@@ -122,7 +122,7 @@ class Fault:
     """One way to go wrong.
 
     The first part is for people: ``id``, ``description``, ``seen`` (where it was met), ``on`` (the kinds of request
-    it can befall) and ``shows`` (what an answer must hold for it to show). The second part is for the emulator; a
+    it applies to) and ``shows`` (what an answer must hold for it to show). The second part is for the emulator; a
     fault uses one or two of these:
 
     * ``failure``: this error in place of an answer; a scripted reply stays in the queue for the next request.

@@ -51,7 +51,7 @@ class _Retryable:
 
 
 class ChatKimiAPIError(_Retryable, KimiAPIError, ModelError):  # pyright: ignore[reportIncompatibleVariableOverride]
-    """The platform said no in a way that fits no other class."""
+    """The platform refused a request for a reason that no other class stands for."""
 
 
 class ChatKimiStatusError(_Retryable, KimiStatusError, ModelError):  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -186,7 +186,7 @@ def _assistant_text(content: str | Sequence[Any]) -> str | list[Part]:
                 "content block of an AIMessage",
                 block,
                 "an assistant turn has text only",
-                "move the picture or film into a HumanMessage",
+                "move the image or video into a HumanMessage",
             )
             parts += [{"type": "text", "text": "".join(texts)}, placeholder(block, error)]
             texts = []

@@ -1,6 +1,6 @@
 """LangChain content -> the `content` of a wire message. Pure.
 
-LangChain has three spellings of a picture (its v1 blocks, its older v0 blocks, and raw parts of the OpenAI kind), and
+LangChain has three spellings of an image (its v1 blocks, its older v0 blocks, and raw parts of the OpenAI kind), and
 messages of one conversation may mix them. The platform has one: https://platform.kimi.ai/docs/api/chat knows the part
 types `text`, `image_url` and `video_url`, whose address is a data URL or `ms://<file id>`. Documents are parts of our
 own until the request is sent (`kimi_api._content`), and so is what the platform has no part for.
@@ -160,7 +160,7 @@ _REMEDY = "turn the block into text, or leave it out"
 
 
 def _media(kind: str, block: Mapping[str, Any]) -> Part:
-    """A picture or film given by file id, address or bytes, in LangChain's v1, its v0, or Anthropic's spelling."""
+    """A image or video given by file id, address or bytes, in LangChain's v1, its v0, or Anthropic's spelling."""
     file_id = _file_id(block)
     if file_id:
         return {"type": kind, kind: {"url": file_id if file_id.startswith("ms://") else f"ms://{file_id}"}}

@@ -73,7 +73,7 @@ class ChatKimi(TokenCounting, Connected):
     Raises:
         KimiKeyError: no usable key.
         KimiInputError: an argument that does not exist, or a value no model takes. Names value, rule and remedy.
-        KimiAPIError: the platform or the network said no; see `langchain_kimi.errors` for the classes.
+        KimiAPIError: the platform refused the request, or cannot be reached. Classes: `langchain_kimi.errors`.
         KimiReplyError: an answer that cannot be used (cut stream, empty, demanded tool not called).
     """
 

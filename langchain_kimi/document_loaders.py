@@ -53,7 +53,7 @@ class KimiFileLoader(FollowsSettings, BaseLoader):
     Raises:
         KimiInputError: a file that cannot be sent: none there, no extension, empty, over 100 MB. Before it is sent.
         KimiFileError: a file that could not be extracted. Names the file.
-        KimiAPIError: the platform or the network said no; a note names the file.
+        KimiAPIError: the platform refused the request, or cannot be reached; a note names the file.
 
     https://platform.kimi.ai/docs/guide/use-kimi-api-for-file-based-qa
     """

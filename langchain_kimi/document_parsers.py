@@ -63,7 +63,7 @@ class KimiBlobParser(FollowsSettings, BaseBlobParser):
     Raises:
         KimiInputError: a blob that cannot be sent: no such file, no name and no type, empty, over 100 MB.
         KimiFileError: a blob that could not be extracted. Names it.
-        KimiAPIError: the platform or the network said no; a note names the blob.
+        KimiAPIError: the platform refused the request, or cannot be reached; a note names the blob.
 
     https://platform.kimi.ai/docs/api/files-upload
     """

@@ -58,7 +58,7 @@ class KimiFormulaTool(BaseTool):
 
     Raises:
         KimiFormulaToolError: the function failed, and `handle_tool_error` is False.
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
     """
 
     formula: str
@@ -129,7 +129,7 @@ class KimiFormulaToolkit(BaseToolkit):
 
         Raises:
             KimiNotFoundError: there is no such formula.
-            KimiAPIError: the platform or the network said no.
+            KimiAPIError: the platform refused the request, or cannot be reached.
         """
         return [_tool(tool, uri, self._client) for uri in self.uris for tool in list_tools(self._client, uri)]
 

@@ -72,7 +72,7 @@ class StructuredPrediction(Connected):
             KimiStructuredOutputError: the answer was cut off, empty, or does not fit `output_cls`; says what to do.
             KimiToolChoiceError: a tool was to be called (mode FUNCTION), and was not.
             KimiInputError: a mode that only works inside the model's own process.
-            KimiAPIError: the platform or the network said no.
+            KimiAPIError: the platform refused the request, or cannot be reached.
         """
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)

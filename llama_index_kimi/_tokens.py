@@ -63,7 +63,7 @@ class TokenCounting:
         """Prompt tokens as the platform counts them: one request, unless it was asked before.
 
         Raises:
-            KimiAPIError: the platform or the network said no.
+            KimiAPIError: the platform refused the request, or cannot be reached.
         """
         from kimi_api.tokens import estimate
 

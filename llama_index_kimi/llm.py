@@ -253,7 +253,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
         Raises:
             KimiInputError: something that the platform would refuse, before anything is sent.
-            KimiAPIError: the platform or the network said no.
+            KimiAPIError: the platform refused the request, or cannot be reached.
         """
         return self._chat(messages, **kwargs)
 

@@ -146,7 +146,7 @@ class KimiFileReader(BasePydanticReader):
         Raises:
             KimiInputError: a file that cannot be sent, found before sending it.
             KimiFileError: the platform could not parse it.
-            KimiAPIError: the platform or the network said no.
+            KimiAPIError: the platform refused the request, or cannot be reached.
         """
         return list(self.lazy_load_data(file, extra_info, fs))
 

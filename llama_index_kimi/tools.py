@@ -105,7 +105,7 @@ class KimiFormulaToolSpec(BaseToolSpec):
 
         Raises:
             KimiNotFoundError: there is no such formula.
-            KimiAPIError: the platform or the network said no.
+            KimiAPIError: the platform refused the request, or cannot be reached.
         """
         listed = [(uri, tool) for uri in self.formulas for tool in list_tools(self.client, uri)]
         return self._tools(listed, spec_functions, func_to_metadata_mapping or {})

@@ -52,13 +52,13 @@ def rules_table() -> str:
 
 def faults_table() -> str:
     """Every fault of the emulator, in the order of the registry."""
-    lines = ["| fault | what happens | seen | befalls |", "|---|---|---|---|"]
+    lines = ["| fault | what happens | seen | applies to |", "|---|---|---|---|"]
     kinds = {"plain": "plain", "stream": "stream", "upload": "upload", "models": "`/models`"}
     kinds |= {"batch": "batch", "fiber": "fiber"}
     for fault in FAULTS.values():
-        befalls = ", ".join(text for kind, text in kinds.items() if kind in fault.on)
+        applies_to = ", ".join(text for kind, text in kinds.items() if kind in fault.on)
         needs = {"any": "", "thinking": " (with thinking)", "calls": " (with tool calls)"}[fault.shows]
-        lines.append(f"| `{fault.id}` | {_cell(fault.description)} | {_cell(fault.seen)} | {befalls}{needs} |")
+        lines.append(f"| `{fault.id}` | {_cell(fault.description)} | {_cell(fault.seen)} | {applies_to}{needs} |")
     return "\n".join(lines)
 
 

@@ -282,7 +282,7 @@ def get_weather(city: str) -> str:
 
 
 def cases(names: Iterable[str] = FAULTS) -> Iterator[Case]:
-    """All uses that each fault can befall, in both frameworks, blocking and asynchronous."""
+    """All uses in which each fault can happen, in both frameworks, blocking and asynchronous."""
     needs: Mapping[Use, str] = {
         "chat": "stream",
         "body": "plain",

@@ -76,7 +76,7 @@ def failures(results: Results) -> list[str]:
 
 
 def table(results: Results, uses: Sequence[Use]) -> Iterator[str]:
-    """The table in Markdown: a row for each fault that befalls one of `uses`."""
+    """The table in Markdown: a row for each fault that can happen in one of `uses`."""
     yield f"| fault | {' | '.join(USES[use] for use in uses)} |"
     yield "|---" * (len(uses) + 1) + "|"
     for name in dict.fromkeys(case.fault for case in results):

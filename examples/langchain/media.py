@@ -1,4 +1,4 @@
-"""Pictures and films: inline, uploaded once and referred to as `ms://`, and as the result of a tool.
+"""Images and videos: inline, uploaded once and referred to as `ms://`, and as the result of a tool.
 
     python -m examples.langchain.media [film.mp4]
 

@@ -68,7 +68,7 @@ def not_unicode(what: str, error: UnicodeEncodeError) -> KimiInputError:
 
 
 class Connection:
-    """What `KimiClient` is made of but for its calls."""
+    """The settings of a `KimiClient` and the parts that its calls share."""
 
     def __init__(
         self,

@@ -225,7 +225,7 @@ def _connection_error(
     cause = error.__cause__ or error
     request = error.request if isinstance(error, openai.APIError) else getattr(error, "_request", None)
     detail = mask_ids(str(cause) or type(cause).__name__, secrets_of(request)).rstrip(".")
-    unsent = isinstance(cause, unsent_errors())  # no connection was had, so the platform knows nothing of it
+    unsent = isinstance(cause, unsent_errors())  # there was no connection, so nothing reached the platform
     hint = (
         "the model may still be working: stream long calls (wire='stream'), or raise timeout (the gateway waits 900 s)"
         if cls is KimiTimeoutError and not unsent

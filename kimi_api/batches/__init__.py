@@ -86,7 +86,7 @@ def submit(
 
     Raises:
         KimiInputError: something that no batch takes; nothing was sent.
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
     """
     chats = check_requests(requests, any_model=any_model)
     settings = (check_window(completion_window), with_notes(metadata, chats.values()), client.max_retries + 1)
@@ -130,7 +130,7 @@ def poll_until_done(
 
     Raises:
         KimiBatchError: not done in time. Nothing is lost: wait again.
-        KimiAPIError: the platform or the network said no, ten times in a row where the reason may pass.
+        KimiAPIError: a request failed; one that may succeed later is sent up to ten times in a row.
     """
     return drive(client, _steps.poll_until_done(job, _deadline(timeout), poll, show_progress))
 
@@ -167,7 +167,7 @@ def results(client: KimiClient, job: BatchJob, *, delete_after: bool = False) ->
 
     Raises:
         KimiBatchError: a batch is not done yet, or nothing of it is left.
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
     """
     fetched = drive(client, _fetch(job))
     answers = _read_all(client, fetched)

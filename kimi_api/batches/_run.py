@@ -81,7 +81,7 @@ class BatchRun(ABC, Generic[In, Out]):
 
         Raises:
             KimiInputError: something that a batch or the model does not take; nothing was sent.
-            KimiAPIError: the platform or the network said no.
+            KimiAPIError: the platform refused the request, or cannot be reached.
         """
         self._job = batches.submit(self._client(), self._requests_of(inputs), **self._settings())
         return self

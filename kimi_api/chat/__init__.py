@@ -27,7 +27,7 @@ def complete(client: KimiClient, request: ChatRequest, **call: Any) -> Reply:
         KimiToolChoiceError: a demanded tool was not called.
         KimiEmptyReplyError: the answers had neither text nor a tool call.
         KimiIncompleteReplyError: the answer ended early.
-        KimiAPIError: the platform or the network said no. What had come of the answer is in `partial`.
+        KimiAPIError: the platform refused the request, or the connection failed. `partial` holds what had come.
     """
     observer = _observer.observer
     if observer is None:

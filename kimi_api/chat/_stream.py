@@ -37,7 +37,7 @@ def stream(
 
     Raises:
         KimiEmptyReplyError: the answers had neither text nor a tool call.
-        KimiAPIError: the platform or the network said no. What had come of the answer is in `partial`.
+        KimiAPIError: the platform refused the request, or the connection failed. `partial` holds what had come.
     """
     deltas = (_stream_held if is_only_offered(request) else _stream)(client, request, builder, call)
     shown = deltas if shows_all(request) else show(deltas, request, builder)

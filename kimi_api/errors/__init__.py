@@ -13,7 +13,7 @@
     │   └── KimiToolChoiceError (ValueError)         a demanded tool was not called
     ├── KimiFileError                        a file could not be extracted; names the file
     ├── KimiBatchError                       a batch, or one request of it, has no answer; names both
-    └── KimiAPIError (openai.APIError)       the platform or the network said no
+    └── KimiAPIError (openai.APIError)       the platform refused a request, or cannot be reached
         ├── KimiConnectionError (openai.APIConnectionError)
         │   └── KimiTimeoutError (openai.APITimeoutError)
         └── KimiStatusError (openai.APIStatusError)

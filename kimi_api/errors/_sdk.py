@@ -11,7 +11,7 @@ from kimi_api.errors._base import KimiError
 
 
 class KimiAPIError(KimiError, openai.APIError):
-    """The platform or the network said no.
+    """The platform refused a request, or it cannot be reached.
 
     Attributes:
         type: the platform's `error.type`, or None.

@@ -136,7 +136,7 @@ def extract(
     Raises:
         KimiInputError: the file cannot be sent as it is; nothing was.
         KimiFileError: the platform could not parse it, or not in time; or the account is full.
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
     """
     return drive(client, extract_in_steps(client, open_source(source, name), delete_after, timeout, cache, ledger))
 
@@ -170,7 +170,7 @@ def upload(
     Raises:
         KimiInputError: the file cannot be sent as it is; nothing was.
         KimiFileError: the account is full, and nothing of ours was left behind in it.
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
     """
     return drive(client, _upload(open_source(source, name), purpose, Account.of(client, ledger)))
 

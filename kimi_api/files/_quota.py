@@ -60,7 +60,7 @@ def prune(
         ledger: None is the user's on this machine.
 
     Raises:
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
     """
     account = Account.of(client, ledger)
     return drive(client, prune_in_steps(account, older_than=older_than, include_kept=include_kept, dry_run=dry_run))

@@ -137,7 +137,7 @@ def upload_media(
     Raises:
         KimiInputError: it cannot be read, is no image or video that Kimi takes, or is larger than 100 MB.
         KimiFileError: the account is full.
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
     """
     return drive(client, _upload_checked(client, source, kind, name, ledger))
 
@@ -170,7 +170,7 @@ def place_media(client: KimiClient, request: ChatRequest) -> ChatRequest:
     Raises:
         KimiInputError: an image or video that Kimi does not take, an address that is not fetched, a body over 100 MB.
         KimiFileError: the account is full.
-        KimiAPIError: the platform or the network said no to an upload.
+        KimiAPIError: an upload failed: the platform refused it, or cannot be reached.
     """
     if request.media is None:
         return request

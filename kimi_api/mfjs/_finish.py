@@ -219,10 +219,10 @@ def short(value: Any, most: int = 300) -> str:
 
 
 def fit(root: Node, notes: list[str]) -> Node:
-    """Cut depth, then descriptions, then depth again until the document is within the checker's limits.
+    """Cut what lies too deep, then long descriptions, until the document is within the checker's limits.
 
     Raises:
-        KimiInputError: it is still too large with one level of properties and no description.
+        KimiInputError: it is still too large without any description.
     """
     if _depth(root) > MAX_DEPTH:
         notes.append(f"root: what lies deeper than {MAX_DEPTH} levels of properties is no longer spelled out")
@@ -239,16 +239,11 @@ def fit(root: Node, notes: list[str]) -> Node:
                         del node["description"]
         if _fits(root):
             return root
-    for levels in (12, 8, 6, 4, 3, 2, 1):
-        notes.append(f"root: cut to {levels} levels of properties, because of the limits on size")
-        root = _cut(root, levels)
-        if _fits(root):
-            return root
     raise KimiInputError(
         "root",
         root,
         f"a schema has at most {MAX_BYTES:,} bytes and {MAX_PROPERTIES:,} properties",
-        "split the tool, or pass parts of its input as JSON text",
+        "split the tool, or let it take parts of its input as JSON text",
     )
 
 

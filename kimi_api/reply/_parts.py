@@ -43,7 +43,7 @@ class ToolCall:
 
 @dataclass(slots=True)
 class ReplyDelta:
-    """What one event added. `reasoning` is None when the event said nothing of thinking; "" means it said so empty."""
+    """What one event added. `reasoning` is None when the event had no thinking; "" when it had an empty one."""
 
     content: str = ""
     reasoning: str | None = None

@@ -49,7 +49,7 @@ def estimate(client: Client, model: str, messages: Sequence[Mapping[str, Any]]) 
 
     Raises:
         KimiInputError: no messages.
-        KimiAPIError: the platform or the network said no.
+        KimiAPIError: the platform refused the request, or cannot be reached.
         KimiReplyError: an answer without a count.
     """
     return drive(client, _estimate(client.base_url, model, messages))

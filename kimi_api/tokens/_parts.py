@@ -1,4 +1,4 @@
-"""The content of a message as what is counted: texts, and the tokens of pictures, videos and documents. Pure."""
+"""The content of a message as what is counted: texts, and the tokens of images, videos and documents. Pure."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class FaultQueue:
             self._rate, self._choice = 0.0, []
 
     def add(self, *faults: Fault | str) -> None:
-        """Queue faults, each for one request of a kind that it can befall."""
+        """Queue faults, each for one request of a kind that it applies to."""
         named = [fault_named(fault) for fault in faults]
         with self._lock:
             self._queue += named

@@ -57,7 +57,7 @@ class Call:
         return self.service.state
 
     def fault(self, kind: Kind) -> Fault | None:
-        """The fault that befalls this request, taken out of the queue. Raises ``Failed`` if it is an error answer."""
+        """The fault for this request, taken out of the queue. Raises ``Failed`` if it is an error answer."""
         fault = self.service.faults.take(kind)
         if fault is not None and fault.failure is not None:
             raise Failed(fault.failure, fault)

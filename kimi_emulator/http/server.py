@@ -285,7 +285,7 @@ class Emulator:
         self._state.script(*items)
 
     def fail(self, *faults: Fault | str) -> None:
-        """Queue faults, by id in ``FAULTS``: each befalls one request of a kind that it can befall.
+        """Queue faults, by id in ``FAULTS``: each applies to one request of a kind that it can change.
 
         Faults that only change an answer use up a scripted reply; errors in its place leave it for the next request.
         """

@@ -1,4 +1,4 @@
-"""What one emulator remembers: requests, answers, the script, files, the cache and the things it put up with."""
+"""What one emulator remembers: requests, answers, the script, files, the cache, and odd requests that it accepted."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def unknown_member(check: ChatCheck) -> str | None:
 
 @rule("message.serialised_parts", refuses=False, source="vision page: the parts are an array, not its text")
 def serialised_parts(check: ChatCheck) -> str | None:
-    """Content parts come as an array: as the text of one the model would read the JSON, and see no picture."""
+    """Content parts come as an array: as one text, the model would read the JSON and see no image."""
     for position, message in enumerate(check.messages):
         content = message.get("content")
         if not isinstance(content, str) or not content.lstrip().startswith("["):

@@ -41,7 +41,7 @@ def test_llama_index_asks_one_at_a_time_and_survives_a_lost_connection(
 ) -> None:
     with Emulator(tier=RateLimits(concurrency=1, rpm=200)) as kimi:
         if broken:
-            kimi.fail("cut.answer")  # befalls the one stream
+            kimi.fail("cut.answer")  # for the one stream
         answers, text = asyncio.run(llama_index_limits.main(settings(kimi)))
         assert len(answers) == 4
         assert all(answers)
