@@ -113,13 +113,19 @@ class _Weatherman:
     def answer(self, request: Mapping[str, Any], context: BrainContext) -> Reply:
         if request["messages"][-1]["role"] == "tool":
             return Reply(FINAL, reasoning=THOUGHT, usage=COUNTS)
-        return Reply(TEXT, reasoning=THOUGHT, usage=COUNTS, tool_calls=CALLS if self.calls else ())
+        text = TEXT.removeprefix(context.prefix or "")  # what is left, where an answer is taken up
+        return Reply(text, reasoning=THOUGHT, usage=COUNTS, tool_calls=CALLS if self.calls else ())
 
 
 class Bench:
-    """An emulator, and both frameworks' drivers from `tests/support`. Waits before retries take no time."""
+    """An emulator, and both frameworks' drivers from `tests/support`. Waits before retries take no time.
 
-    def __init__(self) -> None:
+    Args:
+        settings: more fields of the models, e.g. `resume_streams`.
+    """
+
+    def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
+        self._settings = dict(settings or {})
         support = str(ROOT / "tests" / "support")
         if support not in sys.path:
             sys.path.insert(0, support)
@@ -179,7 +185,7 @@ class Bench:
         way = ("a" if case.asynchronous else "") + ("streamed" if case.use == "stream" else "plain")
         arguments = {"tools": [get_weather]} if fault.shows == "calls" else {}
         self._kimi.fail(fault)
-        chat = adapter.make(way, **settings)
+        chat = adapter.make(way, **{**self._settings, **settings})
         outcome = chat.attempt("What is the weather like?", **arguments)
         for warning in outcome.warnings:
             warnings.warn(warning, KimiWarning, stacklevel=1)
@@ -211,7 +217,7 @@ class Bench:
             ran.append(city)
             return f"{city}: 3 degrees"
 
-        model = adapter.make("plain").native
+        model = adapter.make("plain", **self._settings).native
         with adapter.costs() as costs:
             text = _RUNS[case.framework, case.asynchronous](model, get_weather)
         before, behind = ADDITIONS.get(fault.id, ("", ""))

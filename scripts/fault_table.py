@@ -1,8 +1,9 @@
 """What becomes of each fault of the emulator, in both frameworks: right, our error, a warning, or a silent loss.
 
 Run `python -m scripts.fault_table` (a minute): it goes through all faults and uses, prints the table and writes it into
-docs/faults.md. With ids of faults it prints those only. The exit code is 1 when an error was not one of ours, or
-something was lost without a word that `BY_DESIGN` does not explain.
+docs/faults.md. With ids of faults, or settings of the models such as `resume_streams=2`, it prints what comes of those
+only. The exit code is 1 when an error was not one of ours, or something was lost without a word and `BY_DESIGN` does
+not explain it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from kimi_emulator import FAULTS
 from scripts.fault_cases import FRAMEWORKS, USES, Bench, Case, Outcome, Use, cases
@@ -47,9 +49,9 @@ BY_DESIGN: Mapping[tuple[str, str], str] = {
 Results = Mapping[Case, Outcome]
 
 
-def run(names: Iterable[str] = FAULTS) -> dict[Case, Outcome]:
-    """The outcome of each case of these faults."""
-    with Bench() as bench:
+def run(names: Iterable[str] = FAULTS, settings: Mapping[str, Any] | None = None) -> dict[Case, Outcome]:
+    """The outcome of each case of these faults, for models with these settings."""
+    with Bench(settings) as bench:
         return {case: bench.run(case) for case in cases(names)}
 
 
@@ -168,12 +170,14 @@ def _escaped(text: str) -> str:
 
 def main() -> int:
     """Print the table; write it where it was made of all faults."""
-    names = sys.argv[1:]
-    results = run(names or FAULTS)
+    names = [argument for argument in sys.argv[1:] if "=" not in argument]
+    given = dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
+    settings = {name: int(value) if value.isdigit() else value for name, value in given.items()}
+    results = run(names or FAULTS, settings)
     for uses in (CHATS, OTHERS):
         print("\n".join(table(results, uses)), end="\n\n")
     print(summary(results))
-    if not names:
+    if not sys.argv[1:]:
         PAGE.write_text(fill(PAGE.read_text("utf-8"), results), "utf-8")
     wrong = failures(results)
     for line in wrong:

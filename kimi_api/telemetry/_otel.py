@@ -316,10 +316,11 @@ class _Call:
 def server_of(base_url: str) -> Mapping[str, Any]:
     """The host and port of an address."""
     parts = urlsplit(base_url)
-    return {
-        "server.address": parts.hostname or "",
-        "server.port": parts.port or (80 if parts.scheme == "http" else 443),
-    }
+    try:
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+    except ValueError:  # no port that there can be; the request says so
+        return {"server.address": parts.hostname or ""}
+    return {"server.address": parts.hostname or "", "server.port": port}
 
 
 def _asked(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -330,11 +331,13 @@ def _asked(body: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(body.get(name), int | float | str) and not isinstance(body.get(name), bool)
     }
     stop = body.get("stop")
-    if stop:
-        told["gen_ai.request.stop_sequences"] = [stop] if isinstance(stop, str) else [str(each) for each in stop]
-    kind = (body.get("response_format") or {}).get("type")
-    if kind is not None:
-        told["gen_ai.output.type"] = "json" if str(kind).startswith("json") else "text"
+    if isinstance(stop, list | tuple):
+        told["gen_ai.request.stop_sequences"] = [str(each) for each in stop]
+    elif stop:
+        told["gen_ai.request.stop_sequences"] = [str(stop)]
+    wish = body.get("response_format")
+    if isinstance(wish, Mapping):
+        told["gen_ai.output.type"] = "json" if str(wish.get("type")).startswith("json") else "text"
     return told
 
 

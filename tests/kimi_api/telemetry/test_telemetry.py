@@ -119,6 +119,36 @@ def test_an_answer_in_json_says_so(kimi: Emulator, client: KimiClient, told: Tol
     assert told.one()["gen_ai.output.type"] == "json"
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [{"stop": 5}, {"stop": None}, {"stop": ["a", 1]}, {"response_format": "json"}, {"max_tokens": "many"}, {"n": {}}],
+    ids=str,
+)
+def test_an_odd_request_ends_as_it_does_unwatched(kimi: Emulator, client: KimiClient, odd: dict[str, Any]) -> None:
+    """What watches reads a body that the user's own `extra_body` may have changed."""
+    request = ask()
+    request.body.update(odd)
+    ends = []
+    for watched in (True, False):
+        with telling(content=True) if watched else nullcontext():
+            try:
+                chat.complete(client, request)
+                ends.append("")
+            except errors.KimiError as error:
+                ends.append(type(error).__name__)
+    assert ends[0] == ends[1]
+
+
+def test_an_address_with_an_odd_port_ends_as_it_does_unwatched() -> None:
+    client = KimiClient(api_key="sk-test-1", base_url="http://127.0.0.1:99999/v1", max_retries=0)
+    ends = []
+    for watched in (True, False):
+        with telling() if watched else nullcontext(), pytest.raises(Exception) as raised:
+            chat.complete(client, ask())
+        ends.append(type(raised.value))
+    assert ends[0] is ends[1]
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 def test_retries_are_counted_and_are_events(
     ways: Ways, kimi: Emulator, client: KimiClient, told: Told, waits: list[float], streamed: bool
