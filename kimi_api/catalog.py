@@ -413,8 +413,21 @@ def listed_price(model: str) -> Price | None:
     return spec.price if spec else None
 
 
-def get_model_spec(model: str, *, platform: bool = True) -> ModelSpec:
-    """The rules of `model`.
+def _catalogued(model: str) -> ModelSpec:
+    spec = _look_up(model) if isinstance(model, str) else None
+    if spec is None or not spec.known:
+        near = closest_model(model) if isinstance(model, str) else None
+        raise KimiInputError(
+            "catalog_model",
+            model,
+            "it is the id of a model in the catalogue, which an alias stands for",
+            (f"did you mean {near!r}? " if near else "") + f"Known today: {', '.join(current_models())}",
+        )
+    return spec
+
+
+def get_model_spec(model: str, *, platform: bool = True, catalog_model: str | None = None) -> ModelSpec:
+    """The rules of `model`, or those of `catalog_model` where `model` is an alias that stands for it.
 
     `platform=False` is for other hosts, which serve models that are no Kimi as well: an id that is not in the table has
     no rules there, and its window and outputs are 0, which means that nobody knows them.
@@ -423,12 +436,14 @@ def get_model_spec(model: str, *, platform: bool = True) -> ModelSpec:
     accounts see different lists, and new models come faster than releases of this package.
 
     Raises:
-        KimiInputError: `model` is not a non-empty string without blanks.
+        KimiInputError: `model` is not a non-empty string without blanks, `catalog_model` is not in the catalogue.
     """
     if not isinstance(model, str) or not model or model != model.strip() or any(c.isspace() for c in model):
         raise KimiInputError(
             "model", model, "a model id is a non-empty word", f"use one of {', '.join(current_models())}"
         )
+    if catalog_model is not None:
+        return _catalogued(catalog_model)
     spec = _look_up(model)
     if not spec.known and not platform:
         return ModelSpec(model, 0, 0, 0, thinking="switchable", known=False)

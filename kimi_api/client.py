@@ -39,7 +39,9 @@ class KimiClient(Connection):
         api_key: the key, a `SecretStr`, or a function returning the key of the moment. None reads
             `MOONSHOT_API_KEY`, then `KIMI_API_KEY`, at every request.
         base_url: the address including `/v1`. None reads `MOONSHOT_BASE_URL`, then `MOONSHOT_API_BASE`, then uses the
-            international platform. Keys of one region are refused (401) by the other.
+            platform of the `region`.
+        region: "international" (the default, https://api.moonshot.ai/v1) or "china" (https://api.moonshot.cn/v1), where
+            no address is given. Keys of one region are refused (401) by the other.
         timeout: seconds without a byte before giving up; default 10 s to connect and 900 s to read.
         max_retries: how often a request that failed for a passing reason is sent again: n means n + 1 at most.
         default_headers: sent with every request; they win over ours, except `Authorization`.

@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kimi_api._warn import former_name
 from kimi_api.catalog import Price, listed_price
@@ -150,6 +150,18 @@ def cache_ttl_of(options: Mapping[str, Any]) -> CacheTtl:
     return "1h" if "1h" in places else "5m"
 
 
+class PriceTerms(NamedTuple):
+    """What a call's options say about its price."""
+
+    cache_ttl: CacheTtl = "5m"
+    catalog_model: str | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> PriceTerms:
+        """Those of the options that a framework shows of a call."""
+        return cls(cache_ttl_of(options), options.get("catalog_model"))
+
+
 @dataclass(frozen=True, slots=True)
 class ModelCosts:
     """What the calls of one model came to. `cost` is None when the model has no known price."""
@@ -194,9 +206,11 @@ class CostTally:
         with self._lock:
             self._begun -= 1
 
-    def add(self, model: str, usage: Usage, *, cache_ttl: CacheTtl = "5m") -> None:
-        """A call that began has been answered."""
+    def add(self, model: str, usage: Usage, *, cache_ttl: CacheTtl = "5m", catalog_model: str | None = None) -> None:
+        """A call that began has been answered. `catalog_model`: whose price counts where `model` has none."""
         price = price_of(model, self.prices, self.currency)
+        if price is None and catalog_model is not None:
+            price = price_of(catalog_model, self.prices, self.currency)
         paid = None if price is None else price_usage(usage, price, cache_ttl=cache_ttl, currency=self.currency)
         with self._lock:
             known = self._models.get(model)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
+from kimi_api._settings.wrong import wrong_setting
 from kimi_api.errors import KimiInputError, KimiKeyError
 from kimi_api.errors._masks import mask_ids
 
@@ -15,8 +16,10 @@ __all__ = [
     "CHINA",
     "INTERNATIONAL",
     "KEY_VARIABLES",
+    "REGIONS",
     "ApiKey",
     "Bearer",
+    "Region",
     "Secret",
     "check_key",
     "key_from_environment",
@@ -27,6 +30,9 @@ __all__ = [
 
 INTERNATIONAL = "https://api.moonshot.ai/v1"
 CHINA = "https://api.moonshot.cn/v1"
+Region = Literal["international", "china"]
+REGIONS: Mapping[str, str] = {"international": INTERNATIONAL, "china": CHINA}
+"""The addresses of the platform's two regions. Keys of one are refused (401) by the other."""
 KEY_VARIABLES = ("MOONSHOT_API_KEY", "KIMI_API_KEY")
 BASE_URL_VARIABLES = ("MOONSHOT_BASE_URL", "MOONSHOT_API_BASE")
 
@@ -62,14 +68,29 @@ def key_from_environment(environ: Mapping[str, str] = os.environ) -> str | None:
     return _first_set(KEY_VARIABLES, environ)
 
 
-def resolve_base_url(base_url: str | None, environ: Mapping[str, str] = os.environ) -> str:
-    """The API address: the argument, else `MOONSHOT_BASE_URL`, else `MOONSHOT_API_BASE`, else the .ai platform."""
+def resolve_base_url(
+    base_url: str | None, environ: Mapping[str, str] = os.environ, *, region: Region | None = None
+) -> str:
+    """The API address: the argument, else `MOONSHOT_BASE_URL`, else `MOONSHOT_API_BASE`, else that of `region`.
+
+    No region is "international", the .ai platform.
+
+    Raises:
+        KimiInputError: what cannot be an address; a region there is none of; an address of the other region.
+    """
+    if region is not None and region not in REGIONS:
+        raise wrong_setting("region", region)
     if base_url is not None and not isinstance(base_url, str):
         raise KimiInputError("base_url", base_url, "an address is text", f"use {INTERNATIONAL} or {CHINA}")
-    url = base_url or _first_set(BASE_URL_VARIABLES, environ) or INTERNATIONAL
+    url = base_url or _first_set(BASE_URL_VARIABLES, environ) or REGIONS[region or "international"]
     if not url.startswith(("http://", "https://")):
         raise KimiInputError(
             "base_url", url, "it must start with https:// (or http://)", f"use {INTERNATIONAL} or {CHINA}"
+        )
+    if region is not None and _region_of(url) not in (None, region):
+        source = "base_url" if base_url else " or ".join(name for name in BASE_URL_VARIABLES if environ.get(name))
+        raise KimiInputError(
+            "region", region, f"{source} is {url}, which is of the other region", f"leave out region or {source}"
         )
     if "@" in url.partition("//")[2].partition("/")[0]:
         raise KimiInputError(
@@ -171,6 +192,12 @@ def check_key(key: object, *, source: str = "api_key") -> str:
 def other_region(base_url: str) -> str | None:
     """The address whose keys are not valid at `base_url`, if `base_url` is one of the platform's two."""
     return {INTERNATIONAL: CHINA, CHINA: INTERNATIONAL}.get(base_url.rstrip("/"))
+
+
+def _region_of(url: str) -> str | None:
+    """The region that an address belongs to, None if it is no host of the platform's."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return {"api.moonshot.ai": "international", "api.moonshot.cn": "china"}.get(host)
 
 
 def _first_set(names: tuple[str, ...], environ: Mapping[str, str]) -> str | None:

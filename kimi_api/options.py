@@ -60,6 +60,8 @@ class ChatOptions:
 
     Attributes:
         model: model id.
+        catalog_model: the model of `kimi_api.MODELS` that `model` stands for, where it is an alias of yours: its rules
+            and its window count. A call that names another model is free of it.
         thinking: "enabled", "disabled", a bool, or the API's dict (K2.x only; K3 always thinks).
         thinking_keep: "all" to have K2.6 use the thinking of earlier turns.
         reasoning_effort: "low", "high" or "max" (K3 family).
@@ -121,6 +123,7 @@ class ChatOptions:
     resume_streams: int = 0
     wire: Wire | None = None
     empty_answers: EmptyAnswers = "retry"
+    catalog_model: str | None = None
 
     def with_changes(self, changes: Mapping[str, Any]) -> ChatOptions:
         """A copy with `changes` over the present values: a call's arguments beat fields, `extra_body` dicts merge.
@@ -158,6 +161,8 @@ class ChatOptions:
                 _foreign().leave_out(name, value, changes.get("unsupported", self.unsupported))
             else:
                 raise unknown_name(name, (*OPTION_NAMES, *ALIASES, *PASSED_ON))
+        if known.get("model", self.model) != self.model:
+            known.setdefault("catalog_model", None)
         if extra:
             known["extra_body"] = merge(self.extra_body, extra)
         return replace(self, **known)

@@ -91,7 +91,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
     """
     check_options(options)
     dialect = options.host_rules
-    spec = get_model_spec(options.model, platform=dialect.platform_rules)
+    spec = get_model_spec(options.model, platform=dialect.platform_rules, catalog_model=options.catalog_model)
     if not spec.known and options.unsupported == "error" and dialect.platform_rules:
         near = closest_model(options.model)
         raise KimiInputError(

@@ -10,6 +10,7 @@ from pydantic import PrivateAttr, SecretStr
 
 from kimi_api import KimiClient
 from kimi_api.client import Followed, follow
+from kimi_api.credentials import Region
 from langchain_kimi._call_arguments import as_secret
 from langchain_kimi.errors import error_types
 
@@ -22,6 +23,7 @@ class FollowsSettings:
 
     api_key: SecretStr | Callable[[], str] | None
     base_url: str | None
+    region: Region | None
     timeout: float | None
 
     def _connect(
@@ -29,11 +31,13 @@ class FollowsSettings:
         client: KimiClient | None,
         api_key: str | SecretStr | Callable[[], str] | None,
         base_url: str | None,
+        region: Region | None,
         timeout: float | None,
     ) -> None:
         """Take the settings of a constructor. Raises as `KimiClient` does, for a setting that cannot be."""
         self.api_key = as_secret(api_key)
         self.base_url = base_url
+        self.region = region
         self.timeout = timeout
         self._lent = client
         self._connection: Followed | None = None
@@ -44,7 +48,7 @@ class FollowsSettings:
         """The connection to use: the one that was given, or one with the present settings."""
         if self._lent is not None:
             return self._lent
-        names = ("api_key", "base_url", "timeout")
+        names = ("api_key", "base_url", "region", "timeout")
         self._connection = followed = follow(self, self._connection, names=names, error_types=error_types)
         return followed[1]
 

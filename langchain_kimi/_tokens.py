@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import MessageLikeRepresentation
 
     from kimi_api import KimiClient
+    from kimi_api.credentials import Region
     from kimi_api.tokens import Tokenizer
 
 
@@ -30,7 +31,9 @@ class TokenCounting:
         reasoning_effort: str | None
         response_format: dict[str, Any] | None
         tokenizer: Any
+        catalog_model: str | None
         base_url: str | None
+        region: Region | None
         document_cache: Any
         custom_get_token_ids: Callable[[str], list[int]] | None
 
@@ -42,7 +45,7 @@ class TokenCounting:
 
     def _countable(self, messages: Sequence[MessageLikeRepresentation], *, notes: bool = False) -> Any:
         wire = to_wire(convert_to_messages(messages), refuse="never")
-        return countable(wire, resolve_base_url(self.base_url), self.document_cache, notes=notes)
+        return countable(wire, resolve_base_url(self.base_url, region=self.region), self.document_cache, notes=notes)
 
     def get_token_ids(self, text: str) -> list[int]:
         """The ids of the tokens in `text`.
@@ -81,7 +84,7 @@ class TokenCounting:
         return count_messages(
             self._countable(messages),
             tools_to_wire(tools or ()),
-            model=self.model,
+            model=self.catalog_model or self.model,
             tokenizer=self._counter(),
             thinking=not switches_thinking_off(self.thinking),
             reasoning_effort=self.reasoning_effort,

@@ -24,7 +24,7 @@ from kimi_api._settings.wrong import from_validation
 from kimi_api._transport.connection import as_limits, plain_limits
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import DEFAULT_MODEL
-from kimi_api.credentials import KEY_VARIABLES, resolve_base_url
+from kimi_api.credentials import KEY_VARIABLES, Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import DIALECTS, EmptyAnswers, Thinking, Unsupported, Wire
 from kimi_api.request import ChatRequest
@@ -80,6 +80,11 @@ class ChatKimi(TokenCounting, Connected):
     model: str = Field(
         default=DEFAULT_MODEL, description="Model id; ids and their rules: `kimi_api.MODELS`. Also `model_name`."
     )
+    catalog_model: str | None = Field(
+        default=None,
+        description="The model of `kimi_api.MODELS` that `model` stands for, where it is an alias of yours: its rules, "
+        "window, price and profile count.",
+    )
     api_key: Annotated[str | SecretStr | Callable[[], str] | None, BeforeValidator(as_secret)] = Field(
         default=None,
         repr=False,
@@ -89,7 +94,12 @@ class ChatKimi(TokenCounting, Connected):
     base_url: str | None = Field(
         default=None,
         description="Address including `/v1`. None reads `MOONSHOT_BASE_URL`, then `MOONSHOT_API_BASE`, then uses "
-        "the international platform, https://api.moonshot.ai/v1. Also `api_base`.",
+        "the platform of the `region`. Also `api_base`.",
+    )
+    region: Region | None = Field(
+        default=None,
+        description='Which platform where no address is given: "international" (the default, '
+        'https://api.moonshot.ai/v1) or "china" (https://api.moonshot.cn/v1). Keys of one are refused by the other.',
     )
     dialect: str = Field(
         default="platform",
@@ -252,6 +262,8 @@ class ChatKimi(TokenCounting, Connected):
                 super().__init__(**with_tokenizer(without_other_profile(arguments)))
             except ValidationError as error:
                 raise from_validation(error) from None
+            if self.catalog_model is not None:
+                get_model_spec(self.model, catalog_model=self.catalog_model)
             _ = self.client, ChatOptions(self.model, dialect=self.dialect).host_rules
 
     @model_validator(mode="after")
@@ -285,7 +297,7 @@ class ChatKimi(TokenCounting, Connected):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        params: dict[str, Any] = {"base_url": resolve_base_url(self.base_url)}
+        params: dict[str, Any] = {"base_url": resolve_base_url(self.base_url, region=self.region)}
         for name in _OPTION_FIELDS:
             value = getattr(self, name)
             if value not in (None, {}):
@@ -311,7 +323,8 @@ class ChatKimi(TokenCounting, Connected):
     def _resolve_model_profile(self) -> ModelProfile | None:
         host = DIALECTS.get(self.dialect)
         ours = host is not None and host.platform_rules
-        profile = model_profile(get_model_spec(self.model, platform=ours), documents=self.extract_documents and ours)
+        spec = get_model_spec(self.model, platform=ours, catalog_model=self.catalog_model)
+        profile = model_profile(spec, documents=self.extract_documents and ours)
         if self.context_window is not None:
             profile["max_input_tokens"] = self.context_window
         return profile

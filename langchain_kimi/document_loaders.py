@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from kimi_api import KimiClient, KimiInputError, files
 from kimi_api._warn import warn_once
 from kimi_api.bulk import FileResult, aextract_many, extract_many, find_files
+from kimi_api.credentials import Region
 from langchain_kimi._connection import FollowsSettings
 from langchain_kimi._documents import to_document
 
@@ -47,8 +48,8 @@ class KimiFileLoader(FollowsSettings, BaseLoader):
         delete_after: delete the platform's copy of each file (an account holds 1,000).
         cache: where texts are kept by the content of their files, e.g. `FileCache.on_disk()`; None keeps them in
             memory, for this loader.
-        client: a connection to use, e.g. `ChatKimi().client`, instead of one made from the next three.
-        api_key, base_url, timeout: as for `ChatKimi`.
+        client: a connection to use, e.g. `ChatKimi().client`, instead of one made from the next four.
+        api_key, base_url, region, timeout: as for `ChatKimi`.
 
     Raises:
         KimiInputError: a file that cannot be sent: none there, no extension, empty, over 100 MB. Before it is sent.
@@ -71,6 +72,7 @@ class KimiFileLoader(FollowsSettings, BaseLoader):
         client: KimiClient | None = None,
         api_key: str | SecretStr | Callable[[], str] | None = None,
         base_url: str | None = None,
+        region: Region | None = None,
         timeout: float | None = None,
     ) -> None:
         if on_error not in ("raise", "warn"):
@@ -84,7 +86,7 @@ class KimiFileLoader(FollowsSettings, BaseLoader):
         self.show_progress = show_progress
         self.delete_after = delete_after
         self.cache: files.FileCache = files.FileCache() if cache is None else cache
-        self._connect(client, api_key, base_url, timeout)
+        self._connect(client, api_key, base_url, region, timeout)
 
     def paths(self) -> Iterator[Path]:
         """The files that will be loaded, those of a directory or pattern in the order of their names.

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from kimi_api import KimiClient, KimiInputError, files
 from kimi_api.bulk import extract_many
+from kimi_api.credentials import Region
 from langchain_kimi._connection import FollowsSettings
 from langchain_kimi._documents import to_document
 
@@ -57,8 +58,8 @@ class KimiBlobParser(FollowsSettings, BaseBlobParser):
     Args:
         delete_after: delete the platform's copy afterwards (an account holds 1,000 files).
         cache: where texts are kept by content, e.g. `FileCache.on_disk()`; None keeps them in memory, for this parser.
-        client: a connection to use, e.g. `ChatKimi().client`, instead of one made from the next three.
-        api_key, base_url, timeout: as for `ChatKimi`.
+        client: a connection to use, e.g. `ChatKimi().client`, instead of one made from the next four.
+        api_key, base_url, region, timeout: as for `ChatKimi`.
 
     Raises:
         KimiInputError: a blob that cannot be sent: no such file, no name and no type, empty, over 100 MB.
@@ -76,11 +77,12 @@ class KimiBlobParser(FollowsSettings, BaseBlobParser):
         client: KimiClient | None = None,
         api_key: str | SecretStr | Callable[[], str] | None = None,
         base_url: str | None = None,
+        region: Region | None = None,
         timeout: float | None = None,
     ) -> None:
         self.delete_after = delete_after
         self.cache: files.FileCache = files.FileCache() if cache is None else cache
-        self._connect(client, api_key, base_url, timeout)
+        self._connect(client, api_key, base_url, region, timeout)
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
         """The document of `blob`; it is sent when the document is asked for."""

@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import BaseTool, InjectedToolCallId, StructuredTool
 from langchain_core.tools import tool as as_tool
 
-from kimi_api import KimiInputError, get_model_spec
+from kimi_api import KimiInputError, ModelSpec, get_model_spec
 from kimi_api._warn import warn_once
 from kimi_api.account import cache_key
 from kimi_api.tools import check_tools
@@ -197,8 +197,8 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
                 )
         messages: list[AnyMessage] = list(request.messages)
         loaded = _loaded_names(request.state, messages)
-        model = _model_id(request)
-        if model is not None and get_model_spec(model).dynamic_tools:
+        spec = _spec_of(request)
+        if spec is not None and spec.dynamic_tools:
             there = names_in_messages(messages)
             gone = [name for name in loaded if name not in there and name in self._catalogue]
             if gone:
@@ -206,7 +206,7 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
             return request.override(tools=standing, messages=messages)
         messages = [message for message in messages if not _brings_tools(message)]
         if loaded:
-            self._report_inability(model or type(request.model).__name__)
+            self._report_inability(spec.id if spec is not None else type(request.model).__name__)
         return request.override(
             tools=[*standing, *self._catalogue.tools_named(n for n in loaded if n in self._catalogue)],
             messages=messages,
@@ -335,11 +335,15 @@ def _loaded_names(state: Mapping[str, Any], messages: Iterable[BaseMessage]) -> 
     return _join_names(state.get("kimi_loaded_tools", []), sorted(names_in_messages(messages)))
 
 
-def _model_id(request: ModelRequest[Any]) -> str | None:
-    """The Kimi model that this call asks for; None for another vendor's."""
+def _spec_of(request: ModelRequest[Any]) -> ModelSpec | None:
+    """The rules of the Kimi model that this call asks for; None for another vendor's."""
     model, bound = _unbound(request.model)
-    named = request.model_settings.get("model") or bound.get("model")
-    return (named or model.model) if isinstance(model, ChatKimi) else None
+    if not isinstance(model, ChatKimi):
+        return None
+    call = {**bound, **request.model_settings}
+    named = call.get("model") or model.model
+    alias = call.get("catalog_model") or (model.catalog_model if named == model.model else None)
+    return get_model_spec(named, catalog_model=alias)
 
 
 def _unbound(model: Any) -> tuple[Any, dict[str, Any]]:

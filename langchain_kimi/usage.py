@@ -19,7 +19,7 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
 from kimi_api import Price, Usage
-from kimi_api.costs import USD, CacheTtl, Cost, CostTally, cache_ttl_of
+from kimi_api.costs import USD, Cost, CostTally, PriceTerms
 
 __all__ = ["KimiCostCallbackHandler", "get_kimi_cost_callback", "usage_of"]
 
@@ -53,7 +53,7 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
         super().__init__()
         self.tally: CostTally = CostTally(prices, currency)
         self._lock = threading.Lock()
-        self._running: dict[UUID, CacheTtl] = {}
+        self._running: dict[UUID, PriceTerms] = {}
         self._outer: KimiCostCallbackHandler | None = None
 
     @property
@@ -73,7 +73,7 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
         with self._lock:
             if run_id in self._running:
                 return
-            self._running[run_id] = cache_ttl_of(kwargs.get("invocation_params") or {})
+            self._running[run_id] = PriceTerms.of(kwargs.get("invocation_params") or {})
         self.tally.begin()
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
@@ -84,9 +84,9 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
         """Count an answer."""
         if self._outer is not None:
             self._outer.on_llm_end(response, run_id=run_id, **kwargs)
-        ttl = self._end_call(run_id)
+        terms = self._end_call(run_id)
         generations = response.generations[0] if response.generations else []
-        if ttl is None or not generations:
+        if terms is None or not generations:
             return
         metadata, model = _counts_of(generations[0])
         if metadata is None:
@@ -94,7 +94,7 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
         if metadata.get("total_cost") == 0:  # core's mark of an answer out of its cache
             self.tally.withdraw()
         else:
-            self.tally.add(model, usage_of(metadata), cache_ttl=ttl)
+            self.tally.add(model, usage_of(metadata), **terms._asdict())
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Note that a call ended without counts."""
@@ -102,7 +102,7 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
             self._outer.on_llm_error(error, run_id=run_id, **kwargs)
         self._end_call(run_id)
 
-    def _end_call(self, run_id: UUID) -> CacheTtl | None:
+    def _end_call(self, run_id: UUID) -> PriceTerms | None:
         with self._lock:
             return self._running.pop(run_id, None)
 

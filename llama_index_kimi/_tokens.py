@@ -20,6 +20,7 @@ from llama_index_kimi._tool_calls import wire_tools
 
 if TYPE_CHECKING:
     from kimi_api.client import KimiClient
+    from kimi_api.credentials import Region
 
 
 class TokenCounting:
@@ -32,14 +33,16 @@ class TokenCounting:
         response_format: dict[str, Any] | None
         tokenizer: Any
 
+        catalog_model: str | None
         base_url: str | None
+        region: Region | None
         document_cache: Any
 
         def _connect(self) -> KimiClient: ...
 
     def _countable(self, messages: Sequence[ChatMessage], *, notes: bool = False) -> Any:
         wire = to_wire(messages, refuse="never")
-        return countable(wire, resolve_base_url(self.base_url), self.document_cache, notes=notes)
+        return countable(wire, resolve_base_url(self.base_url, region=self.region), self.document_cache, notes=notes)
 
     def count_tokens(self, messages: Sequence[ChatMessage], tools: Sequence[BaseTool | Mapping[str, Any]] = ()) -> int:
         """Prompt tokens of a request with these messages and tools, thinking and tool calls included. Offline.
@@ -52,7 +55,7 @@ class TokenCounting:
         return count_messages(
             self._countable(messages),
             wire_tools(tools),  # type: ignore[arg-type]
-            model=self.model,
+            model=self.catalog_model or self.model,
             tokenizer=self.tokenizer,
             thinking=not switches_thinking_off(self.thinking),
             reasoning_effort=self.reasoning_effort,

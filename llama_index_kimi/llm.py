@@ -37,8 +37,8 @@ from kimi_api._settings.wrong import from_validation, wrong_setting
 from kimi_api._transport.connection import as_limits, plain_limits, take_transport
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import warn_once
-from kimi_api.catalog import DEFAULT_MODEL, get_model_spec
-from kimi_api.credentials import resolve_base_url
+from kimi_api.catalog import DEFAULT_MODEL, ModelSpec, get_model_spec
+from kimi_api.credentials import Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import OPTION_NAMES, ChatOptions
 from kimi_api.reply import ReplyBuilder
@@ -87,6 +87,11 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     model: str = Field(default=DEFAULT_MODEL, description="Model id, e.g. kimi-k3.")
+    catalog_model: str | None = Field(
+        default=None,
+        description="The model of kimi_api.MODELS that `model` stands for, where it is an alias of yours: its rules, "
+        "window and price count.",
+    )
     api_key: SecretStr | Callable[[], str] | None = Field(
         default=None,
         exclude=True,
@@ -95,6 +100,11 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     )
     base_url: str | None = Field(
         default=None, description="Address including /v1. None: MOONSHOT_BASE_URL, MOONSHOT_API_BASE, the .ai platform."
+    )
+    region: Region | None = Field(
+        default=None,
+        description="Which platform where no address is given: international (the default, https://api.moonshot.ai/v1) "
+        "or china (https://api.moonshot.cn/v1). Keys of one are refused by the other.",
     )
     dialect: str = Field(default="platform", description="Habits of the host: platform, openai, or vllm.")
     thinking: Literal["enabled", "disabled"] | bool | dict[str, Any] | None = Field(
@@ -196,7 +206,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
             super().__init__(**{**known, "tokenizer": tokenizer_setting(known.get("tokenizer"))})
         except ValidationError as error:
             raise from_validation(error) from None
-        get_model_spec(self.model, platform=self._options({}).host_rules.platform_rules)
+        self._spec()
         self._connect()
 
     @classmethod
@@ -210,7 +220,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         for name in ("max_tokens", "context_window"):  # both may have been assigned
             if getattr(self, name) is not None and not isinstance(getattr(self, name), int):
                 raise wrong_setting(name, getattr(self, name))
-        spec = get_model_spec(self.model, platform=self._options({}).host_rules.platform_rules)
+        spec = self._spec()
         window = self.context_window or spec.context_window
         if not window:
             window = DEFAULT_CONTEXT_WINDOW
@@ -231,13 +241,18 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
             model_name=self.model,
         )
 
+    def _spec(self) -> ModelSpec:
+        ours = ChatOptions(dialect=self.dialect).host_rules.platform_rules
+        return get_model_spec(self.model, platform=ours, catalog_model=self.catalog_model)
+
     def to_payload(self) -> dict[str, Any]:
         """What events and callbacks see of this object (core 0.14.23 and newer); never a key or a header."""
         return {
             "class_name": self.class_name(),
             **self.metadata.model_dump(),
             "model": self.model,
-            "base_url": resolve_base_url(self.base_url),
+            "catalog_model": self.catalog_model,
+            "base_url": resolve_base_url(self.base_url, region=self.region),
             "temperature": self.temperature,
             "thinking": self.thinking,
             "reasoning_effort": self.reasoning_effort,

@@ -20,6 +20,7 @@ from kimi_api._settings.schema import settings_schema
 from kimi_api._settings.wrong import from_validation
 from kimi_api.bulk import FileResult, Source, aextract_many, extract_many, files_of
 from kimi_api.client import Followed, KimiClient, follow
+from kimi_api.credentials import Region
 from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache
 from kimi_api.files._sources import OpenedLater
 
@@ -30,6 +31,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 _CONNECTION = (
     "api_key",
     "base_url",
+    "region",
     "timeout",
     "max_retries",
     "default_headers",
@@ -76,6 +78,9 @@ class KimiFileReader(BasePydanticReader):
         default=None, exclude=True, repr=False, description="None: MOONSHOT_API_KEY, KIMI_API_KEY."
     )
     base_url: str | None = Field(default=None, description="Address including /v1; None: as for Kimi.")
+    region: Region | None = Field(
+        default=None, description="international (the default) or china, where no address is given; as for Kimi."
+    )
     timeout: float | None = Field(default=None, description="Seconds without a byte; None: 10 to connect, 900 to read.")
     parse_timeout: float = Field(default=WAIT_SECONDS, gt=0, description="Seconds the platform may take for one file.")
     max_retries: int = Field(default=2, ge=0, description="n means n + 1 requests at most.")

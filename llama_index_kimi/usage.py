@@ -24,7 +24,7 @@ from llama_index.core.instrumentation.events.llm import (
 from pydantic import BaseModel, PrivateAttr
 
 from kimi_api import Price, Usage
-from kimi_api.costs import USD, CacheTtl, Cost, CostTally, cache_ttl_of
+from kimi_api.costs import USD, Cost, CostTally, PriceTerms
 from kimi_api.reply import parse_usage
 
 __all__ = ["KimiCostCallbackHandler", "KimiCostEventHandler", "get_kimi_costs"]
@@ -59,7 +59,7 @@ class KimiCostEventHandler(BaseEventHandler):
 
     _tally: CostTally = PrivateAttr()
     _seen: OrderedDict[str, None] = PrivateAttr(default_factory=OrderedDict)
-    _ttls: OrderedDict[str, CacheTtl] = PrivateAttr(default_factory=OrderedDict)
+    _terms: OrderedDict[str, PriceTerms] = PrivateAttr(default_factory=OrderedDict)
     _raws: deque[Any] = PrivateAttr(default_factory=lambda: deque(maxlen=_LATELY))
     _scoped: bool = PrivateAttr(default=False)  # whether it counts only what belongs to its `with` block
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
@@ -106,22 +106,22 @@ class KimiCostEventHandler(BaseEventHandler):
 
     def _begin(self, event: LLMChatStartEvent | LLMCompletionStartEvent) -> None:
         self._tally.begin()
-        ttl = cache_ttl_of({**event.model_dict, **event.additional_kwargs})
-        if ttl != "5m":
+        terms = PriceTerms.of({**event.model_dict, **event.additional_kwargs})
+        if terms != PriceTerms():
             with self._lock:
-                _remember(self._ttls, event.span_id or "", ttl)
+                _remember(self._terms, event.span_id or "", terms)
 
     def _end(self, event: LLMChatEndEvent | LLMCompletionEndEvent) -> None:
         raw = getattr(event.response, "raw", None)
         with self._lock:
-            ttl = self._ttls.pop(event.span_id or "", "5m")
+            terms = self._terms.pop(event.span_id or "", PriceTerms())
             # Classes whose `chat` calls their own `complete` (core's CustomLLM) report one answer twice.
             counted = raw is not None and any(raw is known for known in self._raws)
             self._raws.append(raw)
         if counted:
             self._tally.withdraw()
         else:
-            _add(self._tally, event.response, ttl)
+            _add(self._tally, event.response, terms)
 
     def __str__(self) -> str:
         return str(self._tally)
@@ -174,7 +174,7 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
         super().__init__(event_starts_to_ignore=[], event_ends_to_ignore=[])
         self.tally: CostTally = CostTally(prices, currency)
         self._lock = threading.Lock()
-        self._running: dict[str, CacheTtl] = {}
+        self._running: dict[str, PriceTerms] = {}
 
     @property
     def cost(self) -> Cost:
@@ -203,7 +203,7 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
             }
             with self._lock:
                 begun = event_id not in self._running
-                self._running[event_id] = cache_ttl_of(options)
+                self._running[event_id] = PriceTerms.of(options)
             if begun:
                 self.tally.begin()
         return event_id
@@ -215,10 +215,10 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
         if event_type != CBEventType.LLM:
             return
         with self._lock:
-            ttl = self._running.pop(event_id, None)
+            terms = self._running.pop(event_id, None)
         details = payload or {}
-        if ttl is not None:
-            _add(self.tally, details.get(EventPayload.RESPONSE, details.get(EventPayload.COMPLETION)), ttl)
+        if terms is not None:
+            _add(self.tally, details.get(EventPayload.RESPONSE, details.get(EventPayload.COMPLETION)), terms)
 
     def start_trace(self, trace_id: str | None = None) -> None:
         """Nothing to do."""
@@ -230,12 +230,12 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
         return str(self.tally)
 
 
-def _add(tally: CostTally, response: Any, ttl: CacheTtl) -> None:
+def _add(tally: CostTally, response: Any, terms: PriceTerms) -> None:
     """Count a `ChatResponse` or `CompletionResponse`, if it says what it used."""
     raw = getattr(response, "raw", None)
     usage = _usage(_member(raw, "usage"))
     if usage is not None:
-        tally.add(str(_member(raw, "model") or "an unnamed model"), usage, cache_ttl=ttl)
+        tally.add(str(_member(raw, "model") or "an unnamed model"), usage, **terms._asdict())
 
 
 def _usage(usage: Any) -> Usage | None:

@@ -52,8 +52,8 @@ PUBLIC = {
         CacheTtl Cost CostTally ModelCosts Price cost price_of price_usage priced
     """,
     "kimi_api.credentials": """
-        ApiKey BASE_URL_VARIABLES Bearer CHINA INTERNATIONAL KEY_VARIABLES Secret check_key key_from_environment
-        other_region read_key resolve_base_url
+        ApiKey BASE_URL_VARIABLES Bearer CHINA INTERNATIONAL KEY_VARIABLES REGIONS Region Secret check_key
+        key_from_environment other_region read_key resolve_base_url
     """,
     "kimi_api.errors": """
         KimiAPIError KimiAuthenticationError KimiBadRequestError KimiBatchError KimiConnectionError

@@ -11,7 +11,7 @@ from kimi_api import _observer
 from kimi_api._settings.names import ALIASES
 from kimi_api._settings.wrong import wrong_setting
 from kimi_api._warn import warn_once
-from kimi_api.credentials import ApiKey, Bearer, is_loopback, key_for, resolve_base_url
+from kimi_api.credentials import ApiKey, Bearer, Region, is_loopback, key_for, resolve_base_url
 from kimi_api.errors import KimiError, KimiInputError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ READ_TIMEOUT = 900.0  # the gateway's own limit: it answers 504 after 900 s with
 SETTINGS = (
     "api_key",
     "base_url",
+    "region",
     "timeout",
     "max_retries",
     "account_limits",
@@ -75,6 +76,7 @@ class Connection:
         *,
         api_key: ApiKey | None = None,
         base_url: str | None = None,
+        region: Region | None = None,
         timeout: float | None = None,
         max_retries: int = 2,
         default_headers: Mapping[str, str] | None = None,
@@ -85,7 +87,7 @@ class Connection:
     ) -> None:
         _check_timeout(timeout)
         _check_retries(max_retries)
-        self.base_url: str = resolve_base_url(base_url)
+        self.base_url: str = resolve_base_url(base_url, region=region)
         if api_key is None or not callable(api_key):
             key_for(api_key, self.base_url)
         _warn_of_plain_http(self.base_url)
