@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Sequence
 from datetime import date
 
@@ -14,11 +15,17 @@ def _say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser("kimi_emulator", description="A local emulator of the Kimi API; not Moonshot's.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free port (default: 8080)")
+    parser.add_argument("--port", type=_port, default=8080, help="0 takes a free port (default: 8080)")
     parser.add_argument("--api-key", help="the key to let in (default: an obvious test key)")
     parser.add_argument("--chunk-size", type=int, help="characters per streamed piece (default: words)")
     parser.add_argument("--today", type=date.fromisoformat, help="the day to emulate, YYYY-MM-DD (default: today)")
@@ -54,7 +61,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-inspector", dest="inspector", action="store_false", help="no page that shows the traffic")
     options = parser.parse_args(arguments)
     emulator = Emulator(**vars(options))
-    with contextlib.suppress(KeyboardInterrupt), emulator:
+    try:
+        emulator.start()
+    except OSError as error:
+        print(  # noqa: T201
+            f"kimi_emulator cannot listen on {options.host}:{options.port}: {error.strerror}. "
+            "What to do: stop what listens there, or pass another --port (--port 0 takes a free one)",
+            file=sys.stderr,
+        )
+        return 1
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as ending:
+        ending.callback(emulator.stop)
         _say("Kimi emulator: a local stand-in for tests. This is not Moonshot's service; answers are made by rules.")
         _say(f"base_url: {emulator.base_url}")
         _say(f"api_key:  {emulator.api_key}")

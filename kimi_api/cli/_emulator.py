@@ -23,9 +23,6 @@ def emulator(context: typer.Context) -> None:
     except ModuleNotFoundError as error:
         note(f"error: {error}.")  # kimi_emulator's own sentence says what to install
         raise typer.Exit(Exit.FAILED) from None
-    except OSError as error:
-        note(f"error: the emulator could not start: {error}. What to do: choose a free port with --port 0.")
-        raise typer.Exit(Exit.FAILED) from None
     except SystemExit as end:
         raise typer.Exit(end.code if isinstance(end.code, int) else 0) from None
     finally:

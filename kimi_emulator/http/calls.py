@@ -81,7 +81,7 @@ class Call:
 
     def answer(self, body: Any, fault: Fault | None = None) -> Response:
         """A JSON answer, with what its fault does to its bytes and its time."""
-        return self.late(broken(json_answer(body), fault), fault)
+        return self.late(broken(json_answer(body), fault, self.state.clock), fault)
 
     def failure(self, failed: Failed) -> Response:
         """The answer to a request that failed as it was told to."""

@@ -54,9 +54,11 @@ async def _deliver(call: Call, check: ChatCheck) -> Response:
     settings = call.state.settings
     headers = {"Msh-Context-Cache-Token-Saved": str(cached)} if cached else {}
     if not is_stream:
-        return call.late(delivery.plain(answer, headers, settings.dialect, fault), fault)
+        return call.late(delivery.plain(answer, headers, settings.dialect, fault, call.state.clock), fault)
     include_usage = bool((check.body.get("stream_options") or {}).get("include_usage"))
-    return call.late(delivery.streamed(answer, headers, settings, fault, include_usage=include_usage), fault)
+    return call.late(
+        delivery.streamed(answer, headers, settings, fault, call.state.clock, include_usage=include_usage), fault
+    )
 
 
 async def estimate(call: Call) -> Response:

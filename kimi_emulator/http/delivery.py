@@ -16,7 +16,15 @@ from kimi_emulator.content import compact
 from kimi_emulator.dialects import PLATFORM, Dialect
 from kimi_emulator.errors import ApiError
 from kimi_emulator.http import streaming
-from kimi_emulator.http.transport import WireAnswer, disconnected
+from kimi_emulator.http.transport import (
+    SILENCE,
+    WHOLE,
+    WireAnswer,
+    close_connection,
+    disconnected,
+    gateway_timeout,
+    pause,
+)
 from kimi_emulator.platform.clock import Clock
 from kimi_emulator.script import Answer, Failure, Fault, Wire
 from kimi_emulator.settings import Settings
@@ -69,7 +77,7 @@ def failure(item: Failure) -> Response:
     return Response(item.body, item.status, named)
 
 
-def broken(response: Response, fault: Fault | None) -> Response:
+def broken(response: Response, fault: Fault | None, clock: Clock) -> Response:
     """A JSON answer with a fault of its bytes; as it is without one."""
     if fault is None or fault.wire is None:
         return response
@@ -77,16 +85,22 @@ def broken(response: Response, fault: Fault | None) -> Response:
     wire = fault.wire([data])
     own = {name: value for name, value in response.headers.items() if name not in ("content-length", "content-type")}
     sent = sum(map(len, wire.packets)) if wire.ending in ("whole", "doomed") else len(data)
-    return WireAnswer(wire, own, _JSON, sent)
+    return WireAnswer(wire, own, _JSON, sent, clock)
 
 
-def plain(answer: Answer, own: Mapping[str, str], dialect: Dialect, fault: Fault | None) -> Response:
+def plain(answer: Answer, own: Mapping[str, str], dialect: Dialect, fault: Fault | None, clock: Clock) -> Response:
     """An answer to a request that did not ask for a stream."""
-    return broken(json_answer(dialect.body(answer.body()), 200, own), fault)
+    return broken(json_answer(dialect.body(answer.body()), 200, own), fault, clock)
 
 
 def streamed(
-    answer: Answer, own: Mapping[str, str], settings: Settings, fault: Fault | None, *, include_usage: bool
+    answer: Answer,
+    own: Mapping[str, str],
+    settings: Settings,
+    fault: Fault | None,
+    clock: Clock,
+    *,
+    include_usage: bool,
 ) -> Response:
     """An answer as a stream of events; ``own`` are the headers that it has beside the platform's."""
     named, size = headers() | dict(own), settings.chunk_size
@@ -99,16 +113,36 @@ def streamed(
         events = [*map(streaming.event, settings.dialect.chunks(chunks)), streaming.DONE]
         if fault is not None:
             wire = fault.wire(events) if fault.wire is not None else Wire(events)
-            return WireAnswer(wire, named, _EVENTS, None)
+            return WireAnswer(wire, named, _EVENTS, None, clock)
         pieces = iter(events)
+
+    end = clock.now() + WHOLE
 
     async def send() -> AsyncIterator[bytes]:
         for number, piece in enumerate(pieces):
             yield piece
             if number % 8 == 0:  # let other requests, and the news that this client has gone, come through
                 await asyncio.sleep(0)
+                if clock.now() > end:
+                    raise GatewayGaveUp
 
-    return StreamingResponse(send(), 200, named, media_type=_EVENTS)
+    return _Stream(send(), 200, named, media_type=_EVENTS)
+
+
+class GatewayGaveUp(Exception):
+    """The request has lasted as long as the gateway lets one last."""
+
+
+class _Stream(StreamingResponse):
+    """A stream whose connection is closed in the middle when the gateway gives up."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        except GatewayGaveUp:
+            close_connection(scope)
+            await disconnected(receive)
 
 
 class Late(Response):
@@ -121,16 +155,10 @@ class Late(Response):
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait, and send it."""
-        silence = asyncio.ensure_future(self._clock.sleep(self._seconds))
-        gone = asyncio.ensure_future(disconnected(receive))
-        try:
-            await asyncio.wait((silence, gone), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            silence.cancel()
-            gone.cancel()
-        if not gone.done() or gone.cancelled():
-            await self._answer(scope, receive, send)
+        """Wait, and send it; the gateway gives up before a longer silence is over."""
+        if await pause(min(self._seconds, SILENCE), self._clock, receive):
+            answer = self._answer if self._seconds < SILENCE else gateway_timeout()
+            await answer(scope, receive, send)
 
 
 class Finally(Response):

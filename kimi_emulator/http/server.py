@@ -44,7 +44,7 @@ class Emulator:
     * ``port``: 0 takes a free one. ``host`` is the loopback address unless you say otherwise.
     * ``brain``: makes up answers when no script is queued; None is the rule-made default.
     * ``chunk_size``: characters per streamed piece; None streams word by word.
-    * ``today``: the day that decides which models exist; None is the real date.
+    * ``today``: the day that decides which models exist, a date or ``"2027-01-02"``; None is the real date.
     * ``k3_requires_reasoning``: refuse K3 tool-call messages without thinking, as K2.x does (unsettled live).
     * ``pending_polls``: how often a new file must be asked for before it is parsed.
     * ``tier``: 0 to 5 sets that tier's rate limits, a ``RateLimits`` its own; None has no limits.
@@ -76,7 +76,7 @@ class Emulator:
         host: str = "127.0.0.1",
         brain: Brain | None = None,
         chunk_size: int | None = None,
-        today: date | None = None,
+        today: date | str | None = None,
         k3_requires_reasoning: bool = False,
         pending_polls: int = 0,
         limits: Limits | None = None,
@@ -95,6 +95,8 @@ class Emulator:
         origins: Iterable[str] = (),
         vocabulary: str | os.PathLike[str] | None = None,
     ) -> None:
+        if not 0 <= port <= 65_535:
+            raise ValueError(f"a port is a number from 0 to 65535, not {port}")
         if chunk_size is not None and chunk_size < 1:
             raise ValueError("chunk_size must be at least 1")
         if isinstance(tier, int) and not 0 <= tier < len(TIERS):
@@ -109,7 +111,7 @@ class Emulator:
                 raise ValueError(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}")
         settings = Settings(
             api_key=api_key or ("sk-test-emulator" if region is None else f"sk-test-emulator-{region}"),
-            today=today,
+            today=_day(today),
             k3_requires_reasoning=k3_requires_reasoning,
             pending_polls=pending_polls,
             chunk_size=chunk_size,
@@ -314,3 +316,12 @@ class Emulator:
         """Forget requests, replies, reports, refusals, the script, faults, files, the cache and what was used up."""
         for part in (self._state, self._faults, self._traffic):
             part.clear()
+
+
+def _day(value: date | str | None) -> date | None:
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"today is a date, or one as YYYY-MM-DD, not {value!r}") from None

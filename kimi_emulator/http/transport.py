@@ -18,10 +18,23 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from kimi_emulator.faults import FaultQueue
+from kimi_emulator.faults import FAULTS, FaultQueue
+from kimi_emulator.platform.clock import Clock
 from kimi_emulator.script import Wire
 
-__all__ = ["WireAnswer", "connection_class", "disconnected"]
+__all__ = [
+    "SILENCE",
+    "WHOLE",
+    "WireAnswer",
+    "close_connection",
+    "connection_class",
+    "disconnected",
+    "gateway_timeout",
+    "pause",
+]
+
+SILENCE, WHOLE = 900.0, 7_200.0
+"""Seconds by the emulator's clock after which the platform's gateway gives up: without a byte, and in all."""
 
 _KEY = "kimi_emulator.connection"
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time: close sends RST in place of FIN
@@ -71,15 +84,38 @@ def connection_class(faults: FaultQueue) -> type[asyncio.Protocol]:
     return Connection
 
 
+def gateway_timeout() -> Response:
+    """What the platform's gateway answers when it gives up."""
+    failure = FAULTS["http.504_html"].failure
+    assert failure is not None  # noqa: S101
+    return Response(failure.body, failure.status, media_type="text/html")
+
+
+async def pause(seconds: float, clock: Clock, receive: Receive) -> bool:
+    """Say nothing for so many seconds by the clock; whether the client is still there then."""
+    silence = asyncio.ensure_future(clock.sleep(seconds))
+    gone = asyncio.ensure_future(disconnected(receive))
+    try:
+        await asyncio.wait((silence, gone), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        silence.cancel()
+        gone.cancel()
+    return not gone.done() or gone.cancelled()
+
+
 class WireAnswer(Response):
     """An answer sent packet by packet, and then whatever its ``Wire`` says.
 
-    ``length`` is the promised Content-Length of a plain answer; None for a stream.
+    ``length`` is the promised Content-Length of a plain answer; None for a stream. An answer that stalls ends when the
+    gateway gives up: with 504, or where it had begun with the connection.
     """
 
-    def __init__(self, wire: Wire, headers: Mapping[str, str], media_type: str, length: int | None) -> None:
+    def __init__(
+        self, wire: Wire, headers: Mapping[str, str], media_type: str, length: int | None, clock: Clock
+    ) -> None:
         super().__init__(None, 200, dict(headers), media_type=media_type)
         self._wire = wire
+        self._clock = clock
         size = [] if length is None else [(b"content-length", b"%d" % length)]
         self.raw_headers: list[tuple[bytes, bytes]] = [
             item for item in self.raw_headers if item[0] != b"content-length"
@@ -100,13 +136,24 @@ class WireAnswer(Response):
             connection.doomed = wire.ending == "doomed"
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        if wire.ending == "close":
+        if wire.ending == "stall":
+            if await pause(SILENCE, self._clock, receive):
+                if not wire.head:
+                    await gateway_timeout()(scope, receive, send)
+                    return
+                connection.transport.close()
+        elif wire.ending == "close":
             connection.transport.close()
         elif wire.ending == "reset":
             # A reset throws away what the client has not read yet.
             await asyncio.sleep(0.02)
             connection.reset()
         await disconnected(receive)
+
+
+def close_connection(scope: Scope) -> None:
+    """End the connection of a request in the middle of its answer."""
+    scope[_KEY].transport.close()
 
 
 async def disconnected(receive: Receive) -> None:

@@ -16,7 +16,7 @@ from kimi_emulator.platform import extract
 
 __all__ = ["FileStore", "StoredFile"]
 
-Status = Literal["created", "ok", "failed"]
+Status = Literal["created", "ok", "failed", "error"]
 _ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 _PIECE = 1024 * 1024
 
@@ -34,6 +34,7 @@ class StoredFile:
     created_at: int = field(default_factory=lambda: int(time.time()))
     text: str | None = None
     failure: str = ""
+    too_much: bool = False
     polls_left: int = 0
     content_error: bool = False
     content_404s: int = 0
@@ -43,10 +44,10 @@ class StoredFile:
 
     @property
     def status(self) -> Status:
-        """``created`` until it has been asked for often enough, then ``ok`` or ``failed``."""
+        """``created`` until it has been asked for often enough, then ``ok``, ``failed``, or ``error`` (too much)."""
         if self.polls_left > 0 or (self.purpose == "file-extract" and self.text is None and not self.failure):
             return "created"
-        return "failed" if self.failure else "ok"
+        return ("error" if self.too_much else "failed") if self.failure else "ok"
 
     def object(self) -> dict[str, Any]:
         """The file as the API shows it (key set as recorded)."""
@@ -59,7 +60,7 @@ class StoredFile:
             "filename": self.filename,
             "purpose": self.purpose,
             "status": status,
-            "status_details": self.failure if status == "failed" else "",
+            "status_details": self.failure if status in ("failed", "error") else "",
         }
 
     def content(self) -> dict[str, Any]:
@@ -119,6 +120,8 @@ class FileStore:
         if purpose == "file-extract":
             try:
                 stored.text = extract.text_of_file(path, filename)
+            except extract.TooMuch as error:
+                stored.failure, stored.too_much = f"extract task failed: {error}", True
             except Exception as error:
                 # The readers raise whatever they like on a broken file; the platform says "failed" to all of it.
                 stored.failure = f"extract task failed: {type(error).__name__}"

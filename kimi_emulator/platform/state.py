@@ -18,7 +18,7 @@ from kimi_emulator.platform.files import FileStore
 from kimi_emulator.platform.memory import ReasoningMemory
 from kimi_emulator.platform.search import Searches
 from kimi_emulator.platform.vocabulary import Vocabulary
-from kimi_emulator.script import Failure, Reply
+from kimi_emulator.script import Failure, Reply, ToolCall
 from kimi_emulator.settings import Settings
 
 __all__ = ["ReceivedRequest", "Report", "State"]
@@ -79,7 +79,16 @@ class State:
         """Queue answers, one for each chat request that passes the checks."""
         for item in items:
             if not isinstance(item, Reply | Failure):
-                raise TypeError(f"script() takes Reply and Failure objects, not {type(item).__name__}")
+                raise TypeError(f"script() takes Reply and Failure objects, not {_class_name(item)}")
+            calls = item.tool_calls if isinstance(item, Reply) else ()
+            strange = (
+                [calls] if isinstance(calls, ToolCall | str) else [c for c in calls if not isinstance(c, ToolCall)]
+            )
+            if strange:
+                raise TypeError(
+                    f"Reply.tool_calls holds ToolCall objects, not {_class_name(strange[0])}: {strange[0]!r}. "
+                    "What to do: Reply(tool_calls=[ToolCall(name, arguments)])"
+                )
         with self.lock:
             self._script.extend(items)
 
@@ -123,3 +132,9 @@ class State:
                 records.clear()
             for part in (self.account, self.cache, self.memory, self.searches, self.batches, self.files):
                 part.clear()
+
+
+def _class_name(value: object) -> str:
+    """The name of a value's class, with its module: other packages have a ``ToolCall`` too."""
+    kind = type(value)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"

@@ -79,6 +79,6 @@ def not_parsed(check: FileCheck) -> str | None:
 def extract_failed(check: FileCheck) -> str | None:
     """A file that could not be parsed has no content."""
     file = check.file
-    if check.wants_content and file is not None and (file.status == "failed" or file.content_error):
+    if check.wants_content and file is not None and (file.status in ("failed", "error") or file.content_error):
         return "extract task failed: failed"
     return None
