@@ -48,6 +48,9 @@ class KimiClient(Connection):
         http_client, async_http_client: an `httpx` or `httpx2` client to use instead of the process's shared one. Not
             part of pickles; the asynchronous one works only on the event loop it was first used on.
         error_types: a function returning subclasses to raise instead of the classes of `kimi_api.errors`.
+        before_send: a function that is given the JSON body of each request right before it is sent, a copy, and gives
+            back the one to send (None: the copy, as it left it). What it raises goes to the caller, and nothing is
+            sent. Called once for each request, also one that is sent again. Bytes of files do not pass it.
         account_limits: what the account may do; chat requests wait for their turn here. See `kimi_api.limits`.
 
     A pickle carries the key only if it was passed in (worker processes need it); one from the environment is read
@@ -92,6 +95,7 @@ class KimiClient(Connection):
         limits = self._limits(path, account_limits)
 
         def post(body: Mapping[str, Any]) -> Answer:
+            body = self.outgoing(body)
             with self._translate_errors(context):
                 opened = Redirects("POST").send(
                     path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout)
@@ -139,6 +143,7 @@ class KimiClient(Connection):
         limits = self._limits(path, account_limits)
 
         async def post(sdk: Any, body: Mapping[str, Any]) -> Answer:
+            body = self.outgoing(body)
             with self._translate_errors(context):
                 opened = await Redirects("POST").asend(
                     path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout)
@@ -198,9 +203,10 @@ class KimiClient(Connection):
         whole = False
 
         def start() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any]]:
+            sent = self.outgoing(body)
             with self._translate_errors(context):
                 opened = Redirects("POST").send(
-                    path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout)
+                    path, lambda path: self._open(self._sdk(), "Stream", path, sent, headers, timeout)
                 )
             try:
                 if is_json(opened.response):  # a whole answer, or an error
@@ -261,9 +267,10 @@ class KimiClient(Connection):
 
         async def start() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any]]:
             sdk = await self._async_sdk()
+            sent = self.outgoing(body)
             with self._translate_errors(context):
                 opened = await Redirects("POST").asend(
-                    path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout)
+                    path, lambda path: self._open(sdk, "AsyncStream", path, sent, headers, timeout)
                 )
             try:
                 if is_json(opened.response):  # a whole answer, or an error

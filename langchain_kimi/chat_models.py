@@ -224,6 +224,13 @@ class ChatKimi(TokenCounting, Connected):
         description="Headers of every request. They may hold a gateway's credentials, so they are not part of dumps "
         "and traces; those of one call (`headers=`) are seen by callbacks, as all of its arguments.",
     )
+    before_send: Callable[[dict[str, Any]], Mapping[str, Any] | None] | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="A function that is given the JSON body of each request right before it is sent, a copy, and gives "
+        "back the one to send (None: the copy, as it left it), or raises to refuse. Not part of dumps.",
+    )
     http_client: Any = Field(
         default=None,
         exclude=True,

@@ -182,6 +182,13 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     default_headers: dict[str, str] | None = Field(
         default=None, exclude=True, repr=False, description="Headers of every request."
     )
+    before_send: Callable[[dict[str, Any]], Mapping[str, Any] | None] | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="A function that is given the JSON body of each request right before it is sent, a copy, and gives "
+        "back the one to send (None: the copy, as it left it), or raises to refuse. Not part of stored models.",
+    )
     http_client: Any = Field(
         default=None,
         exclude=True,

@@ -51,6 +51,7 @@ RULES: Mapping[str, tuple[str, str]] = {
     "extract_documents": _SWITCH,
     "join_prefix": _SWITCH,
     "streaming": _SWITCH,
+    "before_send": ("it is a function that takes and gives a request's body", "pass a function, or leave it out"),
     "default_headers": ("they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}"),
 }
 """What a setting is, and what to do about a wrong one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _E = TypeVar("_E", bound=KimiError)
 
+BeforeSend = Callable[[dict[str, Any]], Mapping[str, Any] | None]
+"""Sees the JSON body of each request, and gives back the one to send; raises to refuse it."""
+
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 900.0  # the gateway's own limit: it answers 504 after 900 s without a byte
 
@@ -39,6 +43,7 @@ SETTINGS = (
     "default_headers",
     "http_client",
     "async_http_client",
+    "before_send",
 )
 """What a user says about a connection; both frameworks' models have fields of these names."""
 
@@ -84,6 +89,7 @@ class Connection:
         async_http_client: Any = None,
         error_types: Callable[[], ErrorTypes] | None = None,
         account_limits: AccountLimits | Mapping[str, Any] | None = None,
+        before_send: BeforeSend | None = None,
     ) -> None:
         _check_timeout(timeout)
         _check_retries(max_retries)
@@ -97,6 +103,9 @@ class Connection:
             {} if default_headers is None else default_headers
         )
         self.account_limits: AccountLimits | None = as_limits(account_limits)
+        if before_send is not None and not callable(before_send):
+            raise wrong_setting("before_send", before_send)
+        self.before_send = before_send
         self._api_key = api_key
         self._http_client = http_client
         self._async_http_client = async_http_client
@@ -110,10 +119,10 @@ class Connection:
         return {**self.__dict__, "_http_client": None, "_async_http_client": None, "_own": {}}
 
     def __copy__(self) -> Self:
-        copy = type(self).__new__(type(self))
-        copy.__dict__.update(self.__dict__)
-        copy.default_headers = dict(self.default_headers)
-        return copy
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin.default_headers = dict(self.default_headers)
+        return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # HTTP clients hold locks and sockets, which cannot be copied; a copy in the same process shares them.
@@ -172,6 +181,28 @@ class Connection:
             return await aacquire(limits, self.scope, body)
         with _observer.observer.wait_for_limits():
             return await aacquire(limits, self.scope, body)
+
+    def outgoing(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A JSON body as it is sent: as `before_send` gives it back, where there is one.
+
+        Raises:
+            KimiInputError: it gave back something else than a body.
+            Exception: its own, which refuses the request.
+        """
+        if self.before_send is None:
+            return body
+        copied = copy.deepcopy(dict(body))  # histories belong to the caller, and retries begin with the same body
+        changed = self.before_send(copied)
+        if changed is None:
+            return copied
+        if not isinstance(changed, Mapping):
+            raise KimiInputError(
+                "before_send",
+                f"a {type(changed).__name__}",
+                "it gives back the body to send, or None for the one that it was given",
+                "return the dict, or raise an error to refuse the request",
+            )
+        return changed
 
     def count_retries(self, max_retries: int | Retries | None) -> Retries:
         """How often one request may be sent again: the client's number, a call's own, or what is left of either."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from kimi_api._observer import observe
 from kimi_api._transport.steps import Steps, adrive, drive
@@ -90,7 +91,7 @@ def submit(
     """
     chats = check_requests(requests, any_model=any_model)
     settings = (check_window(completion_window), with_notes(metadata, chats.values()), client.max_retries + 1)
-    chats = {custom_id: place(client, request) for custom_id, request in chats.items()}
+    chats = {custom_id: _as_sent(client, place(client, request)) for custom_id, request in chats.items()}
     return drive(client, _submit(_steps.submit(chats, *settings, max_bytes, max_lines), len(chats)))
 
 
@@ -107,7 +108,7 @@ async def asubmit(
     """The asynchronous twin of `submit`."""
     chats = check_requests(requests, any_model=any_model)
     settings = (check_window(completion_window), with_notes(metadata, chats.values()), client.max_retries + 1)
-    chats = {custom_id: await aplace(client, request) for custom_id, request in chats.items()}
+    chats = {custom_id: _as_sent(client, await aplace(client, request)) for custom_id, request in chats.items()}
     return await adrive(client, _submit(_steps.submit(chats, *settings, max_bytes, max_lines), len(chats)))
 
 
@@ -228,3 +229,9 @@ def _read_all(client: KimiClient, fetched: Iterable[Fetched]) -> list[BatchResul
 
 def _deadline(timeout: float | None) -> float | None:
     return None if timeout is None else time.monotonic() + timeout
+
+
+def _as_sent(client: KimiClient, request: ChatRequest) -> ChatRequest:
+    """A request whose line goes into an input file: like a live one, it passes `before_send`."""
+    body = client.outgoing(request.body)
+    return request if body is request.body else replace(request, body=dict(body))
