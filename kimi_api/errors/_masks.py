@@ -17,7 +17,11 @@ _KEPT_EXTENSIONS = ("http_version", "reason_phrase")
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Ids of accounts and keys; credentials in addresses. Compiled when the first error is made."""
     return (
-        re.compile(r"\b(org|ak|proj|cak|sk)-[A-Za-z0-9*_-]{4,}"),
+        # Not within a word ("task-force"). In a raw body an escape may stand right before: "\u003cak-..." was recorded.
+        re.compile(
+            r"(?:(?<![A-Za-z0-9])|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2}))"
+            r"(org|ak|proj|cak|sk)-[A-Za-z0-9*_-]{4,}"
+        ),
         re.compile(r"(?<=://)[^/@\s'\"]+@"),  # https://user:password@host, as proxies' addresses are written
     )
 

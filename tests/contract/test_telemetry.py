@@ -27,6 +27,7 @@ USAGE = {
 }
 ANSWER = Reply("It is deep.", reasoning="Hm.", usage=USAGE)
 GATEWAY_KEY = "sk-test-gateway-0123456789"
+SECRETS = (GATEWAY_KEY, "org-0123456789abcdef", "ak-0123456789abcdef")
 INSTRUMENTORS = {"langchain": "LangChainInstrumentor", "llama_index": "LlamaIndexInstrumentor"}
 
 
@@ -124,15 +125,16 @@ def test_openinference_gets_model_and_usage_and_no_key(
     assert GATEWAY_KEY not in recorded.everything()
 
 
-def test_openinference_gets_errors_and_no_key(kimi: Emulator, make: Make, recorded: Told) -> None:
-    kimi.fail("http.401_string_code")
-    chat = make(api_key="sk-test-wrong-0123456789", default_headers={"X-Gateway": GATEWAY_KEY})
+@pytest.mark.parametrize("fault", ["http.401_string_code", "http.429_quota", "http.403_quota_2025"])
+def test_openinference_gets_errors_and_neither_key_nor_account(
+    kimi: Emulator, make: Make, recorded: Told, fault: str
+) -> None:
+    kimi.fail(fault)  # the bodies of the last two name account and key
     with pytest.raises(KimiError):
-        chat.ask("How deep is the harbour?")
-    failed = [span for span in recorded.spans if span.status.status_code is StatusCode.ERROR]
-    assert failed
-    assert "sk-test-wrong" not in recorded.everything()
-    assert GATEWAY_KEY not in recorded.everything()
+        make(default_headers={"X-Gateway": GATEWAY_KEY}).ask("How deep is the harbour?")
+    assert [span for span in recorded.spans if span.status.status_code is StatusCode.ERROR]
+    everything = recorded.everything()
+    assert [secret for secret in (*SECRETS, kimi.api_key) if secret in everything] == []
 
 
 def test_ours_and_openinferences_spans_live_together(
@@ -169,7 +171,7 @@ def test_langsmith_gets_model_and_usage_and_no_key(kimi: Emulator, make: Make, a
             self.recorded.append(run)
 
     kimi.script(ANSWER)
-    kimi.script(Reply("", fault="http.401_string_code"))
+    kimi.script(Reply("", fault="http.429_quota"))
     chat = make(default_headers={"X-Gateway": GATEWAY_KEY})
     recorder = Recorder()
     native = chat.native.with_config(callbacks=[LangChainTracer(client=recorder)])
@@ -186,8 +188,7 @@ def test_langsmith_gets_model_and_usage_and_no_key(kimi: Emulator, make: Make, a
         "input_token_details": {"cache_read": 40, "cache_creation": 0},
         "output_token_details": {"reasoning": 5},
     }
-    assert "KimiAuthenticationError" in failed["error"]
+    assert "KimiQuotaError" in failed["error"]
     everything = json.dumps(recorder.recorded, default=repr)
     assert "It is deep." in everything
-    assert kimi.api_key not in everything
-    assert GATEWAY_KEY not in everything
+    assert [secret for secret in (*SECRETS, kimi.api_key) if secret in everything] == []
