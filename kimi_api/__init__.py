@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kimi_api import _state as _state  # resets after a fork what the packages remember
 from kimi_api._warn import KimiWarning
 from kimi_api.catalog import MODELS, ModelSpec, Price, get_model_spec
 from kimi_api.client import KimiClient

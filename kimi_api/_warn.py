@@ -26,6 +26,7 @@ _PACKAGES = frozenset(
     }
 )
 _said: set[tuple[str, ...]] = set()
+_MOST_KEYS = 4_096
 _lock = threading.Lock()
 
 
@@ -38,6 +39,8 @@ def warn_once(key: tuple[str, ...], text: str) -> None:
     with _lock:
         if key in _said:
             return
+        if len(_said) >= _MOST_KEYS:  # a program that meets more names than that may hear of one twice
+            _said.clear()
         _said.add(key)
     warnings.warn(text, KimiWarning, stacklevel=_caller_depth())
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _MOST = 256
+_MOST_NAMES = 1_024
 _LONGEST = 20_000  # characters
 
 _lock = threading.Lock()
@@ -24,7 +25,10 @@ _texts: OrderedDict[tuple[str, str], str] = OrderedDict()
 
 def watch(names: Iterable[str]) -> None:
     """Keep the texts of calls of these tools from now on."""
-    _watched.update(names)
+    with _lock:
+        _watched.update(names)
+        while len(_watched) > _MOST_NAMES:
+            _watched.pop()
 
 
 def note(name: str, text: str, arguments: Mapping[str, Any]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
-import os
 import threading
 from collections.abc import AsyncGenerator
 from importlib.metadata import version
@@ -106,7 +105,7 @@ async def async_client(base_url: str) -> AsyncOpenAI:
 _of_parents: list[object] = []
 
 
-def _after_fork() -> None:
+def _after_fork() -> None:  # called by kimi_api._state
     # A child must not write into its parent's connections. They are set aside, neither closed nor collected: both would
     # reach sockets and event loops that the parent is using. Another thread may have held the lock.
     global _lock
@@ -123,7 +122,3 @@ def _close_at_exit() -> None:
         _, client = _sync.popitem()
         with contextlib.suppress(Exception):
             client.close()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
 import threading
 import time
@@ -364,7 +363,3 @@ def reset() -> None:
     """Begin with nothing counted and nobody waiting: in a forked process, whose parent keeps its own; and in tests."""
     global _lock, _default, _queues, _pool
     _lock, _default, _queues, _pool = threading.Lock(), MemoryStore(), WeakKeyDictionary(), None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=reset)

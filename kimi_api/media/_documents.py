@@ -7,7 +7,6 @@ memory, at most 32 MB of them, or in the `FileCache` that the user gave. The pla
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -68,10 +67,6 @@ def forget_documents() -> None:
     _texts = FileCache()
     _failures.clear()
     _logged = False
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=forget_documents)
 
 
 def place_documents(

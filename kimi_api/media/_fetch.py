@@ -29,6 +29,7 @@ TIMEOUT = 30.0
 """Seconds without a byte."""
 
 _FETCHED_BYTES = 64 * 1024 * 1024
+_FETCHED_PAGES = 4_096
 _FETCHED_SECONDS = 3600.0
 _pages: OrderedDict[str, tuple[float, bytes, str | None]] = OrderedDict()
 _pages_lock = threading.Lock()
@@ -70,7 +71,7 @@ def fetch_remembered(url: str) -> Steps[tuple[bytes, str | None]]:
     content, declared = yield from observe("fetch", _fetch_once(url), {"server.address": _host(url)}, _size)
     with _pages_lock:
         _pages[url] = (time.monotonic(), content, declared)
-        while sum(len(page[1]) for page in _pages.values()) > _FETCHED_BYTES:
+        while len(_pages) > _FETCHED_PAGES or sum(len(page[1]) for page in _pages.values()) > _FETCHED_BYTES:
             _pages.popitem(last=False)
     return content, declared
 
