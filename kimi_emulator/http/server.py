@@ -21,7 +21,7 @@ from kimi_emulator.faults import FaultQueue
 from kimi_emulator.http.app import build_app
 from kimi_emulator.http.calls import Service
 from kimi_emulator.http.transport import connection_class
-from kimi_emulator.inspector import Traffic
+from kimi_emulator.inspector import Traffic, transcript
 from kimi_emulator.platform.batches import ENDPOINT, Batch
 from kimi_emulator.platform.clock import Clock
 from kimi_emulator.platform.files import StoredFile
@@ -266,6 +266,14 @@ class Emulator:
     def refusals(self) -> list[Report]:
         """What was refused, and by which rule (scripted failures are not among them)."""
         return self._state.refusals
+
+    @property
+    def transcript(self) -> str:
+        """The exchanges as a text for people: what was asked, called and answered, and what rules said of it.
+
+        The newest 500, from the oldest to the newest; "" with ``inspector=False``.
+        """
+        return transcript(self._traffic, self._state)
 
     @property
     def files(self) -> dict[str, StoredFile]:

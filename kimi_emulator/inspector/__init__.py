@@ -2,5 +2,6 @@
 
 from kimi_emulator.inspector.pages import routes
 from kimi_emulator.inspector.traffic import Exchange, Traffic, watching
+from kimi_emulator.inspector.transcript import transcript
 
-__all__ = ["Exchange", "Traffic", "routes", "watching"]
+__all__ = ["Exchange", "Traffic", "routes", "transcript", "watching"]

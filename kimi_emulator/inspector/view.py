@@ -13,7 +13,7 @@ from kimi_emulator.platform.account import price
 from kimi_emulator.platform.state import ReceivedRequest, State
 from kimi_emulator.rules import RULES
 
-__all__ = ["detail", "masked", "summary"]
+__all__ = ["detail", "masked", "read_answer", "received_by", "rules_about", "summary"]
 
 _POINTS = 400  # of a stream's timing
 _SENT_BY_ITSELF = {"host", "content-length", "accept-encoding", "connection", "authorization", "content-type"}
@@ -29,15 +29,15 @@ def masked(header: str) -> str:
 
 def summary(exchange: Exchange, state: State) -> dict[str, Any]:
     """The line of the list."""
-    received, reply = _received(exchange, state), read_answer(exchange)
-    rules = [{"id": rule["id"], "refused": rule["refused"]} for rule in _rules(exchange, state)]
+    received, reply = received_by(exchange, state), read_answer(exchange)
+    rules = [{"id": rule["id"], "refused": rule["refused"]} for rule in rules_about(exchange, state)]
     text = _searchable(_object(received), received, reply)
     return {**_facts(exchange, received, reply), "rules": rules, "text": text}
 
 
 def detail(exchange: Exchange, state: State, base_url: str) -> dict[str, Any]:
     """All of it."""
-    received, reply = _received(exchange, state), read_answer(exchange)
+    received, reply = received_by(exchange, state), read_answer(exchange)
     usage = reply.get("usage")
     model = str(reply.get("model") or _object(received).get("model") or "")
     shown = dict(received.headers) if received is not None else {}
@@ -58,7 +58,7 @@ def detail(exchange: Exchange, state: State, base_url: str) -> dict[str, Any]:
         "cut": exchange.size - exchange.kept,
         "cost": price(model, usage) if isinstance(usage, Mapping) and model else None,
         "timing": timing(exchange),
-        "rules": _rules(exchange, state),
+        "rules": rules_about(exchange, state),
         "curl": curl(received, base_url) if received is not None else "",
     }
 
@@ -203,7 +203,8 @@ def _add_call(calls: dict[int, dict[str, Any]], piece: Mapping[str, Any]) -> Non
         call["function"][name] += function.get(name) or ""
 
 
-def _received(exchange: Exchange, state: State) -> ReceivedRequest | None:
+def received_by(exchange: Exchange, state: State) -> ReceivedRequest | None:
+    """The request of an exchange; None if it never got so far."""
     place = exchange.place
     return state.requests[place] if place is not None and place < len(state.requests) else None
 
@@ -212,7 +213,7 @@ def _object(received: ReceivedRequest | None) -> Mapping[str, Any]:
     return received.json if received is not None and isinstance(received.json, dict) else {}
 
 
-def _rules(exchange: Exchange, state: State) -> list[dict[str, Any]]:
+def rules_about(exchange: Exchange, state: State) -> list[dict[str, Any]]:
     """The rules that refused or reported the request, each with what it said and the sentence that explains it."""
     if exchange.place is None:
         return []

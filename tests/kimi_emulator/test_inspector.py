@@ -331,3 +331,26 @@ def test_a_browser_shows_it_in_the_users_colours(watched, client, browser, schem
     )
     brightness = [sum(int(part) for part in colour[4:-1].split(",")) for colour in (ground, text)]
     assert (brightness[0] > brightness[1]) == (scheme == "light")
+
+
+def test_the_transcript_tells_streams_uploads_and_what_has_no_answer() -> None:
+    with Emulator() as kimi:
+        assert kimi.transcript == ""
+        headers = {"Authorization": f"Bearer {kimi.api_key}"}
+        with httpx.Client(base_url=kimi.base_url, headers=headers, trust_env=False) as client:
+            client.post("/files", data={"purpose": "file-extract"}, files={"file": ("a.txt", b"text")})
+            body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "a long\nquestion " * 40}]}
+            client.post("/chat/completions", json={**body, "stream": True})
+            kimi.fail("close.before_headers")
+            with pytest.raises(httpx.RemoteProtocolError):
+                client.post("/chat/completions", json=body)
+        upload, stream, lost = kimi.transcript.split("\n#")
+        assert upload.startswith("#1 POST /v1/files")
+        assert "a.txt, 4 bytes" in upload
+        assert stream.startswith("2 POST /v1/chat/completions  kimi-k3 streamed -> 200\n")
+        assert 'user       "a long question a long' in stream.replace("\\n", " ")
+        assert "ends       stop; " in stream
+        assert lost.startswith("3 POST /v1/chat/completions  kimi-k3 -> no answer\n")
+        assert max(map(len, kimi.transcript.splitlines())) < 250
+        kimi.reset()
+        assert kimi.transcript == ""
