@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, overload
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.output_parsers import JsonOutputParser
@@ -27,18 +27,107 @@ from kimi_api._arguments.text import encode
 from kimi_api.errors._base import WITHHELD
 from kimi_api.options import RAISE_MAX_TOKENS
 from langchain_kimi._call_arguments import PARSED
+from langchain_kimi._connection import Connected
 from langchain_kimi._results import message_to_reply
 from langchain_kimi._tools import name_and_schema, response_format, tools_to_wire
-from langchain_kimi.errors import KimiRefusalError, KimiStructuredOutputError
+from langchain_kimi.errors import CORE_ERRORS, KimiRefusalError, KimiStructuredOutputError
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
+    from typing import Unpack
+
+    from langchain_core.language_models import BaseChatModel, LanguageModelInput
+
+    from langchain_kimi._arguments import ObjectArguments
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
+ObjectT = TypeVar("ObjectT")
 
 _AGAIN = "Ask again, or describe the object in the prompt"
 _SHOWN = 80  # characters of an answer that an error shows
 _PROBLEMS = 5  # problems that an error lists
+
+
+class RawAndParsed(TypedDict, Generic[ObjectT]):
+    """What `with_structured_output(..., include_raw=True)` answers."""
+
+    raw: AIMessage
+    parsed: ObjectT | None
+    parsing_error: Exception | None
+
+
+class StructuredOutput(Connected):
+    """The part of `ChatKimi` that answers with objects."""
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: type[ObjectT],
+        *,
+        include_raw: Literal[False] = False,
+        method: Method = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Unpack[ObjectArguments],
+    ) -> Runnable[LanguageModelInput, ObjectT]: ...
+    @overload
+    def with_structured_output(
+        self,
+        schema: type[ObjectT],
+        *,
+        include_raw: Literal[True],
+        method: Method = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Unpack[ObjectArguments],
+    ) -> Runnable[LanguageModelInput, RawAndParsed[ObjectT]]: ...
+    @overload
+    def with_structured_output(
+        self,
+        schema: Mapping[str, Any] | None = None,
+        *,
+        include_raw: Literal[True],
+        method: Method = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Unpack[ObjectArguments],
+    ) -> Runnable[LanguageModelInput, RawAndParsed[Any]]: ...
+    @overload
+    def with_structured_output(
+        self,
+        schema: Any = None,
+        *,
+        include_raw: bool = False,
+        method: Method = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Unpack[ObjectArguments],
+    ) -> Runnable[LanguageModelInput, Any]: ...
+    @CORE_ERRORS
+    def with_structured_output(
+        self,
+        schema: Any = None,
+        *,
+        include_raw: bool = False,
+        method: Method = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Unpack[ObjectArguments],
+    ) -> Runnable[LanguageModelInput, Any]:
+        """The model, answering with objects.
+
+        Args:
+            schema: a pydantic class (answers are its instances), a TypedDict or a JSON schema (answers are dicts).
+                May be None with "json_mode".
+            include_raw: answer `{"raw": message, "parsed": object or None, "parsing_error": error or None}`.
+            method: "json_schema" (default; the platform enforces the schema), "function_calling" (a tool whose call is
+                demanded), or "json_mode" (some JSON object; describe it in the prompt).
+            strict: whether the platform enforces the schema; None means yes.
+            kwargs: any other per-call argument; `tools` too, except with "function_calling".
+
+        An object that a partial message begins is read with its beginning.
+
+        Raises:
+            KimiInputError: an unknown method, or an argument that the method sets itself.
+            KimiStructuredOutputError: at call time, an answer that was cut off, is empty, or does not fit. Says how to
+                raise the budget where that was the reason.
+            KimiToolChoiceError: at call time, "function_calling" and the tool was not called.
+        """
+        return build_chain(self, schema, include_raw=include_raw, method=method, strict=strict, **kwargs)
 
 
 def build_chain(

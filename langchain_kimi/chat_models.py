@@ -34,28 +34,30 @@ from langchain_kimi._call_arguments import (
     as_secret,
     sort_arguments,
 )
-from langchain_kimi._connection import Connected
 from langchain_kimi._messages import PROVIDER, to_wire
 from langchain_kimi._profile import model_profile, without_other_profile
 from langchain_kimi._results import chat_result, warn_unreadable
 from langchain_kimi._streaming import Chunks
-from langchain_kimi._structured import Method, build_chain
+from langchain_kimi._structured import StructuredOutput
 from langchain_kimi._tokens import TokenCounting, with_tokenizer
 from langchain_kimi._tools import response_format as to_response_format
 from langchain_kimi._tools import tools_to_wire
 from langchain_kimi.errors import CORE_ERRORS
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Self, Unpack
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+
+    from kimi_api.settings import CallArguments
+    from langchain_kimi._arguments import ChatKimiSettings
 
 __all__ = ["ChatKimi"]
 
 _VERSION = version("kimi-integrations")
 
 
-class ChatKimi(TokenCounting, Connected):
+class ChatKimi(TokenCounting, StructuredOutput):
     """Kimi (Moonshot AI) chat models.
 
     ```python
@@ -260,18 +262,16 @@ class ChatKimi(TokenCounting, Connected):
     # A validation error of pydantic prints the input, and the input holds the key.
     model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
 
-    if not TYPE_CHECKING:  # type checkers see the fields
-
-        def __init__(self, **data: Any) -> None:
-            """Rename aliases, refuse unknown names, look at the key: here, where pydantic does not wrap errors."""
-            arguments = constructor_settings(data, type(self).model_fields)
-            try:
-                super().__init__(**with_tokenizer(without_other_profile(arguments)))
-            except ValidationError as error:
-                raise from_validation(error) from None
-            if self.catalog_model is not None:
-                get_model_spec(self.model, catalog_model=self.catalog_model)
-            _ = self.client, ChatOptions(self.model, dialect=self.dialect).host_rules
+    def __init__(self, **data: Unpack[ChatKimiSettings]) -> None:
+        """Rename aliases, refuse unknown names, look at the key: here, where pydantic does not wrap errors."""
+        arguments = constructor_settings(data, type(self).model_fields)
+        try:
+            super().__init__(**with_tokenizer(without_other_profile(arguments)))
+        except ValidationError as error:
+            raise from_validation(error) from None
+        if self.catalog_model is not None:
+            get_model_spec(self.model, catalog_model=self.catalog_model)
+        _ = self.client, ChatOptions(self.model, dialect=self.dialect).host_rules
 
     @model_validator(mode="after")
     def _set_kimi_version(self) -> Self:
@@ -450,7 +450,7 @@ class ChatKimi(TokenCounting, Connected):
         strict: bool | None = None,
         parallel_tool_calls: bool | None = None,
         response_format: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CallArguments],
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """The model with tools.
 
@@ -472,37 +472,6 @@ class ChatKimi(TokenCounting, Connected):
         if response_format is not None:
             bound["response_format"] = to_response_format(response_format)
         return self.bind(**bound)
-
-    @CORE_ERRORS
-    def with_structured_output(
-        self,
-        schema: Any = None,
-        *,
-        include_raw: bool = False,
-        method: Method = "json_schema",
-        strict: bool | None = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, Any]:
-        """The model, answering with objects.
-
-        Args:
-            schema: a pydantic class (answers are its instances), a TypedDict or a JSON schema (answers are dicts).
-                May be None with "json_mode".
-            include_raw: answer `{"raw": message, "parsed": object or None, "parsing_error": error or None}`.
-            method: "json_schema" (default; the platform enforces the schema), "function_calling" (a tool whose call is
-                demanded), or "json_mode" (some JSON object; describe it in the prompt).
-            strict: whether the platform enforces the schema; None means yes.
-            kwargs: any other per-call argument; `tools` too, except with "function_calling".
-
-        An object that a partial message begins is read with its beginning.
-
-        Raises:
-            KimiInputError: an unknown method, or an argument that the method sets itself.
-            KimiStructuredOutputError: at call time, an answer that was cut off, is empty, or does not fit. Says how to
-                raise the budget where that was the reason.
-            KimiToolChoiceError: at call time, "function_calling" and the tool was not called.
-        """
-        return build_chain(self, schema, include_raw=include_raw, method=method, strict=strict, **kwargs)
 
 
 _OPTION_FIELDS = tuple(

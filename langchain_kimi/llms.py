@@ -24,7 +24,9 @@ from langchain_kimi._call_arguments import add_counts
 from langchain_kimi.chat_models import ChatKimi
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Self, Unpack
+
+    from langchain_kimi._arguments import ChatKimiSettings
 
 __all__ = ["KimiLLM"]
 
@@ -59,7 +61,7 @@ class KimiLLM(BaseLLM):
 
     chat: ChatKimi = Field(description="The chat model that answers.")
 
-    def __init__(self, *, chat: ChatKimi | None = None, **arguments: Any) -> None:
+    def __init__(self, *, chat: ChatKimi | None = None, **arguments: Unpack[ChatKimiSettings]) -> None:
         own = {name: arguments.pop(name) for name in list(arguments) if name in type(self).model_fields}
         if chat is None:
             chat = ChatKimi(**arguments)
@@ -255,8 +257,8 @@ class ConfigurableKimiLLM(_ConfigurableFields):
         chat, config = self._of_chat(llm).prepare(config)
         if chat is llm.chat:
             return llm, config
-        own = {name: value for name, value in llm.__dict__.items() if name in type(llm).model_fields}
-        return type(llm)(**{**own, "chat": chat}), config
+        own: dict[str, Any] = {name: llm.__dict__[name] for name in type(llm).model_fields if name in llm.__dict__}
+        return type(llm)(**dict(own, chat=chat)), config
 
     def _of_chat(self, llm: KimiLLM) -> RunnableConfigurableFields[Any, Any]:
         return RunnableConfigurableFields(default=llm.chat, fields=self.chat_fields)

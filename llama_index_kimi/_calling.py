@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.chat_engine.types import AgentChatResponse
@@ -19,6 +19,11 @@ from llama_index.core.tools.types import BaseTool, ToolOutput
 from kimi_api._arguments.text import UNREADABLE
 from llama_index_kimi._connection import Connected
 from llama_index_kimi._tool_calls import unreadable_name
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from llama_index_kimi._arguments import CallingArguments
 
 
 class ToolCalling(Connected):
@@ -33,7 +38,7 @@ class ToolCalling(Connected):
         allow_parallel_tool_calls: bool = False,
         error_on_no_tool_call: bool = True,
         error_on_tool_error: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[CallingArguments],
     ) -> AgentChatResponse:
         """Ask, run the tools that were called, and give back what they gave.
 
@@ -67,7 +72,7 @@ class ToolCalling(Connected):
         allow_parallel_tool_calls: bool = False,
         error_on_no_tool_call: bool = True,
         error_on_tool_error: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[CallingArguments],
     ) -> AgentChatResponse:
         """The asynchronous twin of `predict_and_call`; several tools run at the same time."""
         response = await self.achat_with_tools(

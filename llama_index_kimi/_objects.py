@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from llama_index.core.base.llms.types import ChatResponse
-from llama_index.core.program.utils import create_flexible_model
+from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from pydantic import BaseModel
 
 from kimi_api._arguments.text import strict_text
@@ -18,8 +18,10 @@ from llama_index_kimi._from_reply import finish_reason, to_reply
 from llama_index_kimi._streaming import read_growing
 from llama_index_kimi._tool_calls import no_call_error
 
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
-def parse_call(output_cls: type[BaseModel], response: ChatResponse | None, model: str) -> Any:
+
+def parse_call(output_cls: type[ModelT], response: ChatResponse | None, model: str) -> ModelT:
     """The object in the tool call of a finished answer. Raises what `parse_answer` raises."""
     text = _call_text(response)
     if response is not None and not text and finish_reason(response) != "length":
@@ -33,7 +35,7 @@ def _call_text(response: ChatResponse | None) -> str:
     return calls[0]["function"]["arguments"] if calls else ""
 
 
-def parse_answer(output_cls: type[BaseModel], response: ChatResponse | None, text: str | None = None) -> Any:
+def parse_answer(output_cls: type[ModelT], response: ChatResponse | None, text: str | None = None) -> ModelT:
     """The object in a finished answer, or in `text` of it.
 
     The reason for the end is looked at before the text: half a JSON document would only give a puzzling parser error.
@@ -49,7 +51,7 @@ def parse_answer(output_cls: type[BaseModel], response: ChatResponse | None, tex
         raise
 
 
-def _read(output_cls: type[BaseModel], response: ChatResponse | None, text: str | None) -> Any:
+def _read(output_cls: type[ModelT], response: ChatResponse | None, text: str | None) -> ModelT:
     name = output_cls.__name__
     if text is None:
         text = (response.message.content or "") if response is not None else ""
@@ -85,7 +87,7 @@ def _read(output_cls: type[BaseModel], response: ChatResponse | None, text: str 
         ) from error
 
 
-class PartialReader:
+class PartialReader(Generic[ModelT]):
     """The object as far as it has come, again and again while the answer grows.
 
     Each reading costs as much as there is text, so a reading after every piece would cost the square of the length.
@@ -93,18 +95,18 @@ class PartialReader:
     which is still many times a second.
     """
 
-    def __init__(self, output_cls: type[BaseModel]) -> None:
+    def __init__(self, output_cls: type[ModelT]) -> None:
         self._output_cls = output_cls
         self._length = 0
         self._next = 0
 
-    def read(self, response: ChatResponse) -> BaseModel | None:
+    def read(self, response: ChatResponse) -> ModelT | FlexibleModel | None:
         """The object in `response`, or None when it is not time yet, or what has come is none."""
         if not response.delta or not self._is_due(len(response.delta)):
             return None
         return self._object(response.message.content or "")
 
-    def read_call(self, response: ChatResponse) -> BaseModel | None:
+    def read_call(self, response: ChatResponse) -> ModelT | FlexibleModel | None:
         """The same of the arguments of its tool call."""
         text = _call_text(response)
         more = len(text) - self._length
@@ -117,7 +119,7 @@ class PartialReader:
         self._next = self._length + (self._length >> 8)
         return True
 
-    def _object(self, text: str) -> BaseModel | None:
+    def _object(self, text: str) -> ModelT | FlexibleModel | None:
         try:
             value = read_growing(text)
         except ValueError:
@@ -143,6 +145,6 @@ def _unwrap(output_cls: type[BaseModel], value: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _flexible(output_cls: type[BaseModel]) -> type[BaseModel]:
+def _flexible(output_cls: type[BaseModel]) -> type[FlexibleModel]:
     """`output_cls` with every field optional. Core makes this class anew for each chunk, at 155 us each."""
     return create_flexible_model(output_cls)

@@ -31,6 +31,7 @@ from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.program.function_program import get_function_tool
+from llama_index.core.program.utils import FlexibleModel
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
@@ -38,7 +39,7 @@ from pydantic import BaseModel
 from kimi_api.errors import KimiInputError
 from kimi_api.tools import schema_name
 from llama_index_kimi._connection import Connected
-from llama_index_kimi._objects import PartialReader, parse_answer, parse_call, schema_of
+from llama_index_kimi._objects import ModelT, PartialReader, parse_answer, parse_call, schema_of
 
 dispatcher = get_dispatcher(__name__)
 
@@ -55,11 +56,11 @@ class StructuredPrediction(Connected):
 
     def structured_predict(
         self,
-        output_cls: type[Any],
+        output_cls: type[ModelT],
         prompt: BasePromptTemplate,
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
-    ) -> Any:
+    ) -> ModelT:
         """Fill `prompt` with `prompt_args`, send it, and give back an `output_cls`.
 
         Args:
@@ -91,11 +92,11 @@ class StructuredPrediction(Connected):
 
     async def astructured_predict(
         self,
-        output_cls: type[Any],
+        output_cls: type[ModelT],
         prompt: BasePromptTemplate,
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
-    ) -> Any:
+    ) -> ModelT:
         """The asynchronous twin of `structured_predict`."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
@@ -116,11 +117,11 @@ class StructuredPrediction(Connected):
 
     def stream_structured_predict(
         self,
-        output_cls: type[Any],
+        output_cls: type[ModelT],
         prompt: BasePromptTemplate,
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
-    ) -> Generator[Any, None, None]:
+    ) -> Generator[ModelT | FlexibleModel, None, None]:
         """`structured_predict`, streamed: objects as far as they have come, the last one whole.
 
         An object that does not fit `output_cls` yet has its fields all optional.
@@ -148,11 +149,11 @@ class StructuredPrediction(Connected):
 
     async def astream_structured_predict(
         self,
-        output_cls: type[Any],
+        output_cls: type[ModelT],
         prompt: BasePromptTemplate,
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
-    ) -> AsyncGenerator[Any, None]:
+    ) -> AsyncGenerator[ModelT | FlexibleModel, None]:
         """The asynchronous twin of `stream_structured_predict`: `async for x in await llm.astream_structured...`."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
@@ -160,7 +161,7 @@ class StructuredPrediction(Connected):
                 return _astream_call(llm, output_cls, filled, llm_kwargs)
             return await FunctionCallingLLM.astream_structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
 
-        async def objects() -> AsyncGenerator[Any, None]:
+        async def objects() -> AsyncGenerator[ModelT | FlexibleModel, None]:
             dispatcher.event(_start_event(output_cls, prompt, prompt_args))
             response: ChatResponse | None = None
             reader = PartialReader(output_cls)
@@ -251,8 +252,8 @@ def response_format(output_cls: type[BaseModel]) -> dict[str, Any]:
 
 
 def _stream_call(
-    llm: Any, output_cls: type[Any], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
-) -> Generator[Any, None, None]:
+    llm: Any, output_cls: type[ModelT], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
+) -> Generator[ModelT | FlexibleModel, None, None]:
     """The objects of a stream whose tool call is the object.
 
     Core's own loop passes over whatever goes wrong on the way, at the end too: a cut answer, a withheld one and a
@@ -273,8 +274,8 @@ def _stream_call(
 
 
 async def _astream_call(
-    llm: Any, output_cls: type[Any], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
-) -> AsyncGenerator[Any, None]:
+    llm: Any, output_cls: type[ModelT], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
+) -> AsyncGenerator[ModelT | FlexibleModel, None]:
     """The asynchronous twin of `_stream_call`."""
     dispatcher.event(_start_event(output_cls, filled, {}))
     response: ChatResponse | None = None
@@ -291,13 +292,13 @@ async def _astream_call(
 
 
 def _call_arguments(
-    output_cls: type[Any], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
+    output_cls: type[BaseModel], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     own = {"tools": [get_function_tool(output_cls)], "chat_history": filled.format_messages(), "tool_required": True}
     return {**(llm_kwargs or {}), **own, "tool_choice": None, "allow_parallel_tool_calls": False}
 
 
 def _start_event(
-    output_cls: type[Any], prompt: BasePromptTemplate, prompt_args: dict[str, Any]
+    output_cls: type[BaseModel], prompt: BasePromptTemplate, prompt_args: dict[str, Any]
 ) -> LLMStructuredPredictStartEvent:
     return LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from llama_index.core.base.llms.generic_utils import (
     achat_to_completion_decorator,
@@ -58,6 +58,12 @@ from llama_index_kimi._tool_calls import (
     wire_name,
     wire_tools,
 )
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from kimi_api.settings import ToolArguments
+    from llama_index_kimi._arguments import KimiSettings
 
 __all__ = ["Kimi"]
 
@@ -205,10 +211,9 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         description="A KimiTokenizer, a tiktoken.model's path, or a function from text to a list; None: estimates.",
     )
 
-    def __init__(self, model: str | None = None, **settings: Any) -> None:
-        if model is not None:
-            settings = {"model": model, **settings}
-        known = constructor_settings(settings, type(self).model_fields)
+    def __init__(self, model: str | None = None, **settings: Unpack[KimiSettings]) -> None:
+        arguments = settings if model is None else {"model": model, **settings}
+        known = constructor_settings(arguments, type(self).model_fields)
         try:
             super().__init__(**{**known, "tokenizer": tokenizer_setting(known.get("tokenizer"))})
         except ValidationError as error:
@@ -270,7 +275,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     # ------------------------------------------------------------------------------------ chat
 
     @llm_chat_callback()
-    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]) -> ChatResponse:
         """Send `messages` and wait for the answer.
 
         Raises:
@@ -280,53 +285,63 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         return self._chat(messages, **kwargs)
 
     @llm_chat_callback()
-    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]) -> ChatResponseGen:
         """Stream the answer: every response holds everything so far, the last one also usage."""
         return self._stream_chat(messages, **kwargs)
 
     @llm_chat_callback()
-    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]) -> ChatResponse:
         """The asynchronous twin of `chat`."""
         return await self._achat(messages, **kwargs)
 
     @llm_chat_callback()
-    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+    async def astream_chat(
+        self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]
+    ) -> ChatResponseAsyncGen:
         """The asynchronous twin of `stream_chat`: `async for response in await llm.astream_chat(messages)`."""
         return await self._astream_chat(messages, **kwargs)
 
     @llm_completion_callback()
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Unpack[ToolArguments]) -> CompletionResponse:
         """Answer `prompt` as a user message (the platform serves no completions endpoint)."""
         return chat_to_completion_decorator(self._chat)(prompt, **kwargs)
 
     @llm_completion_callback()
-    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+    def stream_complete(
+        self, prompt: str, formatted: bool = False, **kwargs: Unpack[ToolArguments]
+    ) -> CompletionResponseGen:
         """`complete`, streamed."""
         return stream_chat_to_completion_decorator(self._stream_chat)(prompt, **kwargs)
 
     @llm_completion_callback()
-    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+    async def acomplete(
+        self, prompt: str, formatted: bool = False, **kwargs: Unpack[ToolArguments]
+    ) -> CompletionResponse:
         """The asynchronous twin of `complete`."""
         return await achat_to_completion_decorator(self._achat)(prompt, **kwargs)
 
     @llm_completion_callback()
-    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
+    async def astream_complete(
+        self, prompt: str, formatted: bool = False, **kwargs: Unpack[ToolArguments]
+    ) -> CompletionResponseAsyncGen:
         """The asynchronous twin of `stream_complete`."""
         return await astream_chat_to_completion_decorator(self._astream_chat)(prompt, **kwargs)
 
     # ------------------------------------------------------------------------------------ the work
 
-    def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+    def _chat(self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]) -> ChatResponse:
         request, call = self._prepare(messages, kwargs)
         reply = chat.complete(self._connect(), request, **call)
         return to_response(reply, tool_names=request.tool_names)
 
-    async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+    async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]) -> ChatResponse:
         request, call = self._prepare(messages, kwargs)
         reply = await chat.acomplete(self._connect(), request, **call)
         return to_response(reply, tool_names=request.tool_names)
 
-    def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> Generator[ChatResponse, None, None]:
+    def _stream_chat(
+        self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]
+    ) -> Generator[ChatResponse, None, None]:
         request, call = self._prepare(messages, kwargs, stream=True)
         client = self._connect()
 
@@ -341,7 +356,9 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
         return responses()
 
-    async def _astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> AsyncGenerator[ChatResponse, None]:
+    async def _astream_chat(
+        self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]
+    ) -> AsyncGenerator[ChatResponse, None]:
         request, call = self._prepare(messages, kwargs, stream=True)
         client = self._connect()
 

@@ -8,7 +8,7 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO, ClassVar, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
 
 from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import Document
@@ -23,6 +23,11 @@ from kimi_api.client import Followed, KimiClient, follow
 from kimi_api.credentials import Region
 from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache
 from kimi_api.files._sources import OpenedLater
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from llama_index_kimi._arguments import ReaderSettings
 
 __all__ = ["FileInput", "KimiFileReader"]
 
@@ -113,7 +118,7 @@ class KimiFileReader(BasePydanticReader):
     _connection: Followed | None = PrivateAttr(default=None)
     _slots: Slots = PrivateAttr()
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: Unpack[ReaderSettings]) -> None:
         known = constructor_settings(settings, type(self).model_fields)
         try:
             super().__init__(**known)

@@ -109,6 +109,9 @@ PUBLIC = {
     "kimi_api.retry": """
         FIRST_WAIT LONGEST_RETRY_AFTER LONGEST_WAIT Retries is_retryable wait_seconds
     """,
+    "kimi_api.settings": """
+        CallArguments CallOptions ChatSettings ModelSettings ToolArguments
+    """,
     "kimi_api.telemetry": """
         instrument uninstrument
     """,

@@ -29,7 +29,7 @@ class Letter(BaseModel):
 
 def main(settings: dict[str, Any]) -> dict[str, Any]:
     """Submit a chain, leave, come back by the ids, and return what became of each letter."""
-    llm = ChatKimi(**{**settings, "model": MODEL})
+    llm = ChatKimi(**dict(settings, model=MODEL))
     prompt = ChatPromptTemplate.from_messages([("system", "Sort the letters of a ferry company."), ("user", "{text}")])
     chain = prompt | llm.with_structured_output(Letter)
     batch = KimiBatch(chain, completion_window="24h").submit({name: {"text": text} for name, text in LETTERS.items()})

@@ -30,7 +30,7 @@ def main(settings: dict[str, Any]) -> dict[str, Exception]:
         line(f"{label}: {type(error).__name__}", str(error), "red")
 
     try:
-        ChatKimi(**{**settings, "api_key": "sk-test-not-yours"}).invoke(QUESTION)
+        ChatKimi(**dict(settings, api_key="sk-test-not-yours")).invoke(QUESTION)
     except ModelAuthenticationError as error:  # LangChain's
         note("a wrong key", error)
 
@@ -40,7 +40,7 @@ def main(settings: dict[str, Any]) -> dict[str, Exception]:
         note("too long", error)
 
     try:
-        ChatKimi(**{**settings, "model": "kimi-latest"}).invoke(QUESTION)
+        ChatKimi(**dict(settings, model="kimi-latest")).invoke(QUESTION)
     except openai.NotFoundError as error:  # the SDK's; the same object is a ModelNotFoundError
         note("a retired model", error)
 

@@ -38,7 +38,7 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
     answer = llm.invoke(QUESTION, config={"configurable": {"model": "kimi-k2.6"}})
     show("configurable_fields", answer.response_metadata["model_name"])
 
-    gone = ChatKimi(**{**settings, "model": "kimi-latest"})  # retired in January 2026
+    gone = ChatKimi(**dict(settings, model="kimi-latest"))  # retired in January 2026
     answer = gone.with_fallbacks([ChatKimi(**settings)], exceptions_to_handle=(ModelNotFoundError,)).invoke(QUESTION)
     show("with_fallbacks", answer.response_metadata["model_name"])
 

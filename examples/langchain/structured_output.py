@@ -49,7 +49,8 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
 
     both = llm.with_structured_output(Ticket, include_raw=True).invoke(MAIL)
     found["raw"] = both["raw"]
-    line("include_raw", f"{both['raw'].usage_metadata['output_tokens']} tokens for {both['parsed']!r}", ANSWER)
+    usage = both["raw"].usage_metadata
+    line("include_raw", f"{usage['output_tokens'] if usage else 'unknown'} tokens for {both['parsed']!r}", ANSWER)
 
     found["partial"] = list(llm.with_structured_output(Ticket.model_json_schema()).stream(MAIL))
     for half in found["partial"]:

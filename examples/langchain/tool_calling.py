@@ -58,7 +58,7 @@ def main(settings: dict[str, Any]) -> dict[str, list[ToolCall]]:
     for choice in CHOICES:
         bound = llm.bind_tools([get_weather, convert_currency], tool_choice=choice)
         calls[choice] = show(f"tool_choice={choice!r}", bound, WEATHER)
-    other = ChatKimi(**{**settings, "model": "kimi-k2.6"})
+    other = ChatKimi(**dict(settings, model="kimi-k2.6"))
     calls["kimi-k2.6"] = show("kimi-k2.6, forced", other.bind_tools([get_weather], tool_choice="get_weather"), WEATHER)
     say(QUESTION, "bold")
     both = [get_weather, convert_currency]

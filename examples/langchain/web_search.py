@@ -23,7 +23,7 @@ def main(settings: dict[str, Any]) -> list[str]:
     toolkit = KimiFormulaToolkit("web-search", "date", client=ChatKimi(**settings).client)
     return [
         ask(ChatKimi(**settings), toolkit.get_tools()),
-        ask(ChatKimi(**{**settings, "model": "kimi-k2.6"}), [KimiWebSearch()]),
+        ask(ChatKimi(**dict(settings, model="kimi-k2.6")), [KimiWebSearch()]),
     ]
 
 

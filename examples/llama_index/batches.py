@@ -19,7 +19,7 @@ LOG = "The harbour of Turku froze in {year}, and the ferries waited for the iceb
 
 def main(settings: dict[str, Any]) -> dict[str, ChatResponse | Exception]:
     """Ask for a summary of every chunk, and return the answers by chunk."""
-    llm = Kimi(**{**settings, "model": MODEL})
+    llm = Kimi(**dict(settings, model=MODEL))
     text = "".join(LOG.format(year=year, day=year % 28 + 1) for year in range(1960, 1990))
     nodes = SentenceSplitter(chunk_size=256, chunk_overlap=0).get_nodes_from_documents([Document(text=text)])
     instruction = ChatMessage("Summarise the text in one sentence.", role="system")

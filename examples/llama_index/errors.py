@@ -34,19 +34,19 @@ def main(settings: dict[str, Any]) -> list[KimiError]:
             line("before sending", str(error), "red")
             caught.append(error)
     try:
-        Kimi(**settings, max_token=500)
+        Kimi(**settings, max_token=500)  # pyright: ignore[reportCallIssue] - type checkers see it too
     except KimiInputError as error:
         line("a misspelt name", str(error), "red")
         caught.append(error)
 
     # Refused there. These are the openai SDK's classes too, with status, type and request id.
     try:
-        Kimi(**{**settings, "model": "kimi-k3", "api_key": "sk-test-wrong"}).complete("Hello")
+        Kimi(**dict(settings, model="kimi-k3", api_key="sk-test-wrong")).complete("Hello")
     except KimiAuthenticationError as error:
         line(f"{error.status_code} {error.type}", str(error), "red")
         caught.append(error)
     try:
-        Kimi(**{**settings, "model": "kimi-k2.5"}).complete("Hello")
+        Kimi(**dict(settings, model="kimi-k2.5")).complete("Hello")
     except KimiNotFoundError as error:
         line(f"{error.status_code} {error.type}", str(error), "red")
         caught.append(error)

@@ -23,7 +23,7 @@ async def main(settings: dict[str, Any]) -> list[str]:
     spec = KimiFormulaToolSpec("web-search", "date", **reader_settings(settings))
     return [
         await ask(Kimi(**settings), await spec.to_tool_list_async()),
-        await ask(Kimi(**{**settings, "model": "kimi-k2.6"}), KimiWebSearchToolSpec().to_tool_list()),
+        await ask(Kimi(**dict(settings, model="kimi-k2.6")), KimiWebSearchToolSpec().to_tool_list()),
     ]
 
 

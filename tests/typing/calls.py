@@ -1,0 +1,30 @@
+"""Arguments of calls are checked. Each `pyright: ignore` is an error that must be there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage
+
+from langchain_kimi import ChatKimi
+from llama_index_kimi import Kimi
+
+arguments: dict[str, Any] = {}
+messages = [ChatMessage(role="user", content="a")]
+
+
+async def main(chat: ChatKimi, llm: Kimi) -> None:
+    chat.bind_tools([], max_tokens=5, timeout=3, extra_headers={"a": "b"}, **arguments)
+    chat.bind_tools([], max_token=5)  # pyright: ignore[reportCallIssue]
+    chat.bind_tools([], max_tokens="five")  # pyright: ignore[reportArgumentType]
+
+    llm.chat(messages, max_tokens=5, tools=[], account_limits=False, **arguments)
+    llm.chat(messages, max_token=5)  # pyright: ignore[reportCallIssue]
+    llm.stream_chat(messages, max_tokens="five")  # pyright: ignore[reportArgumentType]
+    await llm.achat(messages, seed=1, model_kwargs={"a": 1})
+    await llm.achat(messages, sead=1)  # pyright: ignore[reportCallIssue]
+    await llm.astream_chat(messages, temperature="hot")  # pyright: ignore[reportArgumentType]
+    llm.complete("a", temperature=1)
+    llm.complete("a", temperatur=1)  # pyright: ignore[reportCallIssue]
+    llm.predict_and_call([], "a", tool_required=True)
+    llm.predict_and_call([], "a", tool_requires=True)  # pyright: ignore[reportCallIssue]
