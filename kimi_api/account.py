@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -145,7 +145,7 @@ def merge_models(infos: Iterable[ModelInfo], base: Mapping[str, ModelSpec] = MOD
     return specs
 
 
-refreshed = former_name("refreshed", merge_models)
+refreshed: Callable[..., dict[str, ModelSpec]] = former_name("refreshed", merge_models)
 
 
 def safety_identifier(user_id: str | int, *, salt: str | bytes) -> str:

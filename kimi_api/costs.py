@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
@@ -138,7 +138,7 @@ def price_usage(usage: Usage, price: Price, *, cache_ttl: CacheTtl = "5m", curre
     return Cost(*price.parts(usage, hour=cache_ttl == "1h"), currency)
 
 
-priced = former_name("priced", price_usage)
+priced: Callable[..., Cost] = former_name("priced", price_usage)
 
 
 def cache_ttl_of(options: Mapping[str, Any]) -> CacheTtl:

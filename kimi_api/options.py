@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Real
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._settings.names import ALIASES, PASSED_ON, unknown_name
@@ -167,7 +167,7 @@ class ChatOptions:
             known["extra_body"] = merge(self.extra_body, extra)
         return replace(self, **known)
 
-    updated = former_name("updated", with_changes)
+    updated: ClassVar[Callable[..., ChatOptions]] = former_name("updated", with_changes)
 
     @property
     def host_rules(self) -> Dialect:

@@ -98,13 +98,13 @@ class KimiChat:
         at_once: int = 16,
         results: FileCache | str | os.PathLike[str] | None = None,
     ) -> None:
-        self.client = _checked_client(client)
-        self.options = options or ChatOptions()
+        self.client: KimiClient = _checked_client(client)
+        self.options: ChatOptions = options or ChatOptions()
         self.system = system
         self.prompt = prompt
         self.key = key
-        self.at_once = _checked_number(at_once)
-        self.results = _as_cache(results)
+        self.at_once: int = _checked_number(at_once)
+        self.results: FileCache | None = _as_cache(results)
         build_request(self.options, _messages("", system))  # a setting that no row can do with is said at once
 
     def __call__(self, batch: Batch) -> dict[str, Any]:
@@ -169,13 +169,13 @@ class KimiExtract:
         results: FileCache | str | os.PathLike[str] | None = None,
         ledger: Ledger | None = None,
     ) -> None:
-        self.client = _checked_client(client)
+        self.client: KimiClient = _checked_client(client)
         self.path = path
         self.content = content
-        self.at_once = _checked_number(at_once)
+        self.at_once: int = _checked_number(at_once)
         self.retries = retries
         self.timeout = timeout
-        self.results = _as_cache(results)
+        self.results: FileCache | None = _as_cache(results)
         self.ledger = ledger
 
     def __call__(self, batch: Batch) -> dict[str, Any]:

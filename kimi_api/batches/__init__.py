@@ -8,8 +8,9 @@ answers and errors with requests. The ids are enough to go on in another process
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from kimi_api._observer import observe
 from kimi_api._transport.steps import Steps, adrive, drive
@@ -136,7 +137,7 @@ def poll_until_done(
     return drive(client, _steps.poll_until_done(job, _deadline(timeout), poll, show_progress))
 
 
-wait = former_name("wait", poll_until_done)
+wait: Callable[..., list[BatchObject]] = former_name("wait", poll_until_done)
 
 
 async def apoll_until_done(
@@ -151,7 +152,7 @@ async def apoll_until_done(
     return await adrive(client, _steps.poll_until_done(job, _deadline(timeout), poll, show_progress))
 
 
-await_done = former_name("await_done", apoll_until_done)
+await_done: Callable[..., Coroutine[Any, Any, list[BatchObject]]] = former_name("await_done", apoll_until_done)
 
 
 def results(client: KimiClient, job: BatchJob, *, delete_after: bool = False) -> list[BatchResult]:

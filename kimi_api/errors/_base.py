@@ -64,7 +64,7 @@ class KimiLimitError(KimiError):
     """
 
     def __init__(self, message: str, *, limit: str | None = None, retry_after: float | None = None) -> None:
-        self.message = mask_ids(message)
+        self.message: str = mask_ids(message)
         self.limit = limit
         self.retry_after = retry_after
         super().__init__(self.message)
@@ -88,7 +88,7 @@ class KimiReplyError(KimiError):
     partial: Any = None
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
-        self.message = mask_ids(message)
+        self.message: str = mask_ids(message)
         self.request_id = request_id
         super().__init__(self.message if request_id is None else f"{self.message} (request id {request_id})")
 
@@ -177,7 +177,7 @@ class KimiFormulaError(KimiReplyError):
         self.formula = formula
         self.name = name
         self.status = status
-        self.reason = mask_ids(reason)
+        self.reason: str = mask_ids(reason)
         self.fiber_id = fiber_id
         run = f"fiber {fiber_id}, status {status!r}" if fiber_id else f"status {status!r}"
         super().__init__(
@@ -202,7 +202,7 @@ class KimiFileError(KimiError):
 
     def __init__(self, file: str, reason: str, *, file_id: str | None = None, status: str | None = None) -> None:
         self.file = file
-        self.reason = mask_ids(reason)
+        self.reason: str = mask_ids(reason)
         self.file_id = file_id
         self.status = status
         super().__init__(f"{file}: {self.reason}" + (f" (file id {file_id}, status {status})" if file_id else ""))
@@ -224,7 +224,7 @@ class KimiBatchError(KimiError):
     def __init__(self, batch_id: str, status: str, reason: str, *, custom_id: str | None = None) -> None:
         self.batch_id = batch_id
         self.status = status
-        self.reason = mask_ids(reason)
+        self.reason: str = mask_ids(reason)
         self.custom_id = custom_id
         about = f"batch {batch_id}" if custom_id is None else f"request {custom_id!r} of batch {batch_id}"
         super().__init__(f"{about} (status {status!r}): {self.reason}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Literal
@@ -192,7 +192,7 @@ def poll_until_ready(client: KimiClient, file: FileObject, *, timeout: float = W
     return drive(client, _wait(file, file.filename, time.monotonic() + timeout))
 
 
-wait_ready = former_name("wait_ready", poll_until_ready)
+wait_ready: Callable[..., FileObject] = former_name("wait_ready", poll_until_ready)
 
 
 async def apoll_until_ready(
@@ -205,7 +205,7 @@ async def apoll_until_ready(
     return await adrive(client, _wait(file, file.filename, time.monotonic() + timeout))
 
 
-await_ready = former_name("await_ready", apoll_until_ready)
+await_ready: Callable[..., Coroutine[Any, Any, FileObject]] = former_name("await_ready", apoll_until_ready)
 
 
 def retrieve(client: KimiClient, file_id: str) -> FileObject:
