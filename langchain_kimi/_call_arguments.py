@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import SecretStr
 
 from kimi_api._transport.connection import take_transport
 from langchain_kimi._tools import response_format, tools_to_wire
+
+if TYPE_CHECKING:
+    from kimi_api.settings import CallOptions
 
 # LangChain's own: what it asks of other vendors' classes, or keeps for tracing.
 _NOT_FOR_US = frozenset({"stream", "ls_structured_output_format", "structured_output_format", "strict", "run_manager"})
@@ -22,7 +25,7 @@ class Call(NamedTuple):
     """A call's arguments: for the request, for the connection, for the adapter."""
 
     options: dict[str, Any]
-    transport: dict[str, Any]
+    transport: CallOptions
     parsed: bool
 
 

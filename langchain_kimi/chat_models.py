@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 
-    from kimi_api.settings import CallArguments
+    from kimi_api.settings import CallArguments, CallOptions
     from langchain_kimi._arguments import ChatKimiSettings
 
 __all__ = ["ChatKimi"]
@@ -355,7 +355,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
 
     def _request(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, arguments: Mapping[str, Any], *, stream: bool
-    ) -> tuple[ChatRequest, dict[str, Any]]:
+    ) -> tuple[ChatRequest, CallOptions]:
         """The request, and the connection's arguments."""
         call = sort_arguments(stop, arguments)
         own = {name: getattr(self, name) for name in _OPTION_FIELDS}

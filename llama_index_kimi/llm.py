@@ -62,7 +62,7 @@ from llama_index_kimi._tool_calls import (
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from kimi_api.settings import ToolArguments
+    from kimi_api.settings import CallOptions, ToolArguments
     from llama_index_kimi._arguments import KimiSettings
 
 __all__ = ["Kimi"]
@@ -374,7 +374,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
     def _prepare(
         self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, stream: bool = False
-    ) -> tuple[ChatRequest, dict[str, Any]]:
+    ) -> tuple[ChatRequest, CallOptions]:
         """The request, and what concerns only its transport."""
         changes = dict(kwargs)
         parsed = bool(changes.pop(PARSED, False))

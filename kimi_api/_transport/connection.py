@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kimi_api.limits import AccountLimits
     from kimi_api.limits._queue import Permit
     from kimi_api.retry import Retries
+    from kimi_api.settings import CallOptions
 
 _E = TypeVar("_E", bound=KimiError)
 
@@ -47,7 +48,7 @@ SETTINGS = (
 )
 """What a user says about a connection; both frameworks' models have fields of these names."""
 
-_OF_A_CALL = {
+_OF_A_CALL: Mapping[str, Literal["headers", "timeout", "max_retries", "account_limits"]] = {
     "headers": "headers",
     "extra_headers": "headers",
     "timeout": "timeout",
@@ -310,7 +311,7 @@ class Connection:
             raise ours from error if isinstance(ours, KimiConnectionError) else None
 
 
-def take_transport(arguments: dict[str, Any]) -> dict[str, Any]:
+def take_transport(arguments: dict[str, Any]) -> CallOptions:
     """Move what concerns the HTTP request of one call out of its keyword arguments.
 
     Args:
@@ -323,13 +324,13 @@ def take_transport(arguments: dict[str, Any]) -> dict[str, Any]:
     Raises:
         KimiInputError: a setting that one call cannot change, such as the key. Its value is not shown.
     """
-    taken: dict[str, Any] = {}
+    taken: CallOptions = {}
     for name in _OF_A_CALL:
         if name not in arguments:
             continue
         if name in ("headers", "extra_headers"):
             if arguments[name] is not None:
-                taken["headers"] = {**taken.get("headers", {}), **_check_headers(arguments[name])}
+                taken["headers"] = {**(taken.get("headers") or {}), **_check_headers(arguments[name])}
         else:
             taken[_OF_A_CALL[name]] = arguments[name]
         del arguments[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from kimi_api import _observer
 from kimi_api._transport.steps import adrive, drive
@@ -13,10 +13,15 @@ from kimi_api.client import KimiClient
 from kimi_api.reply import Reply
 from kimi_api.request import ChatRequest
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from kimi_api.settings import CallOptions
+
 __all__ = ["acomplete", "astream", "complete", "settle", "stream"]
 
 
-def complete(client: KimiClient, request: ChatRequest, **call: Any) -> Reply:
+def complete(client: KimiClient, request: ChatRequest, **call: Unpack[CallOptions]) -> Reply:
     """Send `request` and wait for the whole answer. `call` goes to the client (headers, timeout, max_retries).
 
     The answer is streamed on the wire where `request.wire` says so, and put together here. One that used up its budget
@@ -36,7 +41,7 @@ def complete(client: KimiClient, request: ChatRequest, **call: Any) -> Reply:
         return take(drive(client, complete_in_steps(client, request, call)))
 
 
-async def acomplete(client: KimiClient, request: ChatRequest, **call: Any) -> Reply:
+async def acomplete(client: KimiClient, request: ChatRequest, **call: Unpack[CallOptions]) -> Reply:
     """The asynchronous twin of `complete`."""
     observer = _observer.observer
     if observer is None:

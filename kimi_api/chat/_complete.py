@@ -6,11 +6,10 @@ On the platform it is streamed on the wire all the same. The gateway ends a conn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from kimi_api import errors
 from kimi_api._transport.steps import Call, Pause, Steps
@@ -26,8 +25,11 @@ from kimi_api.errors import KimiError
 from kimi_api.reply import Reply, ReplyBuilder
 from kimi_api.request import CHAT_PATH, ChatRequest
 
+if TYPE_CHECKING:
+    from kimi_api.settings import CallOptions
 
-def complete_in_steps(client: KimiClient, request: ChatRequest, call: Mapping[str, Any]) -> Steps[Reply]:
+
+def complete_in_steps(client: KimiClient, request: ChatRequest, call: CallOptions) -> Steps[Reply]:
     """The steps of `kimi_api.chat.complete`."""
     request = on_the_wire(request)
     builder = ReplyBuilder(watched=False)
@@ -51,7 +53,7 @@ def on_the_wire(request: ChatRequest) -> ChatRequest:
     )
 
 
-def _answer(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: Mapping[str, Any]) -> Steps[None]:
+def _answer(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions) -> Steps[None]:
     """One answer; of several requests where it is continued or taken up."""
     if request.media is not None:
         request = yield Call(partial(place, client, request), partial(aplace, client, request))
@@ -71,7 +73,7 @@ def _answer(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, cal
             yield Pause(seconds)
 
 
-def _send(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: Mapping[str, Any]) -> Steps[None]:
+def _send(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions) -> Steps[None]:
     """One request, sent again with what the server misses, or after an empty answer."""
     retries = client.count_retries(call.get("max_retries"))
     call = {**call, "max_retries": retries}
@@ -97,7 +99,7 @@ def _send(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call:
         yield Pause(seconds)
 
 
-def _receive(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: Mapping[str, Any]) -> None:
+def _receive(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions) -> None:
     """Read one answer into `builder`."""
     if request.body.get("stream"):
         feed = feed_for(builder, request)
@@ -110,7 +112,7 @@ def _receive(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, ca
     builder.take(without_tags(answer.body, request))
 
 
-async def _areceive(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: Mapping[str, Any]) -> None:
+async def _areceive(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions) -> None:
     """The asynchronous twin of `_receive`."""
     if request.body.get("stream"):
         feed = feed_for(builder, request)

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from kimi_api import _observer, errors
 from kimi_api._transport.unregistered import Unregistered
@@ -23,9 +23,14 @@ from kimi_api.errors import KimiError
 from kimi_api.reply import ReplyBuilder, ReplyDelta
 from kimi_api.request import CHAT_PATH, ChatRequest
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from kimi_api.settings import CallOptions
+
 
 def stream(
-    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Any
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Unpack[CallOptions]
 ) -> Generator[ReplyDelta, None, None]:
     """Yield what each event adds; afterwards `settle(builder, request)` gives the whole answer.
 
@@ -46,7 +51,7 @@ def stream(
 
 
 def astream(
-    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Any
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Unpack[CallOptions]
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `stream`."""
     deltas = (_astream_held if is_only_offered(request) else _astream)(client, request, builder, call)
@@ -56,7 +61,7 @@ def astream(
 
 
 def _stream(
-    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> Generator[ReplyDelta, None, None]:
     request = place(client, request)
     if request.auto_continue or request.resume_streams:
@@ -90,7 +95,7 @@ def _stream(
 
 
 async def _astream(
-    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `_stream`."""
     request = await aplace(client, request)
@@ -127,7 +132,7 @@ async def _astream(
 
 
 def _stream_held(
-    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> Generator[ReplyDelta, None, None]:
     """The deltas of an answer that must hold a call, and of a second one where the first holds none."""
     held = HeldStream(request, builder)
@@ -141,7 +146,7 @@ def _stream_held(
 
 
 async def _astream_held(
-    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `_stream_held`."""
     held = HeldStream(request, builder)
@@ -157,7 +162,7 @@ async def _astream_held(
 
 
 def _stream_continued(
-    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> Generator[ReplyDelta, None, None]:
     """The deltas of an answer that may take several streams."""
     continuation = Continuation(request, builder)
@@ -179,7 +184,7 @@ def _stream_continued(
 
 
 async def _astream_continued(
-    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: dict[str, Any]
+    client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `_stream_continued`."""
     continuation = Continuation(request, builder)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_type
 
 from llama_index.core.base.llms.types import ChatMessage
 
+from kimi_api import KimiClient
+from kimi_api.chat import astream, complete, stream
+from kimi_api.reply import ReplyBuilder, ReplyDelta
+from kimi_api.request import ChatRequest
 from langchain_kimi import ChatKimi
 from llama_index_kimi import Kimi
 
@@ -28,3 +32,12 @@ async def main(chat: ChatKimi, llm: Kimi) -> None:
     llm.complete("a", temperatur=1)  # pyright: ignore[reportCallIssue]
     llm.predict_and_call([], "a", tool_required=True)
     llm.predict_and_call([], "a", tool_requires=True)  # pyright: ignore[reportCallIssue]
+
+
+def in_plain_python(client: KimiClient, request: ChatRequest) -> None:
+    complete(client, request, timeout=5, max_retries=0, headers={"a": "b"}, account_limits=False)
+    complete(client, request, timeouts=5)  # pyright: ignore[reportCallIssue]
+    deltas = stream(client, request, ReplyBuilder(), timeout=5)
+    assert_type(next(deltas), ReplyDelta)
+    deltas.close()
+    astream(client, request, ReplyBuilder(), max_retries="two")  # pyright: ignore[reportArgumentType]
