@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 
 from pydantic import SecretStr
 
+from kimi_api.credentials import Region
 from kimi_api.limits import AccountLimits
 from kimi_api.messages import Repair
 from kimi_api.options import EmptyAnswers, Thinking, Unsupported, Wire
@@ -31,6 +32,7 @@ class CallOptions(TypedDict, total=False):
 class ChatSettings(TypedDict, total=False):
     """What a model may be given, and each of its calls too; a call's value beats the model's."""
 
+    catalog_model: str | None
     dialect: str
     thinking: Thinking
     thinking_keep: Literal["all"] | None
@@ -86,6 +88,7 @@ class ModelSettings(ChatSettings, total=False):
     response_format: dict[str, Any] | None
     api_key: str | SecretStr | Callable[[], str] | None
     base_url: str | None
+    region: Region | None
     timeout: float | None
     max_retries: int
     account_limits: AccountLimits | Mapping[str, Any] | None

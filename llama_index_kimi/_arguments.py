@@ -11,6 +11,7 @@ from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.types import BaseOutputParser, PydanticProgramMode
 from pydantic import SecretStr
 
+from kimi_api.credentials import Region
 from kimi_api.files import FileCache
 from kimi_api.settings import CallArguments, ModelSettings
 
@@ -42,6 +43,7 @@ class ReaderSettings(TypedDict, total=False):
 
     api_key: str | SecretStr | Callable[[], str] | None
     base_url: str | None
+    region: Region | None
     timeout: float | None
     parse_timeout: float
     max_retries: int
