@@ -6,6 +6,8 @@ together. Where the words of errors come from stands in ``_refusals``.
 
 * SGLang: `serving_chat.py` (every member of a delta, null or not; usage in a last chunk), and Azure's recording, whose
   engine it is. llama.cpp: `server-common.cpp` (ids), `server-task.cpp` (timings). Ollama: `openai/openai.go`.
+* OpenRouter: a `thinking` object does nothing there (anomalyco/opencode#25001), effort "none" switches Kimi's thinking
+  off (SillyTavern#5072).
 * LiteLLM: the proxy 1.108.7, measured in front of this emulator with ``model: openai/kimi-k2.6``.
 """
 
@@ -63,7 +65,11 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         ),
         "litellm": Dialect(errors="litellm", usage_at_end=True, unsupported=("thinking",), members="litellm"),
         "openrouter": Dialect(
-            errors="openrouter", reasoning_field="reasoning", usage_at_end=True, members="openrouter"
+            errors="openrouter",
+            reasoning_field="reasoning",
+            usage_at_end=True,
+            effort_switch=True,
+            members="openrouter",
         ),
         "azure": Dialect(
             errors="azure",

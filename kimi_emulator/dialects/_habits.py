@@ -21,7 +21,7 @@ PLATFORM_HEADERS = ("msh-request-id", "msh-trace-mode", "x-msh-trace-id")
 _JAILBREAK = {"filtered": False, "detected": False}
 _END_OF_TURN = 163586  # the token that ended a recorded answer
 _DELTA = ("role", "content", "reasoning_content", "tool_calls")
-_EFFORTS = ("high", "medium", "low", "none")
+_OLLAMA_EFFORTS = ("high", "medium", "low", "none")
 _ALPHANUMERIC = string.ascii_letters + string.digits
 
 
@@ -46,8 +46,8 @@ class Dialect:
     * ``whole_calls``: a streamed tool call comes in one piece (Ollama).
     * ``template_switch``: thinking is switched by ``chat_template_kwargs`` (``thinking``, ``preserve_thinking``), and a
       ``thinking`` object is dropped (vLLM, SGLang, llama.cpp).
-    * ``effort_switch``: thinking is switched off by ``reasoning_effort: "none"``, and a ``thinking`` object is dropped
-      (Ollama).
+    * ``effort_switch``: thinking is switched off by ``reasoning_effort: "none"`` or a ``reasoning`` object, and a
+      ``thinking`` object is dropped (Ollama, OpenRouter).
     * ``unsupported``: fields that are refused (LiteLLM, unless its configuration allows them).
     * ``think_tags``: thinking stands in the content, between ``<think>`` and ``</think>`` (NVIDIA, Bedrock).
     * ``own_weights``: the host runs the weights itself: the platform's rules for models do not hold there, no model
@@ -92,11 +92,22 @@ class Dialect:
         if self.template_switch:
             body = _switched_by_template(body)
         if self.effort_switch:
-            body = _switched_by_effort(body)
+            body = self._switched_by_effort(body)
         messages = body.get("messages")
         if self.reasoning_field == "reasoning_content" or not isinstance(messages, list):
             return body
         return {**body, "messages": [self._incoming(message) for message in messages]}
+
+    def _switched_by_effort(self, body: dict[str, Any]) -> dict[str, Any]:
+        reasoning = body.get("reasoning")
+        own = reasoning if isinstance(reasoning, dict) else {}
+        effort = own.get("effort") or body.get("reasoning_effort")
+        rest = {name: body[name] for name in body if name not in ("thinking", "reasoning", "reasoning_effort")}
+        if effort and self.errors == "ollama" and effort not in _OLLAMA_EFFORTS:
+            words = f'invalid reasoning value: \'{effort}\' (must be "high", "medium", "low", or "none")'
+            raise ApiError(400, INVALID_REQUEST, words)
+        off = effort == "none" or own.get("enabled") is False
+        return rest | {"thinking": {"type": "disabled"}} if off else rest
 
     def _incoming(self, message: Any) -> Any:
         if not isinstance(message, dict) or self.reasoning_field not in message:
@@ -220,13 +231,3 @@ def _switched_by_template(body: dict[str, Any]) -> dict[str, Any]:
         if kwargs.get("preserve_thinking"):
             body["thinking"]["keep"] = "all"
     return body
-
-
-def _switched_by_effort(body: dict[str, Any]) -> dict[str, Any]:
-    """A request whose effort "none" is the platform's ``thinking`` object, as Ollama reads it."""
-    effort = body.get("reasoning_effort")
-    body = {name: value for name, value in body.items() if name not in ("thinking", "reasoning_effort")}
-    if effort and effort not in _EFFORTS:
-        words = f'invalid reasoning value: \'{effort}\' (must be "high", "medium", "low", or "none")'
-        raise ApiError(400, INVALID_REQUEST, words)
-    return body | {"thinking": {"type": "disabled"}} if effort == "none" else body

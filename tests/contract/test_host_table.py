@@ -164,14 +164,14 @@ def test_a_host_that_still_loads_its_weights_is_asked_again(
     assert len(waits) == 1
 
 
-@rows([row for row in ROWS if row.plays not in ("ollama", "litellm")])
+@rows([row for row in ROWS if row.dialect == "vllm"])
 def test_thinking_is_switched_off(make: Make, host: Emulator, row: Row) -> None:
     assert not ask_at(make, host, row, thinking=False).ask("Hi").reasoning
     assert ask_at(make, host, row).ask("Hi").reasoning
 
 
-@rows([row for row in ROWS if row.plays == "ollama"])
-def test_ollama_switches_thinking_off_by_the_effort(make: Make, host: Emulator, row: Row) -> None:
+@rows([row for row in ROWS if row.plays in ("ollama", "openrouter")])
+def test_thinking_is_switched_off_by_the_effort(make: Make, host: Emulator, row: Row) -> None:
     assert not ask_at(make, host, row, reasoning_effort="none").ask("Hi").reasoning
     assert ask_at(make, host, row, thinking=False).ask("Hi").reasoning  # dropped there
 

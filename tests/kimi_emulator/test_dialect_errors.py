@@ -246,7 +246,9 @@ def test_who_runs_the_weights_has_none_of_the_platforms_rules(host: str) -> None
         ("sglang", {"chat_template_kwargs": {"thinking": False}}, {"thinking": {"type": "disabled"}}),
         ("llama.cpp", {"chat_template_kwargs": {"thinking": False}}, {"thinking": {"type": "disabled"}}),
         ("ollama", {"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}}),
-        ("openrouter", {"thinking": {"type": "disabled"}}, {}),
+        ("ollama", {"reasoning": {"effort": "none"}}, {"reasoning": {"effort": "low"}}),
+        ("openrouter", {"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}}),
+        ("openrouter", {"reasoning": {"enabled": False}}, {"reasoning": {"enabled": True}}),
         ("azure", {"thinking": {"type": "disabled"}}, {}),
     ],
 )
