@@ -76,6 +76,10 @@ ray: .ray/.ready  ## 1,000 prompts and 200 files on Ray Data: two workers, a rea
 	.ray/bin/python -m examples.ray_chat --rows 1000 --workers 2 --kill-one
 	.ray/bin/python -m examples.ray_extract --rows 200 --workers 2 --kill-one
 
+.PHONY: bench-peers
+bench-peers: $(READY)  ## ours beside nine peers, each in an environment of its own (.bench/), and the page docs/speed.md
+	$(BIN)/python -m benchmarks.peers
+
 soak: $(READY)  ## 10,000 calls, 1,000 open streams, 50 threads, forks: sockets, tasks and memory stay flat
 	$(BIN)/python -m benchmarks.soak
 
@@ -102,4 +106,4 @@ docs: $(READY)  ## check that the code in README.md and docs/ runs, and that its
 	$(BIN)/python -m pytest -q tests/test_documents.py
 
 clean:          ## remove what the targets made
-	rm -rf $(VENV) .litellm .ray .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis mutants
+	rm -rf $(VENV) .litellm .ray .bench .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis mutants

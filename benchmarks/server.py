@@ -42,16 +42,32 @@ def _sse(deltas: list[dict[str, Any]], finish: str) -> bytes:
     )
 
 
-def plain_answer() -> bytes:
-    """A short answer in one body."""
-    message = {"role": "assistant", "content": "OK", "reasoning_content": "Short."}
+def plain_answer(calls: list[dict[str, Any]] | None = None) -> bytes:
+    """A short answer, or these tool calls, in one body."""
+    message: dict[str, Any] = {"role": "assistant", "content": "OK", "reasoning_content": "Short."}
+    if calls:
+        message |= {"content": "", "tool_calls": calls}
     body = {
         **_HEAD,
         "object": "chat.completion",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}],
         "usage": _USAGE,
     }
     return json.dumps(body).encode()
+
+
+def agent_turn(asked: dict[str, Any], turns: int) -> bytes:
+    """The next answer to an agent: a call of its tool `look` in each but the last of so many turns."""
+    done = sum(message["role"] == "tool" for message in asked["messages"])
+    if done >= turns - 1:
+        return text_stream(20) if asked.get("stream") else plain_answer()
+    function = {"name": "look", "arguments": '{"a": "word"}'}
+    call = {"index": 0, "id": f"look_{done}", "type": "function", "function": function}
+    if not asked.get("stream"):
+        return plain_answer([call])
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+    deltas += [{"reasoning_content": "abc "}] * 10
+    return _sse([*deltas, {"tool_calls": [call]}], "tool_calls")
 
 
 async def _serve() -> None:
@@ -85,13 +101,19 @@ async def _serve() -> None:
             except asyncio.IncompleteReadError:
                 return
             held = False
+            place = head.split(b" ", 2)[1].decode().split("/")[2]
+            place = "" if place == "chat" else place
+            kind = b"text/event-stream" if asked.get("stream") else b"application/json"
             if asked.get("release"):
                 gate.set()
                 gate.clear()
                 body, kind = b"{}", b"application/json"
+            elif place.startswith("agent"):
+                body = agent_turn(asked, int(place.partition("-")[2]))
             elif asked.get("stream"):
-                # "text:5000", "tool:8000", or "hold:40" in the field `user` says what to stream.
-                wish = asked.get("user", "text:2")
+                # "text:5000", "tool:8000", or "hold:40" in the field `user` says what to stream; so does the address,
+                # /v1/text-5000/chat/completions, for whoever cannot set the field.
+                wish = asked.get("user") or place.replace("-", ":") or "text:2"
                 if wish not in streams:
                     kind, _, count = wish.partition(":")
                     streams[wish] = tool_stream(int(count)) if kind == "tool" else text_stream(int(count))

@@ -1,0 +1,191 @@
+"""The figures as a page: tables with the floor of each row, and a plot for light and one for dark screens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+Results = Mapping[str, Mapping[str, Any]]
+
+GROUPS: dict[str, tuple[str, Sequence[str]]] = {
+    "Without a framework": ("httpx + json", ("openai SDK", "openai SDK 2", "LiteLLM")),
+    "LangChain": (
+        "LangChain's floor",
+        ("ChatKimi", "ChatOpenAI", "ChatDeepSeek", "langchain-moonshot", "MoonshotChat (community)"),
+    ),
+    "LlamaIndex": ("LlamaIndex's floor", ("Kimi", "OpenAILike", "DeepSeek")),
+}
+"""The floor of each group, and who stands on it."""
+
+OURS = frozenset({"ChatKimi", "Kimi"})
+
+CASES = (
+    "text chunk, us",
+    "tool chunk, us",
+    "first token, ms",
+    "1 messages, ms",
+    "200 messages, ms",
+    "2000 messages, ms",
+    "0 tools, ms",
+    "20 tools, ms",
+    "100 tools, ms",
+    "200 messages + 20 tools, ms",
+    "agent of 20 turns: a turn, ms",
+    "1 streams: a chunk, us",
+    "100 streams: a chunk, us",
+    "1000 streams: a chunk, us",
+    "an open stream, kB",
+    "import, ms",
+)
+
+PANELS = (
+    "text chunk, us",
+    "tool chunk, us",
+    "1000 streams: a chunk, us",
+    "200 messages + 20 tools, ms",
+    "agent of 20 turns: a turn, ms",
+    "an open stream, kB",
+)
+
+LOOKS = {
+    "light": {"ground": "#ffffff", "text": "#1f2328", "dim": "#59636e", "bar": "#b6c2cf", "ours": "#0969da"},
+    "dark": {"ground": "#0d1117", "text": "#f0f6fc", "dim": "#9198a1", "bar": "#3d444d", "ours": "#4493f8"},
+}
+FLOOR = {"light": "#59636e", "dark": "#d1d7e0"}
+
+TEXT = """# Speed, beside others
+
+What the client costs: CPU time of its process for the same answers from one server, which answers from memory in a
+process of its own. Every peer runs in a process and an environment of its own, as `make bench-peers` makes them. Only
+the delay of the first token is real time.
+
+Each group has its **floor**: httpx and `json` and nothing else, under the smallest class that the framework takes. What
+is above it is the adapter's own work, and all that is left to win. Bold is ours; the number behind a figure is how many
+times the floor it is.
+
+<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="speed-dark.svg">
+  <img alt="What a chunk, a call, an agent's turn and an open stream cost, ours beside others" src="speed-light.svg">
+</picture>
+"""
+
+NOTES = """
+## How to read it
+
+* *Chunk*: a stream of 2,000 events in one burst, half thinking and half text, four characters each; or one tool call
+  whose argument comes in 2,000 pieces.
+* *Messages, tools*: one call that is not shown as it comes. Ours are streamed on the wire all the same (so that nothing
+  that came is lost), the peers get one body. Histories have thinking and tool calls; a tool is about 0.4 kB.
+* *Agent*: `create_agent` and `FunctionAgent`, 19 calls of a tool and an answer; the framework's own work is in the
+  floor.
+* *Streams*: so many on one event loop, each of 20 chunks, opening the connection included.
+* *An open stream*: what memory grows by when 200 are open, divided by 200.
+* *Import*: in a fresh process, everything that it brings included.
+* Figures differ from run to run by a few per cent on a quiet machine, and by far more on a busy one (the load average
+  is named below): compare within a table, not between days.
+
+"""
+
+
+def number(value: float) -> str:
+    """Three digits that matter."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def cell(results: Results, peer: str, case: str, floor: str) -> str:
+    """A figure, and how many times its floor it is."""
+    value = results.get(peer, {}).get("figures", {}).get(case)
+    if not isinstance(value, (int, float)):
+        return "-"
+    ground = results.get(floor, {}).get("figures", {}).get(case)
+    ratio = f" ({value / ground:.1f})" if peer != floor and isinstance(ground, (int, float)) and ground > 0 else ""
+    return f"**{number(value)}**{ratio}" if peer in OURS else number(value) + ratio
+
+
+def table(results: Results, floor: str, peers: Sequence[str]) -> str:
+    """One group."""
+    columns = [peer for peer in (floor, *peers) if peer in results]
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for case in CASES:
+        cells = [cell(results, peer, case, floor) for peer in columns]
+        if any(text != "-" for text in cells):
+            lines.append(f"| {case.replace(', us', ', µs')} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def failures(results: Results) -> list[str]:
+    """What a peer could not do, in its own words."""
+    return [
+        f"* {peer}, {case}: `{words}`"
+        for peer, result in results.items()
+        for case, words in result["figures"].items()
+        if isinstance(words, str)
+    ]
+
+
+def page(results: Results) -> str:
+    """`docs/speed.md`."""
+    parts = [TEXT]
+    for name, (floor, peers) in GROUPS.items():
+        parts.append(f"\n## {name}\n\n{table(results, floor, peers)}\n")
+    parts.append(NOTES)
+    if failed := failures(results):
+        parts.append("What did not work:\n\n" + "\n".join(failed) + "\n\n")
+    parts.append("## Versions and machine\n\n| | versions | measured | load average |\n|---|---|---|---|\n")
+    for peer, result in results.items():
+        named = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
+        parts.append(f"| {peer} | {named} | {result['date']}, {result['repeat']} runs | {result['load']} |\n")
+    machines = sorted({f"{result['processor']}; {result['system']}" for result in results.values()})
+    parts.append("\n" + "\n".join(f"* {machine}" for machine in machines) + "\n")
+    return "".join(parts)
+
+
+def plot(results: Results, look: str) -> str:
+    """The plot: a panel for each of the most telling cases, a bar for each peer, a line where its floor is."""
+    colours, floor_colour = LOOKS[look], FLOOR[look]
+    width, row, label = 400, 17, 170
+    peers = [(peer, floor) for floor, members in GROUPS.values() for peer in members if peer in results]
+    height = 40 + row * len(peers) + 14
+    parts: list[str] = []
+    for place, case in enumerate(PANELS):
+        left, top = (place % 2) * width, (place // 2) * height
+        figures = {peer: results[peer]["figures"].get(case) for peer, _ in peers}
+        most = max((value for value in figures.values() if isinstance(value, (int, float))), default=1.0)
+        title = escape(case.replace(", us", ", µs"))
+        parts.append(f'<text x="{left + 10}" y="{top + 24}" class="title">{title}</text>')
+        for line, (peer, floor) in enumerate(peers):
+            y, value = top + 36 + line * row, figures[peer]
+            kind = "ours" if peer in OURS else "bar"
+            parts.append(f'<text x="{left + label}" y="{y + 11}" class="name {kind}">{escape(peer)}</text>')
+            if not isinstance(value, (int, float)):
+                parts.append(f'<text x="{left + label + 8}" y="{y + 11}" class="value">-</text>')
+                continue
+            room = width - label - 70
+            length = max(value / most * room, 1)
+            fill = colours["ours" if peer in OURS else "bar"]
+            parts.append(f'<rect x="{left + label + 8}" y="{y + 1}" width="{length:.1f}" height="12" fill="{fill}"/>')
+            ground = results.get(floor, {}).get("figures", {}).get(case)
+            if isinstance(ground, (int, float)):
+                x = left + label + 8 + min(ground / most, 1.0) * room
+                parts.append(f'<path d="M{x:.1f} {y - 1}v16" stroke="{floor_colour}" stroke-width="2"/>')
+            end = left + label + 14 + length
+            parts.append(f'<text x="{end:.1f}" y="{y + 11}" class="value">{number(value)}</text>')
+    total = height * ((len(PANELS) + 1) // 2) + 24
+    note = "Less is better. The upright line is the floor: httpx, json and the framework alone."
+    parts.append(f'<text x="10" y="{total - 8}" class="value">{note}</text>')
+    style = (
+        f"text{{font:11px sans-serif;fill:{colours['text']}}}.title{{font-weight:bold;font-size:12px}}"
+        f".name{{text-anchor:end}}.name.ours{{font-weight:bold}}.value{{fill:{colours['dim']}}}"
+    )
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * width}" height="{total}" role="img">'
+    ground = f'<rect width="100%" height="100%" fill="{colours["ground"]}"/>'
+    return "\n".join([head, f"<style>{style}</style>", ground, *parts, "</svg>", ""])
+
+
+def write(results: Results, docs: Path) -> None:
+    """The page and its plots."""
+    (docs / "speed.md").write_text(page(results), "utf-8")
+    for look in LOOKS:
+        (docs / f"speed-{look}.svg").write_text(plot(results, look), "utf-8")
