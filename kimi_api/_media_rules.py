@@ -244,6 +244,10 @@ def data_url(mime: str, data: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
 
 
+_DOCUMENTS = frozenset({"application/pdf", "application/zip"})
+"""Types that content of documents looks like; those of Office are zipped."""
+
+
 def media_type(head: bytes, declared: str | None, kind: Kind | None, what: str) -> str:
     """The MIME type to send media under. The content decides; the declared type counts only where it does not.
 
@@ -284,7 +288,11 @@ def media_type(head: bytes, declared: str | None, kind: Kind | None, what: str) 
         what,
         actual,
         f"its content is {actual}{claimed}; {list_of}",
-        f"pass it as {other}" if other else "convert it to PNG, JPEG or MP4",
+        f"pass it as {other}"
+        if other
+        else "pass it as a document: as a `file` block of LangChain's or a DocumentBlock of LlamaIndex's"
+        if actual in _DOCUMENTS
+        else "convert it to PNG, JPEG or MP4",
     )
 
 

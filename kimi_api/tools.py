@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,36 @@ class ToolChoice:
     think: bool = True
     demand: str = ""
     notice: str = ""
+
+
+def list_of_tools(tools: Any) -> Iterable[Any]:
+    """`tools` if it is several of something; None is none.
+
+    Raises:
+        KimiInputError: it is one thing: the name of a tool, one definition, one function.
+    """
+    if tools is None:
+        return ()
+    if isinstance(tools, str):
+        raise KimiInputError(
+            "tools",
+            tools,
+            "it is a list of the tools themselves, and this is a name",
+            f"pass the function or definition itself in a list; tool_choice={tools!r} demands a tool of that name",
+        )
+    if isinstance(tools, Mapping) or not isinstance(tools, Collection | Iterator):
+        raise KimiInputError("tools", tools, "it is a list of tools, and this is one", "put it into a list: [tool]")
+    return tools
+
+
+def named_tool(name: str) -> KimiInputError:
+    """The error for a name that stands in a list of tools."""
+    return KimiInputError(
+        "tools",
+        name,
+        "a name is no tool",
+        f"pass the function or definition of {name} itself; tool_choice={name!r} demands a tool of that name",
+    )
 
 
 def check_tools(

@@ -41,7 +41,7 @@ def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
     transport = take_transport(left)
     for name, value in left.items():
         if name == "tools":  # mostly bound, and converted by then
-            options[name] = value if all(isinstance(tool, Mapping) for tool in value or ()) else tools_to_wire(value)
+            options[name] = value if _are_wire_tools(value) else tools_to_wire(value)
         elif name == "response_format":
             options[name] = value if value is None or isinstance(value, Mapping) else response_format(value)
         elif name not in _NOT_FOR_US:
@@ -49,6 +49,10 @@ def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
     if stop is not None:
         options["stop"] = stop
     return Call(options, transport, parsed)
+
+
+def _are_wire_tools(tools: Any) -> bool:
+    return isinstance(tools, list | tuple) and all(isinstance(tool, Mapping) for tool in tools)
 
 
 def as_secret(key: Any) -> Any:

@@ -12,7 +12,7 @@ from typing_extensions import is_typeddict
 
 from kimi_api import KimiInputError
 from kimi_api.messages import BUILTIN, tool_type
-from kimi_api.tools import schema_name
+from kimi_api.tools import list_of_tools, named_tool, schema_name
 
 
 def tools_to_wire(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[str, Any]]:
@@ -28,10 +28,12 @@ def tools_to_wire(tools: Sequence[Any], *, strict: bool | None = None) -> list[d
     Raises:
         KimiInputError: something no schema can be made of.
     """
-    return [_tool(tool, strict) for tool in tools or ()]
+    return [_tool(tool, strict) for tool in list_of_tools(tools)]
 
 
 def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
+    if isinstance(tool, str):
+        raise named_tool(tool)
     if isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping):
         wire = {"type": "function", **tool, "function": dict(tool["function"])}
     elif isinstance(tool, BaseTool) and tool_type(tool.name) == BUILTIN:  # the platform's own

@@ -18,7 +18,7 @@ from kimi_api.errors import KimiInputError, KimiRefusalError
 from kimi_api.errors._base import WITHHELD
 from kimi_api.messages import BUILTIN, tool_type
 from kimi_api.options import RAISE_MAX_TOKENS
-from kimi_api.tools import WireTool, unreadable_arguments
+from kimi_api.tools import WireTool, list_of_tools, named_tool, unreadable_arguments
 from llama_index_kimi._from_reply import NAMES, finish_reason, to_reply
 from llama_index_kimi._streaming import read_growing
 from llama_index_kimi._to_wire import KEPT, UNREADABLE_MARK, wire_message
@@ -64,7 +64,7 @@ def wire_tools(tools: Sequence[BaseTool | Mapping[str, Any]]) -> list[WireTool]:
     Raises:
         KimiInputError: something that is no tool.
     """
-    return [_as_wire(tool) for tool in tools]
+    return [_as_wire(tool) for tool in list_of_tools(tools)]
 
 
 def not_loaded(tools: Sequence[WireTool], messages: Sequence[ChatMessage]) -> list[WireTool]:
@@ -84,6 +84,8 @@ def _name(tool: object) -> object:
 def _as_wire(tool: object) -> WireTool:
     if isinstance(tool, BaseTool):
         return _wire_tool(tool)
+    if isinstance(tool, str):
+        raise named_tool(tool)
     if isinstance(tool, dict):
         return tool
     if isinstance(tool, Mapping):

@@ -21,6 +21,7 @@ from kimi_api._settings.wrong import from_validation
 from kimi_api.bulk import FileResult, Source, aextract_many, extract_many, files_of
 from kimi_api.client import Followed, KimiClient, follow
 from kimi_api.credentials import Region
+from kimi_api.errors import KimiInputError
 from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache
 from kimi_api.files._sources import OpenedLater
 
@@ -261,6 +262,13 @@ def _job(source: Any, info: Mapping[str, Any], fs: Any) -> _Job:
             return _Job(OpenedLater(PurePath(path).name, path, partial(fs.open, path, "rb")), path, path, path, info)
         return _Job(path, path, path, str(Path(source).absolute()), info)
     name = info.get("file_name")
+    if not name and not getattr(source, "name", None):
+        raise KimiInputError(
+            'extra_info["file_name"]',
+            name,
+            "the platform tells a file's type from the extension of its name, and bytes have none",
+            'pass extra_info={"file_name": "report.pdf"}; of several, load each by a call of its own',
+        )
     return _Job(source if name is None else (name, source), name or "an open file", None, None, info)
 
 

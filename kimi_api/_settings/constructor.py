@@ -52,7 +52,8 @@ def constructor_settings(given: Mapping[str, Any], fields: Collection[str]) -> d
         elif takes_body and field in OPTION_NAMES:
             raise call_only(name, value)
         else:
-            raise unknown_name(name, (*fields, *ALIASES), body=takes_body)
+            aliases = (alias for alias, meant in ALIASES.items() if meant in fields)
+            raise unknown_name(name, (*fields, *aliases), body=takes_body)
     if settings.get("account_limits") is not None:
         settings["account_limits"] = as_limits(settings["account_limits"])
     if "timeout" in settings:

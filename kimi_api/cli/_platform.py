@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,8 +94,9 @@ def media(
             if client is not None:
                 row["url"] = sending.upload_media(client, path).url
         except KimiError as error:
-            failures[str(path)] = error
-            row["error"] = error_as_json(error)
+            found = _as_document(path, error)
+            failures[str(path)] = found
+            row["error"] = error_as_json(found)
         row["ok"] = "error" not in row
         if session.json:
             print_json_line(row)
@@ -102,6 +104,16 @@ def media(
             print_line(f"{path}: {row.get('url') or row['mime_type']} ({row['bytes']:,} bytes)")
     print_failures(failures)
     raise typer.Exit(exit_of_many(list(failures.values()), len(paths) - len(failures)))
+
+
+def _as_document(path: Path, error: KimiError) -> KimiError:
+    """The error of a file that is neither image nor video; documents are sent to the command that takes them."""
+    from kimi_api.files import SUPPORTED_SUFFIXES
+
+    if not isinstance(error, KimiInputError) or not path.is_file() or path.suffix.lower() not in SUPPORTED_SUFFIXES:
+        return error
+    rule = "it is no image or video that Kimi takes, but its text can be extracted"
+    return KimiInputError(str(path), error.value, rule, f"kimi-tools extract {shlex.quote(str(path))}")
 
 
 @app.command("ls")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 """Every command takes it behind its name too."""
 
+_KEY_ARGUMENT = re.compile(r"\bapi_key=\.\.\.")
+_ARGUMENT = re.compile(r"\b(base_url|timeout|max_retries)=['\"]?([^\s'\",;]+)['\"]?")
 _PLAIN_WIDTH = 10_000  # a table that goes into a file or a pipe is not cut to a terminal's width
 
 
@@ -148,7 +151,7 @@ def error_as_json(error: BaseException) -> dict[str, Any]:
     """An error for JSON."""
     fields: dict[str, Any] = {
         "type": type(error).__name__,
-        "message": str(error),
+        "message": shell_text(error),
         "exit_code": int(exit_of(error)),
     }
     for name in ("status_code", "request_id", "retry_after"):
@@ -162,7 +165,13 @@ def complain(error: BaseException, session: Session) -> None:
     """Say what went wrong: one paragraph on stderr, and with `--json` an object on stdout too."""
     if session.json:
         print_json({"error": error_as_json(error)})
-    note(f"error: {error}")
+    note(f"error: {shell_text(error)}")
+
+
+def shell_text(error: BaseException) -> str:
+    """An error's words, with the options of the command line where the library's own errors name arguments."""
+    text = _KEY_ARGUMENT.sub("--api-key-file FILE", str(error))
+    return _ARGUMENT.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2]}", text)
 
 
 def report_errors(command: F) -> F:
@@ -194,5 +203,5 @@ def report_errors(command: F) -> F:
 def print_failures(failures: Mapping[str, BaseException]) -> None:
     """One line for each of several things that failed, on stderr."""
     for name, error in failures.items():
-        text = str(error)
+        text = shell_text(error)
         note(f"error: {text if text.startswith(name) else f'{name}: {text}'}")
