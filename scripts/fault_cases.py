@@ -230,7 +230,7 @@ class Bench:
             answers.same("text", turns[1].get("content"), before + TEXT + behind)
             sent = [_json(call["function"]["arguments"]) for call in turns[1].get("tool_calls") or ()]
             answers.same("tool calls", sent, [{"city": city} for city in CITIES])
-        if costs.tally.unmetered:
+        if costs.tally.uncounted_calls:
             answers.lost.append("usage: none")
         else:
             answers.same_usage(costs.tally.usage, *(USAGE + usage for usage in self._counts(less=1)))

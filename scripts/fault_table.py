@@ -29,7 +29,8 @@ BY_DESIGN: Mapping[tuple[str, str], str] = {
         "object gets `KimiStructuredOutputError`"
     ),
     ("usage.missing", "usage: none"): (
-        "the host counts nothing: the usage is None, never zeros, and tallies of costs count the call as `unmetered`"
+        "the host counts nothing: the usage is None, never zeros, and tallies of costs count the call among "
+        "`uncounted_calls`"
     ),
     ("usage.null", "usage: none"): "as `usage.missing`",
     ("usage.absurd", "usage: cut"): (
