@@ -413,7 +413,7 @@ def listed_price(model: str) -> Price | None:
     return spec.price if spec else None
 
 
-def _catalogued(model: str) -> ModelSpec:
+def _catalogue_row(model: str) -> ModelSpec:
     spec = _look_up(model) if isinstance(model, str) else None
     if spec is None or not spec.known:
         near = closest_model(model) if isinstance(model, str) else None
@@ -443,7 +443,7 @@ def get_model_spec(model: str, *, platform: bool = True, catalog_model: str | No
             "model", model, "a model id is a non-empty word", f"use one of {', '.join(current_models())}"
         )
     if catalog_model is not None:
-        return _catalogued(catalog_model)
+        return _catalogue_row(catalog_model)
     spec = _look_up(model)
     if not spec.known and not platform:
         return ModelSpec(model, 0, 0, 0, thinking="switchable", known=False)

@@ -202,7 +202,7 @@ class CostTally:
             self._begun += 1
 
     def withdraw(self) -> None:
-        """A call that began was none: its answer came out of a cache of the framework's."""
+        """Take back a call that `begin` counted: its answer came from a cache of the framework's."""
         with self._lock:
             self._begun -= 1
 

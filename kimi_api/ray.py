@@ -63,9 +63,9 @@ class KimiChat:
 
     It adds the columns `answer`, `reasoning`, `finish_reason` (texts), `prompt_tokens`, `cached_tokens`,
     `completion_tokens` (whole numbers), `error` (the error's class, "" where all is well), `error_message`, and
-    `retryable` (whether asking again may help and cannot be paid twice). A failed row keeps what had come of its
-    answer. Columns of these names are replaced, so failed rows can go through a second time. Half surrogate pairs in
-    an answer become U+FFFD: Arrow cannot hold them.
+    `retryable` (whether asking again may help and cannot be paid twice). A failed row keeps the part of its answer
+    that had arrived. Columns of these names are replaced, so failed rows can go through a second time. Half surrogate
+    pairs in an answer become U+FFFD: Arrow cannot hold them.
 
     Args:
         client: how to reach the platform. Give it `account_limits` with a `RedisStore`, which all workers then share.
@@ -98,12 +98,12 @@ class KimiChat:
         at_once: int = 16,
         results: FileCache | str | os.PathLike[str] | None = None,
     ) -> None:
-        self.client: KimiClient = _checked_client(client)
+        self.client: KimiClient = _check_client(client)
         self.options: ChatOptions = options or ChatOptions()
         self.system = system
         self.prompt = prompt
         self.key = key
-        self.at_once: int = _checked_number(at_once)
+        self.at_once: int = _check_number(at_once)
         self.results: FileCache | None = _as_cache(results)
         build_request(self.options, _messages("", system))  # a setting that no row can do with is said at once
 
@@ -169,10 +169,10 @@ class KimiExtract:
         results: FileCache | str | os.PathLike[str] | None = None,
         ledger: Ledger | None = None,
     ) -> None:
-        self.client: KimiClient = _checked_client(client)
+        self.client: KimiClient = _check_client(client)
         self.path = path
         self.content = content
-        self.at_once: int = _checked_number(at_once)
+        self.at_once: int = _check_number(at_once)
         self.retries = retries
         self.timeout = timeout
         self.results: FileCache | None = _as_cache(results)
@@ -216,7 +216,7 @@ class KimiExtract:
 # ------------------------------------------------------------------------------------------------- arguments
 
 
-def _checked_client(client: KimiClient | None) -> KimiClient:
+def _check_client(client: KimiClient | None) -> KimiClient:
     client = KimiClient() if client is None else client
     limits = client.account_limits
     if limits is not None and limits.store is None:
@@ -229,7 +229,7 @@ def _checked_client(client: KimiClient | None) -> KimiClient:
     return client
 
 
-def _checked_number(at_once: int) -> int:
+def _check_number(at_once: int) -> int:
     if not isinstance(at_once, int) or isinstance(at_once, bool) or at_once < 1:
         raise KimiInputError("at_once", at_once, "it is a whole number, 1 or more", "leave it out")
     return at_once

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-__all__ = ["clauses", "rarity", "sentences", "shortened", "stem", "words"]
+__all__ = ["clauses", "rarity", "sentences", "shorten", "stem", "words"]
 
 STOP_WORDS = frozenset(
     """a an and any are as at be been but by can could did do does for from give had has have he her his how i if in
@@ -75,7 +75,7 @@ def clauses(text: str) -> list[str]:
     return [clause for clause in _CLAUSE.split(text) if clause.strip()]
 
 
-def shortened(text: str, length: int) -> str:
+def shorten(text: str, length: int) -> str:
     """The text on one line; of a longer one its first words, and dots."""
     text = " ".join(text.split())
     return text if len(text) <= length else text[:length].rsplit(" ", 1)[0] + " ..."

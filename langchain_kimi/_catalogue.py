@@ -100,7 +100,7 @@ class Catalogue:
 
 
 def by_words(query: str, tools: Sequence[BaseTool]) -> list[str]:
-    """Names of the tools that share words with `query`, best first: rare words count more, words of a name double."""
+    """Names of the tools that share words with `query`, best first: rare words count more, those of a name twice."""
     texts = [Counter({**dict.fromkeys(_words(t.description), 1), **dict.fromkeys(_words(t.name), 2)}) for t in tools]
     common = Counter(word for text in texts for word in text)
     scores = [sum(text[word] / common[word] for word in set(_words(query)) & text.keys()) for text in texts]
@@ -109,7 +109,7 @@ def by_words(query: str, tools: Sequence[BaseTool]) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    """Words in lower case, of `camelCase` and `snake_case` names too, without a plural's s."""
+    """Words in lower case, of `camelCase` and `snake_case` names too, without the s of a plural."""
     split = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text)
     return [word.lower().rstrip("s") or word.lower() for word in _WORD.findall(split)]
 

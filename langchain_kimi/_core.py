@@ -8,7 +8,7 @@ from langchain_core import exceptions
 from langchain_core.messages import content
 
 KNOWS_REFUSALS = "refusal" in content.KNOWN_BLOCK_TYPES
-"""Whether a message may hold a refusal block (1.7.5). An older core takes no block of a type that it does not know."""
+"""Whether a message may hold a refusal block (1.7.5). An older core refuses blocks of types that it does not know."""
 
 if TYPE_CHECKING:
     from langchain_core.exceptions import ModelRefusalError as ModelRefusalError

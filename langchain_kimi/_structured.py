@@ -171,7 +171,7 @@ def build_chain(
     if not include_raw:
         return bound | parser
     raw, lenient = itemgetter("raw"), _OrNone(parser=parser)
-    # Not RunnablePassthrough.assign, which makes an object of a class that pickle does not find.
+    # RunnablePassthrough.assign does not do: it makes a class that pickle cannot find.
     return RunnableMap(raw=bound) | RunnableAssign(
         RunnableMap(parsed=raw | lenient, parsing_error=raw | RunnableLambda(lenient.parsing_error))
     )

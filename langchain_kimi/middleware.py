@@ -1,4 +1,4 @@
-"""Middleware for agents of the package `langchain`: what Kimi has and core has no word for.
+"""Middleware for agents of the package `langchain`: what Kimi offers and core does not.
 
 `KimiDynamicToolsMiddleware`: tools that an agent loads while it works, by K3's dynamic tools.
 `KimiPromptCachingMiddleware`: the prefix cache's settings for a whole agent, by its thread.

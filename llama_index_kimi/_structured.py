@@ -254,7 +254,7 @@ def response_format(output_cls: type[BaseModel]) -> dict[str, Any]:
 def _stream_call(
     llm: Any, output_cls: type[ModelT], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
 ) -> Generator[ModelT | FlexibleModel, None, None]:
-    """The objects of a stream whose tool call is the object.
+    """The objects of a stream in which the arguments of a tool call are the object.
 
     Core's own loop passes over whatever goes wrong on the way, at the end too: a cut answer, a withheld one and a
     validator's error all give a last object that is none.

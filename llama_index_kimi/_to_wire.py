@@ -179,7 +179,7 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
 
 
 def _parts(blocks: Sequence[Any], role: str) -> Iterator[ContentPart]:
-    """Content parts of `blocks`, nested ones unfolded."""
+    """Content parts of `blocks`, those of nested blocks included."""
     for block in blocks:
         if isinstance(block, TextBlock):
             yield {"type": "text", "text": block.text}

@@ -47,16 +47,16 @@ def tests_by_cassette() -> dict[str, list[str]]:
     return dict(marks.tests)
 
 
-def recorded(path: Path) -> str:
+def recording_day(path: Path) -> str:
     """When a cassette was last recorded: the day of its last commit, today if it is not committed."""
-    said = subprocess.run(  # noqa: S603 - git, with a path of our own
+    day = subprocess.run(  # noqa: S603 - git, with a path of our own
         ["git", "log", "-1", "--format=%cs", "--", str(path)],  # noqa: S607
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     ).stdout.strip()
-    return said or str(datetime.now(UTC).date())
+    return day or str(datetime.now(UTC).date())
 
 
 def main() -> int:
@@ -66,7 +66,7 @@ def main() -> int:
     today = datetime.now(UTC).date()
     for name, path in files.items():
         stored = yaml.safe_load(path.read_text("utf-8"))
-        age = (today - datetime.fromisoformat(recorded(path)).date()).days
+        age = (today - datetime.fromisoformat(recording_day(path)).date()).days
         played = ", ".join(tests.get(name, ())) or "no test"
         print(f"{name:<36} {stored['origin']:<28} {age:>4} d {len(stored['interactions']):>3} exchanges  {played}")
     lost = sorted(set(files) - set(tests))

@@ -41,7 +41,7 @@ class Finding:
     operation: str
     check: str
     status: int
-    told: str
+    reason: str
     """What the check says about the request."""
     body: str
     """The beginning of the answer."""
@@ -69,7 +69,7 @@ class Deviation:
             self.check == finding.check
             and (not self.operation or re.fullmatch(self.operation, finding.operation) is not None)
             and self.status in (0, finding.status)
-            and re.search(self.about, finding.told, re.DOTALL) is not None
+            and re.search(self.about, finding.reason, re.DOTALL) is not None
             and re.search(self.says, finding.body, re.DOTALL) is not None
         )
 
@@ -128,8 +128,8 @@ def run(document: Path, seed: int, examples: int) -> list[Finding]:
         return list(findings(events))
 
 
-def _summary(said: str) -> str:
-    return next((line.strip() for line in said.splitlines() if "generated" in line), said[-500:])
+def _summary(output: str) -> str:
+    return next((line.strip() for line in output.splitlines() if "generated" in line), output[-500:])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -145,8 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = deviations()
     met: Counter[Deviation] = Counter()
     outside: dict[tuple[str, str, int], list[Finding]] = {}
-    found = run(options.document, options.seed, options.examples)
-    for finding in found:
+    every = run(options.document, options.seed, options.examples)
+    for finding in every:
         deviation = next((each for each in known if each.covers(finding)), None)
         if deviation is not None:
             met[deviation] += 1
@@ -154,11 +154,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             outside.setdefault((finding.operation, finding.check, finding.status), []).append(finding)
     for (operation, check, status), group in outside.items():
         print(f"\n{operation}: {check}, {status}, {len(group)} times")
-        for one in {(f.told, re.sub(r"\d+|'[^']*'", "", f.body)[:120]): f for f in group}.values():
-            print(f"  {one.told[:600]}\n    {one.body[:300]}\n    {one.request[:600]}")
+        for one in {(f.reason, re.sub(r"\d+|'[^']*'", "", f.body)[:120]): f for f in group}.values():
+            print(f"  {one.reason[:600]}\n    {one.body[:300]}\n    {one.request[:600]}")
     count = sum(map(len, outside.values()))
     print(
-        f"seed {options.seed}: {len(found)} findings, {count} outside {len(known)} known differences ({len(met)} met)"
+        f"seed {options.seed}: {len(every)} findings, {count} outside {len(known)} known differences ({len(met)} met)"
     )
     return 1 if count else 0
 

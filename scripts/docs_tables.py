@@ -87,7 +87,7 @@ TABLES: dict[str, dict[str, Callable[[], str]]] = {
 """By page: the tables in it, by the name in the comment before them."""
 
 
-def filled(page: str) -> str:
+def fill_tables(page: str) -> str:
     """The page with its tables as they should be."""
     text = (DOCS / page).read_text("utf-8")
     for marker, table in TABLES[page].items():
@@ -100,7 +100,7 @@ def filled(page: str) -> str:
 def main() -> None:
     """Rewrite both pages."""
     for page in TABLES:
-        (DOCS / page).write_text(filled(page), "utf-8")
+        (DOCS / page).write_text(fill_tables(page), "utf-8")
 
 
 if __name__ == "__main__":

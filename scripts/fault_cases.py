@@ -173,9 +173,9 @@ class Bench:
                 return Outcome("error", name_of(error), answers.lost, getattr(error, "partial", None) is not None)
             except Exception as error:  # what this table is there to show
                 return Outcome("foreign", f"{type(error).__name__}: {error}")
-        said = [str(warning.message) for warning in caught if issubclass(warning.category, KimiWarning)]
-        if said:
-            return Outcome("warned", said[0], answers.lost)
+        warning_texts = [str(warning.message) for warning in caught if issubclass(warning.category, KimiWarning)]
+        if warning_texts:
+            return Outcome("warned", warning_texts[0], answers.lost)
         return Outcome("silent" if answers.lost else "right", lost=answers.lost)
 
     # ------------------------------------------------------------------------------------------- uses
@@ -199,8 +199,8 @@ class Bench:
         answers.same("text", outcome.text, text)
         answers.same("text", "".join(outcome.pieces), text)
         answers.same("reasoning", outcome.reasoning, THOUGHT)
-        wanted = [("get_weather", {"city": city}) for city in CITIES] if self._brain.calls else []
-        answers.same("tool calls", [(call.name, call.args) for call in outcome.calls], wanted)
+        expected_calls = [("get_weather", {"city": city}) for city in CITIES] if self._brain.calls else []
+        answers.same("tool calls", [(call.name, call.args) for call in outcome.calls], expected_calls)
         answers.same_usage(outcome.usage, *self._counts())
 
     _chat = _stream = _ask
@@ -278,8 +278,8 @@ class Bench:
 
     def _counts(self, less: int = 0) -> list[Usage]:
         """The usage of one answer, or of all that the emulator gave (an empty one that was asked for again counts)."""
-        given = max(len(self._kimi.replies) - less, 1)
-        return list(itertools.accumulate([USAGE] * given))
+        answers = max(len(self._kimi.replies) - less, 1)
+        return list(itertools.accumulate([USAGE] * answers))
 
 
 def get_weather(city: str) -> str:

@@ -116,9 +116,9 @@ def warnings_said(results: Results) -> Iterator[str]:
     """What the warnings say, once for each fault and use of words."""
     yield "| fault | warning |"
     yield "|---|---|"
-    said = dict.fromkeys((case.fault, outcome.detail) for case, outcome in results.items() if outcome.kind == "warned")
-    for fault, text in said:
-        yield f"| `{fault}` | {_escaped(text)} |"
+    texts = dict.fromkeys((case.fault, outcome.detail) for case, outcome in results.items() if outcome.kind == "warned")
+    for fault, text in texts:
+        yield f"| `{fault}` | {_escape(text)} |"
 
 
 def by_design(results: Results) -> Iterator[str]:
@@ -165,15 +165,15 @@ def fill(page: str, results: Results) -> str:
     return page
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("|", "&#124;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
 
 
 def main() -> int:
     """Print the table; write it where it was made of all faults."""
     names = [argument for argument in sys.argv[1:] if "=" not in argument]
-    given = dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
-    settings = {name: int(value) if value.isdigit() else value for name, value in given.items()}
+    options = dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
+    settings = {name: int(value) if value.isdigit() else value for name, value in options.items()}
     results = run(names or FAULTS, settings)
     for uses in (CHATS, OTHERS):
         print("\n".join(table(results, uses)), end="\n\n")

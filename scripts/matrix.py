@@ -52,17 +52,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--row", choices=[row.name for row in ROWS], action="append")
     parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     failed = 0
     lines = []
     for row in ROWS:
-        if wanted.row and row.name not in wanted.row:
+        if options.row and row.name not in options.row:
             continue
         started = time.monotonic()
         python = prepare(row)
         # -p no:cacheprovider: rows must not share what failed last
         ran = subprocess.run(  # noqa: S603 - our own interpreter
-            [python, "-m", "pytest", *USUAL, "-p", "no:cacheprovider", *wanted.pytest],
+            [python, "-m", "pytest", *USUAL, "-p", "no:cacheprovider", *options.pytest],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -110,8 +110,8 @@ def versions(python: str) -> str:
     listed = subprocess.run(  # noqa: S603
         [python, "-m", "pip", "list", "--disable-pip-version-check"], capture_output=True, text=True, check=True
     ).stdout
-    found = dict(re.findall(r"^(\S+)\s+(\S+)", listed, re.MULTILINE))
-    return "  ".join(f"{name} {found.get(name, '-')}" for name in SHOWN)
+    installed = dict(re.findall(r"^(\S+)\s+(\S+)", listed, re.MULTILINE))
+    return "  ".join(f"{name} {installed.get(name, '-')}" for name in SHOWN)
 
 
 if __name__ == "__main__":

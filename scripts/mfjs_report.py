@@ -60,25 +60,25 @@ def judge(case: Case, instances: int) -> dict[str, Any]:
     return line
 
 
-def meaning(original: Any, result: dict[str, Any], wanted: int) -> tuple[int, list[Any]]:
+def meaning(original: Any, result: dict[str, Any], count: int) -> tuple[int, list[Any]]:
     """How many objects that satisfy `original` were tried, up to `wanted`, and those that no longer do."""
     if not isinstance(original, dict):
         return 0, []
     before, after = Draft202012Validator(original), Draft202012Validator(result)
     rng = random.Random(len(json.dumps(original, default=str)))  # noqa: S311 - to repeat itself, not to keep secrets
-    found: dict[str, Any] = {}
-    for _ in range(8 * wanted):
+    instances: dict[str, Any] = {}
+    for _ in range(8 * count):
         value = candidate(original, original, rng)
         if not isinstance(value, dict):
             continue
         try:
             if before.is_valid(value):
-                found[json.dumps(value, sort_keys=True)] = value
+                instances[json.dumps(value, sort_keys=True)] = value
         except (TypeError, AttributeError, SchemaError, Unresolvable):
             return 0, []  # the original is no JSON Schema, as some of those made by hand: nothing can satisfy it
-        if len(found) == wanted:
+        if len(instances) == count:
             break
-    return len(found), [value for value in found.values() if not after.is_valid(value)]
+    return len(instances), [value for value in instances.values() if not after.is_valid(value)]
 
 
 def timing(repeat: int = 9) -> dict[str, float]:
@@ -137,14 +137,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--instances", type=int, default=20, help="random instances for each schema")
     parser.add_argument("--out", type=Path, help="write the whole report here; stdout then gets its totals")
-    wanted = parser.parse_args(arguments)
-    found = {**report(wanted.instances), "time": timing()}
-    if wanted.out:
-        wanted.out.write_text(json.dumps(found, indent=1, default=str) + "\n", encoding="utf-8")
-        del found["lines"]
-    print(json.dumps(found, indent=1, default=str))
-    unexpected = [line for line in found["refused"] if not line["expected"]]
-    return int(bool(found["with_problems"] or found["with_lost_instances"] or unexpected))
+    options = parser.parse_args(arguments)
+    results = {**report(options.instances), "time": timing()}
+    if options.out:
+        options.out.write_text(json.dumps(results, indent=1, default=str) + "\n", encoding="utf-8")
+        del results["lines"]
+    print(json.dumps(results, indent=1, default=str))
+    unexpected = [line for line in results["refused"] if not line["expected"]]
+    return int(bool(results["with_problems"] or results["with_lost_instances"] or unexpected))
 
 
 if __name__ == "__main__":

@@ -45,8 +45,8 @@ def _text(rule: Rule) -> dict[str, Any]:
         return {}
 
     def check(target: Any) -> str | None:
-        said = rule.check(target)
-        return None if said is None else f"{said}, or so"
+        message = rule.check(target)
+        return None if message is None else f"{message}, or so"
 
     return {"check": check}
 
@@ -94,7 +94,7 @@ class Spoiler:
 def survivors(kind: str, ids: Sequence[str]) -> tuple[int, list[str]]:
     """How many rules were spoilt in this way, and which of them no test missed."""
     spoiler = Spoiler(kind, ids)
-    said = io.StringIO()
+    output = io.StringIO()
     arguments = [
         str(TESTS),
         "-q",
@@ -107,12 +107,12 @@ def survivors(kind: str, ids: Sequence[str]) -> tuple[int, list[str]]:
         "--rootdir",
         str(ROOT),
     ]
-    with contextlib.redirect_stdout(said):
+    with contextlib.redirect_stdout(output):
         code = pytest.main(arguments, plugins=[spoiler])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        raise RuntimeError(said.getvalue())
-    wanted = [id for id in ids if MUTANTS[kind](RULES[id])]
-    return len(wanted), [id for id in wanted if not spoiler.killed.get(id)]
+        raise RuntimeError(output.getvalue())
+    spoilt = [id for id in ids if MUTANTS[kind](RULES[id])]
+    return len(spoilt), [id for id in spoilt if not spoiler.killed.get(id)]
 
 
 def report(ids: Sequence[str], kinds: Sequence[str]) -> Iterator[str]:

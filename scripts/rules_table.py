@@ -53,10 +53,10 @@ def examples() -> Mapping[str, tuple[Any, Any, str]]:
 
 def by_section() -> dict[str, list[Rule]]:
     """The rules of each section, in the order of the sections; rules without one stand under ""."""
-    found: dict[str, list[Rule]] = {}
+    sections: dict[str, list[Rule]] = {}
     for rule in RULES.values():
-        found.setdefault(rule.section, []).append(rule)
-    return dict(sorted(found.items()))
+        sections.setdefault(rule.section, []).append(rule)
+    return dict(sorted(sections.items()))
 
 
 def table() -> Iterator[str]:

@@ -28,11 +28,11 @@ def shape(value: Any) -> Any:
 
 def runs(shapes: Iterable[Any]) -> list[Any]:
     """Shapes in their order, equal ones in a row once."""
-    found: list[Any] = []
+    distinct: list[Any] = []
     for each in shapes:
-        if not found or found[-1] != each:
-            found.append(each)
-    return found
+        if not distinct or distinct[-1] != each:
+            distinct.append(each)
+    return distinct
 
 
 def events(lines: Iterable[str]) -> list[Any]:
@@ -48,13 +48,13 @@ def own_headers(headers: Iterable[str]) -> list[str]:
 
 def of_recording(recording: dict[str, Any]) -> dict[str, Any]:
     """The shape of one recording."""
-    found: dict[str, Any] = {"status": recording["response_status"]}
+    parts: dict[str, Any] = {"status": recording["response_status"]}
     if "sse_lines" in recording:
-        return found | {"events": events(recording["sse_lines"])}
+        return parts | {"events": events(recording["sse_lines"])}
     headers = recording.get("response_headers")
     if headers and any(name.lower() == "msh-request-id" for name in headers):
-        found["headers"] = own_headers(headers)
-    return found | {"body": shape(recording["response_body"])}
+        parts["headers"] = own_headers(headers)
+    return parts | {"body": shape(recording["response_body"])}
 
 
 def of_folder(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kimi_emulator import Emulator
-from scripts.docs_tables import DOCS, TABLES, filled
+from scripts.docs_tables import DOCS, TABLES, fill_tables
 
 ROOT = DOCS.parent
 PAGES = [ROOT / "README.md", ROOT / "cassettes" / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -42,7 +42,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", TABLES)
 def test_the_table_is_current(page: str) -> None:
-    assert (DOCS / page).read_text("utf-8") == filled(page), "run python -m scripts.docs_tables"
+    assert (DOCS / page).read_text("utf-8") == fill_tables(page), "run python -m scripts.docs_tables"
 
 
 def test_the_readme_examples_are_short() -> None:

@@ -124,8 +124,8 @@ def file_kind(
 ) -> tuple[FileKind, Document]:
     """What a file block is, and the file.
 
-    The declared type decides; then that of a data URL, what the content says, and the name's extension. An id of which
-    nothing tells the type is an image, as it always was.
+    The declared type decides; then that of a data URL, what the content says, and the name's extension. An id whose
+    type nothing tells counts as an image.
 
     Args:
         name: the file's name or title, if the block has one.

@@ -15,7 +15,7 @@ _DICTS = ("extra_body", "additional_kwargs")
 """Fields that may be given under several names: the dicts are merged, the later one on top."""
 
 
-def constructor_settings(given: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
+def constructor_settings(arguments: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
     """A constructor's arguments under the names of its fields, the rule of both adapters.
 
     None stands for the default of a field, whatever that is. Fields of the body without an option go into
@@ -33,22 +33,22 @@ def constructor_settings(given: Mapping[str, Any], fields: Collection[str]) -> d
     """
     takes_body = "extra_body" in fields
     if takes_body and "additional_kwargs" not in fields:
-        given = spread(given, fields)
+        arguments = spread(arguments, fields)
     settings: dict[str, Any] = {}
-    for name, value in given.items():
+    for name, value in arguments.items():
         field = name if name in fields else ALIASES.get(name, name)
         if field in fields:
-            _put(settings, field, value, name, given)
+            _put(settings, field, value, name, arguments)
         elif takes_body and field in PASSED_ON:
-            if given.get("dialect", "platform") == "platform":
-                note_ignored(name, value, given.get("unsupported", "warn"))
+            if arguments.get("dialect", "platform") == "platform":
+                note_ignored(name, value, arguments.get("unsupported", "warn"))
             if value is not None:
-                _put(settings, "extra_body", {field: value}, name, given)
+                _put(settings, "extra_body", {field: value}, name, arguments)
         elif takes_body and field == "reasoning":
             for meant, word in from_reasoning(value).items():
-                _put(settings, meant, word, name, given)
+                _put(settings, meant, word, name, arguments)
         elif takes_body and field in FOREIGN:
-            leave_out(name, value, given.get("unsupported", "warn"))
+            leave_out(name, value, arguments.get("unsupported", "warn"))
         elif takes_body and field in OPTION_NAMES:
             raise call_only(name, value)
         else:
@@ -61,14 +61,14 @@ def constructor_settings(given: Mapping[str, Any], fields: Collection[str]) -> d
     return settings
 
 
-def _put(settings: dict[str, Any], field: str, value: Any, name: str, given: Mapping[str, Any]) -> None:
+def _put(settings: dict[str, Any], field: str, value: Any, name: str, arguments: Mapping[str, Any]) -> None:
     if value is None and field != "model":
         return
     before = settings.get(field)
     if field in _DICTS and isinstance(before, Mapping) and isinstance(value, Mapping):
         value = merge(before, value)
     elif field in settings and before != value:
-        names = [each for each in given if each == field or ALIASES.get(each) == field]
+        names = [each for each in arguments if each == field or ALIASES.get(each) == field]
         raise KimiInputError(
             name, value, f"{' and '.join(names)} are one field, so it was given twice", "pass one of them"
         )

@@ -46,7 +46,7 @@ class Redirects:
                 path, elsewhere = self._next_address(error)
             if elsewhere:
                 with transport().Client(timeout=self._timeout, follow_redirects=True) as bare:
-                    return _checked(bare.get(path))
+                    return _check(bare.get(path))
 
     async def asend(self, path: str, send: Callable[[str], Awaitable[T]]) -> T:
         """The asynchronous twin of `send`."""
@@ -57,7 +57,7 @@ class Redirects:
                 path, elsewhere = self._next_address(error)
             if elsewhere:
                 async with transport().AsyncClient(timeout=self._timeout, follow_redirects=True) as bare:
-                    return _checked(await bare.get(path))
+                    return _check(await bare.get(path))
 
     def _next_address(self, error: Any) -> tuple[str, bool]:
         """The address to ask instead, and whether it is on another host.
@@ -98,7 +98,7 @@ def is_same_origin(one: str, other: str) -> bool:
     return _origin(one) == _origin(other)
 
 
-def shown(address: str) -> str:
+def redact(address: str) -> str:
     """An address without what may be secret in it: user, password, query (signed links), fragment."""
     parts = urlsplit(address)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "..." if parts.query else "", ""))
@@ -110,7 +110,7 @@ def explain(response: Any, base_url: str) -> tuple[str, str]:
     if not there:
         return "", ""
     method, here = response.request.method, str(response.request.url)
-    text = f"it sends the {method} on from {shown(here)} to {shown(there)}"
+    text = f"it sends the {method} on from {redact(here)} to {redact(there)}"
     if is_same_origin(here, there):
         if response.status_code in _KEEP_METHOD:
             return f"{text}, again and again", f"check base_url ({base_url})"
@@ -119,7 +119,7 @@ def explain(response: Any, base_url: str) -> tuple[str, str]:
     below = here.removeprefix(base_url)
     if below != here and urlsplit(there).path.endswith(below):
         base = there.partition("?")[0].removesuffix(below)
-        return text, f"pass base_url={shown(base)!r} if that is the host you mean"
+        return text, f"pass base_url={redact(base)!r} if that is the host you mean"
     return text, "find out who answers there, and pass the base_url of the host you mean"
 
 
@@ -132,7 +132,7 @@ def _is_of_transport(error: BaseException) -> bool:
     return module.partition(".")[0] in ("httpx", "httpx2")
 
 
-def _checked(response: Any) -> Any:
+def _check(response: Any) -> Any:
     if response.is_success:
         return response
     import openai

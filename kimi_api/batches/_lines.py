@@ -376,5 +376,5 @@ def _read_entry(
 
 
 def _status(code: str) -> int:
-    """The HTTP status of an error that came without one; its class goes by the code where that is a known type."""
+    """The HTTP status of an error that came without one; a `code` that is a known type of error decides its class."""
     return 400 if code in ("invalid_request_error", "content_filter") else 500

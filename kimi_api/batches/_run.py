@@ -71,7 +71,7 @@ class BatchRun(ABC, Generic[In, Out]):
         Raises:
             KimiInputError: nothing was submitted yet.
         """
-        return self._known().ids
+        return self._require_job().ids
 
     def submit(self, inputs: Mapping[str, In] | Iterable[In]) -> Self:
         """Upload the requests and make a batch of them. When that fails half-way, nothing is left on the platform.
@@ -102,7 +102,7 @@ class BatchRun(ABC, Generic[In, Out]):
             KimiBatchError: not done in time. Nothing is lost: wait again.
         """
         batches.poll_until_done(
-            self._client(), self._known(), timeout=timeout, poll=poll, show_progress=self._show_progress
+            self._client(), self._require_job(), timeout=timeout, poll=poll, show_progress=self._show_progress
         )
         return self
 
@@ -115,7 +115,7 @@ class BatchRun(ABC, Generic[In, Out]):
         poll: float = FIRST_POLL,
     ) -> Self:
         """The asynchronous twin of `poll_until_done`."""
-        client, job = self._client(), self._known()
+        client, job = self._client(), self._require_job()
         await batches.apoll_until_done(client, job, timeout=timeout, poll=poll, show_progress=self._show_progress)
         return self
 
@@ -132,11 +132,11 @@ class BatchRun(ABC, Generic[In, Out]):
         Raises:
             KimiBatchError: it is not done yet (call `poll_until_done`), or nothing of it is left.
         """
-        return self._outputs(batches.results(self._client(), self._known(), delete_after=delete_after))
+        return self._outputs(batches.results(self._client(), self._require_job(), delete_after=delete_after))
 
     async def aresults(self, *, delete_after: bool = False) -> dict[str, Out | Exception]:
         """The asynchronous twin of `results`."""
-        return self._outputs(await batches.aresults(self._client(), self._known(), delete_after=delete_after))
+        return self._outputs(await batches.aresults(self._client(), self._require_job(), delete_after=delete_after))
 
     def status(self) -> list[BatchObject]:
         """The present state of each of its batches: `status`, counts, times."""
@@ -148,17 +148,17 @@ class BatchRun(ABC, Generic[In, Out]):
 
     def cancel(self) -> Self:
         """Stop it. What is answered by now can be read when it is done: `cancel().poll_until_done().results()`."""
-        batches.cancel(self._client(), self._known())
+        batches.cancel(self._client(), self._require_job())
         return self
 
     async def acancel(self) -> Self:
         """The asynchronous twin of `cancel`."""
-        await batches.acancel(self._client(), self._known())
+        await batches.acancel(self._client(), self._require_job())
         return self
 
     # ------------------------------------------------------------------------- helpers
 
-    def _known(self) -> BatchJob:
+    def _require_job(self) -> BatchJob:
         if self._job is None:
             raise KimiInputError("batch", None, "nothing was submitted", "call submit, or resume with from_id")
         return self._job

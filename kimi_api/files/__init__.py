@@ -287,16 +287,16 @@ def _extract_in_steps(
     if entry is not None:  # a process that is gone has sent this content, but not read the text
         remote = FileObject(entry.file_id, entry.name)
         try:
-            found = yield from _text_of(remote, entry, file, account, delete_after, timeout, cache, name)
-            return _extracted_file(found, file, digest)
+            extraction = yield from _text_of(remote, entry, file, account, delete_after, timeout, cache, name)
+            return _extracted_file(extraction, file, digest)
         except (KimiFileError, errors.KimiNotFoundError) as error:
             if isinstance(error, KimiFileError) and not is_gone(error):
                 raise
     remote, entry = yield from upload_file(
         file, "file-extract", account, sha256=digest, keep=not delete_after, tagged=tagged
     )
-    found = yield from _text_of(remote, entry, file, account, delete_after, timeout, cache, name)
-    return _extracted_file(found, file, digest)
+    extraction = yield from _text_of(remote, entry, file, account, delete_after, timeout, cache, name)
+    return _extracted_file(extraction, file, digest)
 
 
 def extract_uploaded(file_id: str, deadline: float) -> Steps[tuple[FileObject, str]]:

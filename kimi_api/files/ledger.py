@@ -219,7 +219,7 @@ def _me() -> str:
 
 
 def _alive(pid: int) -> bool:
-    """Whether a process of this number runs here. Where it cannot be known, yes: age decides then."""
+    """Whether a process of this number runs here. True where it cannot be known: the entry's age decides then."""
     if sys.platform == "win32":  # os.kill(pid, 0) would end it there
         return True
     try:

@@ -122,7 +122,7 @@ class _Counts:
         self.paused_until = max(self.paused_until, now + seconds)
 
     def _advance(self, now: float) -> None:
-        """Drop what no longer counts. A clock that is set back stands still instead: all times move back with it."""
+        """Drop what no longer counts. When the clock is set back, all stored times move back with it."""
         back = self.now - now
         if 0 < back < inf:
             self.minute = deque((began - back, used) for began, used in self.minute)

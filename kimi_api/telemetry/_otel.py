@@ -248,7 +248,12 @@ class _Call:
         self.span = observer.tracer.start_span(
             f"chat {body['model']}",
             kind=SpanKind.CLIENT,
-            attributes={**self.measured, "gen_ai.system": PROVIDER, "gen_ai.request.stream": streamed, **_asked(body)},
+            attributes={
+                **self.measured,
+                "gen_ai.system": PROVIDER,
+                "gen_ai.request.stream": streamed,
+                **_request_attributes(body),
+            },
         )
         if observer.content and self.span.is_recording():
             self.span.set_attribute("gen_ai.input.messages", input_messages(body["messages"]))
@@ -261,7 +266,7 @@ class _Call:
         return reply
 
     def fail(self, error: BaseException) -> None:
-        """The call ended in an error; what had come of the answer is in it."""
+        """The call ended in an error, which holds the part of the answer that had arrived."""
         self._error = _set_error(self.span, error)
         partial = getattr(error, "partial", None)
         if self._reply is None and isinstance(partial, Reply):
@@ -306,7 +311,7 @@ class _Call:
             if self._first is not None:
                 span.set_attribute("gen_ai.response.time_to_first_chunk", self._first)
             if reply is not None:
-                span.set_attributes(_answered(reply))
+                span.set_attributes(_response_attributes(reply))
                 if observer.content:
                     span.set_attribute("gen_ai.output.messages", output_messages(reply))
         span.end()
@@ -323,48 +328,48 @@ def server_of(base_url: str) -> Mapping[str, Any]:
     return {"server.address": parts.hostname or "", "server.port": port}
 
 
-def _asked(body: Mapping[str, Any]) -> dict[str, Any]:
+def _request_attributes(body: Mapping[str, Any]) -> dict[str, Any]:
     """What a request asks for, but for its content."""
-    told: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         attribute: body[name]
         for name, attribute in _ASKED.items()
         if isinstance(body.get(name), int | float | str) and not isinstance(body.get(name), bool)
     }
     stop = body.get("stop")
     if isinstance(stop, list | tuple):
-        told["gen_ai.request.stop_sequences"] = [str(each) for each in stop]
+        attributes["gen_ai.request.stop_sequences"] = [str(each) for each in stop]
     elif stop:
-        told["gen_ai.request.stop_sequences"] = [str(stop)]
+        attributes["gen_ai.request.stop_sequences"] = [str(stop)]
     wish = body.get("response_format")
     if isinstance(wish, Mapping):
-        told["gen_ai.output.type"] = "json" if str(wish.get("type")).startswith("json") else "text"
-    return told
+        attributes["gen_ai.output.type"] = "json" if str(wish.get("type")).startswith("json") else "text"
+    return attributes
 
 
-def _answered(reply: Reply) -> dict[str, Any]:
+def _response_attributes(reply: Reply) -> dict[str, Any]:
     """What came of an answer, but for its content."""
-    told: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         "gen_ai.response.id": reply.id,
         "gen_ai.response.model": reply.model,
         "kimi.request_id": reply.request_id,
         "kimi.trace_id": reply.trace_id,
     }
     if reply.finish_reason:
-        told["gen_ai.response.finish_reasons"] = [reply.finish_reason]
+        attributes["gen_ai.response.finish_reasons"] = [reply.finish_reason]
     if reply.usage is not None:
-        told |= {
+        attributes |= {
             "gen_ai.usage.input_tokens": reply.usage.prompt_tokens,
             "gen_ai.usage.output_tokens": reply.usage.completion_tokens,
             "gen_ai.usage.cache_read.input_tokens": reply.usage.cached_tokens,
             "gen_ai.usage.cache_creation.input_tokens": reply.usage.cache_write_tokens,
             "gen_ai.usage.reasoning.output_tokens": reply.usage.reasoning_tokens,
         }
-    return _facts(told)
+    return _facts(attributes)
 
 
-def _facts(told: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is not known."""
-    return {name: value for name, value in told.items() if value not in (None, "")}
+    return {name: value for name, value in attributes.items() if value not in (None, "")}
 
 
 def _set_error(span: trace.Span, error: BaseException) -> str:

@@ -101,7 +101,7 @@ for _stem, _others in _MEANS.items():
         _OTHER_WORDS.setdefault(words(_other)[0] if words(_other) else _other, set()).add(words(_stem)[0])
 
 
-def _meant(text: str) -> set[str]:
+def _request_stems(text: str) -> set[str]:
     """Stems of a request, with what they are otherwise called."""
     stems = set(words(text)) | {sign for sign in "+*/" if sign in text}
     if CURRENCIES & set(re.findall(r"[A-Z]{3}", text)):
@@ -122,7 +122,7 @@ def _fitting(request: str, tools: Sequence[Tool]) -> list[Tool]:
     named = [tool for tool in tools if _is_named(tool.name.lower(), lower)]
     rare = rarity([tool.weights for tool in tools])
     top = max(rare.values(), default=1.0)
-    left = _meant(request) - {word for tool in named for word in words(tool.name)}
+    left = _request_stems(request) - {word for tool in named for word in words(tool.name)}
     chosen = sorted(named, key=lambda tool: lower.find(tool.name.lower()))
     for tool in named:
         left -= set(tool.weights)
@@ -163,14 +163,14 @@ class Planner:
         waiting = [tool for tool in fitting if tool.name not in done]
         ready: list[ToolCall] = []
         for tool in waiting:
-            values, strength = self._filled(tool, alone=len(fitting) == 1)
+            values, strength = self._fill(tool, alone=len(fitting) == 1)
             if strength >= LIKELY:  # else its arguments may come out of the results of the others
                 ready += self._spread(tool, values)
         if not ready and waiting and not done:
-            ready = self._spread(waiting[0], self._filled(waiting[0], alone=True)[0])
+            ready = self._spread(waiting[0], self._fill(waiting[0], alone=True)[0])
         return ready
 
-    def forced(self, name: str | None) -> list[ToolCall]:
+    def force(self, name: str | None) -> list[ToolCall]:
         """Calls when one is demanded: of this function, or of any."""
         if name is not None:
             tools = [tool for tool in self.tools if tool.name == name]
@@ -183,18 +183,18 @@ class Planner:
             # Once something was done, what is left to do is to fill in the form for the answer.
             tools.sort(key=lambda tool: tool.answers is not bool(done))
             tools = tools or self.tools[-1:]
-        return [ToolCall(tools[0].name, self._filled(tools[0])[0])] if tools else []
+        return [ToolCall(tools[0].name, self._fill(tools[0])[0])] if tools else []
 
     # -- arguments --------------------------------------------------------------------------------------------
 
     def _clause(self, tool: Tool) -> str:
         """The part of the question that asks for this tool."""
         pieces = clauses(self.talk.question)
-        fits = [sum(tool.weights.get(word, 0) for word in _meant(piece)) for piece in pieces]
+        fits = [sum(tool.weights.get(word, 0) for word in _request_stems(piece)) for piece in pieces]
         best = max(fits, default=0)
         return pieces[fits.index(best)] if best > 0 else self.talk.question
 
-    def _filled(self, tool: Tool, *, alone: bool = True) -> tuple[dict[str, Any], int]:
+    def _fill(self, tool: Tool, *, alone: bool = True) -> tuple[dict[str, Any], int]:
         results = [done.content for done in self.talk.done]
         if tool.answers:
             filler = Filler(
@@ -216,7 +216,7 @@ class Planner:
             return [first]
         name, value = texts[0], str(values[texts[0]])
         names = {phrase for phrase, _, _ in Source(self.talk.question).names()}
-        quoted = {phrase for phrase, _, _ in Source(self.talk.question).quoted()}
+        quoted = {phrase for phrase, _, _ in Source(self.talk.question).quotations()}
         pool = quoted if value in quoted else names
         place = self.talk.question.find(value)
         if value not in pool or place < 0:

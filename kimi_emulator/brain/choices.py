@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kimi_emulator.brain.naming import parts
-from kimi_emulator.words import clauses, rarity, shortened, words
+from kimi_emulator.words import clauses, rarity, shorten, words
 
-__all__ = ["Choice", "about", "assigned", "counts_items", "numbered", "ranked", "with_names_of"]
+__all__ = ["Choice", "about", "assign", "counts_items", "numbered_items", "rank", "with_names_of"]
 
 _HEAD = re.compile(
     r"^[ \t]*(?:\((\d{1,3})\)[ \t]+|(?:document|source|passage|option|choice|candidate)[ \t]+(\d{1,3})[ \t]*:[ \t]*)",
@@ -35,7 +35,7 @@ class Choice:
     relevance: int = 0
 
 
-def numbered(text: str) -> list[Choice]:
+def numbered_items(text: str) -> list[Choice]:
     """The last numbered list of a text: lists before it are examples. [] when there is none."""
     heads = list(_HEAD.finditer(text))
     starts = [place for place, head in enumerate(heads) if int(head.group(1) or head.group(2)) == 1]
@@ -53,7 +53,7 @@ def numbered(text: str) -> list[Choice]:
     return choices
 
 
-def ranked(question: str, choices: Sequence[Choice]) -> list[Choice]:
+def rank(question: str, choices: Sequence[Choice]) -> list[Choice]:
     """The items that fit a question, best first; of items that fit equally badly, the first one."""
     question_words = set(words(question))
     own = [set(words(choice.text)) for choice in choices]
@@ -88,7 +88,7 @@ def about(choice: Choice, schema: Mapping[str, Any], counter: str) -> dict[str, 
         if kind in ("integer", "number") and parts(name) & _RATES_ITEMS:
             members[name] = choice.relevance
         elif kind == "string":
-            members[name] = f"It says: {shortened(choice.text, 120)}"
+            members[name] = f"It says: {shorten(choice.text, 120)}"
     return members
 
 
@@ -115,7 +115,7 @@ def with_names_of(description: str, parameters: Mapping[str, Any]) -> Mapping[st
     return parameters
 
 
-def assigned(question: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+def assign(question: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Parts of the question, each with the one of several described names that it is for.
 
     For schemas of a free text and a name: `{"sub_question": ..., "tool_name": ...}`. [] for other schemas.
@@ -135,7 +135,7 @@ def assigned(question: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows.append(
             {
                 free[0]: part_question[:1].upper() + part_question[1:],
-                named[0]: names[ranked(part_question, listed)[0].number],
+                named[0]: names[rank(part_question, listed)[0].number],
             }
         )
     return rows

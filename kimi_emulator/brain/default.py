@@ -11,7 +11,7 @@ from kimi_emulator.brain.calls import Planner, sayable
 from kimi_emulator.brain.contract import BrainContext
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.script import Reply
-from kimi_emulator.words import clauses, shortened
+from kimi_emulator.words import clauses, shorten
 
 __all__ = ["DefaultBrain"]
 
@@ -29,10 +29,10 @@ class DefaultBrain:
         if context.tools and choice != "none" and context.prefix is None:
             planner = Planner(context.tools, talk, search=not talk.documents)
             if choice not in (None, "auto"):
-                calls = planner.forced(choice["function"]["name"] if isinstance(choice, dict) else None)
+                calls = planner.force(choice["function"]["name"] if isinstance(choice, dict) else None)
             elif talk.demanded is not None:
                 names = {tool.name for tool in planner.tools}
-                calls = planner.forced(talk.demanded if talk.demanded in names else None)
+                calls = planner.force(talk.demanded if talk.demanded in names else None)
             else:
                 calls = planner.calls()
             if calls:
@@ -42,7 +42,7 @@ class DefaultBrain:
         if spoken is not None:
             talk = Conversation(spoken.messages)
             calls = Planner(spoken.tools, talk, search=False).calls() if spoken.tools else []
-            return Reply(content=spoken.said(calls, "" if calls else self._said(talk)))
+            return Reply(content=spoken.format_answer(calls, "" if calls else self._plain_answer(talk)))
         return Reply(content=self._content(request, context, talk))
 
     def _content(self, request: Mapping[str, Any], context: BrainContext, talk: Conversation) -> str:
@@ -51,7 +51,7 @@ class DefaultBrain:
 
         def in_words() -> dict[str, Any]:
             prompt = "\n".join([*talk.system, talk.request])
-            return jsontext.from_words(prompt, texts, talk.question, self._said(talk))
+            return jsontext.from_words(prompt, texts, talk.question, self._plain_answer(talk))
 
         members: dict[str, Any] | None = None
         if response_format.get("type") == "json_schema":
@@ -61,31 +61,31 @@ class DefaultBrain:
         if members is not None and not (prefix or "").strip():
             return json.dumps(members, ensure_ascii=False)
         if prefix is None:
-            plain = self._said(talk)
+            plain = self._plain_answer(talk)
             return (None if talk.done else samples.answer(talk, plain)) or plain
         if members is not None or prefix.rstrip().rsplit("\n", 1)[-1].lstrip("`jsonJSON \n").startswith(("{", "[")):
-            rest = jsontext.continued(prefix, in_words() if members is None else members)
+            rest = jsontext.continue_json(prefix, in_words() if members is None else members)
             if rest is not None:
                 return rest
-        plain = self._said(talk)
+        plain = self._plain_answer(talk)
         if plain.startswith(prefix):
             return plain[len(prefix) :]
         return plain if prefix[-1:].isspace() or not prefix else f" {plain}"
 
-    def _said(self, talk: Conversation) -> str:
+    def _plain_answer(self, talk: Conversation) -> str:
         """The answer as text."""
         if talk.done:
             return self._from_results(talk)
         if talk.asks_rephrasing:
             return talk.question
-        text = samples.refined(talk) or self._each_part(talk) or documents.best(talk.question, talk.documents)
+        text = samples.refine(talk) or self._each_part(talk) or documents.best(talk.question, talk.documents)
         if text is None:
             text = documents.best(talk.question, [*talk.system, *talk.earlier])
         if text is not None:
             return text
         if talk.documents and talk.question:
-            return f"I find nothing about that in the given texts: {shortened(talk.question, 300)}"
-        question = shortened(talk.question or talk.request, 300)
+            return f"I find nothing about that in the given texts: {shorten(talk.question, 300)}"
+        question = shorten(talk.question or talk.request, 300)
         return f"This is the local Kimi emulator, which answers by rules and not by a model. You wrote: {question}"
 
     def _each_part(self, talk: Conversation) -> str | None:

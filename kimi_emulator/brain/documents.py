@@ -39,7 +39,7 @@ def passages(text: str) -> list[Passage]:
     distance = 0
     table: frozenset[str] | None = None
     last: frozenset[str] = frozenset()
-    lines = _unwrapped(text)
+    lines = _join_lines(text)
     for number, line in enumerate(lines):
         if _RULE_LINE.match(line):
             if not line.strip():
@@ -67,7 +67,7 @@ def _is_row(line: str) -> bool:
     return "|" in line or (line.count(",") >= 2 and not re.search(r",\s", line.strip()))
 
 
-def _unwrapped(text: str) -> list[str]:
+def _join_lines(text: str) -> list[str]:
     """The lines of a text; a sentence that was broken at the margin is one again."""
     lines: list[str] = []
     for piece in text.splitlines():
@@ -79,7 +79,7 @@ def _unwrapped(text: str) -> list[str]:
     return lines
 
 
-def _thinned(text: str, stems: Iterable[str]) -> str:
+def _thin_out(text: str, stems: Iterable[str]) -> str:
     """The lines of a long text that hold the most words of the question."""
     if len(text) <= _LIMIT:
         return text
@@ -92,7 +92,7 @@ def _thinned(text: str, stems: Iterable[str]) -> str:
 def best(question: str, texts: Sequence[str], *, most: int = 2) -> str | None:
     """The best one or two passages for a question, verbatim, or None when nothing fits."""
     question_words = set(words(question))
-    pieces = [piece for text in texts for piece in passages(_thinned(text, question_words))]
+    pieces = [piece for text in texts for piece in passages(_thin_out(text, question_words))]
     pieces = [p for p in pieces if p.own and not _echoes(p.text, question)]
     if not question_words or not pieces:
         return None

@@ -36,8 +36,8 @@ class Filler:
         self.root = root
         self.question: str = question or self.sources[0].text
         self._names: set[str] = set()
-        listed = next((items for source in self.sources if (items := choices.numbered(source.text))), [])
-        self.choices: list[choices.Choice] = choices.ranked(self.question, listed)
+        listed = next((items for source in self.sources if (items := choices.numbered_items(source.text))), [])
+        self.choices: list[choices.Choice] = choices.rank(self.question, listed)
         """Items of a numbered list in the texts that fit the question, best first."""
 
     def object(self, schema: Mapping[str, Any], depth: int = 0) -> tuple[dict[str, Any], int]:
@@ -45,7 +45,7 @@ class Filler:
 
         The strength is that of the weakest required member.
         """
-        schema = self.resolved(schema)
+        schema = self.resolve(schema)
         required = schema.get("required") or ()
         properties = schema.get("properties") or {}
         self._names |= {name.lower() for name in properties}
@@ -57,21 +57,21 @@ class Filler:
         values: dict[str, Any] = {}
         weakest = SURE
         # Members that can be told apart by their kind choose first; free text takes what is left.
-        for name in sorted(properties, key=lambda n: (n not in required, self._greed(n, properties[n]))):
+        for name in sorted(properties, key=lambda n: (n not in required, self._greediness(n, properties[n]))):
             value, strength = self.value(name, properties[name], depth + 1)
             if name in required:
                 values[name], weakest = value, min(weakest, strength)
-            elif strength == NAMED or (strength == SURE and self._spoken_of(name, value)):
+            elif strength == NAMED or (strength == SURE and self._is_mentioned(name, value)):
                 values[name] = value
         if not values and not required:
             weakest = LIKELY
         return {name: values[name] for name in properties if name in values}, min(weakest, SURE)
 
-    def _spoken_of(self, name: str, value: Any) -> bool:
+    def _is_mentioned(self, name: str, value: Any) -> bool:
         """Whether a text that may be left out is asked for by name; other kinds of value are found by it anyway."""
         return not isinstance(value, str) or any(source.mentions(name) for source in self.sources)
 
-    def resolved(self, schema: Any) -> Mapping[str, Any]:
+    def resolve(self, schema: Any) -> Mapping[str, Any]:
         """The schema behind references, ``allOf`` with one member, and unions with null."""
         for _ in range(20):
             if not isinstance(schema, dict):
@@ -90,8 +90,8 @@ class Filler:
             return schema
         return {}
 
-    def _greed(self, name: str, schema: Any) -> int:
-        schema = self.resolved(schema)
+    def _greediness(self, name: str, schema: Any) -> int:
+        schema = self.resolve(schema)
         if schema.get("enum") or "const" in schema:
             return 0
         if schema.get("type") in ("number", "integer", "boolean"):
@@ -104,7 +104,7 @@ class Filler:
 
     def value(self, name: str, schema: Any, depth: int = 0) -> tuple[Any, int]:
         """A value for a member of this name, and how sure it is."""
-        schema = self.resolved(schema)
+        schema = self.resolve(schema)
         union = schema.get("anyOf") or schema.get("oneOf")
         if isinstance(union, list) and union:
             return self._union(name, schema, union, depth)
@@ -132,11 +132,11 @@ class Filler:
         tried: list[tuple[Any, int]] = []
         nullable = False
         for branch in union:
-            if self.resolved(branch).get("type") == "null":
+            if self.resolve(branch).get("type") == "null":
                 nullable = True
                 continue
             shared = {k: v for k, v in schema.items() if k not in ("anyOf", "oneOf")}
-            value, strength = self.value(name, {**shared, **self.resolved(branch)}, depth)
+            value, strength = self.value(name, {**shared, **self.resolve(branch)}, depth)
             if strength >= SURE:
                 return value, strength
             tried.append((value, strength))
@@ -151,9 +151,9 @@ class Filler:
             listed = [
                 choices.Choice(place, f"{member} {described.get(member)}") for place, member in enumerate(members)
             ]
-            return members[choices.ranked(self.question, listed)[0].number], SURE
+            return members[choices.rank(self.question, listed)[0].number], SURE
         for source in self.sources:
-            labelled = scalar(source.entry(name)) or source.labelled(name)
+            labelled = scalar(source.entry(name)) or source.value_of_label(name)
             for member in members:
                 if labelled and str(member).lower() == labelled.lower():
                     return member, NAMED
@@ -200,7 +200,7 @@ class Filler:
             entry = source.entry(name)
             if isinstance(entry, bool):
                 return entry, SURE
-            labelled = (source.labelled(name) or "").lower()
+            labelled = (source.value_of_label(name) or "").lower()
             if labelled in ("true", "yes", "on", "false", "no", "off"):
                 return labelled in ("true", "yes", "on"), SURE
         first = self.sources[0]
@@ -216,7 +216,7 @@ class Filler:
         return schema.get("default", False), LIKELY if "default" in schema else MADE_UP
 
     def _array(self, name: str, schema: Mapping[str, Any], depth: int) -> tuple[Any, int]:
-        items = self.resolved(schema.get("items"))
+        items = self.resolve(schema.get("items"))
         least, most = schema.get("minItems", 0), schema.get("maxItems", 50)
         values: list[Any] = []
         strength = MADE_UP
@@ -238,7 +238,7 @@ class Filler:
             counter = choices.counts_items(items) if self.choices else None
             if counter is not None:
                 values = [choices.about(choice, items, counter) for choice in self.choices]
-            values = values or choices.assigned(self.question, items) or self._rows(items)
+            values = values or choices.assign(self.question, items) or self._rows(items)
             strength = SURE if values else MADE_UP
             if not values:
                 value, inner = self.object(items, depth)
@@ -261,7 +261,7 @@ class Filler:
                 parts = re.split(r"\s*(?:,|;|\band\b)\s*", labelled.group(1))
                 return [part.strip(" \"'`[]") for part in parts if part.strip(" \"'`[]")], SURE
         source = self.sources[0]
-        for kind in (source.quoted, source.names):
+        for kind in (source.quotations, source.names):
             phrases: list[Any] = list(source.take_all(kind()))
             if phrases:
                 return phrases, LIKELY
@@ -313,7 +313,7 @@ class Filler:
             entry = source.entry(name)
             if isinstance(entry, str | int | float) and not isinstance(entry, bool):
                 return str(entry), NAMED
-            labelled = source.labelled(name)
+            labelled = source.value_of_label(name)
             if labelled and not _FREE_TEXT.fullmatch(lower):
                 dated = schema.get("format") == "date"
                 return (iso_date(labelled) if dated else labelled), NAMED
@@ -326,7 +326,7 @@ class Filler:
         directions = prepositions(name)
         for place, source in enumerate(self.sources):
             strength = SURE if place == 0 else LIKELY
-            kinds = [source.quoted()]
+            kinds = [source.quotations()]
             kinds += [source.after(direction, names_only=True) for direction in directions]
             if identifier:
                 kinds += [source.codes(), source.numbers()]
@@ -363,13 +363,13 @@ class Filler:
         """A text that can be told by its form: a date, an address, a currency, a sum."""
         form = schema.get("format")
         if form in ("date", "date-time") or re.search(r"date|(?:^|_)(?:day|when|deadline|birthday)(?:$|_)", lower):
-            found = source.take(source.dates())
-            return iso_date(found) if found else None
+            match = source.take(source.dates())
+            return iso_date(match) if match else None
         if "currency" in about or "iso 4217" in about:
             for direction in prepositions(lower):
-                found = re.search(rf"\b(?:{direction})\s+([A-Z]{{3}})\b", source.text)
-                if found and found.group(1) in CURRENCIES:
-                    return found.group(1)
+                match = re.search(rf"\b(?:{direction})\s+([A-Z]{{3}})\b", source.text)
+                if match and match.group(1) in CURRENCIES:
+                    return match.group(1)
             other = {"from": "to|into|in", "to": "from"}.get(way(lower), "(?!)")
             return source.take(
                 code

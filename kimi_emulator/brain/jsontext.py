@@ -11,7 +11,7 @@ from kimi_emulator.brain.fill import Filler
 from kimi_emulator.brain.values import Source
 from kimi_emulator.words import sentences
 
-__all__ = ["continued", "from_schema", "from_words"]
+__all__ = ["continue_json", "from_schema", "from_words"]
 
 _KEYS = re.compile(r"(?:keys?|fields?|propert(?:y|ies)|members?|attributes?|entries)\b", re.IGNORECASE)
 _NUMERIC = re.compile(r"age$|count|number|year|price|total|amount|quantity|score", re.IGNORECASE)
@@ -26,7 +26,7 @@ _BARE_KEYS = re.compile(
 def from_schema(schema: Mapping[str, Any], texts: Sequence[str], question: str) -> dict[str, Any]:
     """An object that is valid for the schema, with values from the texts where names match."""
     filled = Filler(texts, schema, question=question)
-    resolved = filled.resolved(schema)
+    resolved = filled.resolve(schema)
     branches = resolved.get("anyOf") or resolved.get("oneOf")
     if "properties" not in resolved and isinstance(branches, list) and branches:
         resolved = branches[0]
@@ -83,7 +83,7 @@ def _closers(text: str) -> tuple[str, bool]:
     return "".join(reversed(stack)), inside
 
 
-def continued(prefix: str, members: Mapping[str, Any]) -> str | None:
+def continue_json(prefix: str, members: Mapping[str, Any]) -> str | None:
     """The rest that makes ``prefix`` a JSON text holding the ``members``, or None if it cannot be one."""
     start = re.search(r"[{\[]", prefix)
     if not start:

@@ -39,7 +39,7 @@ class Spoken:
     messages: list[dict[str, Any]]
     """The same conversation with real calls and results, without the message that explains the form."""
 
-    def said(self, calls: Sequence[ToolCall], answer: str) -> str:
+    def format_answer(self, calls: Sequence[ToolCall], answer: str) -> str:
         """Calls, or where there are none the answer, in the prompt's form."""
         if self.form == "action":
             if not calls:
@@ -62,13 +62,13 @@ def read(messages: Sequence[Mapping[str, Any]]) -> Spoken | None:
             continue
         text = text_of(message.get("content"))
         if "Action Input:" in text and "Tool Name:" in text:
-            return Spoken("action", _described(text), [*_converted(messages, place, "action")])
+            return Spoken("action", _tools_described(text), [*_convert(messages, place, "action")])
         if "<execute>" in text and "def " in text:
-            return Spoken("code", _defined(text), [*_converted(messages, place, "code")])
+            return Spoken("code", _functions_by_head(text), [*_convert(messages, place, "code")])
     return None
 
 
-def _described(text: str) -> list[dict[str, Any]]:
+def _tools_described(text: str) -> list[dict[str, Any]]:
     tools = []
     for entry in re.split(r"(?=^[>\s-]*Tool Name:)", text, flags=re.MULTILINE):
         match = _ACTION_TOOL.search(entry.split("\n\n")[0] + "\n") or _ACTION_TOOL.search(entry)
@@ -81,7 +81,7 @@ def _described(text: str) -> list[dict[str, Any]]:
     return tools
 
 
-def _defined(text: str) -> list[dict[str, Any]]:
+def _functions_by_head(text: str) -> list[dict[str, Any]]:
     """Functions that are given by their heads, below the last sample of code."""
     tools = []
     for match in _FUNCTION.finditer(text[text.rfind("</execute>", 0, text.rfind("def ")) :]):
@@ -108,7 +108,7 @@ def _tool(name: str, description: str, parameters: Any) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _converted(
+def _convert(
     messages: Sequence[Mapping[str, Any]], explained: int, form: Literal["action", "code"]
 ) -> list[dict[str, Any]]:
     converted: list[dict[str, Any]] = []
@@ -118,7 +118,7 @@ def _converted(
             continue
         text, role = text_of(message.get("content")), message.get("role")
         if role == "assistant":
-            calls = _called(text, form, place)
+            calls = _parse_calls(text, form, place)
             waiting = [call["id"] for call in calls]
             converted.append({"role": "assistant", "content": "", "tool_calls": calls} if calls else dict(message))
             continue
@@ -131,7 +131,7 @@ def _converted(
     return converted
 
 
-def _called(text: str, form: Literal["action", "code"], place: int) -> list[dict[str, Any]]:
+def _parse_calls(text: str, form: Literal["action", "code"], place: int) -> list[dict[str, Any]]:
     named: list[tuple[str, str]] = []
     if form == "action":
         named = [match.groups() for match in _ACTION.finditer(text)]  # type: ignore[misc]

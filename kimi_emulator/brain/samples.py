@@ -19,7 +19,7 @@ from kimi_emulator.brain.documents import best
 from kimi_emulator.brain.fill import Filler
 from kimi_emulator.words import rarity, sentences, stem, words
 
-__all__ = ["answer", "refined"]
+__all__ = ["answer", "refine"]
 
 _LABEL_AT_END = re.compile(r"(?:^|\n)[ \t]*(<[\w ]{1,40}>|[A-Z][\w ]{1,40}:)\s*$")
 _WORD_AT_END = re.compile(r"\b(title|keywords|summary)[ \t]*:[ \t]*(?:\"{3})?\s*$", re.IGNORECASE)
@@ -44,18 +44,18 @@ def answer(talk: Conversation, plain: str) -> str | None:
     field = _WORD_AT_END.search(request)
     if field:
         return _field(field.group(1).lower(), request)
-    listed = choices.numbered(request)
+    listed = choices.numbered_items(request)
     form = _QUOTED_FORM.search(request)
     if form:
         label, what = form.groups()
         if "number" in what.lower() and listed:
-            return f"{label}: " + ", ".join(str(choice.number) for choice in choices.ranked(talk.question, listed))
+            return f"{label}: " + ", ".join(str(choice.number) for choice in choices.rank(talk.question, listed))
         if "keyword" in what.lower():
             return f"{label}: {_field('keywords', request)}"
     rated = _RATED_LINE.search(request)
     if rated and listed:
         number, rating = rated.groups()
-        fitting = choices.ranked(talk.question, listed)
+        fitting = choices.rank(talk.question, listed)
         return "\n".join(f"{number}: {choice.number}, {rating}: {choice.relevance}" for choice in fitting)
     if listed and _CITE.search(request):
         quoted = best(talk.question, [choice.text for choice in listed], most=1)
@@ -147,10 +147,10 @@ def _field(name: str, request: str) -> str:
     """A title, key words or a summary of the text in the request; sentences about the task itself are no part of it."""
     mark = name.rstrip("s")[:5]
     own = [
-        " ".join(kept)
+        " ".join(chosen)
         for line in request.splitlines()
         if not _METADATA.match(line)
-        and (kept := list(takewhile(lambda s: mark not in s.lower() and not s.endswith(":"), sentences(line))))
+        and (chosen := list(takewhile(lambda s: mark not in s.lower() and not s.endswith(":"), sentences(line))))
     ]
     if name == "title":
         return re.sub(r"^(?:context:)?[\s#*]*", "", own[0], flags=re.IGNORECASE)[:80].strip(" .") if own else "Untitled"
@@ -163,11 +163,11 @@ def _field(name: str, request: str) -> str:
         return ", ".join(list(reversed(once.values()))[: int(number.group(1)) if number else 5])
     weight = rarity([words(line) for line in own])
     telling = sorted(own, key=lambda line: -sum(weight[word] for word in set(words(line))) / (8 + len(line) / 20))
-    kept = set(telling[:3])
-    return " ".join(line.strip("# ") for line in own if line in kept)[:600]
+    chosen = set(telling[:3])
+    return " ".join(line.strip("# ") for line in own if line in chosen)[:600]
 
 
-def refined(talk: Conversation) -> str | None:
+def refine(talk: Conversation) -> str | None:
     """The better of an answer that the request gives and what its new text says, or None when it gives none."""
     original = re.search(
         r"^\s*(?:original|existing) answer\s*:\s*(.+?)\s*$", talk.request, re.IGNORECASE | re.MULTILINE

@@ -8,7 +8,7 @@ from typing import Any
 
 from kimi_emulator.content import text_of
 from kimi_emulator.script import Reply
-from kimi_emulator.words import shortened
+from kimi_emulator.words import shorten
 
 __all__ = ["add"]
 
@@ -18,12 +18,12 @@ def add(reply: Reply, request: Mapping[str, Any]) -> Reply:
     messages = request["messages"]
     question = next((text_of(m.get("content")) for m in reversed(messages) if m.get("role") == "user"), "")
     results = [m for m in messages if m.get("role") == "tool"]
-    parts = [f'The user says: "{shortened(question, 120)}" (message {len(messages)} of this conversation).']
+    parts = [f'The user says: "{shorten(question, 120)}" (message {len(messages)} of this conversation).']
     if results and messages[-1].get("role") == "tool":
-        parts.append(f'The last tool result is "{shortened(text_of(results[-1].get("content")), 120)}".')
+        parts.append(f'The last tool result is "{shorten(text_of(results[-1].get("content")), 120)}".')
     if reply.tool_calls:
-        calls = ", ".join(f"{call.name} with {shortened(call.arguments_text, 120)}" for call in reply.tool_calls)
+        calls = ", ".join(f"{call.name} with {shorten(call.arguments_text, 120)}" for call in reply.tool_calls)
         parts.append(f"I will call {calls}.")
     elif reply.content:
-        parts.append(f'I can answer with "{shortened(reply.content, 60)}".')
+        parts.append(f'I can answer with "{shorten(reply.content, 60)}".')
     return replace(reply, reasoning=" ".join(parts))

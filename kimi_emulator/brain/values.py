@@ -117,7 +117,7 @@ class Source:
                     continue
                 yield str(_NUMBER_WORDS.get(value.lower(), value)).replace(",", ""), start, end
 
-    def quoted(self) -> Iterator[tuple[str, int, int]]:
+    def quotations(self) -> Iterator[tuple[str, int, int]]:
         """Quoted texts without their quotes."""
         for match in _QUOTED.finditer(self.text):
             group = next(i for i in range(1, 6) if match.group(i) is not None)
@@ -208,9 +208,9 @@ class Source:
             level = below
         return None
 
-    def labelled(self, name: str) -> str | None:
+    def value_of_label(self, name: str) -> str | None:
         """What stands behind the label: ``name: value``, ``name = value``, ``name is value``, ``**Name**: value``."""
-        spoken = r"[\s_-]*".join(re.escape(part) for part in _spoken(name))
+        spoken = r"[\s_-]*".join(re.escape(part) for part in _name_parts(name))
         if not spoken:
             return None
         head = rf"(?<![\w])[*_`\"']{{0,3}}{spoken}[*_`\"']{{0,3}}"
@@ -230,7 +230,7 @@ class Source:
 
     def number_near(self, name: str) -> str | None:
         """A number that belongs to the name: before it (``3 days``, ``two days``) or behind it (``limit 5``)."""
-        for part in _spoken(name)[::-1]:
+        for part in _name_parts(name)[::-1]:
             if len(part) < 3:  # "a" and "b" are words of their own
                 match = re.search(rf"\b{re.escape(part)}\s*[:=]\s*(-?\d+(?:\.\d+)?)", self.text)
                 if match:
@@ -259,7 +259,7 @@ class Source:
         return bool(parts) and all(part in own for part in parts)
 
 
-def _spoken(name: str) -> list[str]:
+def _name_parts(name: str) -> list[str]:
     return [part for part in re.split(r"[\s_-]+|(?<=[a-z])(?=[A-Z])", name) if part]
 
 

@@ -150,7 +150,7 @@ class Dialect:
     def body(self, body: dict[str, Any]) -> dict[str, Any]:
         """The body of a plain answer."""
         [choice] = body["choices"]
-        body = body | {"choices": [self._marked(choice | {"message": self._renamed(choice["message"])})]}
+        body = body | {"choices": [self._mark(choice | {"message": self._rename(choice["message"])})]}
         body = body | {"usage": self._usage(body["usage"])} if "usage" in body else body
         if self.members == "openrouter":
             return _members.through_openrouter(body)
@@ -170,7 +170,7 @@ class Dialect:
         for chunk in _members.whole_calls(chunks) if self.whole_calls else chunks:
             yield from self._chunk(chunk)
         if self.usage_at_end:
-            yield self._own({**self._headed(head), "choices": [], "usage": self._usage(usage)})
+            yield self._own({**self._without_fingerprint(head), "choices": [], "usage": self._usage(usage)})
 
     def _chunk(self, chunk: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if not chunk["choices"]:
@@ -180,9 +180,9 @@ class Dialect:
         choice = dict(chunk["choices"][0])
         if self.usage_at_end:
             choice.pop("usage", None)
-        choice["delta"] = self._renamed(self._filled(choice["delta"]))
+        choice["delta"] = self._rename(self._complete_delta(choice["delta"]))
         usage_member = {"usage": None} if self.null_deltas else {}
-        yield self._own({**self._headed(chunk), "choices": [self._marked(choice)], **usage_member})
+        yield self._own({**self._without_fingerprint(chunk), "choices": [self._mark(choice)], **usage_member})
 
     def _own(self, chunk: dict[str, Any]) -> dict[str, Any]:
         """A chunk with the members that only this host has."""
@@ -194,10 +194,10 @@ class Dialect:
             return chunk | {"system_fingerprint": "fp_ollama"}
         return chunk
 
-    def _headed(self, chunk: dict[str, Any]) -> dict[str, Any]:
+    def _without_fingerprint(self, chunk: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in chunk.items() if name != "system_fingerprint" or not self.filter_results}
 
-    def _marked(self, choice: dict[str, Any]) -> dict[str, Any]:
+    def _mark(self, choice: dict[str, Any]) -> dict[str, Any]:
         if not self.filter_results:
             return choice
         stop = None if choice.get("finish_reason") is None else _END_OF_TURN
@@ -206,7 +206,7 @@ class Dialect:
     def _usage(self, usage: Any) -> Any:
         return _members.flat_usage(usage) if self.flat_usage and isinstance(usage, dict) else usage
 
-    def _filled(self, delta: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _complete_delta(self, delta: Mapping[str, Any]) -> Mapping[str, Any]:
         if self.members == "ollama":
             return {"role": "assistant", "content": "", **delta}
         if self.members == "llama.cpp" and "role" in delta:
@@ -218,7 +218,7 @@ class Dialect:
             filled["tool_calls"] = [_members.with_nulls(piece) for piece in delta["tool_calls"]]
         return filled
 
-    def _renamed(self, holder: Mapping[str, Any]) -> dict[str, Any]:
+    def _rename(self, holder: Mapping[str, Any]) -> dict[str, Any]:
         return {self.reasoning_field if name == "reasoning_content" else name: value for name, value in holder.items()}
 
 

@@ -145,12 +145,12 @@ declare(
     "body.truncated",
     "The JSON of the answer (or of an event) ends in the middle, but the HTTP answer is whole.",
     "error JSON cut short behind a proxy",
-    wire=lambda events: Wire([*events[: len(events) // 2], _cut(events[len(events) // 2])]),
+    wire=lambda events: Wire([*events[: len(events) // 2], _cut_event(events[len(events) // 2])]),
 )
 declare("models.slow", "`GET /v1/models` takes 30 seconds.", "rikkahub/rikkahub#1537", on=MODELS, silence=30.0)
 
 
-def _cut(event: bytes) -> bytes:
+def _cut_event(event: bytes) -> bytes:
     """Half an event, ended as if it were one; half a body."""
     half = event[: len(event) // 2]
     return half + b"\n\n" if event.endswith(b"\n\n") else half

@@ -14,10 +14,10 @@ from kimi_emulator.script import Answer
 Call = dict[str, Any]
 
 
-def _calls_changed(change: Callable[[int, Call], Call], **ending: Any) -> Callable[[Answer], Answer]:
+def _change_calls(change: Callable[[int, Call], Call], **ending: Any) -> Callable[[Answer], Answer]:
     """Each call of the answer changed; answers without calls stay as they are."""
 
-    def changed(answer: Answer) -> Answer:
+    def change_answer(answer: Answer) -> Answer:
         calls = answer.message.get("tool_calls")
         if not calls:
             return answer
@@ -26,7 +26,7 @@ def _calls_changed(change: Callable[[int, Call], Call], **ending: Any) -> Callab
         ]
         return replace(message_changed(answer, tool_calls=changed_calls), **ending)
 
-    return changed
+    return change_answer
 
 
 def _with_function(**members: Callable[[str], str]) -> Callable[[int, Call], Call]:
@@ -67,7 +67,7 @@ def _no_name(chunks: Chunks) -> Chunks:
 
 
 def _no_name_in(answer: Answer) -> Answer:
-    return _calls_changed(lambda position, call: call | {"function": call["function"] | {"name": None}})(answer)
+    return _change_calls(lambda position, call: call | {"function": call["function"] | {"name": None}})(answer)
 
 
 def _none(answer: Answer) -> Answer:
@@ -100,19 +100,19 @@ _declare(
     "calls.duplicate_ids",
     "All calls of the answer have the same id.",
     "vercel/ai changelog, moonshotai provider",
-    answer=_calls_changed(lambda position, call: call | {"id": "call_0"}),
+    answer=_change_calls(lambda position, call: call | {"id": "call_0"}),
 )
 _declare(
     "calls.blank_ids",
     "The ids are empty.",
     "vercel/ai changelog, moonshotai provider",
-    answer=_calls_changed(lambda position, call: call | {"id": ""}),
+    answer=_change_calls(lambda position, call: call | {"id": ""}),
 )
 _declare(
     "calls.repeated_ids",
     "The ids are those of the turn before: `search:0`, `search:1` in every turn.",
     "recorded, api.moonshot.ai 2026-07: get_weather_0 in every turn",
-    answer=_calls_changed(lambda position, call: call | {"id": f"search:{position}"}),
+    answer=_change_calls(lambda position, call: call | {"id": f"search:{position}"}),
 )
 _declare(
     "calls.no_index",
@@ -132,7 +132,7 @@ _declare(
     "calls.name_empty",
     "The name is an empty text.",
     "forgecode#1141: the first delta was lost",
-    answer=_calls_changed(_with_function(name=lambda name: "")),
+    answer=_change_calls(_with_function(name=lambda name: "")),
 )
 _declare(
     "calls.name_late", "The name comes with the second piece of a call.", "other hosts", on=STREAM, chunks=_late_name
@@ -141,25 +141,25 @@ _declare(
     "calls.arguments_cut",
     "The arguments end in the middle; finish_reason length.",
     "small max_tokens",
-    answer=_calls_changed(_with_function(arguments=lambda text: text[: len(text) // 2]), finish_reason="length"),
+    answer=_change_calls(_with_function(arguments=lambda text: text[: len(text) // 2]), finish_reason="length"),
 )
 _declare(
     "calls.arguments_twice",
     "The arguments are a JSON text inside a JSON text.",
     "MoonshotAI/Kimi-K2#26",
-    answer=_calls_changed(_with_function(arguments=lambda text: json.dumps(text, ensure_ascii=False))),
+    answer=_change_calls(_with_function(arguments=lambda text: json.dumps(text, ensure_ascii=False))),
 )
 _declare(
     "calls.arguments_empty",
     'The arguments are "" where "{}" belongs.',
     "other hosts, for functions without parameters",
-    answer=_calls_changed(_with_function(arguments=lambda text: "")),
+    answer=_change_calls(_with_function(arguments=lambda text: "")),
 )
 _declare(
     "calls.finish_stop",
     "There are calls, but finish_reason says stop.",
     "other hosts",
-    answer=_calls_changed(lambda position, call: call, finish_reason="stop"),
+    answer=_change_calls(lambda position, call: call, finish_reason="stop"),
 )
 _declare("calls.none", "finish_reason tool_calls without any call.", "vllm#50768", answer=_none)
 _declare(

@@ -42,7 +42,7 @@ def _stray_think(answer: Answer) -> Answer:
     return message_changed(answer, content="</think>" + answer.message["content"])
 
 
-def _used(change: Callable[[dict[str, Any]], Any]) -> Callable[[Answer], Answer]:
+def _change_usage(change: Callable[[dict[str, Any]], Any]) -> Callable[[Answer], Answer]:
     return lambda answer: replace(answer, usage=change(answer.usage))
 
 
@@ -145,11 +145,11 @@ declare(
     "usage.missing",
     "No usage at all.",
     "other hosts; streams without include_usage",
-    answer=_used(lambda usage: {}),
+    answer=_change_usage(lambda usage: {}),
     chunks=_no_usage,
 )
-declare("usage.null", "The usage is null.", "Bedrock Mantle: bifrost#7065", answer=_used(lambda usage: None))
-declare("usage.float", "Counts are floating-point numbers.", "gateways in JavaScript", answer=_used(_floating))
+declare("usage.null", "The usage is null.", "Bedrock Mantle: bifrost#7065", answer=_change_usage(lambda usage: None))
+declare("usage.float", "Counts are floating-point numbers.", "gateways in JavaScript", answer=_change_usage(_floating))
 declare(
     "usage.late",
     "The usage comes only in a last chunk of its own; the others say null.",
@@ -159,9 +159,9 @@ declare(
 )
 declare(
     "usage.absurd",
-    "More reasoning tokens than completion tokens, and more cached ones than there were.",
+    "More reasoning tokens than completion tokens, and more cached tokens than the prompt had.",
     "recorded, 6001 of 6000: vercel/ai#19311",
-    answer=_used(_absurd),
+    answer=_change_usage(_absurd),
 )
 declare(
     "keys.unknown",

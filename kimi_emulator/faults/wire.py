@@ -85,7 +85,7 @@ def _each(change: Callable[[bytes], bytes]) -> Callable[[list[bytes]], Wire]:
     return lambda events: Wire([change(event) for event in events])
 
 
-def _glued(events: list[bytes]) -> Wire:
+def _glue(events: list[bytes]) -> Wire:
     """Two events of the answer on one line, without the blank line between them."""
     middle = _half(events)
     events[middle] = events[middle].removesuffix(b"\n\n")
@@ -102,7 +102,7 @@ def _comments(events: list[bytes]) -> Wire:
     return Wire([b": keep-alive\n\n", *(piece for event in events for piece in (b": ping\n\n", event))])
 
 
-def _interrupted(event: bytes) -> Callable[[list[bytes]], Wire]:
+def _interrupt_with(event: bytes) -> Callable[[list[bytes]], Wire]:
     return lambda events: Wire([*events[: _half(events) + 1], event])
 
 
@@ -207,7 +207,7 @@ declare(
     "slow proxies; splits characters and events",
     wire=lambda events: Wire([bytes([byte]) for byte in b"".join(events)]),
 )
-declare("sse.glued", "Two events stand on one line.", "link-assistant/agent#169", on=STREAM, wire=_glued)
+declare("sse.glued", "Two events stand on one line.", "link-assistant/agent#169", on=STREAM, wire=_glue)
 declare(
     "sse.truncated_glued",
     "An event is cut short, and the next stands right behind it on the same line.",
@@ -247,14 +247,14 @@ declare(
     "After some of the answer comes `event: error` with an error object.",
     "tool_use_failed on Groq: anomalyco/opencode#1018",
     on=STREAM,
-    wire=_interrupted(b"event: error\ndata: " + _OVERLOAD),
+    wire=_interrupt_with(b"event: error\ndata: " + _OVERLOAD),
 )
 declare(
     "sse.error_data",
     'After some of the answer comes a plain `data: {"error": ...}`.',
     "vercel/ai changelog, moonshotai provider",
     on=STREAM,
-    wire=_interrupted(b"data: " + _OVERLOAD),
+    wire=_interrupt_with(b"data: " + _OVERLOAD),
 )
 declare(
     "sse.error_first",

@@ -38,7 +38,7 @@ async def _answer(service: Service, request: Request) -> Response:
     method, path = request.method, request.scope["path"]  # request.url leaves line breaks out
     headers = {name.lower(): value for name, value in request.headers.items()}
     received = ReceivedRequest(method, path, headers, dict(request.query_params))
-    position = request.scope[PLACE] = state.received(received)
+    position = request.scope[PLACE] = state.record_request(received)
     routes, parts = find(method, path)
     length = headers.get("content-length", "")
     check = HttpCheck(state, method, path, headers, routes, int(length) if length.isdecimal() else 0)
@@ -47,7 +47,7 @@ async def _answer(service: Service, request: Request) -> Response:
         enforce("http", check)
         return await routes[method].endpoint(call, **parts)
     except ApiError as error:
-        state.refused(error, position)
+        state.record_refusal(error, position)
         if error.status == 405:
             error.headers = {**error.headers, "Allow": ", ".join(routes)}
         if error.status == 401:
@@ -89,7 +89,7 @@ def build_app(service: Service) -> ASGIApp:
 def _endpoints(service: Service) -> ASGIApp:
     dialect = service.state.settings.dialect
 
-    def signed(send: Send) -> Send:
+    def add_signature(send: Send) -> Send:
         async def sign(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -103,6 +103,6 @@ def _endpoints(service: Service) -> ASGIApp:
 
     async def endpoints(scope: Scope, receive: Receive, send: Send) -> None:
         answer = await _answer(service, Request(scope, receive, send))
-        await answer(scope, receive, send if dialect == PLATFORM else signed(send))
+        await answer(scope, receive, send if dialect == PLATFORM else add_signature(send))
 
     return endpoints

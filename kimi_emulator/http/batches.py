@@ -115,7 +115,7 @@ async def _validate(state: State, batch: Batch, now: float) -> None:
         check = BatchFileCheck(state, await asyncio.to_thread(file.path.read_bytes))
         enforce("batch_file", check)
     except ApiError as error:
-        state.refused(error, batch.request)
+        state.record_refusal(error, batch.request)
         if error.rule is not None:
             batch.errors.append(_line("", error.status, error.body))
         await _end(state, batch, "failed", now)
@@ -134,7 +134,7 @@ async def _answer_lines(service: Service, batch: Batch, until: float) -> None:
     while batch.done < due:
         line = batch.lines[batch.done]
         if batch.line_failure is not None and batch.done % 2:
-            batch.errors.append(_failed(line["custom_id"], batch.line_failure))
+            batch.errors.append(_failure(line["custom_id"], batch.line_failure))
         elif not (batch.loses_lines and batch.done % 2):
             status, body = await answer_line(service, line["body"], batch.request)
             (batch.output if status == 200 else batch.errors).append(_line(line["custom_id"], status, body))
@@ -165,7 +165,7 @@ def _line(custom_id: str, status: int, body: Mapping[str, Any]) -> dict[str, Any
     return {"id": custom_id, "custom_id": custom_id, "response": response, "error": None}
 
 
-def _failed(custom_id: str, form: Literal["response", "error"]) -> dict[str, Any]:
+def _failure(custom_id: str, form: Literal["response", "error"]) -> dict[str, Any]:
     error = ApiError(500, "server_error", "The server had an error while processing your request")
     if form == "response":
         return _line(custom_id, error.status, error.body)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from kimi_emulator.brain import Brain
 from kimi_emulator.faults import FaultQueue
-from kimi_emulator.http.delivery import Late, broken, failure, json_answer
+from kimi_emulator.http.delivery import DelayedResponse, break_body, failure, json_answer
 from kimi_emulator.inspector import Traffic
 from kimi_emulator.platform.checks import HttpCheck
 from kimi_emulator.platform.state import ReceivedRequest, State
@@ -81,7 +81,7 @@ class Call:
 
     def answer(self, body: Any, fault: Fault | None = None) -> Response:
         """A JSON answer, with what its fault does to its bytes and its time."""
-        return self.late(broken(json_answer(body), fault, self.state.clock), fault)
+        return self.late(break_body(json_answer(body), fault, self.state.clock), fault)
 
     def failure(self, failed: Failed) -> Response:
         """The answer to a request that failed as it was told to."""
@@ -89,7 +89,9 @@ class Call:
 
     def late(self, answer: Response, fault: Fault | None) -> Response:
         """The answer after the silence of its fault, if it has one."""
-        return answer if fault is None or not fault.silence else Late(answer, fault.silence, self.state.clock)
+        return (
+            answer if fault is None or not fault.silence else DelayedResponse(answer, fault.silence, self.state.clock)
+        )
 
 
 def mark(stored: Any, members: Mapping[str, Any] | None) -> None:

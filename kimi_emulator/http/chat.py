@@ -38,7 +38,7 @@ async def complete(call: Call) -> Response:
         error.facts = Facts(model=str(check.body["model"]))
         raise
     try:
-        return delivery.Finally(await _deliver(call, check), account.release)
+        return delivery.ResponseThenCleanup(await _deliver(call, check), account.release)
     except BaseException:
         account.release()
         raise
@@ -57,7 +57,7 @@ async def _deliver(call: Call, check: ChatCheck) -> Response:
         return call.late(delivery.plain(answer, headers, settings.dialect, fault, call.state.clock), fault)
     include_usage = bool((check.body.get("stream_options") or {}).get("include_usage"))
     return call.late(
-        delivery.streamed(answer, headers, settings, fault, call.state.clock, include_usage=include_usage), fault
+        delivery.stream_answer(answer, headers, settings, fault, call.state.clock, include_usage=include_usage), fault
     )
 
 
@@ -79,7 +79,7 @@ async def answer_line(service: Service, body: dict[str, Any], position: int) -> 
         check = _examine(state, body, position)
         answer, _, _ = await _answer(service, check, share=PRICE_OF_A_LINE)
     except ApiError as error:
-        state.refused(error, position)
+        state.record_refusal(error, position)
         return error.status, error.body
     except Failed as failed:
         return failed.failure.status, failed.failure.json()
@@ -94,7 +94,7 @@ def _examine(state: State, body: dict[str, Any], position: int, only: Iterable[s
         check.body = dialect.request(body)
         without = PLATFORM_ONLY if dialect.own_weights else ()
         for rule, message in enforce("chat", check, only, without):
-            state.tolerated(rule.id, message, position)
+            state.record_tolerated(rule.id, message, position)
     except ApiError as error:
         error.facts = _facts(check, error)
         raise
@@ -119,7 +119,7 @@ async def _answer(
     ``share`` is the part of the price that is charged. Raises ``Failed`` when an error stands in the script.
     """
     state = service.state
-    reply = state.scripted()
+    reply = state.next_scripted()
     if isinstance(reply, Failure):
         raise Failed(reply)
     context = _context(check)
@@ -127,7 +127,7 @@ async def _answer(
         reply = await asyncio.to_thread(service.brain.answer, check.read, context)
     if reply.reasoning is None and context.thinks:
         reply = thought.add(reply, check.read)
-    reply = state.searches.issued(reply, context.tools, check.messages)
+    reply = state.searches.issue(reply, context.tools, check.messages)
     cached = state.cache.use(check.model, check.read, check.prompt_tokens)
     if reply.fault is not None:
         fault = fault_named(reply.fault)
@@ -139,7 +139,7 @@ async def _answer(
         answer = fault.answer(answer)
     if state.settings.dialect != PLATFORM:
         answer = state.settings.dialect.answer(answer, check.body)
-    state.answered(check.body, answer.message)
+    state.record_answer(check.body, answer.message)
     return answer, fault, cached
 
 

@@ -21,15 +21,25 @@ from kimi_emulator.http.transport import (
     WHOLE,
     WireAnswer,
     close_connection,
-    disconnected,
     gateway_timeout,
     pause,
+    wait_for_disconnect,
 )
 from kimi_emulator.platform.clock import Clock
 from kimi_emulator.script import Answer, Failure, Fault, Wire
 from kimi_emulator.settings import Settings
 
-__all__ = ["Finally", "Late", "broken", "failure", "headers", "json_answer", "plain", "refusal", "streamed"]
+__all__ = [
+    "DelayedResponse",
+    "ResponseThenCleanup",
+    "break_body",
+    "failure",
+    "headers",
+    "json_answer",
+    "plain",
+    "refusal",
+    "stream_answer",
+]
 
 _JSON = "application/json; charset=utf-8"
 _EVENTS = "text/event-stream"
@@ -77,7 +87,7 @@ def failure(item: Failure) -> Response:
     return Response(item.body, item.status, named)
 
 
-def broken(response: Response, fault: Fault | None, clock: Clock) -> Response:
+def break_body(response: Response, fault: Fault | None, clock: Clock) -> Response:
     """A JSON answer with a fault of its bytes; as it is without one."""
     if fault is None or fault.wire is None:
         return response
@@ -90,10 +100,10 @@ def broken(response: Response, fault: Fault | None, clock: Clock) -> Response:
 
 def plain(answer: Answer, own: Mapping[str, str], dialect: Dialect, fault: Fault | None, clock: Clock) -> Response:
     """An answer to a request that did not ask for a stream."""
-    return broken(json_answer(dialect.body(answer.body()), 200, own), fault, clock)
+    return break_body(json_answer(dialect.body(answer.body()), 200, own), fault, clock)
 
 
-def streamed(
+def stream_answer(
     answer: Answer,
     own: Mapping[str, str],
     settings: Settings,
@@ -142,10 +152,10 @@ class _Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
         except GatewayGaveUp:
             close_connection(scope)
-            await disconnected(receive)
+            await wait_for_disconnect(receive)
 
 
-class Late(Response):
+class DelayedResponse(Response):
     """An answer after a silence, unless the client goes before."""
 
     def __init__(self, answer: Response, seconds: float, clock: Clock) -> None:
@@ -161,7 +171,7 @@ class Late(Response):
             await answer(scope, receive, send)
 
 
-class Finally(Response):
+class ResponseThenCleanup(Response):
     """An answer after which something is to be done, however it ends (the client may go in the middle of it)."""
 
     def __init__(self, answer: Response, done: Callable[[], None]) -> None:

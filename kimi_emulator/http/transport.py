@@ -28,9 +28,9 @@ __all__ = [
     "WireAnswer",
     "close_connection",
     "connection_class",
-    "disconnected",
     "gateway_timeout",
     "pause",
+    "wait_for_disconnect",
 ]
 
 SILENCE, WHOLE = 900.0, 7_200.0
@@ -94,7 +94,7 @@ def gateway_timeout() -> Response:
 async def pause(seconds: float, clock: Clock, receive: Receive) -> bool:
     """Say nothing for so many seconds by the clock; whether the client is still there then."""
     silence = asyncio.ensure_future(clock.sleep(seconds))
-    gone = asyncio.ensure_future(disconnected(receive))
+    gone = asyncio.ensure_future(wait_for_disconnect(receive))
     try:
         await asyncio.wait((silence, gone), return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -148,7 +148,7 @@ class WireAnswer(Response):
             # A reset throws away what the client has not read yet.
             await asyncio.sleep(0.02)
             connection.reset()
-        await disconnected(receive)
+        await wait_for_disconnect(receive)
 
 
 def close_connection(scope: Scope) -> None:
@@ -156,7 +156,7 @@ def close_connection(scope: Scope) -> None:
     scope[_KEY].transport.close()
 
 
-async def disconnected(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     """Wait until the client has gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

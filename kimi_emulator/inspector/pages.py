@@ -33,7 +33,7 @@ def routes(state: State, traffic: Traffic) -> list[Route]:
     """The page at ``/``, its files, the list of exchanges as it changes, and one exchange."""
 
     async def page(request: Request) -> Response:
-        return _refused(request) or FileResponse(_STATIC / "index.html", headers=_SECURE)
+        return _refuse_foreign_page(request) or FileResponse(_STATIC / "index.html", headers=_SECURE)
 
     async def static(request: Request) -> Response:
         name = request.path_params["name"]
@@ -42,7 +42,7 @@ def routes(state: State, traffic: Traffic) -> list[Route]:
         return FileResponse(_STATIC / name, media_type=_FILES[name], headers=_SECURE)
 
     async def events(request: Request) -> Response:
-        return _refused(request) or StreamingResponse(
+        return _refuse_foreign_page(request) or StreamingResponse(
             _changes(state, traffic, request), media_type="text/event-stream", headers=_SECURE
         )
 
@@ -51,10 +51,10 @@ def routes(state: State, traffic: Traffic) -> list[Route]:
         if record is None:
             return PlainTextResponse("this exchange is not kept any more", 404)
         base = f"{request.url.scheme}://{request.url.netloc}/v1"
-        return _refused(request) or JSONResponse(view.detail(record, state, base), headers=_SECURE)
+        return _refuse_foreign_page(request) or JSONResponse(view.detail(record, state, base), headers=_SECURE)
 
     async def clear(request: Request) -> Response:
-        refused = _refused(request)
+        refused = _refuse_foreign_page(request)
         if refused is None:
             traffic.clear()
         return refused or Response(status_code=204)
@@ -68,7 +68,7 @@ def routes(state: State, traffic: Traffic) -> list[Route]:
     ]
 
 
-def _refused(request: Request) -> Response | None:
+def _refuse_foreign_page(request: Request) -> Response | None:
     """403 for a page of somebody else's that got its own name to mean this machine (DNS rebinding)."""
     server = (request.scope.get("server") or ("",))[0]
     if _is_loopback(server) and not _is_loopback(request.url.hostname or ""):

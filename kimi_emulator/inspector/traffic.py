@@ -47,7 +47,7 @@ class Exchange:
     chunks: list[bytes] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     size: int = 0
-    kept: int = 0
+    bytes_held: int = 0
     ended: float | None = None
     whole: bool = False
     version: int = 0
@@ -73,13 +73,13 @@ class Traffic:
             self._ids += 1
             exchange = Exchange(self._ids, method, path, time.time(), time.perf_counter())
             self._kept.append(exchange)
-            held = sum(kept.kept for kept in self._kept)
+            held = sum(each.bytes_held for each in self._kept)
             while len(self._kept) > KEPT or (held > KEPT_BYTES and len(self._kept) > 1):
-                held -= self._kept.popleft().kept
+                held -= self._kept.popleft().bytes_held
             self._touch(exchange)
         return exchange
 
-    def changed(self, exchange: Exchange) -> None:
+    def notify(self, exchange: Exchange) -> None:
         """An answer has begun or ended."""
         with self._lock:
             self._touch(exchange)
@@ -92,9 +92,9 @@ class Traffic:
         """A piece of an answer goes out."""
         exchange.times.append(time.perf_counter())
         exchange.size += len(piece)
-        if exchange.kept + len(piece) <= ANSWER_BYTES:
+        if exchange.bytes_held + len(piece) <= ANSWER_BYTES:
             exchange.chunks.append(piece)
-            exchange.kept += len(piece)
+            exchange.bytes_held += len(piece)
 
     def since(self, version: int) -> list[Exchange]:
         """Those that changed after ``version``, the oldest first."""
@@ -123,7 +123,7 @@ class Traffic:
 def watching(app: ASGIApp, traffic: Traffic) -> ASGIApp:
     """``app``, with an eye on what goes through it below ``/v1``."""
 
-    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+    async def watch(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/v1"):
             await app(scope, receive, send)
             return
@@ -141,7 +141,7 @@ def watching(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                     name.decode("latin-1").lower(): value.decode("latin-1") for name, value in message["headers"]
                 }
                 exchange.place = scope.get(PLACE)
-                traffic.changed(exchange)
+                traffic.notify(exchange)
             await send(message)
 
         try:
@@ -149,6 +149,6 @@ def watching(app: ASGIApp, traffic: Traffic) -> ASGIApp:
         finally:
             exchange.place = scope.get(PLACE)
             exchange.ended = time.perf_counter()
-            traffic.changed(exchange)
+            traffic.notify(exchange)
 
-    return watched
+    return watch

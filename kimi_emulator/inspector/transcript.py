@@ -32,7 +32,7 @@ def _lines(exchange: Exchange, state: State) -> Iterator[str]:
     if isinstance(messages, list) and messages:
         last = messages[-1] if isinstance(messages[-1], dict) else {}
         before = f", {len(messages) - 1} before it" if len(messages) > 1 else ""
-        yield _line(f"{last.get('role')}", f"{_quoted(text_of(last.get('content')))}{before}")
+        yield _line(f"{last.get('role')}", f"{_quote(text_of(last.get('content')))}{before}")
     if isinstance(body.get("tools"), list):
         yield _line("tools", ", ".join(_name(tool) for tool in body["tools"]))
     if received is not None and received.form is not None:
@@ -52,7 +52,7 @@ def _answer_lines(reply: Mapping[str, Any]) -> Iterator[str]:
     for call in message.get("tool_calls") or ():
         yield _line("calls", f"{_name(call)}({(call.get('function') or {}).get('arguments')})")
     if message.get("content"):
-        yield _line("answers", _quoted(str(message["content"])))
+        yield _line("answers", _quote(str(message["content"])))
     usage = reply.get("usage")
     if isinstance(usage, Mapping):
         cached = f", {usage['cached_tokens']} of them cached" if usage.get("cached_tokens") else ""
@@ -65,7 +65,7 @@ def _name(tool: Any) -> str:
     return str(function.get("name")) if isinstance(function, dict) else "?"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return json.dumps(text if len(text) <= _LINE else f"{text[:_LINE]}...", ensure_ascii=False)
 
 

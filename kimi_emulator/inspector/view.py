@@ -13,14 +13,14 @@ from kimi_emulator.platform.account import price
 from kimi_emulator.platform.state import ReceivedRequest, State
 from kimi_emulator.rules import RULES
 
-__all__ = ["detail", "masked", "read_answer", "received_by", "rules_about", "summary"]
+__all__ = ["detail", "mask_key", "read_answer", "received_by", "rules_about", "summary"]
 
 _POINTS = 400  # of a stream's timing
 _SENT_BY_ITSELF = {"host", "content-length", "accept-encoding", "connection", "authorization", "content-type"}
 _THOUGHTS = ("reasoning_content", "reasoning")
 
 
-def masked(header: str) -> str:
+def mask_key(header: str) -> str:
     """A bearer header with its key as ``sk-...last4``."""
     scheme, _, key = header.rpartition(" ")
     shown = f"sk-...{key[-4:]}" if len(key) > 8 else "sk-..."
@@ -42,7 +42,7 @@ def detail(exchange: Exchange, state: State, base_url: str) -> dict[str, Any]:
     model = str(reply.get("model") or _object(received).get("model") or "")
     shown = dict(received.headers) if received is not None else {}
     if "authorization" in shown:
-        shown["authorization"] = masked(shown["authorization"])
+        shown["authorization"] = mask_key(shown["authorization"])
     return {
         **_facts(exchange, received, reply),
         "request": {
@@ -55,7 +55,7 @@ def detail(exchange: Exchange, state: State, base_url: str) -> dict[str, Any]:
         "answer_headers": exchange.headers,
         "raw": exchange.answer().decode("utf-8", "replace"),
         "size": exchange.size,
-        "cut": exchange.size - exchange.kept,
+        "cut": exchange.size - exchange.bytes_held,
         "cost": price(model, usage) if isinstance(usage, Mapping) and model else None,
         "timing": timing(exchange),
         "rules": rules_about(exchange, state),
@@ -138,7 +138,7 @@ def read_answer(exchange: Exchange) -> dict[str, Any]:
     """The answer put together from its bytes, as far as they can be read: a fault may have left them in any state."""
     kind, data = exchange.headers.get("content-type", ""), exchange.answer()
     if "event-stream" in kind:
-        return _joined(_events(data))
+        return _join_events(_events(data))
     try:
         body = json.loads(data) if data else {}
     except ValueError:
@@ -167,7 +167,7 @@ def _events(data: bytes) -> Iterable[dict[str, Any]]:
                 yield event
 
 
-def _joined(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def _join_events(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": ""}
     answer: dict[str, Any] = {"message": message}
     calls: dict[int, dict[str, Any]] = {}

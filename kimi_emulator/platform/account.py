@@ -67,17 +67,19 @@ class Account:
                 self._day, self._day_tokens = day, 0
             spent = sum(used for _, used in self._minute)
             if limits.concurrency is not None and self._running >= limits.concurrency:
-                raise _limited(f"max organization concurrency: {limits.concurrency}, please try again after 1 seconds")
+                raise _limit_error(
+                    f"max organization concurrency: {limits.concurrency}, please try again after 1 seconds"
+                )
             if limits.rpm is not None and len(self._minute) >= limits.rpm:
-                raise _limited(f"organization max RPM: {limits.rpm}, please try again after 1 seconds")
+                raise _limit_error(f"organization max RPM: {limits.rpm}, please try again after 1 seconds")
             if limits.tpm is not None and spent + tokens > limits.tpm:
-                raise _limited(
+                raise _limit_error(
                     f"project TPM rate limit, current: {spent + tokens}, limit: {limits.tpm}, "
                     "please try again after 1 seconds"
                 )
             if limits.tpd is not None and self._day_tokens + tokens > limits.tpd:
                 current = self._day_tokens + tokens
-                raise _limited(f"organization TPD rate limit, current: {current}, limit: {limits.tpd}", wait=False)
+                raise _limit_error(f"organization TPD rate limit, current: {current}, limit: {limits.tpd}", wait=False)
             self._running += 1
             self._minute.append((now, tokens))
             self._day_tokens += tokens
@@ -120,7 +122,7 @@ def price(model: str, usage: Mapping[str, Any]) -> float:
     return (read * cached + written * uncached + (usage.get("completion_tokens") or 0) * output) / 1_000_000
 
 
-def _limited(what: str, *, wait: bool = True) -> ApiError:
+def _limit_error(what: str, *, wait: bool = True) -> ApiError:
     """A recorded refusal: only this kind of 429 carried the three headers. A day's budget names no wait."""
     names = ("Retry-After", "X-Retry-After", "Msh-Cooldown-Seconds") if wait else ()
     message = f"Your account {ORGANIZATION}<{KEY_ID}> request reached {what}"

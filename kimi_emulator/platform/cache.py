@@ -76,7 +76,7 @@ def _ttl(body: Mapping[str, Any]) -> str:
 
 
 def _tokens_of(characters: int, pieces: list[str], sizes: list[int]) -> int:
-    """Prompt tokens in so many characters of the pieces: of each whole one its size, of the last one its share."""
+    """The prompt tokens in the first characters: whole pieces count in full, the last one by its share."""
     counted = 0
     for piece, size in zip(pieces, sizes, strict=True):
         length = len(piece) + 2  # the blank line behind it

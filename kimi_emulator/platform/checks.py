@@ -153,7 +153,7 @@ class ChatCheck:
             return {**body, "tool_choice": "auto"}
         return body
 
-    def searched(self) -> list[ToolResult]:
+    def search_results(self) -> list[ToolResult]:
         """The tool messages that answer calls of ``$web_search``, with these calls."""
         return self.state.searches.echoes(self.messages)
 
@@ -170,7 +170,7 @@ class ChatCheck:
 
     @cached_property
     def schema_problems(self) -> dict[str, tuple[str, mfjs.Problem]]:
-        """By topic the first problem of the strict schemas, with the place of its schema."""
+        """For each topic the first problem of the strict schemas, and where that schema stands."""
         first: dict[str, tuple[str, mfjs.Problem]] = {}
         for place, schema, strict in self.schemas():
             if strict and isinstance(schema, dict):  # strict false only asks for some valid JSON
@@ -244,7 +244,7 @@ class BatchFileCheck:
     @cached_property
     def entries(self) -> Sequence[Any]:
         """The lines as JSON, None for one that is not."""
-        return [_parsed(text) for text in self.texts]
+        return [_parse(text) for text in self.texts]
 
 
 def _is_object(text: str) -> bool:
@@ -255,7 +255,7 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _parsed(text: bytes) -> Any:
+def _parse(text: bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -130,7 +130,7 @@ class FileStore:
         return stored
 
     def poll(self, file_id: str) -> StoredFile | None:
-        """The file, one step nearer to being parsed."""
+        """The file. Each call moves it one step nearer to being parsed."""
         with self._lock:
             stored = self._files.get(file_id)
             if stored is not None and stored.polls_left > 0:

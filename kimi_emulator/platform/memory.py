@@ -64,7 +64,7 @@ class ReasoningMemory:
         self._by_place.setdefault((before.hexdigest(), turn), set()).add(reasoning)
         self._by_turn.setdefault(turn, set()).add(reasoning)
 
-    def given(self, messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Mapping[str, Any], set[str]]]:
+    def thinking_of(self, messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Mapping[str, Any], set[str]]]:
         """Each assistant message known from before, with its position and the thinking(s) given with it."""
         for position, message, before in _walk(messages):
             if message.get("role") != "assistant":

@@ -60,7 +60,7 @@ def stretches(model: Model, body: Mapping[str, Any]) -> list[Stretch]:
     else:
         sizes = map(_plain_message, body["messages"])
         first = INSTRUCTIONS_TOKENS + (count(compact(body["tools"])) if body.get("tools") else 0)
-    texts = map(_rendered, body["messages"])
+    texts = map(_render, body["messages"])
     return [Stretch(head, first), *(Stretch(text, size) for text, size in zip(texts, sizes, strict=True))]
 
 
@@ -82,7 +82,7 @@ def prompt_tokens(model: Model, body: Mapping[str, Any]) -> int:
     elif response_format.get("type") == "json_schema":
         described = response_format.get("json_schema")
         schema = described.get("schema") if isinstance(described, dict) else None
-        total += _notice(SCHEMA_SENTENCE + count(f"{_ordered(schema)}\n"))
+        total += _notice(SCHEMA_SENTENCE + count(f"{_sorted_json(schema)}\n"))
     if body["messages"] and body["messages"][-1].get("partial"):
         return total - CLOSING - CLOSING - END  # the answer goes on inside its response
     return total + _opening(WORD) + _opening() - PENDING
@@ -120,10 +120,10 @@ def _tools(tools: Any, sentence: int) -> int:
         for tool in (tools if isinstance(tools, list) else ())
         if isinstance(tool, dict) and tool.get("type") == "function" and isinstance(tool.get("function"), dict)
     ]
-    return _notice(sentence + count(f"{_ordered(functions)}\n")) if functions else 0
+    return _notice(sentence + count(f"{_sorted_json(functions)}\n")) if functions else 0
 
 
-def _ordered(value: Any) -> str:
+def _sorted_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -205,7 +205,7 @@ def _plain_message(message: Mapping[str, Any]) -> int:
     return total + (count(compact(message["tools"])) if message.get("tools") else 0)
 
 
-def _rendered(message: Mapping[str, Any]) -> str:
+def _render(message: Mapping[str, Any]) -> str:
     pieces = [str(message.get("role", "")), str(message.get("name") or "")]
     if message.get("reasoning_content"):
         pieces.append(str(message["reasoning_content"]))

@@ -45,7 +45,7 @@ class ReceivedRequest:
 
 @dataclass(frozen=True)
 class Report:
-    """What a rule had to say about a request; ``rule`` is an id in ``RULES``.
+    """A rule's note on a request; ``rule`` is an id in ``RULES``.
 
     ``request`` is the position of the request in ``Emulator.requests``.
     """
@@ -92,7 +92,7 @@ class State:
         with self.lock:
             self._script.extend(items)
 
-    def scripted(self) -> Reply | Failure | None:
+    def next_scripted(self) -> Reply | Failure | None:
         """The next queued answer, if any."""
         with self.lock:
             return self._script.popleft() if self._script else None
@@ -102,24 +102,24 @@ class State:
         with self.lock:
             return list(self._script)
 
-    def received(self, request: ReceivedRequest) -> int:
+    def record_request(self, request: ReceivedRequest) -> int:
         """Keep a request; its position in ``requests``."""
         with self.lock:
             self.requests.append(request)
             return len(self.requests) - 1
 
-    def tolerated(self, rule: str, message: str, request: int) -> None:
+    def record_tolerated(self, rule: str, message: str, request: int) -> None:
         """Note something that was let through."""
         with self.lock:
             self.report.append(Report(rule, message, request))
 
-    def refused(self, error: ApiError, request: int) -> None:
+    def record_refusal(self, error: ApiError, request: int) -> None:
         """Note which rule refused a request, if it was one."""
         if error.rule is not None:
             with self.lock:
                 self.refusals.append(Report(error.rule, error.message, request))
 
-    def answered(self, body: Mapping[str, Any], message: dict[str, Any]) -> None:
+    def record_answer(self, body: Mapping[str, Any], message: dict[str, Any]) -> None:
         """Keep an answer, and the thinking that belongs to it."""
         with self.lock:
             self.replies.append(message)

@@ -60,7 +60,7 @@ class Vocabulary:
         return len(self.encode(text))
 
     def cut(self, text: str, tokens: int) -> str:
-        """The longest beginning of so many tokens, whole characters only."""
+        """The longest beginning with at most so many tokens, cut between characters."""
         ids = self.encode(text)
         if len(ids) <= tokens:
             return text

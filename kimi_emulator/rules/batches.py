@@ -15,7 +15,7 @@ from kimi_emulator.platform.batches import ENDPOINT, window_seconds
 from kimi_emulator.platform.checks import BatchCallCheck, BatchCheck, BatchFileCheck, BatchListCheck
 from kimi_emulator.platform.models import available
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import shown
+from kimi_emulator.rules.wording import show
 
 CANCELLABLE = ("validating", "in_progress", "finalizing")
 
@@ -28,7 +28,7 @@ def input_file(check: BatchCheck) -> str | None:
     """``input_file_id`` is the id of a stored file."""
     if check.file is not None:
         return None
-    return f"Invalid request: input_file_id '{shown(check.body.get('input_file_id'))}' is not a file of this account"
+    return f"Invalid request: input_file_id '{show(check.body.get('input_file_id'))}' is not a file of this account"
 
 
 @rule("batch.purpose", subject="batch", source="API reference: uploaded with purpose batch; wording ours")
@@ -158,7 +158,7 @@ def one_model(check: BatchFileCheck) -> str | None:
     for number, model in enumerate(models, 1):
         if model != models[0]:
             return (
-                f"Invalid request: line {number} asks for {shown(model)}, line 1 for {shown(models[0])}: "
+                f"Invalid request: line {number} asks for {show(model)}, line 1 for {show(models[0])}: "
                 "one model per file"
             )
     return None
@@ -171,7 +171,7 @@ def model(check: BatchFileCheck) -> str | None:
     served = {each.id for each in available(settings.day(), retired=settings.retired)}
     if isinstance(model_id, str) and model_id in served & settings.batch_models:
         return None
-    return f"Invalid request: model {shown(model_id)} is not supported in batches"
+    return f"Invalid request: model {show(model_id)} is not supported in batches"
 
 
 @rule("batch.stream", subject="batch_file", source="an answer in a file cannot be a stream; wording ours")

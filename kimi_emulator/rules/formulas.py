@@ -5,7 +5,7 @@ from __future__ import annotations
 from kimi_emulator.errors import NOT_FOUND
 from kimi_emulator.platform.checks import FormulaCheck
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import shown
+from kimi_emulator.rules.wording import show
 
 
 @rule("formula.unknown", subject="formula", status=404, type=NOT_FOUND, source="wording ours")
@@ -20,7 +20,7 @@ def name(check: FormulaCheck) -> str | None:
     name = None if check.fiber is None else check.fiber.get("name")
     if check.fiber is None or (isinstance(name, str) and name in check.functions):
         return None
-    return f"Invalid request: function {shown(name)} is not found in formula {check.uri}"
+    return f"Invalid request: function {show(name)} is not found in formula {check.uri}"
 
 
 @rule("fiber.arguments", subject="formula", source="official tools page: the model's JSON string; wording ours")

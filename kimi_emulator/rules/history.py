@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import shown
+from kimi_emulator.rules.wording import show
 
 
 def _answers(check: ChatCheck, position: int) -> list[str]:
@@ -82,7 +82,7 @@ def unknown_call(check: ChatCheck) -> str | None:
         elif message["role"] != "tool":
             open_ids = set()
         elif str(message.get("tool_call_id") or "") not in open_ids:
-            return f"tool_call_id {shown(message.get('tool_call_id'))} is not found"
+            return f"tool_call_id {show(message.get('tool_call_id'))} is not found"
     return None
 
 
@@ -136,7 +136,7 @@ def altered(check: ChatCheck) -> str | None:
 
     One space stands for an empty one, and an empty one for none, as Moonshot's own client sends it.
     """
-    for position, message, original in check.state.memory.given(check.messages):
+    for position, message, original in check.state.memory.thinking_of(check.messages):
         sent = message.get("reasoning_content")
         if not sent or sent in original or (sent == " " and "" in original):
             continue
@@ -149,7 +149,7 @@ def dropped(check: ChatCheck) -> str | None:
     """A tool-call message the emulator gave with thinking comes back with it, while the model thinks."""
     if not check.thinks:
         return None
-    for position, message, original in check.state.memory.given(check.messages):
+    for position, message, original in check.state.memory.thinking_of(check.messages):
         if message.get("tool_calls") and not message.get("reasoning_content") and any(original):
             return f"message {position} came back without the reasoning_content given with it"
     return None
@@ -165,7 +165,7 @@ def partial_reasoning(check: ChatCheck) -> str | None:
     last = len(check.messages) - 1
     if not check.thinks or not check.messages[last].get("partial"):
         return None
-    for position, message, original in check.state.memory.given(check.messages):
+    for position, message, original in check.state.memory.thinking_of(check.messages):
         if position == last and message.get("reasoning_content") is None and any(original):
             return "the partial message came without the reasoning_content of the answer that it continues"
     return None

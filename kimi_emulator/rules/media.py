@@ -50,7 +50,7 @@ def model_sees(check: ChatCheck) -> str | None:
     return None
 
 
-def _sniffed(header: str, data: str) -> str:
+def _sniff(header: str, data: str) -> str:
     """The type the server would see: by content first, as a Go program does, then by name."""
     declared = header.removeprefix("data:").partition(";")[0].lower()
     try:
@@ -73,7 +73,7 @@ def media_format(check: ChatCheck) -> str | None:
         if not address.startswith("data:"):
             continue
         header, _, data = address.partition(",")
-        sniffed = _sniffed(header, data)
+        sniffed = _sniff(header, data)
         allowed = IMAGE_TYPES if kind == "image" else VIDEO_TYPES
         if sniffed.partition("/")[2] not in allowed:
             return f"Invalid request: unsupported {kind} format: {sniffed}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import go_type, illegal, shown
+from kimi_emulator.rules.wording import go_type, illegal, show
 
 ROLES = ("system", "user", "assistant", "tool")
 PART_TYPES = ("text", "image_url", "video_url")
@@ -33,7 +33,7 @@ def role(check: ChatCheck) -> str | None:
     """A role is system, user, assistant or tool: ``developer`` belongs to the Responses API."""
     for position, message in enumerate(check.messages):
         if message.get("role") not in ROLES:
-            role = shown(message.get("role"))
+            role = show(message.get("role"))
             return f"Invalid request: the message at position {position} has an unknown role '{role}'"
     return None
 
@@ -68,7 +68,7 @@ def part_type(check: ChatCheck) -> str | None:
     """Parts are text, image_url or video_url: no audio, PDF, file or thinking parts."""
     for _, part in _parts(check):
         if part.get("type") not in PART_TYPES:
-            return f"Invalid part type: {shown(part.get('type'))}"
+            return f"Invalid part type: {show(part.get('type'))}"
         if part["type"] == "text" and not isinstance(part.get("text"), str):
             return "Invalid request: a text part needs a text"
     return None

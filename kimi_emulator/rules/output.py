@@ -6,7 +6,7 @@ from typing import Any
 
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import shown, wrong_type
+from kimi_emulator.rules.wording import show, wrong_type
 
 
 @rule("max_tokens.value", source="wording ours")
@@ -58,7 +58,7 @@ def format_type(check: ChatCheck) -> str | None:
         "json_schema",
     ):
         return None
-    return f"Invalid request: unknown response_format type: {shown(_format(check).get('type'))}"
+    return f"Invalid request: unknown response_format type: {show(_format(check).get('type'))}"
 
 
 @rule("response_format.name", source="users' report of the live text")

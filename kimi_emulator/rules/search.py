@@ -9,7 +9,7 @@ from kimi_emulator.rules.registry import rule
 @rule("search.echo", refuses=False, source="web search page; users' report of invented answers when it is not kept")
 def echo(check: ChatCheck) -> str | None:
     """The tool message of ``$web_search`` is the arguments of its call, byte for byte."""
-    for result in check.searched():
+    for result in check.search_results():
         if result.content != result.arguments:
             return (
                 f"the tool message at {result.position} is not the arguments of its $web_search call: "
@@ -21,7 +21,7 @@ def echo(check: ChatCheck) -> str | None:
 @rule("search.altered_call", refuses=False, source="web search page: send the arguments back as they came")
 def altered_call(check: ChatCheck) -> str | None:
     """A ``$web_search`` call comes back with the arguments it was given with, byte for byte."""
-    for result in check.searched():
+    for result in check.search_results():
         if not check.state.searches.was_given(result.arguments):
             return f"no $web_search call was given with these arguments: {result.arguments[:120]!r}"
     return None

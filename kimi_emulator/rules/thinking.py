@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import shown, wrong_type
+from kimi_emulator.rules.wording import show, wrong_type
 
 
 @rule("thinking.shape", source="users' report of the text for a boolean")
@@ -21,7 +21,7 @@ def type_word(check: ChatCheck) -> str | None:
         return None
     if thinking.get("type") is None and check.model.family == "k3":
         return None
-    return f"invalid value for thinking type: {shown(thinking.get('type'))}"
+    return f"invalid value for thinking type: {show(thinking.get('type'))}"
 
 
 @rule("thinking.k2_7_disabled", source="recorded 400")
@@ -41,7 +41,7 @@ def keep(check: ChatCheck) -> str | None:
         return None
     if not check.model.keeps_thinking:
         return f'thinking.keep is not supported by model "{check.model.id}"'
-    return None if thinking["keep"] == "all" else f"invalid value for thinking keep: {shown(thinking['keep'])}"
+    return None if thinking["keep"] == "all" else f"invalid value for thinking keep: {show(thinking['keep'])}"
 
 
 @rule("effort.type", source="users' report: an object is 400; wording after the server's text for thinking")

@@ -6,7 +6,7 @@ import re
 
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.rules.registry import rule
-from kimi_emulator.rules.wording import shown, wrong_type
+from kimi_emulator.rules.wording import show, wrong_type
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}\Z")
 _BUILTIN_NAME = re.compile(r"\$[A-Za-z][A-Za-z0-9_-]{0,127}\Z")
@@ -29,7 +29,7 @@ def kind(check: ChatCheck) -> str | None:
     """A tool's type is function (or the platform's own builtin_function); a flat tool has none."""
     for entry in check.tools:
         if entry.tool.get("type") not in ("function", "builtin_function", "plugin"):
-            word = shown(entry.tool.get("type"))
+            word = show(entry.tool.get("type"))
             return f"Invalid request: unknown tool type: {word}, currently only function and plugin are supported"
     return None
 
@@ -102,7 +102,7 @@ def choice_value(check: ChatCheck) -> str | None:
     function = choice.get("function") if isinstance(choice, dict) and choice.get("type") == "function" else None
     if isinstance(function, dict) and isinstance(function.get("name"), str):
         return None
-    return f"Invalid request: unknown tool_choice: {shown(choice)}"
+    return f"Invalid request: unknown tool_choice: {show(choice)}"
 
 
 @rule("tool_choice.required_without_tools", source="Moonshot's verifier expects 400; wording ours")

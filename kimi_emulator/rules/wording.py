@@ -6,7 +6,7 @@ from typing import Any
 
 from kimi_emulator.content import compact
 
-__all__ = ["go_type", "illegal", "shown", "wrong_type"]
+__all__ = ["go_type", "illegal", "show", "wrong_type"]
 
 _GO_TYPES = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 
@@ -16,7 +16,7 @@ def go_type(value: Any) -> str:
     return _GO_TYPES.get(type(value), "null")
 
 
-def shown(value: Any) -> str:
+def show(value: Any) -> str:
     """A value of a request inside a sentence: a text as it is, null as nothing, anything else as JSON."""
     if value is None:
         return ""

@@ -145,7 +145,7 @@ def test_keys_are_shown_by_their_last_four_characters_only(watched, client):
 
 
 def test_a_short_key_is_hidden_whole():
-    assert view.masked("Bearer sk-1") == "Bearer sk-..."
+    assert view.mask_key("Bearer sk-1") == "Bearer sk-..."
 
 
 def test_the_curl_command_asks_the_same_again_with_the_key_from_the_environment(watched, client):
@@ -197,7 +197,7 @@ def test_only_so_much_is_kept(monkeypatch):
         kept.add(exchange, b"x" * 50)
         kept.add(exchange, b"y" * 50)
     assert [each.id for each in kept] == [4, 5]
-    assert (exchange.size, exchange.kept) == (100, 50)
+    assert (exchange.size, exchange.bytes_held) == (100, 50)
 
 
 def test_a_foreign_page_cannot_read_it_under_its_own_name(watched):

@@ -61,14 +61,14 @@ def reached(where: str, chunk: Any) -> bool:
 def left(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Set when the emulator sees that a client has closed the connection of an unfinished answer."""
     seen = threading.Event()
-    disconnected = transport.disconnected
+    disconnected = transport.wait_for_disconnect
 
     async def noted(receive: Any) -> None:
         await disconnected(receive)
         seen.set()
 
-    monkeypatch.setattr(transport, "disconnected", noted)
-    monkeypatch.setattr("kimi_emulator.http.delivery.disconnected", noted)
+    monkeypatch.setattr(transport, "wait_for_disconnect", noted)
+    monkeypatch.setattr("kimi_emulator.http.delivery.wait_for_disconnect", noted)
     return seen
 
 

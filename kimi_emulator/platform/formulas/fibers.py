@@ -123,7 +123,7 @@ def run(settings: Settings, uri: str, fiber: Mapping[str, Any]) -> dict[str, Any
     function = FORMULAS[uri][fiber["name"]]
     status, context = "succeeded", {"input": compact({"name": function.name, "arguments": fiber["arguments"]})}
     try:
-        output = function.run(settings, _parsed(fiber["arguments"]))
+        output = function.run(settings, _parse(fiber["arguments"]))
     except (ValueError, OverflowError) as error:  # the second for numbers that no float can hold
         status = "failed"
         context["error"] = str(error)
@@ -142,7 +142,7 @@ def run(settings: Settings, uri: str, fiber: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _parsed(arguments: str) -> dict[str, Any]:
+def _parse(arguments: str) -> dict[str, Any]:
     try:
         parsed = json.loads(arguments)
     except (ValueError, RecursionError) as error:

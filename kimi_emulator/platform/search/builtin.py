@@ -41,7 +41,7 @@ class Searches:
             self._queries.clear()
             self._given.clear()
 
-    def issued(self, reply: Reply, tools: Sequence[Mapping[str, Any]], messages: Sequence[Mapping[str, Any]]) -> Reply:
+    def issue(self, reply: Reply, tools: Sequence[Mapping[str, Any]], messages: Sequence[Mapping[str, Any]]) -> Reply:
         """``reply`` with its searches done: arguments ``{"query": ...}`` become an id and a count of tokens.
 
         Any other arguments are given out as they are; an id in them stands for a search for
@@ -55,10 +55,10 @@ class Searches:
         if not declared:
             return reply
         question = next((text_of(m.get("content")) for m in reversed(messages) if m.get("role") == "user"), "")
-        calls = [self._issued(call, question) if call.name == WEB_SEARCH else call for call in reply.tool_calls]
+        calls = [self._issue(call, question) if call.name == WEB_SEARCH else call for call in reply.tool_calls]
         return replace(reply, tool_calls=calls)
 
-    def _issued(self, call: ToolCall, question: str) -> ToolCall:
+    def _issue(self, call: ToolCall, question: str) -> ToolCall:
         own_query = call.arguments.get("query") if isinstance(call.arguments, Mapping) else None
         if not isinstance(own_query, str):
             text, search_id, query = call.arguments_text, _search_id(call.arguments_text), question
@@ -97,7 +97,7 @@ class Searches:
         changed: dict[int, str] = {}
         for result in tool_results(messages):
             if result.name == WEB_SEARCH:
-                changed[result.position] = self._found(result)
+                changed[result.position] = self._result_text(result)
             elif is_sealed(result.content):
                 try:
                     changed[result.position] = unseal(result.content)
@@ -110,7 +110,7 @@ class Searches:
             for position, message in enumerate(messages)
         ]
 
-    def _found(self, result: ToolResult) -> str:
+    def _result_text(self, result: ToolResult) -> str:
         query = self._queries.get(_search_id(result.content) or "")
         if query is None or result.content != result.arguments:
             return _MADE_UP

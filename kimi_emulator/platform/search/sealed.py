@@ -25,7 +25,7 @@ def seal(text: str) -> str:
     """``text`` in a frame."""
     packed = zlib.compress(text.encode("utf-8", "surrogatepass"))
     mark = _mark(packed)
-    return f"{BEGIN}{base64.b64encode(mark + _mixed(packed, mark)).decode()}{END}"
+    return f"{BEGIN}{base64.b64encode(mark + _mix(packed, mark)).decode()}{END}"
 
 
 def unseal(text: str) -> str:
@@ -48,7 +48,7 @@ def is_sealed(text: str) -> bool:
 def _open(body: str) -> str:
     data = base64.b64decode(body, validate=True)
     mark, mixed = data[:_MARK], data[_MARK:]
-    packed = _mixed(mixed, mark)
+    packed = _mix(mixed, mark)
     if not hmac.compare_digest(_mark(packed), mark):
         raise ValueError("a frame was changed")
     return zlib.decompress(packed).decode("utf-8", "surrogatepass")
@@ -58,6 +58,6 @@ def _mark(packed: bytes) -> bytes:
     return hashlib.blake2b(packed, key=_KEY, digest_size=_MARK).digest()
 
 
-def _mixed(data: bytes, mark: bytes) -> bytes:
+def _mix(data: bytes, mark: bytes) -> bytes:
     stream = hashlib.shake_256(_KEY + mark).digest(len(data))
     return bytes(a ^ b for a, b in zip(data, stream, strict=True))

@@ -1,0 +1,43 @@
+"""Names say what they stand for: no pronoun-like locals, no functions called by a participle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.plain_names import ROOT, faults_in, faults_under, is_participle
+
+CLEAN = ("kimi_api", "langchain_kimi", "llama_index_kimi", "kimi_emulator", "scripts")
+
+
+@pytest.mark.parametrize("folder", CLEAN)
+def test_names_are_plain(folder: str) -> None:
+    faults = faults_under([ROOT / folder])
+    assert [f"{fault.path.relative_to(ROOT)}:{fault.line} {fault.name}" for fault in faults] == []
+
+
+@pytest.mark.parametrize("name", ["uploaded", "_kept", "merged", "told", "aserved"])
+def test_a_participle_is_told_from_a_verb(name: str) -> None:
+    assert is_participle(name)
+
+
+@pytest.mark.parametrize("name", ["upload", "read", "feed", "aread", "embed", "encoded_size", "apoll", "add"])
+def test_verbs_and_nouns_are_no_participles(name: str) -> None:
+    assert not is_participle(name)
+
+
+def test_prose_strings_and_properties_do_not_count(tmp_path: Path) -> None:
+    file = tmp_path / "example.py"
+    file.write_text(
+        '"""What was found."""\nfrom functools import cached_property\n\n\nclass A:\n    """Made."""\n\n'
+        '    @property\n    def done(self):\n        return {"found": self.made}\n\n'
+        "    def sent(self, given):\n        found = given\n        return found\n"
+    )
+    assert sorted((fault.line, fault.name) for fault in faults_in(file)) == [
+        (12, "given"),
+        (12, "sent"),
+        (13, "found"),
+        (13, "given"),
+        (14, "found"),
+    ]
