@@ -93,6 +93,7 @@ class ModelSettings(ChatSettings, total=False):
     max_retries: int
     account_limits: AccountLimits | Mapping[str, Any] | None
     default_headers: dict[str, str] | None
+    before_send: Callable[[dict[str, Any]], Mapping[str, Any] | None] | None
     http_client: Any
     """An `httpx` or `httpx2` client, as the SDK in use wants."""
     async_http_client: Any

@@ -38,3 +38,9 @@ class ObjectArguments(CallArguments, total=False):
     tools: Sequence[Any]
     tool_choice: str | bool | dict[str, Any] | None
     parallel_tool_calls: bool | None
+
+
+class BoundArguments(ObjectArguments, total=False):
+    """What one call of `ChatKimi` may be given beside its input."""
+
+    response_format: Any

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError, model_validator
@@ -48,9 +48,10 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+    from langchain_core.runnables import RunnableConfig
 
     from kimi_api.settings import CallArguments, CallOptions
-    from langchain_kimi._arguments import ChatKimiSettings
+    from langchain_kimi._arguments import BoundArguments, ChatKimiSettings
 
 __all__ = ["ChatKimi"]
 
@@ -353,6 +354,32 @@ class ChatKimi(TokenCounting, StructuredOutput):
 
     # ---------------------------------------------------------------- the platform
 
+    if TYPE_CHECKING:  # core's own, with our arguments; its streams are generators, which can be closed
+
+        def invoke(
+            self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Unpack[BoundArguments]
+        ) -> AIMessage:
+            """Core's own: wait for the whole answer."""
+            ...
+
+        async def ainvoke(
+            self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Unpack[BoundArguments]
+        ) -> AIMessage:
+            """Core's own: wait for the whole answer."""
+            ...
+
+        def stream(
+            self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Unpack[BoundArguments]
+        ) -> Generator[AIMessageChunk, None, None]:
+            """Core's own: the answer piece by piece."""
+            ...
+
+        def astream(
+            self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Unpack[BoundArguments]
+        ) -> AsyncGenerator[AIMessageChunk, None]:
+            """The asynchronous twin of `stream`."""
+            ...
+
     def _request(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, arguments: Mapping[str, Any], *, stream: bool
     ) -> tuple[ChatRequest, CallOptions]:
@@ -400,7 +427,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
+    ) -> Generator[ChatGenerationChunk, None, None]:
         with CORE_ERRORS:
             request, call = self._request(messages, stop, kwargs, stream=True)
             chunks = Chunks(request)
@@ -424,7 +451,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
+    ) -> AsyncGenerator[ChatGenerationChunk, None]:
         with CORE_ERRORS:
             request, call = self._request(messages, stop, kwargs, stream=True)
             chunks = Chunks(request)

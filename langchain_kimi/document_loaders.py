@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any, Literal
@@ -97,7 +97,7 @@ class KimiFileLoader(FollowsSettings, BaseLoader):
         for source in self.sources:
             yield from find_files(source, glob=self.glob)
 
-    def lazy_load(self) -> Iterator[Document]:
+    def lazy_load(self) -> Generator[Document, None, None]:
         """One document after the other; see `max_concurrency` for what is sent ahead."""
         with closing(extract_many(self.client, self.paths(), **self._options())) as results:
             for result in results:
@@ -106,7 +106,7 @@ class KimiFileLoader(FollowsSettings, BaseLoader):
                 else:
                     self._warn_or_raise(result)
 
-    async def alazy_load(self) -> AsyncIterator[Document]:
+    async def alazy_load(self) -> AsyncGenerator[Document, None]:
         """The asynchronous twin of `lazy_load`."""
         async with aclosing(aextract_many(self.client, self.paths(), **self._options())) as results:
             async for result in results:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import PurePath
 from types import MappingProxyType
@@ -84,7 +84,7 @@ class KimiBlobParser(FollowsSettings, BaseBlobParser):
         self.cache: files.FileCache = files.FileCache() if cache is None else cache
         self._connect(client, api_key, base_url, region, timeout)
 
-    def lazy_parse(self, blob: Blob) -> Iterator[Document]:
+    def lazy_parse(self, blob: Blob) -> Generator[Document, None, None]:
         """The document of `blob`; it is sent when the document is asked for."""
         name = _name(blob)
         data: files.FileSource

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 from functools import partial
@@ -163,7 +163,7 @@ class KimiFileReader(BasePydanticReader):
 
     def lazy_load_data(  # type: ignore[override] - BaseReader leaves the arguments open
         self, file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] | None = None, fs: Any = None
-    ) -> Iterator[Document]:
+    ) -> Generator[Document, None, None]:
         """`load_data`, one document at a time: at most `num_workers` files are read ahead."""
         jobs = _jobs(file, extra_info, fs)
         with closing(extract_many(self._connect(), [job.source for job in jobs], **self._options(jobs))) as results:

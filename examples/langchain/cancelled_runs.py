@@ -31,7 +31,7 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
 def leave_a_stream(llm: ChatKimi) -> int:
     """Read five pieces, and hang up."""
     read = 0
-    with closing(llm.stream(QUESTION)) as pieces:  # type: ignore[type-var]
+    with closing(llm.stream(QUESTION)) as pieces:
         for piece in pieces:
             flow("Thinking", piece.additional_kwargs.get("reasoning_content") or "", THINKING)
             read += 1

@@ -106,7 +106,7 @@ class Connection:
         self.account_limits: AccountLimits | None = as_limits(account_limits)
         if before_send is not None and not callable(before_send):
             raise wrong_setting("before_send", before_send)
-        self.before_send = before_send
+        self.before_send: BeforeSend | None = before_send
         self._api_key = api_key
         self._http_client = http_client
         self._async_http_client = async_http_client

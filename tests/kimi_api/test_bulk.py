@@ -121,7 +121,7 @@ def test_files_are_taken_as_results_are_asked_for(kimi: Emulator, client: KimiCl
     assert taken == []
     next(results)
     assert len(taken) <= 4
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert kimi.files == {}
 
 

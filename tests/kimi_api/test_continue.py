@@ -405,14 +405,14 @@ def test_closing_the_stream_closes_the_one_under_way(kimi: Emulator, client: Kim
     request = build_request(ChatOptions(resume_streams=1, auto_continue=1), ASK, stream=True)
     stream = chat.stream(client, request, ReplyBuilder())
     next(stream)
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     clock[0] += 2
     assert client.request("POST", "/chat/completions", body=build_request(ChatOptions(), ASK).body)
 
     async def run_async() -> None:
         deltas = chat.astream(client, request, ReplyBuilder())
         await anext(deltas)
-        await deltas.aclose()  # type: ignore[attr-defined]
+        await deltas.aclose()
         clock[0] += 2
         assert await client.arequest("POST", "/chat/completions", body=build_request(ChatOptions(), ASK).body)
 

@@ -110,10 +110,10 @@ async def test_leaving_early_leaves_the_rest_unsent(kimi: Emulator, tmp_path: Pa
     if asynchronous:
         stream = some.alazy_load()
         await anext(stream)
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
     else:
         lazy = some.lazy_load()
         next(lazy)
-        lazy.close()  # type: ignore[attr-defined]
+        lazy.close()
     assert len([r for r in kimi.requests if r.form]) <= 4
     assert kimi.files == {}

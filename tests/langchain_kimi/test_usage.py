@@ -95,7 +95,7 @@ def test_a_stream_that_is_broken_off_is_named(kimi: Emulator, llm: ChatKimi) -> 
     with get_kimi_cost_callback() as costs:
         stream = llm.stream("hi")
         next(stream)
-        stream.close()  # type: ignore[attr-defined]
+        stream.close()
     assert (costs.tally.calls, costs.tally.uncounted_calls) == (0, 1)
 
 

@@ -61,7 +61,7 @@ def test_reads_lazily_and_stops_when_the_consumer_stops(
 ) -> None:
     documents = make_reader(num_workers=1).lazy_load_data(docs)
     next(iter(documents))
-    documents.close()  # type: ignore[attr-defined]
+    documents.close()
     assert sum(request.method == "POST" for request in kimi.requests) <= 2
 
 

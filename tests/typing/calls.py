@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any, assert_type
 
+from langchain_core.messages import AIMessage, AIMessageChunk
 from llama_index.core.base.llms.types import ChatMessage
 
 from kimi_api import KimiClient
 from kimi_api.chat import astream, complete, stream
 from kimi_api.reply import ReplyBuilder, ReplyDelta
 from kimi_api.request import ChatRequest
-from langchain_kimi import ChatKimi
-from llama_index_kimi import Kimi
+from langchain_kimi import ChatKimi, KimiFileLoader
+from llama_index_kimi import Kimi, KimiFileReader
 
 arguments: dict[str, Any] = {}
 messages = [ChatMessage(role="user", content="a")]
@@ -41,3 +43,19 @@ def in_plain_python(client: KimiClient, request: ChatRequest) -> None:
     assert_type(next(deltas), ReplyDelta)
     deltas.close()
     astream(client, request, ReplyBuilder(), max_retries="two")  # pyright: ignore[reportArgumentType]
+
+
+async def streams_can_be_closed(chat: ChatKimi, loader: KimiFileLoader, reader: KimiFileReader) -> None:
+    pieces = chat.stream("a", stop=["b"], max_tokens=5, tools=[], timeout=5)
+    assert_type(next(pieces), AIMessageChunk)
+    pieces.close()
+    async with aclosing(chat.astream("a")) as chunks:
+        async for chunk in chunks:
+            assert_type(chunk, AIMessageChunk)
+    chat.stream("a", max_token=5)  # pyright: ignore[reportCallIssue]
+    assert_type(chat.invoke("a", temperature=1, **arguments), AIMessage)
+    chat.invoke("a", temperatur=1)  # pyright: ignore[reportCallIssue]
+    await chat.ainvoke("a", max_tokens="five")  # pyright: ignore[reportArgumentType]
+    loader.lazy_load().close()
+    await loader.alazy_load().aclose()
+    reader.lazy_load_data("a").close()

@@ -152,7 +152,7 @@ def test_an_abandoned_stream_gives_its_place_back_a_moment_later(kimi: Emulator)
     stream = chat.stream(client, request, ReplyBuilder())
     next(stream)
     assert running(client) == 1
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     assert running(client) == 1  # the server hears of it later than we do
     clock.now += ABANDONED_SECONDS
     assert serving(client)
