@@ -18,8 +18,8 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[all]" --group dev
 	@touch $@
 
-demo: $(READY)  ## RAG, a LangChain agent and a LlamaIndex agent, on the emulator or (with MOONSHOT_API_KEY) on the platform
-	@$(BIN)/python -m examples.demo
+demo: $(READY)  ## RAG, a LangChain agent and a LlamaIndex agent, on the emulator or (with MOONSHOT_API_KEY) on the platform (MODEL_SERVER=http://127.0.0.1:11434/v1)
+	@MODEL_SERVER=$(MODEL_SERVER) $(BIN)/python -m examples.demo
 
 test: $(READY)  ## the fast tier: everything but what is marked slow
 	$(BIN)/python -m pytest $(TESTS) -m "not slow and not live"

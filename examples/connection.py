@@ -22,10 +22,11 @@ def connection() -> Iterator[dict[str, Any]]:
         return
     from kimi_emulator import Emulator
 
-    with Emulator() as kimi:
+    server = os.environ.get("MODEL_SERVER") or None
+    with Emulator(model_server=server) as kimi:
+        answers = f"are those of the model at {server}" if server else "are made by simple rules, not by a model"
         say(
-            "No MOONSHOT_API_KEY is set, so this runs on the local Kimi emulator: its answers are made by simple "
-            "rules, not by a model.",
+            f"No MOONSHOT_API_KEY is set, so this runs on the local Kimi emulator: its answers {answers}.",
             "bold",
         )
         yield {"model": MODEL, "base_url": kimi.base_url, "api_key": kimi.api_key}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -27,6 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=_port, default=8080, help="0 takes a free port (default: 8080)")
     parser.add_argument("--api-key", help="the key to let in (default: an obvious test key)")
+    parser.add_argument(
+        "--model-server",
+        metavar="URL",
+        help="let the model of this server answer, e.g. http://127.0.0.1:11434/v1 (its key: MODEL_SERVER_KEY)",
+    )
+    parser.add_argument("--model", dest="model_server_model", help="its model (default: the first that it lists)")
     parser.add_argument("--chunk-size", type=int, help="characters per streamed piece (default: words)")
     parser.add_argument("--today", type=date.fromisoformat, help="the day to emulate, YYYY-MM-DD (default: today)")
     parser.add_argument("--pending-polls", type=int, default=0, help="polls before a new file is parsed (default: 0)")
@@ -60,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--no-inspector", dest="inspector", action="store_false", help="no page that shows the traffic")
     options = parser.parse_args(arguments)
-    emulator = Emulator(**vars(options))
+    emulator = Emulator(**vars(options), model_server_key=os.environ.get("MODEL_SERVER_KEY"))
     try:
         emulator.start()
     except OSError as error:
@@ -72,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as ending:
         ending.callback(emulator.stop)
-        _say("Kimi emulator: a local stand-in for tests. This is not Moonshot's service; answers are made by rules.")
+        who = f"the model at {options.model_server}" if options.model_server else "rules"
+        _say(f"Kimi emulator: a local stand-in for tests. This is not Moonshot's service; answers are made by {who}.")
         _say(f"base_url: {emulator.base_url}")
         _say(f"api_key:  {emulator.api_key}")
         if options.inspector:

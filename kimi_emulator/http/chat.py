@@ -9,13 +9,15 @@ from typing import Any
 
 from starlette.responses import Response
 
-from kimi_emulator.brain import BrainContext, thought
+from kimi_emulator.brain import BrainContext, ModelServer, ModelServerError, thought
+from kimi_emulator.brain.model_server import demands_call
 from kimi_emulator.content import text_of
 from kimi_emulator.dialects import PLATFORM
 from kimi_emulator.errors import ApiError, Facts
 from kimi_emulator.faults import fault_named
 from kimi_emulator.http import delivery
 from kimi_emulator.http.calls import Call, Failed, Service
+from kimi_emulator.http.relay import relay
 from kimi_emulator.platform.answers import finish
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.platform.state import State
@@ -48,6 +50,9 @@ async def _deliver(call: Call, check: ChatCheck) -> Response:
     is_stream = bool(check.body.get("stream"))
     try:
         fault = call.fault("stream" if is_stream else "plain")
+        server = call.service.brain
+        if isinstance(server, ModelServer) and is_stream and fault is None and _can_relay(check):
+            return await _relay(server, check)
         answer, fault, cached = await _answer(call.service, check, fault)
     except Failed as failed:
         return call.failure(failed)
@@ -124,7 +129,10 @@ async def _answer(
         raise Failed(reply)
     context = _context(check)
     if reply is None:
-        reply = await asyncio.to_thread(service.brain.answer, check.read, context)
+        try:
+            reply = await asyncio.to_thread(service.brain.answer, check.read, context)
+        except ModelServerError as error:
+            raise Failed(error.failure) from error
     if reply.reasoning is None and context.thinks:
         reply = thought.add(reply, check.read)
     reply = state.searches.issue(reply, context.tools, check.messages)
@@ -141,6 +149,29 @@ async def _answer(
         answer = state.settings.dialect.answer(answer, check.body)
     state.record_answer(check.body, answer.message)
     return answer, fault, cached
+
+
+def _can_relay(check: ChatCheck) -> bool:
+    """Whether a model server's pieces may go out as they come: nothing is scripted, and nothing can be taken back.
+
+    A demanded call may have to be asked for twice, a stop string may span pieces, and other hosts' habits are put on
+    whole answers.
+    """
+    state, body = check.state, check.body
+    plain = not demands_call(body) and body.get("tool_choice") != "none" and not body.get("stop")
+    return plain and state.settings.dialect == PLATFORM and not state.pending()
+
+
+async def _relay(server: ModelServer, check: ChatCheck) -> Response:
+    state = check.state
+    cached = state.cache.use(check.model, check.read, check.prompt_tokens)
+
+    def done(answer: Answer) -> None:
+        state.account.charge(answer.model, answer.usage, 1.0)
+        state.record_answer(check.body, answer.message)
+
+    own = {"Msh-Context-Cache-Token-Saved": str(cached)} if cached else {}
+    return await relay(server, check, _context(check), own, cached, done)
 
 
 def _context(check: ChatCheck) -> BrainContext:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 
 import uvicorn
 
-from kimi_emulator.brain import Brain, DefaultBrain
+from kimi_emulator.brain import Brain, DefaultBrain, ModelServer
 from kimi_emulator.dialects import Dialect, dialect_named
 from kimi_emulator.faults import FaultQueue
 from kimi_emulator.http.app import build_app
@@ -43,6 +43,9 @@ class Emulator:
     * ``api_key``: the only key that is let in; None is an obvious test key, one for each ``region``.
     * ``port``: 0 takes a free one. ``host`` is the loopback address unless you say otherwise.
     * ``brain``: makes up answers when no script is queued; None is the rule-made default.
+    * ``model_server``: the address of a server with OpenAI's chat completions (Ollama, llama.cpp, vLLM, LM Studio)
+      whose model answers in place of the rules, such as "http://127.0.0.1:11434/v1"; ``model_server_model`` names the
+      model (None: the first that it lists), ``model_server_key`` a key if it wants one.
     * ``chunk_size``: characters per streamed piece; None streams word by word.
     * ``today``: the day that decides which models exist, a date or ``"2027-01-02"``; None is the real date.
     * ``k3_requires_reasoning``: refuse K3 tool-call messages without thinking, as K2.x does (unsettled live).
@@ -75,6 +78,9 @@ class Emulator:
         port: int = 0,
         host: str = "127.0.0.1",
         brain: Brain | None = None,
+        model_server: str | None = None,
+        model_server_model: str | None = None,
+        model_server_key: str | None = None,
         chunk_size: int | None = None,
         today: date | str | None = None,
         k3_requires_reasoning: bool = False,
@@ -109,6 +115,10 @@ class Emulator:
         ):
             if value not in known:
                 raise ValueError(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}")
+        if model_server is not None:
+            if brain is not None:
+                raise ValueError("brain and model_server exclude each other: both make up the answers")
+            brain = ModelServer(model_server, model_server_model, model_server_key)
         settings = Settings(
             api_key=api_key or ("sk-test-emulator" if region is None else f"sk-test-emulator-{region}"),
             today=_day(today),

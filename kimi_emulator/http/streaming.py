@@ -15,7 +15,7 @@ from typing import Any
 from kimi_emulator.content import compact
 from kimi_emulator.script import Answer
 
-__all__ = ["DONE", "chunks", "cut", "deltas", "event", "events"]
+__all__ = ["DONE", "Frame", "chunks", "cut", "deltas", "event", "events"]
 
 DONE = b"data: [DONE]\n\n"
 _HERE = "\0delta\0"  # stands for the delta; NUL can be in no id or model name
@@ -51,12 +51,12 @@ def deltas(answer: Answer, size: int | None) -> Iterator[Mapping[str, Any]]:
             yield {"tool_calls": [{"index": call["index"], "function": {"arguments": piece}}]}
 
 
-class _Frame:
+class Frame:
     """What all chunks of one stream have in common."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, fingerprint: str | None = None) -> None:
         self._answer = answer
-        self._fingerprint = f"fpv0_{secrets.token_hex(4)}"
+        self.fingerprint = fingerprint or f"fpv0_{secrets.token_hex(4)}"
         self.head = {
             "id": answer.id,
             "object": "chat.completion.chunk",
@@ -65,12 +65,14 @@ class _Frame:
         }
 
     def chunk(self, delta: Any, finish: str | None = None) -> dict[str, Any]:
+        """The chunk of a delta; the last one has the finish reason, and the usage."""
         choice: dict[str, Any] = {"index": 0, "delta": delta, "finish_reason": finish}
         if finish is not None:
             choice["usage"] = self._answer.usage
-        return {**self.head, "choices": [choice], "system_fingerprint": self._fingerprint}
+        return {**self.head, "choices": [choice], "system_fingerprint": self.fingerprint}
 
     def ending(self, *, include_usage: bool) -> Iterator[dict[str, Any]]:
+        """What comes behind the deltas."""
         yield self.chunk({}, self._answer.finish_reason)
         if include_usage:
             yield {**self.head, "choices": [], "usage": self._answer.usage}
@@ -78,7 +80,7 @@ class _Frame:
 
 def chunks(answer: Answer, size: int | None, *, include_usage: bool) -> Iterator[dict[str, Any]]:
     """The chunk objects of a stream."""
-    frame = _Frame(answer)
+    frame = Frame(answer)
     yield frame.chunk({"role": "assistant", "content": ""})
     for delta in deltas(answer, size):
         yield frame.chunk(delta)
@@ -87,7 +89,7 @@ def chunks(answer: Answer, size: int | None, *, include_usage: bool) -> Iterator
 
 def events(answer: Answer, size: int | None, *, include_usage: bool) -> Iterator[bytes]:
     """The stream as bytes, one event each: the same as the ``chunks``, whose common part is written once."""
-    frame = _Frame(answer)
+    frame = Frame(answer)
     before, _, after = compact(frame.chunk(_HERE)).partition(compact(_HERE))
     yield event(frame.chunk({"role": "assistant", "content": ""}))
     for delta in deltas(answer, size):
