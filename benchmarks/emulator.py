@@ -155,17 +155,17 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=1_000)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted.streams * 2 + 200
+    needed = options.streams * 2 + 200
     if soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(needed, hard), hard))
-    cost, chunks = per_chunk(wanted.chunks, wanted.repeat)
-    with Server(200, wanted.streams) as server:
-        many = asyncio.run(with_many_open(server, wanted.streams))
-    found = {"cpu_us_per_chunk": round(cost, 2), "chunks": chunks, **{k: round(v, 1) for k, v in many.items()}}
-    if wanted.json:
-        print(json.dumps(found))
+    cost, chunks = per_chunk(options.chunks, options.repeat)
+    with Server(200, options.streams) as server:
+        many = asyncio.run(with_many_open(server, options.streams))
+    figures = {"cpu_us_per_chunk": round(cost, 2), "chunks": chunks, **{k: round(v, 1) for k, v in many.items()}}
+    if options.json:
+        print(json.dumps(figures))
     else:
         over = "" if cost <= CPU_GOAL else "  <-- over"
         print(f"own CPU per streamed chunk, {chunks} chunks   {cost:8.2f} us   goal {CPU_GOAL:g} us{over}")

@@ -122,14 +122,14 @@ def streams(url: str, repeat: int, chunks: int) -> None:
         request = build_request(ChatOptions(extra_body={"user": wish}), [{"role": "user", "content": "x"}], stream=True)
         question = [ChatMessage("x")]
 
-        def typed(wish: str = wish) -> None:
+        def call_typed(wish: str = wish) -> None:
             drain(
                 sdk.chat.completions.create(
                     model="kimi-k3", messages=[{"role": "user", "content": "x"}], stream=True, user=wish
                 )
             )
 
-        base = cpu(typed, repeat) / chunks
+        base = cpu(call_typed, repeat) / chunks
         row(f"streamed {kind} chunk: openai SDK, typed", base * 1e6, "us", 1.0, "-", True)
         for name, work, goal in (
             ("kimi_api", lambda request=request: drain(stream(client, request, ReplyBuilder())), "-"),
@@ -276,17 +276,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeat", type=int, default=7)
     parser.add_argument("--chunks", type=int, default=5000)
-    wanted = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     import openai
 
-    print(f"openai {openai.__version__}, Python {sys.version.split()[0]}, medians of {wanted.repeat} runs, CPU time")
+    print(f"openai {openai.__version__}, Python {sys.version.split()[0]}, medians of {options.repeat} runs, CPU time")
     with running() as url:
-        streams(url, wanted.repeat, wanted.chunks)
-        calls(url, wanted.repeat)
-        whole_answers(url, wanted.repeat, wanted.chunks)
-        agent(url, wanted.repeat)
+        streams(url, options.repeat, options.chunks)
+        calls(url, options.repeat)
+        whole_answers(url, options.repeat, options.chunks)
+        agent(url, options.repeat)
         construction(url)
-    imports(wanted.repeat)
+    imports(options.repeat)
 
 
 if __name__ == "__main__":

@@ -56,14 +56,14 @@ def plain_answer(calls: list[dict[str, Any]] | None = None) -> bytes:
     return json.dumps(body).encode()
 
 
-def agent_turn(asked: dict[str, Any], turns: int) -> bytes:
+def agent_turn(request: dict[str, Any], turns: int) -> bytes:
     """The next answer to an agent: a call of its tool `look` in each but the last of so many turns."""
-    done = sum(message["role"] == "tool" for message in asked["messages"])
+    done = sum(message["role"] == "tool" for message in request["messages"])
     if done >= turns - 1:
-        return text_stream(20) if asked.get("stream") else plain_answer()
+        return text_stream(20) if request.get("stream") else plain_answer()
     function = {"name": "look", "arguments": '{"a": "word"}'}
     call = {"index": 0, "id": f"look_{done}", "type": "function", "function": function}
-    if not asked.get("stream"):
+    if not request.get("stream"):
         return plain_answer([call])
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"reasoning_content": "abc "}] * 10
@@ -97,23 +97,23 @@ async def _serve() -> None:
                 0,
             )
             try:
-                asked = json.loads(await reader.readexactly(length))
+                request = json.loads(await reader.readexactly(length))
             except asyncio.IncompleteReadError:
                 return
             held = False
             place = head.split(b" ", 2)[1].decode().split("/")[2]
             place = "" if place == "chat" else place
-            kind = b"text/event-stream" if asked.get("stream") else b"application/json"
-            if asked.get("release"):
+            kind = b"text/event-stream" if request.get("stream") else b"application/json"
+            if request.get("release"):
                 gate.set()
                 gate.clear()
                 body, kind = b"{}", b"application/json"
             elif place.startswith("agent"):
-                body = agent_turn(asked, int(place.partition("-")[2]))
-            elif asked.get("stream"):
+                body = agent_turn(request, int(place.partition("-")[2]))
+            elif request.get("stream"):
                 # "text:5000", "tool:8000", or "hold:40" in the field `user` says what to stream; so does the address,
                 # /v1/text-5000/chat/completions, for whoever cannot set the field.
-                wish = asked.get("user") or place.replace("-", ":") or "text:2"
+                wish = request.get("user") or place.replace("-", ":") or "text:2"
                 if wish not in streams:
                     kind, _, count = wish.partition(":")
                     streams[wish] = tool_stream(int(count)) if kind == "tool" else text_stream(int(count))

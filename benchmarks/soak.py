@@ -133,7 +133,7 @@ Figures = tuple[Gauge, Gauge, str]
 # ------------------------------------------------------------------------------------------------- the cases
 
 
-def calls_on_one_loop(adapter: Any, url: str, wanted: argparse.Namespace) -> Figures:
+def calls_on_one_loop(adapter: Any, url: str, options: argparse.Namespace) -> Figures:
     """Calls on one event loop, fifty at a time."""
 
     async def run() -> tuple[Gauge, Gauge]:
@@ -158,7 +158,7 @@ def calls_on_one_loop(adapter: Any, url: str, wanted: argparse.Namespace) -> Fig
 
         gauges = []
         for _ in range(10):
-            await asyncio.gather(*map(one, range(wanted.calls // 10)))
+            await asyncio.gather(*map(one, range(options.calls // 10)))
             gauges.append(Gauge.take())
         return gauges[2], gauges[-1]
 
@@ -170,7 +170,7 @@ def calls_on_one_loop(adapter: Any, url: str, wanted: argparse.Namespace) -> Fig
     return warm, end, f"{after.sockets} sockets when the loop had ended"
 
 
-def open_streams(adapter: Any, url: str, wanted: argparse.Namespace) -> Figures:
+def open_streams(adapter: Any, url: str, options: argparse.Namespace) -> Figures:
     """Streams open at the same time: a third read to its end, a third closed, a third dropped."""
 
     async def run() -> Figures:
@@ -188,7 +188,7 @@ def open_streams(adapter: Any, url: str, wanted: argparse.Namespace) -> Figures:
                 pass
 
         gauges, most, memory = list[Gauge](), 0, 0.0
-        for count in (10, *[wanted.streams] * 4):  # the first ones load what is loaded once
+        for count in (10, *[options.streams] * 4):  # the first ones load what is loaded once
             streams: list[Any] = await asyncio.gather(*(one() for _ in range(count)))
             held = Gauge.take()
             if gauges:
@@ -203,14 +203,14 @@ def open_streams(adapter: Any, url: str, wanted: argparse.Namespace) -> Figures:
             streams.clear()
             await asyncio.sleep(0.5)  # the loop closes what was dropped
             gauges.append(Gauge.take())
-        if most < wanted.streams:
+        if most < options.streams:
             raise RuntimeError(f"only {most} streams were open at the same time")
         return gauges[2], gauges[-1], f"{most} sockets while all are open, {memory:.0f} kB each"
 
     return asyncio.run(run())
 
 
-def calls_in_threads(adapter: Any, url: str, wanted: argparse.Namespace) -> Figures:
+def calls_in_threads(adapter: Any, url: str, options: argparse.Namespace) -> Figures:
     """Blocking calls in threads; every fifth is a stream, half of which are left in the middle."""
 
     def one(number: int) -> None:
@@ -225,13 +225,13 @@ def calls_in_threads(adapter: Any, url: str, wanted: argparse.Namespace) -> Figu
     shared = adapter.model(url, "text:20")
     gauges = []
     for _ in range(10):
-        with ThreadPoolExecutor(wanted.threads) as pool:
-            list(pool.map(one, range(wanted.calls // 10)))
+        with ThreadPoolExecutor(options.threads) as pool:
+            list(pool.map(one, range(options.calls // 10)))
         gauges.append(Gauge.take())
-    return gauges[2], gauges[-1], f"{wanted.threads} threads"
+    return gauges[2], gauges[-1], f"{options.threads} threads"
 
 
-def forks(adapter: Any, url: str, wanted: argparse.Namespace) -> Figures:
+def forks(adapter: Any, url: str, options: argparse.Namespace) -> Figures:
     """Children of a process that has called, each calling both ways, while a thread of the parent goes on calling."""
     llm = adapter.model(url, "text:20")
     adapter.call(llm)
@@ -255,7 +255,7 @@ def forks(adapter: Any, url: str, wanted: argparse.Namespace) -> Figures:
     thread = threading.Thread(target=go_on)
     thread.start()
     gauges, codes = [], []
-    for _ in range(wanted.forks):
+    for _ in range(options.forks):
         process = os.fork()
         if process == 0:
             code = 1
@@ -272,7 +272,7 @@ def forks(adapter: Any, url: str, wanted: argparse.Namespace) -> Figures:
     return gauges[len(gauges) // 4], gauges[-1], f"{len(codes)} children"
 
 
-def many_loops(adapter: Any, url: str, wanted: argparse.Namespace) -> Figures:
+def many_loops(adapter: Any, url: str, options: argparse.Namespace) -> Figures:
     """An `asyncio.run` for each call, as scripts and notebooks do."""
     llm = adapter.model(url, "text:20")
 
@@ -282,10 +282,10 @@ def many_loops(adapter: Any, url: str, wanted: argparse.Namespace) -> Figures:
 
     gauges = []
     for _ in range(4):
-        for _ in range(wanted.loops // 4):
+        for _ in range(options.loops // 4):
             asyncio.run(run())
         gauges.append(Gauge.take())
-    return gauges[0], gauges[-1], f"{wanted.loops} loops"
+    return gauges[0], gauges[-1], f"{options.loops} loops"
 
 
 CASES: dict[str, Callable[[Any, str, argparse.Namespace], Figures]] = {
@@ -300,7 +300,7 @@ CASES: dict[str, Callable[[Any, str, argparse.Namespace], Figures]] = {
 # ------------------------------------------------------------------------------------------------- the report
 
 
-def grown(case: str, warm: Gauge, end: Gauge) -> list[str]:
+def growth(case: str, warm: Gauge, end: Gauge) -> list[str]:
     """What is more at the end than it may be."""
     idle = KEPT_OPEN if case in ("calls", "streams", "threads") else 2
     bounds = {
@@ -336,19 +336,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--case", choices=CASES)
     parser.add_argument("--adapter", choices=ADAPTERS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
-    wanted = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted.streams * 2 + 1_000, hard), hard))
-    if wanted.url:
-        warm, end, note = CASES[wanted.case](ADAPTERS[wanted.adapter](), wanted.url, wanted)
-        result = {"case": wanted.case, "adapter": wanted.adapter, "note": note}
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(options.streams * 2 + 1_000, hard), hard))
+    if options.url:
+        warm, end, note = CASES[options.case](ADAPTERS[options.adapter](), options.url, options)
+        result = {"case": options.case, "adapter": options.adapter, "note": note}
         print(json.dumps({**result, "warm": asdict(warm), "end": asdict(end)}))
         return 0
     print(f"{'case':<9}{'adapter':<10}" + "".join(f"{name:>16}" for name in Gauge.__annotations__))
     bad = 0
     with running() as url:
-        for case in [wanted.case] if wanted.case else CASES:
-            for adapter in [wanted.adapter] if wanted.adapter else ADAPTERS:
+        for case in [options.case] if options.case else CASES:
+            for adapter in [options.adapter] if options.adapter else ADAPTERS:
                 began = time.monotonic()
                 result = run_case(case, adapter, url, arguments)
                 if "failed" in result:
@@ -356,7 +356,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     print(f"{case:<9}{adapter:<10} failed: {result['failed']}", flush=True)
                     continue
                 warm, end = Gauge(**result["warm"]), Gauge(**result["end"])
-                over = grown(case, warm, end)
+                over = growth(case, warm, end)
                 bad += bool(over)
                 pairs = (f"{getattr(warm, name)} > {getattr(end, name)}" for name in Gauge.__annotations__)
                 cells = "".join(f"{pair:>16}" for pair in pairs)

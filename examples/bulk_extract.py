@@ -158,25 +158,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--kill-at", type=int, default=0, help="kill the worker after so many files, and start it again"
     )
     parser.add_argument("--worker", nargs=2, metavar=("FOLDER", "STATE"), help=argparse.SUPPRESS)
-    wanted = parser.parse_args(arguments)
-    if wanted.worker:
-        work(Path(wanted.worker[0]), Path(wanted.worker[1]), wanted.at_once)
+    options = parser.parse_args(arguments)
+    if options.worker:
+        work(Path(options.worker[0]), Path(options.worker[1]), options.at_once)
         return 0
-    with tempfile.TemporaryDirectory() as place, service(wanted.faults, wanted.seed) as (kimi, env):
+    with tempfile.TemporaryDirectory() as place, service(options.faults, options.seed) as (kimi, env):
         folder, state = Path(place) / "documents", Path(place) / "state"
         folder.mkdir()
-        texts = write_documents(folder, wanted.files, wanted.seed)
+        texts = write_documents(folder, options.files, options.seed)
         hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
         begun, there = 0, set[str]()  # what had been sent when the worker was killed
-        if wanted.kill_at:
-            first = run_worker(folder, state, wanted.at_once, env, wanted.kill_at)
+        if options.kill_at:
+            first = run_worker(folder, state, options.at_once, env, options.kill_at)
             say(f"killed after {len(first.lines)} results, {len(first.ok())} of them texts")
             if kimi is not None:
                 begun = len(kimi.requests)
                 there = {hashes[name] for name in first.ok()}
                 there |= {file.sha256 for file in kimi.files.values() if not file.vanishes}
                 say(f"copies left on the platform by the crash: {len(kimi.files)}")
-        outcome = run_worker(folder, state, wanted.at_once, env)
+        outcome = run_worker(folder, state, options.at_once, env)
         twice = len(there.intersection(uploads(kimi, begun))) if kimi is not None else 0
         ok = [line for line in outcome.lines if line["ok"]]
         failed = [line for line in outcome.lines if not line["ok"]]
@@ -191,10 +191,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say(f"wrong text {len(wrong)}")
     say(f"remote files left {left}")
     say(f"from the cache {sum(line['cached'] for line in outcome.lines)}")
-    if wanted.kill_at:
+    if options.kill_at:
         say(f"uploaded twice {twice}")
-    say(f"memory grew by {outcome.growth():.1f} MB from file {min(100, wanted.files // 5)} to file {wanted.files}")
-    return 0 if len(outcome.lines) == wanted.files and in_order and not wrong and not left and not twice else 1
+    say(f"memory grew by {outcome.growth():.1f} MB from file {min(100, options.files // 5)} to file {options.files}")
+    return 0 if len(outcome.lines) == options.files and in_order and not wrong and not left and not twice else 1
 
 
 def _reason(error: str) -> str:

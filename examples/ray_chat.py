@@ -74,14 +74,14 @@ def service() -> Iterator[tuple[Any, Clock | None, dict[str, Any]]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print what came out, and return 0 if all that must hold held."""
-    wanted = options(__doc__, 1000, arguments)
-    keys = [f"row-{number:05}" for number in range(wanted.rows)]
+    run_options = options(__doc__, 1000, arguments)
+    keys = [f"row-{number:05}" for number in range(run_options.rows)]
     prompts = [{"key": key, "prompt": f"What is said about {key}?"} for key in keys]
     with (
         tempfile.TemporaryDirectory() as place,
         service() as (kimi, clock, address),
         redis_server() as redis,
-        cluster(wanted.workers) as data,
+        cluster(run_options.workers) as data,
     ):
         processes, results = Path(place) / "processes", Path(place) / "results"
         processes.mkdir()
@@ -96,23 +96,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "results": str(results),
         }
         began = time.monotonic()
-        dataset = data.from_items(prompts, override_num_blocks=-(-wanted.rows // wanted.batch)).map_batches(
+        dataset = data.from_items(prompts, override_num_blocks=-(-run_options.rows // run_options.batch)).map_batches(
             Worker,
             fn_constructor_kwargs=settings,
-            batch_size=wanted.batch,
-            compute=data.ActorPoolStrategy(size=wanted.workers),
+            batch_size=run_options.batch,
+            compute=data.ActorPoolStrategy(size=run_options.workers),
         )
-        with killing(processes, lambda: entries(results), wanted.rows // 2, wanted=wanted.kill_one) as killed:
+        with killing(
+            processes, lambda: entries(results), run_options.rows // 2, enabled=run_options.kill_one
+        ) as killed:
             rows = dataset.take_all()
         seconds = time.monotonic() - began
     wrong = check(rows, keys)
-    say(f"{len(rows)} rows in {seconds:.1f} s, {wanted.workers} workers, {len(killed)} of them killed")
-    if wanted.kill_one and not killed:
+    say(f"{len(rows)} rows in {seconds:.1f} s, {run_options.workers} workers, {len(killed)} of them killed")
+    if run_options.kill_one and not killed:
         wrong.append("no worker was killed")
     if kimi is not None and clock is not None:
         wrong += [f"row {row['key']} has another's answer" for row in rows if row["prompt"] not in row["answer"]]
-        reached, allowed = clock.rate(wanted.rows), CONCURRENCY / SECONDS
-        asked_again = len(clock.times) - wanted.rows
+        reached, allowed = clock.rate(run_options.rows), CONCURRENCY / SECONDS
+        asked_again = len(clock.times) - run_options.rows
         refused = len(kimi.refusals)
         say(f"{reached:.1f} answers a second of {allowed:.0f} allowed: {reached / allowed:.0%}")
         say(f"refused {refused}, asked again after the kill {asked_again}")
@@ -120,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             wrong.append(f"{refused} requests were refused: {kimi.refusals[0].message}")
         if asked_again > len(killed) * (CONCURRENCY + 4):
             wrong.append(f"{asked_again} prompts were asked twice: more than were under way when the worker died")
-        if wanted.rows >= 500 and reached < SHARE * allowed:
+        if run_options.rows >= 500 and reached < SHARE * allowed:
             wrong.append(f"less than {SHARE:.0%} of the allowed rate")
     return verdict(wrong)
 

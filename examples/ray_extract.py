@@ -48,16 +48,16 @@ def service() -> Iterator[tuple[Any, dict[str, Any]]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print what came out, and return 0 if all that must hold held."""
-    wanted = options(__doc__, 200, arguments)
+    run_options = options(__doc__, 200, arguments)
     with (
         tempfile.TemporaryDirectory() as place,
         service() as (kimi, address),
-        cluster(wanted.workers) as data,
+        cluster(run_options.workers) as data,
     ):
         documents, processes, results = (Path(place) / name for name in ("documents", "processes", "results"))
         documents.mkdir()
         processes.mkdir()
-        texts = write_documents(documents, wanted.rows, 0)
+        texts = write_documents(documents, run_options.rows, 0)
         ledger = Ledger(Path(place) / "ledger")
         client = KimiClient(**address)
         settings = {
@@ -69,29 +69,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         items = [{"key": name, "path": str(documents / name)} for name in texts]
         began = time.monotonic()
-        dataset = data.from_items(items, override_num_blocks=-(-wanted.rows // wanted.batch)).map_batches(
+        dataset = data.from_items(items, override_num_blocks=-(-run_options.rows // run_options.batch)).map_batches(
             Worker,
             fn_constructor_kwargs=settings,
-            batch_size=wanted.batch,
-            compute=data.ActorPoolStrategy(size=wanted.workers),
+            batch_size=run_options.batch,
+            compute=data.ActorPoolStrategy(size=run_options.workers),
         )
-        with killing(processes, lambda: entries(results), wanted.rows // 2, wanted=wanted.kill_one) as killed:
+        with killing(
+            processes, lambda: entries(results), run_options.rows // 2, enabled=run_options.kill_one
+        ) as killed:
             rows = dataset.take_all()
         seconds = time.monotonic() - began
         left = list_files(client) if kimi is not None else ledger.entries()
         sent = len(uploads(kimi)) if kimi is not None else 0
     wrong = check(rows, list(texts))
     wrong += [f"row {row['key']} has another's text" for row in rows if row["text"] != texts[row["key"]]]
-    say(f"{len(rows)} files in {seconds:.1f} s, {wanted.workers} workers, {len(killed)} of them killed")
+    say(f"{len(rows)} files in {seconds:.1f} s, {run_options.workers} workers, {len(killed)} of them killed")
     say(f"left on the platform {len(left)}")
     if left:
         wrong.append(f"{len(left)} files are left on the platform")
-    if wanted.kill_one and not killed:
+    if run_options.kill_one and not killed:
         wrong.append("no worker was killed")
     if kimi is not None:
-        say(f"uploads {sent}, {sent - wanted.rows} of them again after the kill")
-        if sent - wanted.rows > len(killed) * AT_ONCE:
-            wrong.append(f"{sent - wanted.rows} files were sent twice: more than were under way when the worker died")
+        say(f"uploads {sent}, {sent - run_options.rows} of them again after the kill")
+        if sent - run_options.rows > len(killed) * AT_ONCE:
+            wrong.append(
+                f"{sent - run_options.rows} files were sent twice: more than were under way when the worker died"
+            )
     return verdict(wrong)
 
 

@@ -85,7 +85,7 @@ class NotesItsProcess:
 
 
 @contextmanager
-def killing(processes: Path, done: Callable[[], int], at: int, *, wanted: bool) -> Iterator[list[int]]:
+def killing(processes: Path, done: Callable[[], int], at: int, *, enabled: bool) -> Iterator[list[int]]:
     """While the block runs: kill a worker as soon as `done()` says `at`. Gives the ids of the killed ones."""
     killed: list[int] = []
     over = threading.Event()
@@ -99,13 +99,13 @@ def killing(processes: Path, done: Callable[[], int], at: int, *, wanted: bool) 
                 return
 
     watcher = threading.Thread(target=watch, daemon=True)
-    if wanted:
+    if enabled:
         watcher.start()
     try:
         yield killed
     finally:
         over.set()
-        if wanted:
+        if enabled:
             watcher.join()
 
 

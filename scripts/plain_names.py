@@ -6,7 +6,7 @@ Two kinds, both found in the syntax tree, so that prose and strings do not count
 * a function called by a participle alone (`uploaded(...)` that uploads): it is called by a verb (`upload_file`). A
   property may be one (`batch.done`), and so may a function that a decorator registers under its name (a rule).
 
-`tests/test_plain_names.py` holds the packages and scripts at none.
+`tests/test_plain_names.py` holds all but the tests at none.
 """
 
 from __future__ import annotations

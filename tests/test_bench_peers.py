@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.peers import report
-from benchmarks.peers.measure import QUICK, measured
+from benchmarks.peers.measure import QUICK, measure_cases
 from benchmarks.peers.models import PEERS
 from benchmarks.server import running
 
@@ -64,7 +64,7 @@ def url() -> Iterator[str]:
     "peer", ["httpx + json", "openai SDK", "LangChain's floor", "ChatKimi", "LlamaIndex's floor", "Kimi"]
 )
 def test_every_case_of_ours_and_of_the_floors_is_measured(peer: str, url: str) -> None:
-    figures = measured(PEERS[peer](), url, 1, QUICK)
+    figures = measure_cases(PEERS[peer](), url, 1, QUICK)
     assert [name for name, figure in figures.items() if not isinstance(figure, float)] == []
     has_agent = "agent" not in PEERS[peer]().lacks
     assert len(figures) == 11 + has_agent

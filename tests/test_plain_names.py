@@ -8,7 +8,7 @@ import pytest
 
 from scripts.plain_names import ROOT, faults_in, faults_under, is_participle
 
-CLEAN = ("kimi_api", "langchain_kimi", "llama_index_kimi", "kimi_emulator", "scripts")
+CLEAN = ("kimi_api", "langchain_kimi", "llama_index_kimi", "kimi_emulator", "scripts", "examples", "benchmarks")
 
 
 @pytest.mark.parametrize("folder", CLEAN)

@@ -89,7 +89,8 @@ PUBLIC = {
         media_part place_media upload_media
     """,
     "kimi_api.messages": """
-        Repair WireMessage dynamic_tools_message partial_message partial_prefix prepare_messages text_of
+        Repair WireMessage dynamic_tools_message partial_message partial_prefix prepare_messages reasoning_fields
+        text_of
     """,
     "kimi_api.mfjs": """
         NormalizedCache changes normalize_schema normalize_tool unwrap

@@ -21,6 +21,6 @@ def test_sockets_tasks_and_memory_stay_flat(case: str, adapter: str, capfd: pyte
 
 def test_what_grew_is_named() -> None:
     warm = soak.Gauge(sockets=10, files=20, threads=2, tasks=1, objects=100_000, mb=100.0)
-    assert soak.grown("loops", warm, warm) == []
+    assert soak.growth("loops", warm, warm) == []
     more = soak.Gauge(sockets=11, files=21, threads=3, tasks=2, objects=103_000, mb=110.0)
-    assert soak.grown("loops", warm, more) == ["sockets", "files", "threads", "tasks", "objects", "mb"]
+    assert soak.growth("loops", warm, more) == ["sockets", "files", "threads", "tasks", "objects", "mb"]

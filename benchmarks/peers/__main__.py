@@ -93,24 +93,24 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="small sizes, to see whether all works; nothing is kept")
     parser.add_argument("--report", action="store_true", help="write the page from the figures that are kept")
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"peers": {}}
-    if not wanted.report:
+    if not options.report:
         with running() as url:
-            for peer in wanted.peer or PEERS:
+            for peer in options.peer or PEERS:
                 began, load = time.monotonic(), os.getloadavg()[0]
-                result = measure(peer, url, wanted.repeat, wanted.quick)
+                result = measure(peer, url, options.repeat, options.quick)
                 result |= {"load": round(load, 1), "date": time.strftime("%Y-%m-%d", time.gmtime()), **machine()}
-                result["repeat"] = wanted.repeat
+                result["repeat"] = options.repeat
                 print(f"{peer}: {time.monotonic() - began:.0f} s, load average {load:.1f}", flush=True)
                 for name, figure in result["figures"].items():
                     print(f"    {name:<34} {figure if isinstance(figure, str) else f'{figure:10.2f}'}", flush=True)
                 results["peers"][peer] = result
-                if not wanted.quick:
+                if not options.quick:
                     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    if not wanted.quick:
+    if not options.quick:
         report.write(results["peers"], ROOT / "docs")
-    failed = [peer for peer in wanted.peer or PEERS if "all" in results["peers"].get(peer, {}).get("figures", {})]
+    failed = [peer for peer in options.peer or PEERS if "all" in results["peers"].get(peer, {}).get("figures", {})]
     return 1 if failed else 0
 
 

@@ -46,7 +46,7 @@ QUICK = Sizes(chunks=50, of_stream=10, streams=(1, 20), messages=(1, 8), tools=(
 Figures = dict[str, float]
 
 
-def measured(peer: Peer, url: str, repeat: int, sizes: Sizes) -> dict[str, float | str]:
+def measure_cases(peer: Peer, url: str, repeat: int, sizes: Sizes) -> dict[str, float | str]:
     """Each case of the peer: its figure, or in which words it failed."""
     figures: dict[str, float | str] = {}
     cases: list[tuple[str, Callable[[], Figures]]] = [
@@ -164,7 +164,7 @@ def memory(peer: Peer, url: str, sizes: Sizes) -> Figures:
     return {"an open stream, kB": on_loop(run())}
 
 
-def imported(peer: Peer, repeat: int) -> float:
+def import_time(peer: Peer, repeat: int) -> float:
     """CPU milliseconds of the import, in fresh processes."""
     code = f"from time import process_time as t; a = t(); {peer.imports}; print(t() - a)"
     runs = []
@@ -175,13 +175,13 @@ def imported(peer: Peer, repeat: int) -> float:
 
 
 def versions(peer: Peer) -> dict[str, str]:
-    found = {}
+    by_package = {}
     for package in peer.packages:
         try:
-            found[package] = version(package)
+            by_package[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            by_package[package] = "not installed"
+    return by_package
 
 
 def main() -> None:
@@ -190,14 +190,14 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     warnings.simplefilter("ignore")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8_192, hard), hard))
-    peer = PEERS[wanted.peer]()
-    figures: dict[str, Any] = {"import, ms": imported(peer, wanted.repeat)}
-    figures |= measured(peer, wanted.url, wanted.repeat, QUICK if wanted.quick else Sizes())
-    print(json.dumps({"peer": wanted.peer, "versions": versions(peer), "figures": figures}))
+    peer = PEERS[options.peer]()
+    figures: dict[str, Any] = {"import, ms": import_time(peer, options.repeat)}
+    figures |= measure_cases(peer, options.url, options.repeat, QUICK if options.quick else Sizes())
+    print(json.dumps({"peer": options.peer, "versions": versions(peer), "figures": figures}))
 
 
 if __name__ == "__main__":

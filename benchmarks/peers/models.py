@@ -181,8 +181,8 @@ class LangChainPeer(Peer):
         from langchain.agents import create_agent
 
         agent = create_agent(model, tools=[look])
-        asked: Any = {"messages": [{"role": "user", "content": "Look twenty times."}]}
-        return lambda: agent.invoke(asked, {"recursion_limit": 200})
+        agent_input: Any = {"messages": [{"role": "user", "content": "Look twenty times."}]}
+        return lambda: agent.invoke(agent_input, {"recursion_limit": 200})
 
 
 class ChatKimiPeer(LangChainPeer):
@@ -292,8 +292,8 @@ class LangChainFloor(LangChainPeer):
                 return self
 
             def _generate(self, messages: Any, *_: Any, **more: Any) -> Any:
-                asked = self.wire or body([{"role": m.type, "content": m.content} for m in messages])
-                message = bare.sync.post(address, json=asked).json()["choices"][0]["message"]
+                wire_body = self.wire or body([{"role": m.type, "content": m.content} for m in messages])
+                message = bare.sync.post(address, json=wire_body).json()["choices"][0]["message"]
                 calls: list[Any] = [
                     {"name": c["function"]["name"], "args": json.loads(c["function"]["arguments"]), "id": c["id"]}
                     for c in message.get("tool_calls", ())
@@ -429,7 +429,7 @@ class LlamaIndexFloor(LlamaIndexPeer):
                 message = ChatMessage(role="assistant", blocks=[TextBlock(text=text)])
                 yield ChatResponse(message=message, delta=piece, raw=event)
 
-        def answered(message: Mapping[str, Any]) -> Any:
+        def to_response(message: Mapping[str, Any]) -> Any:
             blocks: list[Any] = [TextBlock(text=message["content"])]
             for call in message.get("tool_calls", ()):
                 function = call["function"]
@@ -447,17 +447,19 @@ class LlamaIndexFloor(LlamaIndexPeer):
             def metadata(self) -> Any:
                 return LLMMetadata(is_chat_model=True, is_function_calling_model=True)
 
-            def asked(self, messages: Any) -> Any:
+            def wire_request(self, messages: Any) -> Any:
                 return self.wire or body([{"role": m.role.value, "content": m.content} for m in messages])
 
             @llm_chat_callback()
             def chat(self, messages: Any, **more: Any) -> Any:
-                return answered(bare.sync.post(address, json=self.asked(messages)).json()["choices"][0]["message"])
+                return to_response(
+                    bare.sync.post(address, json=self.wire_request(messages)).json()["choices"][0]["message"]
+                )
 
             @llm_chat_callback()
             async def achat(self, messages: Any, **more: Any) -> Any:
-                answer = await bare.on_loop.post(address, json=self.asked(messages))
-                return answered(answer.json()["choices"][0]["message"])
+                answer = await bare.on_loop.post(address, json=self.wire_request(messages))
+                return to_response(answer.json()["choices"][0]["message"])
 
             @llm_chat_callback()
             def stream_chat(self, messages: Any, **more: Any) -> Any:

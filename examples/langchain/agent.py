@@ -62,5 +62,5 @@ def usage_of(message: AIMessage) -> Usage:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

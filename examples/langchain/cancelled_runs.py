@@ -74,5 +74,5 @@ async def cancel(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

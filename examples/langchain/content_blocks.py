@@ -56,5 +56,5 @@ def show(turn: AIMessage) -> None:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

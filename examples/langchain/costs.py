@@ -37,5 +37,5 @@ def main(settings: dict[str, Any]) -> CostTally:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

@@ -39,8 +39,8 @@ class WordRetriever(BaseRetriever):
         index = bm25s.BM25()
         index.index(bm25s.tokenize([p.page_content for p in self.passages], show_progress=False), show_progress=False)
         words = bm25s.tokenize(query, show_progress=False)
-        found, _ = index.retrieve(words, k=self.k, show_progress=False)
-        return [self.passages[place] for place in found[0]]
+        places, _ = index.retrieve(words, k=self.k, show_progress=False)
+        return [self.passages[place] for place in places[0]]
 
 
 def main(settings: dict[str, Any]) -> list[tuple[str, list[str]]]:
@@ -54,7 +54,7 @@ def main(settings: dict[str, Any]) -> list[tuple[str, list[str]]]:
         say(f"{facts['file_name']}: {length} characters, {facts['file_type']}, {facts['size']} bytes")
 
     retriever = WordRetriever(passages=[piece for document in documents for piece in split(document)])
-    join = lambda found: "\n\n".join(piece.page_content for piece in found)  # noqa: E731
+    join = lambda pieces: "\n\n".join(piece.page_content for piece in pieces)  # noqa: E731
     chain = (
         {"context": retriever | join, "question": RunnablePassthrough()}
         | PROMPT
@@ -79,5 +79,5 @@ def split(document: Document) -> list[Document]:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

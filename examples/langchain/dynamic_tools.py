@@ -50,5 +50,5 @@ def answer(bound: Any, history: list[BaseMessage]) -> list[AIMessage]:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

@@ -66,5 +66,5 @@ def rate_limited() -> None:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

@@ -50,11 +50,11 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
 
     answers = ChatKimi(**settings).batch(["One?", "Two?", "Three?"], config={"max_concurrency": 2})
     show("batch", len(answers))
-    show("with_retry", retried())
+    show("with_retry", count_requests())
     return shown
 
 
-def retried() -> int:
+def count_requests() -> int:
     """How many requests it took; on an emulator, since a platform that is busy cannot be ordered."""
     with Emulator() as busy:
         busy.fail("http.429_overloaded", "http.429_overloaded")
@@ -69,5 +69,5 @@ def retried() -> int:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

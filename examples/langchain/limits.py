@@ -36,5 +36,5 @@ def main(settings: dict[str, Any], store: LimitStore | None = None) -> list[str]
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

@@ -60,5 +60,5 @@ def show(message: BaseMessage) -> None:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

@@ -67,5 +67,5 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["serve"]:
         serve()
     else:
-        with connection() as found:
-            asyncio.run(main(found))
+        with connection() as settings:
+            asyncio.run(main(settings))

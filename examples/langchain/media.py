@@ -75,6 +75,6 @@ def picture() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        given = Path(sys.argv[1]).read_bytes() if sys.argv[1:] else None
-        main(found, given or (FILM if "base_url" in found else None))
+    with connection() as settings:
+        film = Path(sys.argv[1]).read_bytes() if sys.argv[1:] else None
+        main(settings, film or (FILM if "base_url" in settings else None))

@@ -17,26 +17,26 @@ ORDER = 'Weight: 12 kg. City: Turku. Give me this as an object with the keys "we
 def main(settings: dict[str, Any]) -> dict[str, str]:
     """Print and return each continuation."""
     llm = ChatKimi(**settings)
-    asked: list[BaseMessage] = [HumanMessage(ORDER)]
-    said: dict[str, str] = {}
+    messages: list[BaseMessage] = [HumanMessage(ORDER)]
+    answers: dict[str, str] = {}
 
-    rest = llm.invoke([*asked, partial_message("{")]).text
+    rest = llm.invoke([*messages, partial_message("{")]).text
     line("the rest of {", rest, ANSWER)
-    said["object"] = "{" + rest
-    line("as an object", str(json.loads(said["object"])), ANSWER)
+    answers["object"] = "{" + rest
+    line("as an object", str(json.loads(answers["object"])), ANSWER)
 
     as_dict: Any = {"role": "assistant", "content": "Dear customer, ", "partial": True}
-    said["joined"] = llm.invoke([*asked, as_dict], join_prefix=True).text
-    line("joined", said["joined"], ANSWER)
+    answers["joined"] = llm.invoke([*messages, as_dict], join_prefix=True).text
+    line("joined", answers["joined"], ANSWER)
 
     # A name is part of the prefix: the answer is in that voice.
     captain = ChatKimi(join_prefix=True, **settings)
     begin = partial_message("Ahoy! ", name="Captain")
-    said["voice"] = "".join(piece.text for piece in captain.stream([*asked, begin]))
-    line("Captain", said["voice"], ANSWER)
-    return said
+    answers["voice"] = "".join(piece.text for piece in captain.stream([*messages, begin]))
+    line("Captain", answers["voice"], ANSWER)
+    return answers
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

@@ -38,5 +38,5 @@ def main(settings: dict[str, Any]) -> Cargo:
 if __name__ == "__main__":
     from examples.connection import connection
 
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

@@ -79,5 +79,5 @@ def show(chunk: Any) -> None:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

@@ -40,35 +40,35 @@ class Weather(BaseModel):
 def main(settings: dict[str, Any]) -> dict[str, Any]:
     """Print and return what each way gives."""
     llm = ChatKimi(**settings)
-    found: dict[str, Any] = {}
+    tickets: dict[str, Any] = {}
     say(MAIL, "bold")
     for method in ("json_schema", "function_calling", "json_mode"):
         prompt = MAIL + KEYS if method == "json_mode" else MAIL  # JSON mode holds the answer to no schema
-        found[method] = llm.with_structured_output(Ticket, method=method).invoke(prompt)
-        line(method, repr(found[method]), ANSWER)
+        tickets[method] = llm.with_structured_output(Ticket, method=method).invoke(prompt)
+        line(method, repr(tickets[method]), ANSWER)
 
     both = llm.with_structured_output(Ticket, include_raw=True).invoke(MAIL)
-    found["raw"] = both["raw"]
+    tickets["raw"] = both["raw"]
     usage = both["raw"].usage_metadata
     line("include_raw", f"{usage['output_tokens'] if usage else 'unknown'} tokens for {both['parsed']!r}", ANSWER)
 
-    found["partial"] = list(llm.with_structured_output(Ticket.model_json_schema()).stream(MAIL))
-    for half in found["partial"]:
+    tickets["partial"] = list(llm.with_structured_output(Ticket.model_json_schema()).stream(MAIL))
+    for half in tickets["partial"]:
         line("as it comes", str(half), ANSWER)
 
     for way in (Weather, ToolStrategy(Weather), ProviderStrategy(Weather)):
         name = way.__name__ if isinstance(way, type) else type(way).__name__
         agent = create_agent(llm, tools=[get_weather], response_format=way)
         state = agent.invoke({"messages": [{"role": "user", "content": "What is the weather in Turku?"}]})
-        found[name] = state["structured_response"]
-        line(f"an agent with {name}", repr(found[name]), ANSWER)
+        tickets[name] = state["structured_response"]
+        line(f"an agent with {name}", repr(tickets[name]), ANSWER)
 
     try:
         llm.with_structured_output(Ticket).invoke(MAIL, max_tokens=20)
     except KimiStructuredOutputError as error:
-        found["error"] = error
+        tickets["error"] = error
         line("too small a budget", error.message, "red")
-    return found
+    return tickets
 
 
 if __name__ == "__main__":

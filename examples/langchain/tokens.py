@@ -22,15 +22,15 @@ def main(settings: dict[str, Any]) -> tuple[int, int]:
         history.append(HumanMessage(f"Question {number}: when is high water?"))
         history.append(AIMessage(f"At {number}:42.", additional_kwargs={"reasoning_content": THOUGHT}))
     history.append(HumanMessage("And tomorrow?"))
-    kept = trim_messages(
+    trimmed = trim_messages(
         history, max_tokens=BUDGET, token_counter=llm, strategy="last", include_system=True, start_on="human"
     )
-    ours, theirs = llm.get_num_tokens_from_messages(kept), llm.estimate_tokens(kept)
+    ours, theirs = llm.get_num_tokens_from_messages(trimmed), llm.estimate_tokens(trimmed)
     say(f"{len(history)} messages are about {llm.get_num_tokens_from_messages(history):,} tokens, thinking included.")
-    say(f"Trimmed to {BUDGET:,}: {len(kept)} messages, about {ours:,} tokens; counted by the endpoint: {theirs:,}.")
+    say(f"Trimmed to {BUDGET:,}: {len(trimmed)} messages, about {ours:,} tokens; counted by the endpoint: {theirs:,}.")
     return ours, theirs
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

@@ -69,16 +69,16 @@ def main(settings: dict[str, Any]) -> dict[str, list[ToolCall]]:
 
 def show(label: str, bound: Any, question: str) -> list[ToolCall]:
     """Ask; print the calls, and what the package had to say about the request."""
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", KimiWarning)
         answer = bound.invoke(question)
     called = ", ".join(f"{call['name']}({call['args']})" for call in answer.tool_calls)
     line(label, called or f"no call: {answer.text[:40]} ...", TOOL)
-    for warning in said:
+    for warning in caught:
         say(f"  warned: {warning.message}", "yellow")
     return answer.tool_calls
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

@@ -44,5 +44,5 @@ def ask(llm: ChatKimi, tools: list[Any]) -> str:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

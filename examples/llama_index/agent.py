@@ -36,5 +36,5 @@ async def main(settings: dict[str, Any]) -> list[Usage]:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        asyncio.run(main(found))
+    with connection() as settings:
+        asyncio.run(main(settings))

@@ -76,5 +76,5 @@ async def ask(agent: BaseWorkflowAgent | AgentWorkflow, question: str) -> str:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        asyncio.run(main(found))
+    with connection() as settings:
+        asyncio.run(main(settings))

@@ -40,5 +40,5 @@ def main(settings: dict[str, Any]) -> dict[str, ChatResponse | Exception]:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

@@ -37,5 +37,5 @@ async def main(settings: dict[str, Any]) -> tuple[CostTally, list[CostTally]]:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        asyncio.run(main(found))
+    with connection() as settings:
+        asyncio.run(main(settings))

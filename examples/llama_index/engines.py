@@ -70,16 +70,16 @@ async def main(settings: dict[str, Any]) -> dict[str, list[str]]:
     nodes = load(settings)
 
     cited: Any = CitationQueryEngine(retriever=retriever(nodes), llm=llm, citation_chunk_size=128)
-    said = {"cited": [await ask(cited, "What is the price in euros of a dome wheel?")]}
+    answers = {"cited": [await ask(cited, "What is the price in euros of a dome wheel?")]}
 
     chat = CondensePlusContextChatEngine.from_defaults(retriever=retriever(nodes), llm=llm)
-    said["chat"] = []
+    answers["chat"] = []
     for question in CHAT:
         say(f"Question: {question}", "bold")
         response = await chat.astream_chat(question)
         async for piece in response.async_response_gen():
             flow("Answer", piece, ANSWER)
-        said["chat"].append(response.response)
+        answers["chat"].append(response.response)
 
     tools = topic_tools(llm, nodes)
     questions = SubQuestionQueryEngine.from_defaults(
@@ -90,14 +90,14 @@ async def main(settings: dict[str, Any]) -> dict[str, list[str]]:
         verbose=False,
     )
     both = "How many nights were granted for near-Earth asteroids, and who is the supplier of the shutter belt?"
-    said["sub-questions"] = [await ask(questions, both)]
+    answers["sub-questions"] = [await ask(questions, both)]
 
     router = RouterQueryEngine.from_defaults(tools, llm=llm, selector=LLMSingleSelector.from_defaults(llm=llm))
-    said["router"] = [
+    answers["router"] = [
         await ask(router, "What does a public evening cost visitors?"),
         await ask(router, "How often must the shutter motor of the dome be greased?"),
     ]
-    return said
+    return answers
 
 
 async def ask(engine: BaseQueryEngine, question: str) -> str:
@@ -111,5 +111,5 @@ async def ask(engine: BaseQueryEngine, question: str) -> str:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        asyncio.run(main(found))
+    with connection() as settings:
+        asyncio.run(main(settings))

@@ -41,5 +41,5 @@ async def main(settings: dict[str, Any]) -> tuple[list[str], str]:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        asyncio.run(main(found))
+    with connection() as settings:
+        asyncio.run(main(settings))

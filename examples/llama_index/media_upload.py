@@ -39,5 +39,5 @@ def main(settings: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

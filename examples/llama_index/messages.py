@@ -44,10 +44,10 @@ def main(settings: dict[str, Any], film: bytes | None = None) -> list[ChatRespon
     def show(block: ContentBlock) -> ChatMessage:
         return ChatMessage(role="user", blocks=[block, TextBlock(text="What is on it? One word.")])
 
-    asked = show(ImageBlock(image=PNG))
-    answer = ask("Inline", [asked])
+    image_message = show(ImageBlock(image=PNG))
+    answer = ask("Inline", [image_message])
     # The answer goes back as it came: its thinking is part of it.
-    ask("And then", [asked, answer, ChatMessage("Which question did I ask before?")])
+    ask("And then", [image_message, answer, ChatMessage("Which question did I ask before?")])
 
     client = KimiClient(**reader_settings(settings))
     uploads = [(PNG, "image", "orange.png"), *([(film, "video", "film.mp4")] if film else [])]
@@ -63,5 +63,5 @@ def main(settings: dict[str, Any], film: bytes | None = None) -> list[ChatRespon
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found, FILM if "base_url" in found else None)
+    with connection() as settings:
+        main(settings, FILM if "base_url" in settings else None)

@@ -42,5 +42,5 @@ async def main(settings: dict[str, Any]) -> list[float]:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        asyncio.run(main(found))
+    with connection() as settings:
+        asyncio.run(main(settings))

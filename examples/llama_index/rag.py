@@ -40,7 +40,7 @@ def main(settings: dict[str, Any]) -> list[str]:
             answer += piece
             flow("Answer", piece, ANSWER)
         best: dict[str, float] = {}
-        for node in sorted(response.source_nodes, key=lambda found: found.score or 0.0, reverse=True):
+        for node in sorted(response.source_nodes, key=lambda source: source.score or 0.0, reverse=True):
             best.setdefault(node.metadata["file_name"], node.score or 0.0)
         say("Sources: " + ", ".join(f"{name} ({score:.1f})" for name, score in best.items()), "dim")
         answers.append(answer)
@@ -48,5 +48,5 @@ def main(settings: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

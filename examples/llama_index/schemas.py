@@ -25,8 +25,8 @@ def main(settings: dict[str, Any]) -> Cargo:
     """Call a tool with an awkward type, and get a recursive object; returns the object."""
     llm = Kimi(**settings)
     berths = FunctionTool.from_defaults(book_berth, fn_schema=Berth)
-    asked = "Book the berth Aino for a sailing ship of 31.5 metres."
-    (call,) = llm.get_tool_calls_from_response(llm.chat_with_tools([berths], user_msg=asked))
+    request = "Book the berth Aino for a sailing ship of 31.5 metres."
+    (call,) = llm.get_tool_calls_from_response(llm.chat_with_tools([berths], user_msg=request))
     line("Call", str(call.tool_kwargs), TOOL)
     for change in changes(Berth.model_json_schema()):
         say(f"Changed: {change}")
@@ -40,5 +40,5 @@ def main(settings: dict[str, Any]) -> Cargo:
 if __name__ == "__main__":
     from examples.connection import connection
 
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

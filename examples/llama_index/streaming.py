@@ -22,34 +22,34 @@ MESSAGES = [
 async def main(settings: dict[str, Any]) -> dict[str, str]:
     """Print and return what came in each way."""
     llm = Kimi(**settings)
-    said: dict[str, str] = {}
+    texts: dict[str, str] = {}
 
     for piece in llm.stream_complete("Good morning!"):
         flow("complete", piece.delta or "", ANSWER)
-        said["complete"] = piece.text
+        texts["complete"] = piece.text
 
     tokens: dict[str, int] = {}
     for answer in llm.stream_chat(MESSAGES):
         flow("thinking", answer.additional_kwargs.get("thinking_delta") or "", THINKING)
         flow("chat", answer.delta or "", ANSWER)
-        said["chat"] = answer.message.content or ""  # each response holds everything so far
+        texts["chat"] = answer.message.content or ""  # each response holds everything so far
         tokens = answer.additional_kwargs  # and the last one the usage
     say(f"{tokens['prompt_tokens']} tokens in, {tokens['completion_tokens']} out")
 
     async for answer in await llm.astream_chat(MESSAGES):
         flow("asynchronous chat", answer.delta or "", ANSWER)
-        said["achat"] = answer.message.content or ""
+        texts["achat"] = answer.message.content or ""
 
     stream: Any = await llm.astream_chat(MESSAGES)
     async with aclosing(stream):  # hangs up at the end of the block: what is not written is not paid for
         async for answer in stream:
-            said["stopped"] = answer.message.content or ""
+            texts["stopped"] = answer.message.content or ""
             if answer.delta:
                 break
-    say(f"Stopped after {said['stopped']!r}.")
-    return said
+    say(f"Stopped after {texts['stopped']!r}.")
+    return texts
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        asyncio.run(main(found))
+    with connection() as settings:
+        asyncio.run(main(settings))

@@ -30,25 +30,25 @@ class Order(BaseModel):
 async def main(settings: dict[str, Any]) -> dict[str, Any]:
     """Print and return the order as each way gives it."""
     llm = Kimi(**settings)
-    found: dict[str, Any] = {}
+    orders: dict[str, Any] = {}
 
     # The default: the platform holds the answer to the schema, thinking or not.
-    found["predicted"] = llm.structured_predict(Order, PROMPT, letter=TEXT)
-    found["wrapped"] = (await llm.as_structured_llm(Order).achat([ChatMessage(TEXT)])).raw
+    orders["predicted"] = llm.structured_predict(Order, PROMPT, letter=TEXT)
+    orders["wrapped"] = (await llm.as_structured_llm(Order).achat([ChatMessage(TEXT)])).raw
 
     # Partial objects: a field that has not come is None.
     for partial in llm.stream_structured_predict(Order, PROMPT, letter=TEXT):
         line("so far", str(partial.model_dump(exclude_none=True)), ANSWER)
-        found["streamed"] = partial
+        orders["streamed"] = partial
 
     # Through a forced tool, and with the schema in the prompt, for those who want LlamaIndex's own routes.
     for label, mode in (("tool", PydanticProgramMode.FUNCTION), ("words", PydanticProgramMode.LLM)):
         other = Kimi(**settings, pydantic_program_mode=mode)
-        found[label] = await other.astructured_predict(Order, PROMPT, letter=TEXT)
+        orders[label] = await other.astructured_predict(Order, PROMPT, letter=TEXT)
 
-    for label, order in found.items():
+    for label, order in orders.items():
         line(label, str(order), ANSWER)
-    return found
+    return orders
 
 
 if __name__ == "__main__":

@@ -31,15 +31,15 @@ def main(settings: dict[str, Any]) -> tuple[int, int, int]:
         thinking = ThinkingBlock(content=THOUGHT)
         memory.put(ChatMessage(role="assistant", blocks=[thinking, TextBlock(text=f"At {number}:42.")]))
     memory.put(ChatMessage(role="user", content="And tomorrow?"))
-    kept = memory.get()
-    given = llm.count_tokens(kept)
-    say(f"Of {len(memory.get_all())} messages the memory gives {len(kept)}: {given:,} tokens of prompt.")
+    remembered = memory.get()
+    prompt_tokens = llm.count_tokens(remembered)
+    say(f"Of {len(memory.get_all())} messages the memory gives {len(remembered)}: {prompt_tokens:,} tokens of prompt.")
 
-    llm.chat(kept)
+    llm.chat(remembered)
     say(f"The call cost {handler.prompt_llm_token_count:,} tokens in and {handler.completion_llm_token_count:,} out.")
-    return len(chunks), given, handler.prompt_llm_token_count
+    return len(chunks), prompt_tokens, handler.prompt_llm_token_count
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        main(found)
+    with connection() as settings:
+        main(settings)

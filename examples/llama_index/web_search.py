@@ -40,5 +40,5 @@ async def ask(llm: Kimi, tools: list[Any]) -> str:
 
 
 if __name__ == "__main__":
-    with connection() as found:
-        asyncio.run(main(found))
+    with connection() as settings:
+        asyncio.run(main(settings))

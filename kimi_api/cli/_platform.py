@@ -94,9 +94,9 @@ def media(
             if client is not None:
                 row["url"] = sending.upload_media(client, path).url
         except KimiError as error:
-            found = _as_document(path, error)
-            failures[str(path)] = found
-            row["error"] = error_as_json(found)
+            complaint = _as_document(path, error)
+            failures[str(path)] = complaint
+            row["error"] = error_as_json(complaint)
         row["ok"] = "error" not in row
         if session.json:
             print_json_line(row)

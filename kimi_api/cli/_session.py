@@ -171,7 +171,7 @@ def complain(error: BaseException, session: Session) -> None:
 def shell_text(error: BaseException) -> str:
     """An error's words, with the options of the command line where the library's own errors name arguments."""
     text = _KEY_ARGUMENT.sub("--api-key-file FILE", str(error))
-    return _ARGUMENT.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2]}", text)
+    return _ARGUMENT.sub(lambda match: f"--{match[1].replace('_', '-')} {match[2]}", text)
 
 
 def report_errors(command: F) -> F:
