@@ -80,7 +80,8 @@ NOTES = """
   that came is lost), the peers get one body. Histories have thinking and tool calls; a tool is about 0.4 kB.
 * *Agent*: `create_agent` and `FunctionAgent`, 19 calls of a tool and an answer; the framework's own work is in the
   floor.
-* *Streams*: so many on one event loop, each of 20 chunks, opening the connection included.
+* *Streams*: so many on one event loop, each of 20 chunks, opening the connections included, which is most of it. The
+  floors use httpx, openai 3 the faster httpx2: with many streams at a time others may be below a floor.
 * *An open stream*: what memory grows by when 200 are open, divided by 200.
 * *Import*: in a fresh process, everything that it brings included.
 * Figures differ from run to run by a few per cent on a quiet machine, and by far more on a busy one (the load average
