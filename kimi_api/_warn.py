@@ -7,6 +7,8 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from contextvars import ContextVar, Token
+from types import FrameType
 from typing import Any, TypeVar, cast
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -23,8 +25,17 @@ _PACKAGES = frozenset(
         "llama_index",
         "llama_index_instrumentation",
         "workflows",
+        "tenacity",
+        "pydantic",
+        "contextlib",
     }
 )
+_RUNNERS = frozenset({"asyncio", "concurrent", "threading", "uvloop"})
+"""What runs tasks and threads: behind it stands no caller, but whoever runs the program."""
+
+_Line = tuple[str, int, str, dict[Any, Any]]
+"""A place in a program: file, line, module, and the module's memory of warnings it has shown."""
+_line_of_caller: ContextVar[_Line | None] = ContextVar("kimi_line_of_caller", default=None)
 _said: set[tuple[str, ...]] = set()
 _MOST_KEYS = 4_096
 _lock = threading.Lock()
@@ -42,12 +53,12 @@ def warn_once(key: tuple[str, ...], text: str) -> None:
         if len(_said) >= _MOST_KEYS:  # a program that meets more names than that may hear of one twice
             _said.clear()
         _said.add(key)
-    warnings.warn(text, KimiWarning, stacklevel=_caller_depth())
+    _warn_at_callers_line(text)
 
 
 def warn(text: str) -> None:
     """Warn `text` about one answer; nothing of it is remembered."""
-    warnings.warn(text, KimiWarning, stacklevel=_caller_depth())
+    _warn_at_callers_line(text)
 
 
 def former_name(old: str, function: _F) -> _F:
@@ -67,11 +78,39 @@ def forget_warnings() -> None:
         _said.clear()
 
 
-def _caller_depth() -> int:
-    """How far up the stack the user's own line is, counted as `warnings.warn` counts from `warn_once`."""
-    depth = 1
-    frame = sys._getframe(1)  # documented for exactly this use; the stack is read, not changed
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).split(".", 1)[0] in _PACKAGES:
+def _warn_at_callers_line(text: str) -> None:
+    caller = _outermost_of_call(sys._getframe(2), _PACKAGES)
+    if _package(caller) in _RUNNERS or caller.f_back is None:  # a thread or task of a framework's: its stack ends here
+        line = _line_of_caller.get() or _line_at(_outermost_of_call(caller, _PACKAGES | _RUNNERS))
+    else:
+        line = _line_at(caller)
+    filename, number, module, registry = line
+    warnings.warn_explicit(text, KimiWarning, filename, number, module, registry)
+
+
+def remember_caller() -> Token[_Line | None]:
+    """Note the user's own line, before a framework goes on in a task of its own, whose stack does not show it.
+
+    Give the token to `forget_caller` when the call is over.
+    """
+    line = _line_of_caller.get() or _line_at(_outermost_of_call(sys._getframe(1), _PACKAGES))
+    return _line_of_caller.set(line)
+
+
+forget_caller = _line_of_caller.reset
+
+
+def _outermost_of_call(frame: FrameType, inside: frozenset[str]) -> FrameType:
+    """The first frame outside the packages `inside`, or the last there is."""
+    while frame.f_back is not None and _package(frame) in inside:
         frame = frame.f_back
-        depth += 1
-    return max(depth, 2)
+    return frame
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _line_at(frame: FrameType) -> _Line:
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    return frame.f_code.co_filename, frame.f_lineno, str(frame.f_globals.get("__name__", "")), registry

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.runnables import Runnable
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError, model_validator
 
@@ -23,6 +23,7 @@ from kimi_api._settings.schema import settings_schema
 from kimi_api._settings.wrong import from_validation
 from kimi_api._transport.connection import as_limits, plain_limits
 from kimi_api._transport.unregistered import Unregistered
+from kimi_api._warn import forget_caller, remember_caller
 from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.credentials import KEY_VARIABLES, Region, resolve_base_url
 from kimi_api.messages import Repair
@@ -408,6 +409,14 @@ class ChatKimi(TokenCounting, StructuredOutput):
             request, call = self._request(messages, stop, kwargs, stream=False)
             reply = warn_unreadable(chat.complete(self.client, request, **call), request)
             return chat_result(reply, model=request.body["model"])
+
+    async def agenerate(self, *args: Any, **kwargs: Any) -> LLMResult:
+        """Core's own, which goes on in tasks: the line that called it is noted, for warnings to point at."""
+        caller = remember_caller()
+        try:
+            return await super().agenerate(*args, **kwargs)
+        finally:
+            forget_caller(caller)
 
     async def _agenerate(
         self,
