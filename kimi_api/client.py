@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kimi_api._transport.answers import ENDED, Answer, check_first, is_json, read_answer
 from kimi_api._transport.connection import SETTINGS, Connection
+from kimi_api._transport.deadline import Deadline, ain_time, awatch, in_time, watch
 from kimi_api._transport.events import aread_events, read_events
 from kimi_api._transport.redirects import Redirects
 from kimi_api._transport.unregistered import FirstStep, close_all
@@ -43,6 +44,8 @@ class KimiClient(Connection):
         region: "international" (the default, https://api.moonshot.ai/v1) or "china" (https://api.moonshot.cn/v1), where
             no address is given. Keys of one region are refused (401) by the other.
         timeout: seconds without a byte before giving up; default 10 s to connect and 900 s to read.
+        max_seconds: how long a call may take as a whole, from the call to the last byte, waiting for limits and retries
+            included; None (default): no limit.
         max_retries: how often a request that failed for a passing reason is sent again: n means n + 1 at most.
         default_headers: sent with every request; they win over ours, except `Authorization`.
         http_client, async_http_client: an `httpx` or `httpx2` client to use instead of the process's shared one. Not
@@ -73,6 +76,7 @@ class KimiClient(Connection):
         timeout: float | None = None,
         max_retries: int | Retries | None = None,
         account_limits: AccountLimits | Literal[False] | None = None,
+        max_seconds: float | Deadline | None = None,
         text: bool = False,
     ) -> Answer:
         """Send one request and wait for its answer.
@@ -84,6 +88,7 @@ class KimiClient(Connection):
             upload: a file to send instead of a JSON body.
             headers: more headers for this request; `timeout` and `max_retries` likewise beat the client's.
             account_limits: beat the client's too; False: there are none.
+            max_seconds: likewise.
             text: return the body as text, whatever its content type.
 
         Raises:
@@ -91,17 +96,21 @@ class KimiClient(Connection):
         """
         from kimi_api.retry import retrying
 
-        context = _request_context(self.base_url, body)
+        deadline = self.deadline(max_seconds)
+        context = _request_context(self.base_url, body, deadline)
         limits = self._limits(path, account_limits)
+
+        def open_at(body: Mapping[str, Any]) -> Any:
+            return Redirects("POST").send(
+                path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout, deadline)
+            )
 
         def post(body: Mapping[str, Any]) -> Answer:
             body = self.outgoing(body)
             with self._translate_errors(context):
-                opened = Redirects("POST").send(
-                    path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout)
-                )
+                opened = in_time(deadline, lambda: open_at(body))
             try:
-                with self._translate_errors(context, opened.response, begun=True):
+                with self._translate_errors(context, opened.response, begun=True), watch(deadline, opened.response):
                     opened.response.read()
             finally:
                 opened.response.close()
@@ -109,19 +118,19 @@ class KimiClient(Connection):
 
         def exchange(path: str) -> Any:
             with _files(upload) as files:
-                return self._send(self._sdk(), method, path, upload, files, headers, timeout)
+                return self._send(self._sdk(), method, path, upload, files, headers, timeout, deadline)
 
         def send() -> Answer:
             if body is not None:
                 if limits is None:
                     return post(body)
-                with self._acquire(limits, body):
+                with self._acquire(limits, body, context):
                     return post(body)
             with self._translate_errors(context):
-                response = Redirects(method, timeout).send(path, exchange)
+                response = in_time(deadline, lambda: Redirects(method, timeout).send(path, exchange))
                 return read_answer(response, context, self._types(), text=text)
 
-        return retrying(self.count_retries(max_retries))(send)
+        return retrying(self.count_retries(max_retries, deadline))(send)
 
     async def arequest(
         self,
@@ -134,22 +143,27 @@ class KimiClient(Connection):
         timeout: float | None = None,  # noqa: ASYNC109 - seconds without a byte, not a deadline for the call
         max_retries: int | Retries | None = None,
         account_limits: AccountLimits | Literal[False] | None = None,
+        max_seconds: float | Deadline | None = None,
         text: bool = False,
     ) -> Answer:
         """The asynchronous twin of `request`."""
         from kimi_api.retry import async_retrying
 
-        context = _request_context(self.base_url, body)
+        deadline = self.deadline(max_seconds)
+        context = _request_context(self.base_url, body, deadline)
         limits = self._limits(path, account_limits)
+
+        async def open_at(sdk: Any, body: Mapping[str, Any]) -> Any:
+            return await Redirects("POST").asend(
+                path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout, deadline)
+            )
 
         async def post(sdk: Any, body: Mapping[str, Any]) -> Answer:
             body = self.outgoing(body)
             with self._translate_errors(context):
-                opened = await Redirects("POST").asend(
-                    path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout)
-                )
+                opened = await ain_time(deadline, lambda: open_at(sdk, body))
             try:
-                with self._translate_errors(context, opened.response, begun=True):
+                with self._translate_errors(context, opened.response, begun=True), awatch(deadline, opened.response):
                     await opened.response.aread()
             finally:
                 await opened.response.aclose()
@@ -157,20 +171,22 @@ class KimiClient(Connection):
 
         async def exchange(sdk: Any, path: str) -> Any:
             with _files(upload) as files:
-                return await self._send(sdk, method, path, upload, files, headers, timeout)
+                return await self._send(sdk, method, path, upload, files, headers, timeout, deadline)
 
         async def send() -> Answer:
             sdk = await self._async_sdk()
             if body is not None:
                 if limits is None:
                     return await post(sdk, body)
-                with await self._aacquire(limits, body):
+                with await self._aacquire(limits, body, context):
                     return await post(sdk, body)
             with self._translate_errors(context):
-                response = await Redirects(method, timeout).asend(path, lambda path: exchange(sdk, path))
+                response = await ain_time(
+                    deadline, lambda: Redirects(method, timeout).asend(path, lambda path: exchange(sdk, path))
+                )
                 return read_answer(response, context, self._types(), text=text)
 
-        return await async_retrying(self.count_retries(max_retries))(send)
+        return await async_retrying(self.count_retries(max_retries, deadline))(send)
 
     # -------------------------------------------------------------------------------- streams
 
@@ -183,6 +199,7 @@ class KimiClient(Connection):
         timeout: float | None = None,
         max_retries: int | Retries | None = None,
         account_limits: AccountLimits | Literal[False] | None = None,
+        max_seconds: float | Deadline | None = None,
         on_headers: Callable[[Mapping[str, str]], None] | None = None,
     ) -> Generator[dict[str, Any], None, None]:
         """The events of a streamed answer, as dicts. Closing the generator closes the connection.
@@ -197,26 +214,31 @@ class KimiClient(Connection):
         """
         from kimi_api.retry import retrying
 
-        context = _request_context(self.base_url, body)
+        deadline = self.deadline(max_seconds)
+        context = _request_context(self.base_url, body, deadline)
         limits = self._limits(path, account_limits)
         permits: list[Permit] = []
         whole = False
 
+        def open_at(body: Mapping[str, Any]) -> Any:
+            return Redirects("POST").send(
+                path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout, deadline)
+            )
+
         def start() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any]]:
             sent = self.outgoing(body)
             with self._translate_errors(context):
-                opened = Redirects("POST").send(
-                    path, lambda path: self._open(self._sdk(), "Stream", path, sent, headers, timeout)
-                )
+                opened = in_time(deadline, lambda: open_at(sent))
             try:
                 if is_json(opened.response):  # a whole answer, or an error
-                    with self._translate_errors(context, opened.response, begun=True):
+                    with self._translate_errors(context, opened.response, begun=True), watch(deadline, opened.response):
                         opened.response.read()
                 events = read_events(opened.response, context, self._types())
                 with self._translate_errors(context, opened.response):
-                    event = next(events, ENDED)
-                    while event is None:  # `data: null`
+                    with watch(deadline, opened.response):
                         event = next(events, ENDED)
+                        while event is None:  # `data: null`
+                            event = next(events, ENDED)
                     check_first(event, opened.response, context, self._types())
                 return opened, events, event
             except BaseException:
@@ -225,18 +247,18 @@ class KimiClient(Connection):
 
         def start_with_permit() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any]]:
             assert limits is not None  # noqa: S101
-            with self._acquire(limits, body) as permit:
+            with self._acquire(limits, body, context) as permit:
                 started = start()
                 permits.append(permit.keep())
                 return started
 
-        opened, events, event = retrying(self.count_retries(max_retries))(
+        opened, events, event = retrying(self.count_retries(max_retries, deadline))(
             start if limits is None else start_with_permit
         )
         try:
             if on_headers is not None:
                 on_headers(opened.response.headers)
-            with self._translate_errors(context, opened.response, begun=True):
+            with self._translate_errors(context, opened.response, begun=True), watch(deadline, opened.response):
                 yield event
                 yield from events
             whole = True
@@ -254,33 +276,42 @@ class KimiClient(Connection):
         timeout: float | None = None,  # noqa: ASYNC109 - seconds without a byte, not a deadline for the call
         max_retries: int | Retries | None = None,
         account_limits: AccountLimits | Literal[False] | None = None,
+        max_seconds: float | Deadline | None = None,
         on_headers: Callable[[Mapping[str, str]], None] | None = None,
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The asynchronous twin of `stream`."""
         from kimi_api.retry import async_retrying
 
-        context = _request_context(self.base_url, body)
+        deadline = self.deadline(max_seconds)
+        context = _request_context(self.base_url, body, deadline)
         limits = self._limits(path, account_limits)
         permits: list[Permit] = []
         started: list[AsyncGenerator[Any, None]] = []
         whole = False
 
+        async def open_at(sdk: Any, body: Mapping[str, Any]) -> Any:
+            return await Redirects("POST").asend(
+                path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout, deadline)
+            )
+
         async def start() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any]]:
             sdk = await self._async_sdk()
             sent = self.outgoing(body)
             with self._translate_errors(context):
-                opened = await Redirects("POST").asend(
-                    path, lambda path: self._open(sdk, "AsyncStream", path, sent, headers, timeout)
-                )
+                opened = await ain_time(deadline, lambda: open_at(sdk, sent))
             try:
                 if is_json(opened.response):  # a whole answer, or an error
-                    with self._translate_errors(context, opened.response, begun=True):
+                    with (
+                        self._translate_errors(context, opened.response, begun=True),
+                        awatch(deadline, opened.response),
+                    ):
                         await opened.response.aread()
                 events = aread_events(opened.response, context, self._types())
                 with self._translate_errors(context, opened.response):
-                    event = await FirstStep(lambda: anext(events, ENDED), started)
-                    while event is None:  # `data: null`
-                        event = await anext(events, ENDED)
+                    with awatch(deadline, opened.response):
+                        event = await FirstStep(lambda: anext(events, ENDED), started)
+                        while event is None:  # `data: null`
+                            event = await anext(events, ENDED)
                     check_first(event, opened.response, context, self._types())
                 return opened, events, event
             except BaseException:
@@ -290,18 +321,18 @@ class KimiClient(Connection):
 
         async def start_with_permit() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any]]:
             assert limits is not None  # noqa: S101
-            with await self._aacquire(limits, body) as permit:
+            with await self._aacquire(limits, body, context) as permit:
                 opening = await start()
                 permits.append(permit.keep())
                 return opening
 
-        opened, events, event = await async_retrying(self.count_retries(max_retries))(
+        opened, events, event = await async_retrying(self.count_retries(max_retries, deadline))(
             start if limits is None else start_with_permit
         )
         try:
             if on_headers is not None:
                 on_headers(opened.response.headers)
-            with self._translate_errors(context, opened.response, begun=True):
+            with self._translate_errors(context, opened.response, begun=True), awatch(deadline, opened.response):
                 yield event
                 async for later in events:
                     yield later
@@ -358,9 +389,9 @@ def _files(upload: Upload | None) -> Iterator[list[Any] | None]:
         yield [("file", (upload.name, opened, upload.mime))]
 
 
-def _request_context(base_url: str, body: Mapping[str, Any] | None) -> RequestContext:
+def _request_context(base_url: str, body: Mapping[str, Any] | None, deadline: Deadline | None) -> RequestContext:
     from kimi_api._transport.translate import RequestContext
 
     if body is None:
-        return RequestContext(base_url)
-    return RequestContext(base_url, body.get("model"), budget_of(body))
+        return RequestContext(base_url, deadline=deadline)
+    return RequestContext(base_url, body.get("model"), budget_of(body), deadline)

@@ -16,6 +16,8 @@ from kimi_api.errors._base import name_of
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying, RetryCallState, Retrying
 
+    from kimi_api._transport.deadline import Deadline
+
 __all__ = ["FIRST_WAIT", "LONGEST_RETRY_AFTER", "LONGEST_WAIT", "Retries", "is_retryable", "wait_seconds"]
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -48,13 +50,15 @@ class Retries:
     Attributes:
         left: how often still.
         used: how often it was.
+        deadline: when the call has to be over, None without `max_seconds`.
     """
 
-    __slots__ = ("left", "used")
+    __slots__ = ("deadline", "left", "used")
 
     def __init__(self, left: int) -> None:
         self.left: int = left
         self.used: int = 0
+        self.deadline: Deadline | None = None
 
     def take(self) -> bool:
         """Use one up; False where none is left."""
@@ -66,6 +70,11 @@ class Retries:
 
     def __call__(self, state: RetryCallState) -> bool:
         """Whether to stop, as tenacity asks after each failure that a retry may cure."""
+        if self.deadline is not None and self.deadline.left() <= state.upcoming_sleep:
+            error = state.outcome.exception() if state.outcome else None
+            if error is not None:
+                error.add_note(f"max_seconds={self.deadline.seconds:g} leaves no time to send the request again.")
+            return True
         return not self.take()
 
 

@@ -24,6 +24,7 @@ from kimi_api.errors import (
     KimiConnectionError,
     KimiContentFilterError,
     KimiContextOverflowError,
+    KimiDeadlineError,
     KimiEmptyReplyError,
     KimiNotFoundError,
     KimiOverloadedError,
@@ -119,6 +120,12 @@ class ChatKimiTimeoutError(KimiTimeoutError, ModelTimeoutError):
     """
 
 
+class ChatKimiDeadlineError(KimiDeadlineError, ModelTimeoutError):
+    """The call took longer than `max_seconds`. A retry by the framework would double the time that was allowed."""
+
+    is_retryable = False
+
+
 ERROR_TYPES: ErrorTypes = {
     KimiAPIError: ChatKimiAPIError,
     KimiStatusError: ChatKimiStatusError,
@@ -135,4 +142,5 @@ ERROR_TYPES: ErrorTypes = {
     KimiServerError: ChatKimiServerError,
     KimiConnectionError: ChatKimiConnectionError,
     KimiTimeoutError: ChatKimiTimeoutError,
+    KimiDeadlineError: ChatKimiDeadlineError,
 }

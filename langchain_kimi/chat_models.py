@@ -158,6 +158,11 @@ class ChatKimi(TokenCounting, StructuredOutput):
         description="Seconds without a byte before giving up; None: 10 to connect, 900 to read (the gateway's own "
         "limit).",
     )
+    max_seconds: float | None = Field(
+        default=None,
+        description="Seconds that a call may take as a whole: from the call to the last byte, waiting for limits and "
+        "retries included. None: no limit but `timeout`, which counts from byte to byte.",
+    )
     max_retries: int = Field(
         default=2,
         description="How often a request that failed for a passing reason is sent again; n means n + 1 requests at "

@@ -164,6 +164,11 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     )
     context_window: int | None = Field(default=None, description="Tokens; None: what the catalogue says.")
     timeout: float | None = Field(default=None, description="Seconds without a byte; None: 10 to connect, 900 to read.")
+    max_seconds: float | None = Field(
+        default=None,
+        description="Seconds that a call may take as a whole: from the call to the last byte, waiting for limits and "
+        "retries included. None: no limit but `timeout`, which counts from byte to byte.",
+    )
     max_retries: int = Field(default=2, description="n means n + 1 requests at most.")
     account_limits: Annotated[Any, BeforeValidator(as_limits), PlainSerializer(plain_limits)] = Field(
         default=None,

@@ -13,7 +13,8 @@ import pytest
 PUBLIC = {
     "kimi_api": """
         AccountLimits ChatOptions KimiAPIError KimiAuthenticationError KimiBadRequestError KimiBatchError KimiClient
-        KimiConnectionError KimiContentFilterError KimiContextOverflowError KimiEmptyReplyError KimiError KimiFileError
+        KimiConnectionError KimiContentFilterError KimiContextOverflowError KimiDeadlineError KimiEmptyReplyError
+        KimiError KimiFileError
         KimiFormulaError
         KimiIncompleteReplyError KimiInputError KimiKeyError KimiLimitError KimiNotFoundError KimiOverloadedError
         KimiPermissionError KimiQuotaError KimiRateLimitError KimiRefusalError KimiReplyError KimiServerError
@@ -57,7 +58,8 @@ PUBLIC = {
     """,
     "kimi_api.errors": """
         KimiAPIError KimiAuthenticationError KimiBadRequestError KimiBatchError KimiConnectionError
-        KimiContentFilterError KimiContextOverflowError KimiEmptyReplyError KimiError KimiFileError KimiFormulaError
+        KimiContentFilterError KimiContextOverflowError KimiDeadlineError KimiEmptyReplyError KimiError
+        KimiFileError KimiFormulaError
         KimiIncompleteReplyError KimiInputError KimiKeyError KimiLimitError KimiNotFoundError KimiOverloadedError
         KimiPermissionError KimiQuotaError KimiRateLimitError KimiRefusalError KimiReplyError KimiServerError
         KimiStatusError KimiStructuredOutputError
@@ -151,7 +153,8 @@ PUBLIC = {
     """,
     "langchain_kimi.errors": """
         ChatKimiAuthenticationError ChatKimiBadRequestError ChatKimiConnectionError ChatKimiContentFilterError
-        ChatKimiContextOverflowError ChatKimiEmptyReplyError ChatKimiInputError ChatKimiKeyError ChatKimiLimitError
+        ChatKimiContextOverflowError ChatKimiDeadlineError ChatKimiEmptyReplyError ChatKimiInputError
+        ChatKimiKeyError ChatKimiLimitError
         ChatKimiNotFoundError ChatKimiOverloadedError ChatKimiPermissionError ChatKimiQuotaError ChatKimiRateLimitError
         ChatKimiServerError ChatKimiTimeoutError KimiRefusalError KimiStructuredOutputError
     """,

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from kimi_api import _observer
 from kimi_api._settings.names import ALIASES
 from kimi_api._settings.wrong import wrong_setting
+from kimi_api._transport.deadline import CURRENT, Deadline, within
 from kimi_api._warn import warn_once
 from kimi_api.credentials import ApiKey, Bearer, Region, is_loopback, key_for, resolve_base_url
 from kimi_api.errors import KimiError, KimiInputError
@@ -39,6 +40,7 @@ SETTINGS = (
     "base_url",
     "region",
     "timeout",
+    "max_seconds",
     "max_retries",
     "account_limits",
     "default_headers",
@@ -52,6 +54,7 @@ _OF_A_CALL: Mapping[str, Literal["headers", "timeout", "max_retries", "account_l
     "headers": "headers",
     "extra_headers": "headers",
     "timeout": "timeout",
+    "max_seconds": "max_seconds",
     "request_timeout": "timeout",
     "max_retries": "max_retries",
     "account_limits": "account_limits",
@@ -91,6 +94,7 @@ class Connection:
         error_types: Callable[[], ErrorTypes] | None = None,
         account_limits: AccountLimits | Mapping[str, Any] | None = None,
         before_send: BeforeSend | None = None,
+        max_seconds: float | None = None,
     ) -> None:
         _check_timeout(timeout)
         _check_retries(max_retries)
@@ -100,6 +104,7 @@ class Connection:
         _warn_of_plain_http(self.base_url)
         self.timeout = timeout
         self.max_retries = max_retries
+        self.max_seconds = _check_seconds(max_seconds)
         self.default_headers: dict[str, str] = _without_authorization(
             {} if default_headers is None else default_headers
         )
@@ -167,21 +172,45 @@ class Connection:
         limits = self.account_limits if override is None else override
         return as_limits(limits) if limits and path == _COUNTED_PATH else None
 
-    def _acquire(self, limits: AccountLimits, body: Mapping[str, Any]) -> Permit:
+    def _acquire(self, limits: AccountLimits, body: Mapping[str, Any], context: RequestContext) -> Permit:
         from kimi_api.limits._queue import acquire  # which few programs need
 
+        if context.deadline is not None and CURRENT.get() is not context.deadline:
+            with self._translate_errors(context), within(context.deadline):
+                return self._acquire(limits, body, context)
         if _observer.observer is None:
             return acquire(limits, self.scope, body)
         with _observer.observer.wait_for_limits():
             return acquire(limits, self.scope, body)
 
-    async def _aacquire(self, limits: AccountLimits, body: Mapping[str, Any]) -> Permit:
+    async def _aacquire(self, limits: AccountLimits, body: Mapping[str, Any], context: RequestContext) -> Permit:
         from kimi_api.limits._queue import aacquire
 
+        if context.deadline is not None and CURRENT.get() is not context.deadline:
+            with self._translate_errors(context), within(context.deadline):
+                return await self._aacquire(limits, body, context)
         if _observer.observer is None:
             return await aacquire(limits, self.scope, body)
         with _observer.observer.wait_for_limits():
             return await aacquire(limits, self.scope, body)
+
+    def deadline(self, max_seconds: float | Deadline | None = None) -> Deadline | None:
+        """When a call that begins now has to be over: the client's limit, a call's own, or that of what it is part of.
+
+        Raises:
+            KimiInputError: no number of seconds.
+        """
+        if max_seconds is None:
+            max_seconds = CURRENT.get() or self.max_seconds
+            if max_seconds is None:
+                return None
+        return max_seconds if isinstance(max_seconds, Deadline) else Deadline(_check_seconds(max_seconds) or 0.0)
+
+    def deadline_error(self, deadline: Deadline) -> KimiError:
+        """The error for a call whose time was over before its request was sent."""
+        from kimi_api._transport.translate import RequestContext, deadline_error
+
+        return deadline_error(RequestContext(self.base_url, deadline=deadline), self._types())
 
     def outgoing(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """A JSON body as it is sent: as `before_send` gives it back, where there is one.
@@ -205,22 +234,29 @@ class Connection:
             )
         return changed
 
-    def count_retries(self, max_retries: int | Retries | None) -> Retries:
+    def count_retries(self, max_retries: int | Retries | None, deadline: Deadline | None = None) -> Retries:
         """How often one request may be sent again: the client's number, a call's own, or what is left of either."""
         from kimi_api.retry import Retries
 
         if isinstance(max_retries, Retries):
-            return max_retries
-        return Retries(self.max_retries if max_retries is None else _check_retries(max_retries))
+            retries = max_retries
+        else:
+            retries = Retries(self.max_retries if max_retries is None else _check_retries(max_retries))
+        retries.deadline = deadline
+        return retries
 
     def error_class(self, cls: type[_E]) -> type[_E]:
         """The class to raise for one of `kimi_api.errors`: the framework's own, where it has one."""
         return (self._types() or {}).get(cls, cls)  # type: ignore[return-value]
 
-    def _options(self, headers: Mapping[str, str] | None, timeout: float | None) -> dict[str, Any]:
+    def _options(
+        self, headers: Mapping[str, str] | None, timeout: float | None, deadline: Deadline | None = None
+    ) -> dict[str, Any]:
         from openai import Omit, Timeout
 
         seconds = self.timeout if timeout is None else _check_timeout(timeout)
+        if deadline is not None:
+            seconds = max(min(READ_TIMEOUT if seconds is None else seconds, deadline.left()), 0.001)
         connect = CONNECT_TIMEOUT if seconds is None else min(CONNECT_TIMEOUT, seconds)
         key = key_for(self._api_key, self.base_url)
         return {
@@ -242,11 +278,12 @@ class Connection:
         files: list[Any] | None,
         headers: Mapping[str, str] | None,
         timeout: float | None,
+        deadline: Deadline | None = None,
     ) -> Any:
         """The SDK call of a `request` without JSON: a response, or from an asynchronous client the awaitable of one."""
         from kimi_api._transport.sdk_compat import response_class
 
-        options = self._options(headers, timeout)
+        options = self._options(headers, timeout, deadline)
         if method == "GET":
             return sdk.get(path, cast_to=response_class(), options=options)
         if method == "DELETE":
@@ -264,6 +301,7 @@ class Connection:
         body: Mapping[str, Any],
         headers: Mapping[str, str] | None,
         timeout: float | None,
+        deadline: Deadline | None = None,
     ) -> Any:
         """The SDK call that sends JSON: an open SDK stream of plain objects, or the awaitable of one.
 
@@ -276,7 +314,7 @@ class Connection:
             path,
             cast_to=object,
             body=body,
-            options=self._options(headers, timeout),
+            options=self._options(headers, timeout, deadline),
             stream=True,
             stream_cls=getattr(openai, stream_cls)[object],
         )
@@ -385,6 +423,12 @@ def _check_timeout(timeout: Any) -> float | None:
     if timeout is None or (isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0):
         return timeout
     raise wrong_setting("timeout", timeout)
+
+
+def _check_seconds(setting: Any) -> float | None:
+    if setting is None or (isinstance(setting, int | float) and not isinstance(setting, bool) and setting > 0):
+        return setting
+    raise wrong_setting("max_seconds", setting)
 
 
 def _check_retries(retries: Any) -> int:

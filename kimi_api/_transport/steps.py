@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from kimi_api._many import STOPPED, Stopped
+from kimi_api._transport.deadline import clip
 from kimi_api._transport.upload import Upload
 
 T = TypeVar("T")
@@ -160,8 +161,8 @@ def _do(client: Client, step: Send | Pause | Call) -> Any:
     if isinstance(step, Pause):
         stopped = STOPPED.get()
         if stopped is None:
-            time.sleep(step.seconds)
-        elif stopped.wait(step.seconds):
+            time.sleep(clip(step.seconds))
+        elif stopped.wait(clip(step.seconds)):
             raise Stopped
         return None
     if isinstance(step, Call):
@@ -173,7 +174,7 @@ def _do(client: Client, step: Send | Pause | Call) -> Any:
 
 async def _ado(client: Client, step: Send | Pause | Call) -> Any:
     if isinstance(step, Pause):
-        await asyncio.sleep(step.seconds)
+        await asyncio.sleep(clip(step.seconds))
         return None
     if isinstance(step, Call):
         return await step.awaited()

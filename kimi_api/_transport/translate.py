@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import openai
 
+from kimi_api._transport.deadline import Deadline
 from kimi_api._transport.redirects import explain as explain_redirect
 from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
 from kimi_api.catalog import closest_model, current_models, find_model
@@ -29,6 +30,7 @@ from kimi_api.errors._sdk import (
     KimiConnectionError,
     KimiContentFilterError,
     KimiContextOverflowError,
+    KimiDeadlineError,
     KimiNotFoundError,
     KimiOverloadedError,
     KimiPermissionError,
@@ -47,6 +49,7 @@ class RequestContext:
     base_url: str = ""
     model: str | None = None
     max_tokens: int | None = None
+    deadline: Deadline | None = None
 
 
 _Status = TypeVar("_Status", bound=KimiStatusError)
@@ -115,6 +118,10 @@ def from_sdk(
     """
     if isinstance(error, KimiAPIError):
         return error
+    if context.deadline is not None:
+        broken = isinstance(error, (openai.APIConnectionError, *transport_errors())) and context.deadline.has_passed()
+        if broken or isinstance(error, TimeoutError):
+            return deadline_error(context, types, response)
     if isinstance(error, openai.APIStatusError):
         return from_response(error.status_code, error.body, error.response, context, types)
     if isinstance(error, (openai.APITimeoutError, *timeout_errors())):
@@ -128,6 +135,20 @@ def from_sdk(
         broken = {"message": "an event of the stream is not JSON", "type": "unexpected_output"}
         return from_body({"error": broken}, response, response.request, context, types)
     return None
+
+
+def deadline_error(context: RequestContext, types: ErrorTypes | None = None, response: Any = None) -> KimiDeadlineError:
+    """The error for a call whose time is over."""
+    seconds = 0.0 if context.deadline is None else context.deadline.seconds
+    what = "no answer of" if response is None else "no end of the answer of"
+    hint = "raise max_seconds, or ask for less at a time (max_tokens); what came is in `partial`"
+    error_class = _framework_class(KimiDeadlineError, types)
+    error = error_class.__new__(error_class)
+    text = f"{what} {context.base_url} within max_seconds={seconds:g}, waiting and retries included"
+    openai.APIError.__init__(error, f"{text}. What to do: {hint}.", None, body=None)  # type: ignore[arg-type]
+    error.hint = hint
+    _note_ids(error, response)
+    return error
 
 
 def from_response(

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kimi_api import errors
+from kimi_api._transport.deadline import clip
 from kimi_api._transport.steps import Call, Pause, Steps
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.chat._continue import Continuation
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 def complete_in_steps(client: KimiClient, request: ChatRequest, call: CallOptions) -> Steps[Reply]:
     """The steps of `kimi_api.chat.complete`."""
     request = on_the_wire(request)
+    if (deadline := client.deadline(call.get("max_seconds"))) is not None:
+        call = {**call, "max_seconds": deadline}
     builder = ReplyBuilder(watched=False)
     yield from _answer(client, request, builder, call)
     if request.choice.demand and builder.complete and lacks_demanded_call(builder.assemble(), request):
@@ -56,7 +59,8 @@ def on_the_wire(request: ChatRequest) -> ChatRequest:
 def _answer(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions) -> Steps[None]:
     """One answer; of several requests where it is continued or taken up."""
     if request.media is not None:
-        request = yield Call(partial(place, client, request), partial(aplace, client, request))
+        deadline = call.get("max_seconds")
+        request = yield Call(partial(place, client, request, deadline), partial(aplace, client, request, deadline))
     if not (request.auto_continue or request.resume_streams):
         yield from _send(client, request, builder, call)
         return
@@ -70,7 +74,7 @@ def _answer(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, cal
             seconds = continuation.continue_after_error(error)
             if seconds is None:
                 return
-            yield Pause(seconds)
+            yield Pause(clip(seconds, call.get("max_seconds")))
 
 
 def _send(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions) -> Steps[None]:
@@ -96,7 +100,7 @@ def _send(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call:
         seconds = wait_to_ask_again(client, request, builder, retries, may_restart=True)
         if seconds is None:
             return
-        yield Pause(seconds)
+        yield Pause(clip(seconds, call.get("max_seconds")))
 
 
 def _receive(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions) -> None:

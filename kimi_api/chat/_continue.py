@@ -183,4 +183,4 @@ def _is_passing(error: KimiError | None) -> bool:
         errors.KimiOverloadedError,
         errors.KimiIncompleteReplyError,
     )
-    return error is None or isinstance(error, kinds)
+    return error is None or (isinstance(error, kinds) and not isinstance(error, errors.KimiDeadlineError))

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
+from kimi_api._transport.deadline import Deadline, within
 from kimi_api.client import KimiClient
 from kimi_api.messages import FILLER
 from kimi_api.request import ChatRequest
 
 
-def place(client: KimiClient, request: ChatRequest) -> ChatRequest:
+def place(client: KimiClient, request: ChatRequest, deadline: Deadline | None = None) -> ChatRequest:
     """The request with its images and videos where they belong; see `kimi_api.media.place_media`."""
     if request.media is None:
         return request
     from kimi_api.media import place_media  # with the file storage behind it, which few calls need
 
-    return place_media(client, request)
+    with _in_time(client, deadline):
+        return place_media(client, request)
 
 
-async def aplace(client: KimiClient, request: ChatRequest) -> ChatRequest:
+async def aplace(client: KimiClient, request: ChatRequest, deadline: Deadline | None = None) -> ChatRequest:
     """The asynchronous twin of `place`."""
     if request.media is None:
         return request
     from kimi_api.media import aplace_media
 
-    return await aplace_media(client, request)
+    with _in_time(client, deadline):
+        return await aplace_media(client, request)
+
+
+@contextmanager
+def _in_time(client: KimiClient, deadline: Deadline | None) -> Iterator[None]:
+    """Uploads, polls and fetches in this block end with the call. Raises `KimiDeadlineError`: it is over."""
+    try:
+        with within(deadline):
+            yield
+    except TimeoutError:
+        if deadline is None:
+            raise
+        raise client.deadline_error(deadline) from None
 
 
 def correct_request(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest:

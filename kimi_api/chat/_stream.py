@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kimi_api import _observer, errors
+from kimi_api._transport.deadline import clip
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.chat._continue import Continuation
 from kimi_api.chat._correct import acorrect_request, aplace, correct_request, place
@@ -44,6 +45,8 @@ def stream(
         KimiEmptyReplyError: the answers had neither text nor a tool call.
         KimiAPIError: the platform refused the request, or the connection failed. `partial` holds what had come.
     """
+    if (deadline := client.deadline(call.get("max_seconds"))) is not None:
+        call["max_seconds"] = deadline
     deltas = (_stream_held if is_only_offered(request) else _stream)(client, request, builder, call)
     shown = deltas if shows_all(request) else show(deltas, request, builder)
     observer = _observer.observer
@@ -54,6 +57,8 @@ def astream(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, **call: Unpack[CallOptions]
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `stream`."""
+    if (deadline := client.deadline(call.get("max_seconds"))) is not None:
+        call["max_seconds"] = deadline
     deltas = (_astream_held if is_only_offered(request) else _astream)(client, request, builder, call)
     shown = deltas if shows_all(request) else ashow(deltas, request, builder)
     observer = _observer.observer
@@ -63,7 +68,7 @@ def astream(
 def _stream(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> Generator[ReplyDelta, None, None]:
-    request = place(client, request)
+    request = place(client, request, call.get("max_seconds"))
     if request.auto_continue or request.resume_streams:
         yield from _stream_continued(client, request, builder, call)
         return
@@ -91,14 +96,14 @@ def _stream(
         seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.has_begun)
         if seconds is None:
             return
-        time.sleep(seconds)
+        time.sleep(clip(seconds, call.get("max_seconds")))
 
 
 async def _astream(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `_stream`."""
-    request = await aplace(client, request)
+    request = await aplace(client, request, call.get("max_seconds"))
     if request.auto_continue or request.resume_streams:
         async with Unregistered(_astream_continued(client, request, builder, call)) as deltas:
             async for delta in deltas:
@@ -128,7 +133,7 @@ async def _astream(
         seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.has_begun)
         if seconds is None:
             return
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(clip(seconds, call.get("max_seconds")))
 
 
 def _stream_held(
@@ -178,7 +183,7 @@ def _stream_continued(
             seconds = continuation.continue_after_error(error)
             if seconds is None:
                 return
-            time.sleep(seconds)
+            time.sleep(clip(seconds, call.get("max_seconds")))
         finally:
             deltas.close()
 
@@ -200,6 +205,6 @@ async def _astream_continued(
             seconds = continuation.continue_after_error(error)
             if seconds is None:
                 return
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(clip(seconds, call.get("max_seconds")))
         finally:
             await deltas.aclose()

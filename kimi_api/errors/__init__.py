@@ -16,6 +16,7 @@
     └── KimiAPIError (openai.APIError)       the platform refused a request, or cannot be reached
         ├── KimiConnectionError (openai.APIConnectionError)
         │   └── KimiTimeoutError (openai.APITimeoutError)
+        │       └── KimiDeadlineError      the call took longer than `max_seconds`
         └── KimiStatusError (openai.APIStatusError)
             ├── KimiBadRequestError (openai.BadRequestError)                    400
             │   ├── KimiContextOverflowError       prompt and budget exceed the window
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
         KimiConnectionError,
         KimiContentFilterError,
         KimiContextOverflowError,
+        KimiDeadlineError,
         KimiNotFoundError,
         KimiOverloadedError,
         KimiPermissionError,
@@ -79,6 +81,7 @@ __all__ = [
     "KimiConnectionError",
     "KimiContentFilterError",
     "KimiContextOverflowError",
+    "KimiDeadlineError",
     "KimiEmptyReplyError",
     "KimiError",
     "KimiFileError",

@@ -52,6 +52,10 @@ class KimiTimeoutError(KimiConnectionError, openai.APITimeoutError):
     retryable = False
 
 
+class KimiDeadlineError(KimiTimeoutError):
+    """The call as a whole took longer than its `max_seconds`. Not repeated: the time that was allowed is used up."""
+
+
 class KimiStatusError(KimiAPIError, openai.APIStatusError):
     """The platform answered with an error."""
 

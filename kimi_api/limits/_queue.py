@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from kimi_api import errors
 from kimi_api._many import STOPPED, Stopped
+from kimi_api._transport.deadline import CURRENT, clip
 from kimi_api.errors import KimiLimitError
 from kimi_api.limits._memory import MemoryStore
 from kimi_api.limits._model import (
@@ -259,16 +260,19 @@ class _Request:
         """What to do next: None asks the store, a number is the most seconds to wait to be woken."""
         pending = False
         began = time.monotonic()
+        deadline = CURRENT.get()
         shared = self._store if isinstance(self._store, SharedStore) else None
         if shared is not None:
             shared.subscribe(self._account, self._ticket, waiter.wake)
         self._queue.join(waiter)
         try:
             while True:
+                if deadline is not None:
+                    deadline.check()
                 if waiter.failure is not None:
                     raise copy(waiter.failure) from waiter.failure
                 if not self._queue.is_first(waiter):
-                    yield LOOK_SECONDS
+                    yield clip(LOOK_SECONDS, deadline)
                     continue
                 pending = True
                 try:
@@ -282,7 +286,7 @@ class _Request:
                 if wait.limit == "tpd":
                     raise day_used_up(self._limits, wait, self._tokens)
                 self._log_wait(wait, time.monotonic() - began)
-                yield max(min(wait.seconds, self._store.poll_seconds, SLOW_SECONDS), 0.001)
+                yield max(clip(min(wait.seconds, self._store.poll_seconds, SLOW_SECONDS), deadline), 0.001)
         finally:
             if shared is not None:
                 shared.unsubscribe(self._account, self._ticket)

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from kimi_api._observer import observe
+from kimi_api._transport.deadline import CURRENT, Deadline, ain_time
 from kimi_api._transport.sdk_compat import transport
 from kimi_api._transport.steps import Call, Steps
 from kimi_api.errors import KimiInputError
@@ -27,6 +28,8 @@ MAX_BYTES = 100 * 1024 * 1024
 MAX_REDIRECTS = 5
 TIMEOUT = 30.0
 """Seconds without a byte."""
+TOTAL_SECONDS = 600.0
+"""Seconds for a whole file, redirects included, where the call has no `max_seconds`: a drip never ends by itself."""
 
 _FETCHED_BYTES = 64 * 1024 * 1024
 _FETCHED_PAGES = 4_096
@@ -35,6 +38,7 @@ _pages: OrderedDict[str, tuple[float, bytes, str | None]] = OrderedDict()
 _pages_lock = threading.Lock()
 
 _REMEDY = "download the file yourself and pass its bytes"
+_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("fec0::/10", "192.0.0.0/24", "64:ff9b:1::/48")))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -100,8 +104,18 @@ def fetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
 
     Raises:
         KimiInputError: not a web address, one that is not public (also after a redirect), no such host, no answer, an
-            error instead of a file, or more bytes than allowed. Nothing was sent to Kimi.
+            error instead of a file, more bytes than allowed, or not all of them in time. Nothing was sent to Kimi.
+        TimeoutError: the time of the call that needs the file (`max_seconds`) is over.
     """
+    try:
+        return (CURRENT.get() or Deadline(TOTAL_SECONDS)).run(lambda: _fetch(url, limit))
+    except TimeoutError:
+        if CURRENT.get() is not None:
+            raise
+        raise _too_slow(url) from None
+
+
+def _fetch(url: str, limit: int) -> tuple[bytes, str | None]:
     steps = _fetch_in_steps(url, limit)
     with transport().Client(trust_env=False, timeout=TIMEOUT, follow_redirects=False) as client:
         result: Any = None
@@ -124,12 +138,23 @@ def fetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
                         body += piece
                         _check_size(url, len(body), limit)
                     result = _answer(response, body)
-            except transport().HTTPError as error:
+            except (transport().HTTPError, transport().InvalidURL, ValueError) as error:
+                if isinstance(error, KimiInputError):
+                    raise
                 raise _unreachable(url, error) from error
 
 
 async def afetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
     """The asynchronous twin of `fetch`."""
+    try:
+        return await ain_time(CURRENT.get() or Deadline(TOTAL_SECONDS), lambda: _afetch(url, limit))
+    except TimeoutError:
+        if CURRENT.get() is not None:
+            raise
+        raise _too_slow(url) from None
+
+
+async def _afetch(url: str, limit: int) -> tuple[bytes, str | None]:
     steps = _fetch_in_steps(url, limit)
     async with transport().AsyncClient(trust_env=False, timeout=TIMEOUT, follow_redirects=False) as client:
         result: Any = None
@@ -156,7 +181,9 @@ async def afetch(url: str, limit: int = MAX_BYTES) -> tuple[bytes, str | None]:
                             body += piece
                             _check_size(url, len(body), limit)
                     result = _answer(response, body)
-            except transport().HTTPError as error:
+            except (transport().HTTPError, transport().InvalidURL, ValueError) as error:
+                if isinstance(error, KimiInputError):
+                    raise
                 raise _unreachable(url, error) from error
 
 
@@ -173,7 +200,15 @@ def _fetch_in_steps(url: str, limit: int) -> _Steps:
                 )
         status, location, mime, body = yield _Get(_at(here, addresses[0], port), host, header)
         if status in (301, 302, 303, 307, 308) and location:
-            here = urljoin(here, location)
+            try:
+                here = urljoin(here, location)
+            except ValueError as error:  # "Invalid IPv6 URL"
+                raise KimiInputError(
+                    "url",
+                    _redact(url),
+                    f"it sends on to {location[:200]!r}, which is no address ({error})",
+                    "check the address",
+                ) from None
             continue
         if not 200 <= status < 300:
             raise KimiInputError("url", _redact(here), f"its server answered {status}", "check the address")
@@ -193,6 +228,9 @@ def refusal(address: str) -> str:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return refusal(str(inner))
+    # Older versions of Python take some of these for public addresses.
+    if any(ip in network for network in _NOT_PUBLIC):
+        return "a private address"
     for name in ("loopback", "link_local", "multicast", "unspecified", "private", "reserved"):
         if getattr(ip, f"is_{name}"):
             return f"a {name.replace('_', '-')} address"
@@ -210,9 +248,10 @@ def _is_number(host: str) -> bool:
 def _target(url: str) -> tuple[str, int, str]:
     """Host, port and `Host` header of a web address."""
     try:
+        url.encode()
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
+    except ValueError as error:  # half a surrogate pair is one, too
         raise KimiInputError("url", url[:200], f"it is a web address ({error})", "check it") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise KimiInputError("url", _redact(url), "only http and https addresses are fetched", _REMEDY)
@@ -256,6 +295,10 @@ def _check_size(url: str, size: int, limit: int) -> None:
         raise KimiInputError(
             "url", _redact(url), f"it gives more than {limit / 1024 / 1024:g} MB, which is the limit", _REMEDY
         )
+
+
+def _too_slow(url: str) -> KimiInputError:
+    return KimiInputError("url", _redact(url), f"its file takes longer than {TOTAL_SECONDS:g} seconds", _REMEDY)
 
 
 def _unreachable(url: str, error: Exception) -> KimiInputError:

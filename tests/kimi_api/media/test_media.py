@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import http.server
 import io
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -233,6 +236,7 @@ def test_media_by_hand(ways: Ways, kimi: Emulator, client: KimiClient, tmp_path:
         *("127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254"),
         *("100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1"),
         *("::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "198.18.0.1", "nonsense"),
+        *("fec0::1", "feff::1", "192.0.0.1", "192.0.0.9", "192.0.0.170", "64:ff9b:1::1", "::ffff:192.0.0.10"),
     ],
 )
 def test_addresses_that_are_not_public_are_refused(address: str) -> None:
@@ -317,6 +321,42 @@ def test_a_redirect_to_the_inside_is_refused(ways: Ways, web: Any, target: str) 
     with pytest.raises(KimiInputError, match="only public addresses"):
         fetched(ways, f"http://pictures.example:{web.port}/go")
     assert len(web.seen) == 1
+
+
+@pytest.mark.parametrize("target", ["http://[", "//:99999999/", "http://[::1", "ftp://pictures.example/a", "\\udc80"])
+def test_a_broken_redirect_is_our_error(ways: Ways, web: Any, target: str) -> None:
+    web.answers["/go"] = (302, {"Location": target}, b"")
+    with pytest.raises(KimiInputError):
+        fetched(ways, f"http://pictures.example:{web.port}/go")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://pictures.example/\ud800", "http://\ud800.example/", "http://a.example:x/", "http://["]
+)
+def test_an_address_that_is_no_text_is_our_error(ways: Ways, web: Any, url: str) -> None:
+    with pytest.raises(KimiInputError):
+        fetched(ways, url)
+
+
+def test_a_file_that_drips_ends(ways: Ways, web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fetch, "TOTAL_SECONDS", 0.4)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                for _ in range(200):
+                    connection.sendall(b"x")
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        began = time.monotonic()
+        with pytest.raises(KimiInputError, match=r"longer than 0\.4 seconds"):
+            fetched(ways, f"http://pictures.example:{server.getsockname()[1]}/a.png")
+        assert time.monotonic() - began < 3
 
 
 def test_a_redirect_to_another_public_place_is_followed(ways: Ways, web: Any) -> None:

@@ -1,0 +1,183 @@
+"""The end of the time that a whole call may take (`max_seconds`): waiting, retries and the last byte included.
+
+A time-out counts from byte to byte, so a drip of a byte every half second never ends. Where a deadline is set, the
+connection is cut at it: nothing is looked at for each byte or event. Where none is set, nothing of this runs.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextvars import ContextVar, copy_context
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_TOLERANCE = 0.05  # a time-out of the rest of the time may fire a little early
+
+
+class Deadline:
+    """When a call has to be over. Made at its beginning, and shared by all of its requests.
+
+    Attributes:
+        seconds: what was allowed.
+    """
+
+    __slots__ = ("_end", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds that are left, at least 0."""
+        return max(self._end - time.monotonic(), 0.0)
+
+    def has_passed(self) -> bool:
+        """Whether the time is over."""
+        return self.left() <= _TOLERANCE
+
+    def check(self) -> None:
+        """Raise `TimeoutError` where the time is over."""
+        if self.has_passed():
+            raise TimeoutError("max_seconds")
+
+    def run(self, work: Callable[[], T]) -> T:
+        """What a blocking `work` gives, in a thread of its own that is left behind when the time is over.
+
+        A result that comes later is closed.
+
+        Raises:
+            TimeoutError: the time is over.
+        """
+        self.check()
+        outcome: list[Any] = []
+        failures: list[BaseException] = []
+        ended, lock = threading.Event(), threading.Lock()
+        left_behind = False
+
+        def run() -> None:
+            try:
+                result = work()
+            except BaseException as error:
+                failures.append(error)
+            else:
+                with lock:
+                    outcome.append(result)
+                    unwanted = left_behind
+                if unwanted:
+                    with suppress(Exception):  # nobody is left who could hear of it
+                        result.close()  # type: ignore[attr-defined]
+            ended.set()
+
+        context = copy_context()
+        threading.Thread(target=context.run, args=(run,), name="kimi-deadline", daemon=True).start()
+        ended.wait(self.left())
+        with lock:
+            left_behind = not outcome
+        if failures:
+            raise failures[0]
+        if left_behind:
+            raise TimeoutError("max_seconds")
+        return outcome[0]
+
+    @contextmanager
+    def watch(self, response: Any) -> Iterator[None]:
+        """Cut the connection of an open response when the time is over, from a thread: reading it fails then.
+
+        Raises:
+            TimeoutError: it was cut, and what was read looks like its end.
+        """
+        cuts: list[bool] = []
+        timer = threading.Timer(self.left(), _cut, (response, cuts))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+        if cuts:
+            raise TimeoutError("max_seconds")
+
+    @contextmanager
+    def awatch(self, response: Any) -> Iterator[None]:
+        """The twin of `watch` within a running event loop."""
+        import asyncio
+
+        cuts: list[bool] = []
+        handle = asyncio.get_running_loop().call_later(self.left(), _cut, response, cuts)
+        try:
+            yield
+        finally:
+            handle.cancel()
+        if cuts:
+            raise TimeoutError("max_seconds")
+
+
+CURRENT: ContextVar[Deadline | None] = ContextVar("kimi_deadline", default=None)
+"""The deadline of the call that is being prepared: uploads, polls and fetches within it end with it."""
+
+
+@contextmanager
+def within(deadline: Deadline | None) -> Iterator[None]:
+    """Let what is done in this block end with `deadline`. Not around a `yield` of a generator."""
+    token = CURRENT.set(deadline)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
+
+
+def clip(seconds: float, deadline: Deadline | None = None) -> float:
+    """A pause that ends with the call it is part of."""
+    deadline = deadline or CURRENT.get()
+    return seconds if deadline is None else min(seconds, deadline.left())
+
+
+def in_time(deadline: Deadline | None, work: Callable[[], T]) -> T:
+    """What a blocking `work` gives; see `Deadline.run`."""
+    return work() if deadline is None else deadline.run(work)
+
+
+async def ain_time(deadline: Deadline | None, work: Callable[[], Awaitable[T]]) -> T:
+    """The asynchronous twin of `in_time`, without a thread."""
+    if deadline is None:
+        return await work()
+    import asyncio
+
+    deadline.check()
+    async with asyncio.timeout(deadline.left()):
+        return await work()
+
+
+_UNWATCHED: AbstractContextManager[None] = nullcontext()
+
+
+def watch(deadline: Deadline | None, response: Any) -> AbstractContextManager[None]:
+    """A block in which an open response is read; see `Deadline.watch`."""
+    return _UNWATCHED if deadline is None else deadline.watch(response)
+
+
+def awatch(deadline: Deadline | None, response: Any) -> AbstractContextManager[None]:
+    """The twin of `watch` within a running event loop."""
+    return _UNWATCHED if deadline is None else deadline.awatch(response)
+
+
+def _cut(response: Any, cuts: list[bool]) -> None:
+    # Several answers share a connection of HTTP/2, and would all be cut.
+    if response.is_closed or response.http_version == "HTTP/2":
+        return
+    stream = response.extensions.get("network_stream")
+    connection = None if stream is None else stream.get_extra_info("socket")
+    if connection is None:
+        return
+    cuts.append(True)
+    with suppress(OSError):  # closed meanwhile
+        if isinstance(connection, socket.socket):
+            # Of a TLS socket too only the connection, which another thread is reading.
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        else:
+            connection.shutdown(socket.SHUT_RDWR)
