@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 
 from pydantic import SecretStr
 
+from kimi_api._transport.deadline import Deadline
 from kimi_api.credentials import Region
 from kimi_api.limits import AccountLimits
 from kimi_api.messages import Repair
@@ -25,6 +26,7 @@ class CallOptions(TypedDict, total=False):
 
     headers: Mapping[str, str] | None
     timeout: float | None
+    max_seconds: float | Deadline | None
     max_retries: int | Retries | None
     account_limits: AccountLimits | Literal[False] | None
 
@@ -90,8 +92,10 @@ class ModelSettings(ChatSettings, total=False):
     base_url: str | None
     region: Region | None
     timeout: float | None
+    max_seconds: float | None
     max_retries: int
     account_limits: AccountLimits | Mapping[str, Any] | None
+    before_send: Callable[[dict[str, Any]], Mapping[str, Any] | None] | None
     default_headers: dict[str, str] | None
     before_send: Callable[[dict[str, Any]], Mapping[str, Any] | None] | None
     http_client: Any
@@ -116,6 +120,7 @@ class CallArguments(ChatSettings, total=False):
     headers: Mapping[str, str] | None
     extra_headers: Mapping[str, str] | None
     timeout: float | None
+    max_seconds: float | None
     max_retries: int | None
     account_limits: AccountLimits | Literal[False] | None
     metadata: Mapping[str, str]

@@ -50,7 +50,7 @@ SETTINGS = (
 )
 """What a user says about a connection; both frameworks' models have fields of these names."""
 
-_OF_A_CALL: Mapping[str, Literal["headers", "timeout", "max_retries", "account_limits"]] = {
+_OF_A_CALL: Mapping[str, Literal["headers", "timeout", "max_seconds", "max_retries", "account_limits"]] = {
     "headers": "headers",
     "extra_headers": "headers",
     "timeout": "timeout",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
@@ -129,6 +129,12 @@ def within(deadline: Deadline | None) -> Iterator[None]:
         yield
     finally:
         CURRENT.reset(token)
+
+
+def deadline_in(call: Mapping[str, object]) -> Deadline | None:
+    """The deadline among the arguments of a call that has begun."""
+    deadline = call.get("max_seconds")
+    return deadline if isinstance(deadline, Deadline) else None
 
 
 def clip(seconds: float, deadline: Deadline | None = None) -> float:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kimi_api import errors
-from kimi_api._transport.deadline import clip
+from kimi_api._transport.deadline import clip, deadline_in
 from kimi_api._transport.steps import Call, Pause, Steps
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.chat._continue import Continuation
@@ -59,7 +59,7 @@ def on_the_wire(request: ChatRequest) -> ChatRequest:
 def _answer(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions) -> Steps[None]:
     """One answer; of several requests where it is continued or taken up."""
     if request.media is not None:
-        deadline = call.get("max_seconds")
+        deadline = deadline_in(call)
         request = yield Call(partial(place, client, request, deadline), partial(aplace, client, request, deadline))
     if not (request.auto_continue or request.resume_streams):
         yield from _send(client, request, builder, call)
@@ -74,7 +74,7 @@ def _answer(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, cal
             seconds = continuation.continue_after_error(error)
             if seconds is None:
                 return
-            yield Pause(clip(seconds, call.get("max_seconds")))
+            yield Pause(clip(seconds, deadline_in(call)))
 
 
 def _send(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions) -> Steps[None]:
@@ -100,7 +100,7 @@ def _send(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call:
         seconds = wait_to_ask_again(client, request, builder, retries, may_restart=True)
         if seconds is None:
             return
-        yield Pause(clip(seconds, call.get("max_seconds")))
+        yield Pause(clip(seconds, deadline_in(call)))
 
 
 def _receive(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions) -> None:

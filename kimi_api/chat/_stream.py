@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kimi_api import _observer, errors
-from kimi_api._transport.deadline import clip
+from kimi_api._transport.deadline import clip, deadline_in
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.chat._continue import Continuation
 from kimi_api.chat._correct import acorrect_request, aplace, correct_request, place
@@ -68,7 +68,7 @@ def astream(
 def _stream(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> Generator[ReplyDelta, None, None]:
-    request = place(client, request, call.get("max_seconds"))
+    request = place(client, request, deadline_in(call))
     if request.auto_continue or request.resume_streams:
         yield from _stream_continued(client, request, builder, call)
         return
@@ -96,14 +96,14 @@ def _stream(
         seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.has_begun)
         if seconds is None:
             return
-        time.sleep(clip(seconds, call.get("max_seconds")))
+        time.sleep(clip(seconds, deadline_in(call)))
 
 
 async def _astream(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `_stream`."""
-    request = await aplace(client, request, call.get("max_seconds"))
+    request = await aplace(client, request, deadline_in(call))
     if request.auto_continue or request.resume_streams:
         async with Unregistered(_astream_continued(client, request, builder, call)) as deltas:
             async for delta in deltas:
@@ -133,7 +133,7 @@ async def _astream(
         seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.has_begun)
         if seconds is None:
             return
-        await asyncio.sleep(clip(seconds, call.get("max_seconds")))
+        await asyncio.sleep(clip(seconds, deadline_in(call)))
 
 
 def _stream_held(
@@ -183,7 +183,7 @@ def _stream_continued(
             seconds = continuation.continue_after_error(error)
             if seconds is None:
                 return
-            time.sleep(clip(seconds, call.get("max_seconds")))
+            time.sleep(clip(seconds, deadline_in(call)))
         finally:
             deltas.close()
 
@@ -205,6 +205,6 @@ async def _astream_continued(
             seconds = continuation.continue_after_error(error)
             if seconds is None:
                 return
-            await asyncio.sleep(clip(seconds, call.get("max_seconds")))
+            await asyncio.sleep(clip(seconds, deadline_in(call)))
         finally:
             await deltas.aclose()
