@@ -95,7 +95,6 @@ class ModelSettings(ChatSettings, total=False):
     max_seconds: float | None
     max_retries: int
     account_limits: AccountLimits | Mapping[str, Any] | None
-    before_send: Callable[[dict[str, Any]], Mapping[str, Any] | None] | None
     default_headers: dict[str, str] | None
     before_send: Callable[[dict[str, Any]], Mapping[str, Any] | None] | None
     http_client: Any
