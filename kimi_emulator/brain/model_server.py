@@ -51,12 +51,12 @@ class ModelServer:
         Raises:
             ModelServerError: no answer, an error, or again no call.
         """
-        reply = self._ask(upstream_request(request, context, self._served()))
+        reply = self._ask(upstream_request(request, context, self._served_model()))
         if not demands_call(request) or fitting(reply, request).tool_calls:
             return fitting(reply, request)
         messages = [*request["messages"], {"role": "system", "content": "Call one of the tools now."}]
         reply = fitting(
-            self._ask(upstream_request({**request, "messages": messages}, context, self._served())), request
+            self._ask(upstream_request({**request, "messages": messages}, context, self._served_model())), request
         )
         if not reply.tool_calls:
             raise ModelServerError(502, f"the model at {self.url} called no tool, though tool_choice demands it")
@@ -70,7 +70,7 @@ class ModelServer:
         """
         import httpx
 
-        model = await asyncio.to_thread(self._served)
+        model = await asyncio.to_thread(self._served_model)
         body = upstream_request(request, context, model) | {"stream": True}
         tags, finish = ThinkTags(), None
         try:
@@ -133,7 +133,7 @@ class ModelServer:
             return ModelServerError(504, f"the model server {self.url} did not answer in {_SECONDS:g} s")
         return ModelServerError(502, f"the model server {self.url} broke off: {type(error).__name__}: {error}")
 
-    def _served(self) -> str:
+    def _served_model(self) -> str:
         if self._model is None:
             listed = self._send("GET", "/models").get("data")
             first = listed[0] if isinstance(listed, list) and listed else None
@@ -183,17 +183,17 @@ def upstream_request(request: Mapping[str, Any], context: BrainContext, model: s
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {
+    sent = {
         name: message[name] for name in ("role", "content", "name", "tool_call_id") if message.get(name) is not None
     }
     if message.get("tool_calls"):
-        kept["tool_calls"] = [
+        sent["tool_calls"] = [
             {name: call[name] for name in ("id", "type", "function") if name in call} for call in message["tool_calls"]
         ]
-    content = kept.get("content")
+    content = sent.get("content")
     if isinstance(content, list):
-        kept["content"] = text_of(content) if all(p.get("type") == "text" for p in content) else _parts(content)
-    return {"content": "", **kept}
+        sent["content"] = text_of(content) if all(p.get("type") == "text" for p in content) else _parts(content)
+    return {"content": "", **sent}
 
 
 def _parts(content: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -166,12 +166,12 @@ async def _relay(server: ModelServer, check: ChatCheck) -> Response:
     state = check.state
     cached = state.cache.use(check.model, check.read, check.prompt_tokens)
 
-    def done(answer: Answer) -> None:
+    def finish(answer: Answer) -> None:
         state.account.charge(answer.model, answer.usage, 1.0)
         state.record_answer(check.body, answer.message)
 
     own = {"Msh-Context-Cache-Token-Saved": str(cached)} if cached else {}
-    return await relay(server, check, _context(check), own, cached, done)
+    return await relay(server, check, _context(check), own, cached, finish)
 
 
 def _context(check: ChatCheck) -> BrainContext:
