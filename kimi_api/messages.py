@@ -8,12 +8,15 @@ is copied.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from kimi_api._repair import CANCELLED as CANCELLED
 from kimi_api._repair import check_calls, is_id, repair_history
 from kimi_api.catalog import ModelSpec
 from kimi_api.errors import KimiInputError
+
+if TYPE_CHECKING:
+    from kimi_api.wire import Message, Tool
 
 __all__ = [
     "Repair",
@@ -81,7 +84,7 @@ def reasoning_fields(host_field: str, came_as: str | None) -> tuple[str, ...]:
     return (host_field,) if came_as == host_field else (host_field, came_as)
 
 
-def dynamic_tools_message(tools: Sequence[Mapping[str, Any]]) -> WireMessage:
+def dynamic_tools_message(tools: Sequence[Tool | Mapping[str, Any]]) -> WireMessage:
     """A system message that makes `tools` (full definitions) callable from its position on. K3 family only.
 
     https://platform.kimi.ai/docs/guide/use-dynamic-tool-loading
@@ -90,7 +93,7 @@ def dynamic_tools_message(tools: Sequence[Mapping[str, Any]]) -> WireMessage:
 
 
 def prepare_messages(
-    messages: Sequence[WireMessage],
+    messages: Sequence[Message | WireMessage],
     spec: ModelSpec,
     *,
     thinking: bool,
@@ -116,6 +119,7 @@ def prepare_messages(
     """
     if not messages:
         raise KimiInputError("messages", [], "at least one message is needed", "add a user message")
+    messages = cast("Sequence[WireMessage]", messages)
     prepared = _prepare(messages, range(len(messages)), spec, thinking, repair, rules)
     if prepared is None:
         repaired, positions = repair_history(messages, lossy=repair in ("full", "cancel"))
@@ -230,7 +234,7 @@ def number_calls(messages: Sequence[WireMessage]) -> list[WireMessage]:
     return renumbered
 
 
-def partial_prefix(messages: Sequence[WireMessage]) -> str | None:
+def partial_prefix(messages: Sequence[Message | WireMessage]) -> str | None:
     """The prefix that an answer to `messages` continues, or None when the last message is not partial.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Real
-from typing import Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._settings.names import ALIASES, PASSED_ON, unknown_name
@@ -14,6 +14,9 @@ from kimi_api._warn import former_name
 from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import Repair
+
+if TYPE_CHECKING:
+    from kimi_api.wire import ResponseFormat, Tool
 
 __all__ = ["ChatOptions", "EmptyAnswers", "Thinking", "Unsupported", "Wire"]
 
@@ -103,8 +106,8 @@ class ChatOptions:
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     stop: str | Sequence[str] | None = None
-    response_format: Mapping[str, Any] | None = None
-    tools: Sequence[Mapping[str, Any]] = ()
+    response_format: ResponseFormat | Mapping[str, Any] | None = None
+    tools: Sequence[Tool | Mapping[str, Any]] = ()
     tool_choice: str | bool | Mapping[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     prompt_cache_key: str | None = None

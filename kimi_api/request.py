@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from kimi_api._arguments.text import strict_arguments
 from kimi_api._content.addresses import with_addresses
@@ -25,6 +25,7 @@ from kimi_api.tools import ToolChoice, WireTool, check_tools, resolve_tool_choic
 
 if TYPE_CHECKING:
     from kimi_api.mfjs import NormalizedCache
+    from kimi_api.wire import Message
 
 __all__ = ["CHAT_PATH", "ChatRequest", "build_request"]
 
@@ -77,7 +78,9 @@ class ChatRequest:
     tool_names: Mapping[str, str] = field(default_factory=dict)
 
 
-def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stream: bool = False) -> ChatRequest:
+def build_request(
+    options: ChatOptions, messages: Sequence[Message | WireMessage], *, stream: bool = False
+) -> ChatRequest:
     """The request for `messages` under `options`.
 
     Args:
@@ -107,7 +110,7 @@ def build_request(options: ChatOptions, messages: Sequence[WireMessage], *, stre
         options = _with_effort(options, spec)
     thinking, wire = _thinking(options, spec, rules)
     tools = check_tools(_schemas().tools(options.tools) if rules else options.tools) if options.tools else []
-    messages = _with_loaded_tools(messages, tools, rules)
+    messages = _with_loaded_tools(cast("Sequence[WireMessage]", messages), tools, rules)
     choice = ToolChoice()
     if options.tool_choice is not None:
         loaded, fresh = [], False

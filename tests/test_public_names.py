@@ -134,6 +134,10 @@ PUBLIC = {
     "kimi_api.usage": """
         Usage parse_usage
     """,
+    "kimi_api.wire": """
+        AssistantMessage ContentPart FunctionCall FunctionDefinition ImagePart JsonSchema Message ResponseFormat
+        SystemMessage TextPart ThinkingSwitch Tool ToolCall ToolMessage UserMessage VideoPart
+    """,
     "langchain_kimi": """
         ChatKimi KimiBatch KimiBlobParser KimiCostCallbackHandler KimiFileLoader KimiFormulaToolkit KimiLLM
         KimiStructuredOutputError KimiWarning KimiWebSearch dynamic_tools_message get_kimi_cost_callback
