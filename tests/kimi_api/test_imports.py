@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -51,16 +52,20 @@ def test_the_sdk_comes_with_the_first_error_class_of_its_family() -> None:
     assert "openai" not in loaded_after("from kimi_api import KimiError, KimiInputError, KimiToolChoiceError")
 
 
-def test_importing_is_cheap() -> None:
+def test_importing_is_cheap(tmp_path: Path) -> None:
+    """Compiled, as an installed package is: a checkout may not be allowed to keep what Python compiles."""
     script = (
         "import time, importlib.metadata, dataclasses, datetime, difflib, asyncio, contextlib\n"
         "began = time.process_time()\nimport kimi_api\nprint(time.process_time() - began)"
     )
-    runs = [
-        float(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
-        for _ in range(3)
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    _, *runs = [
+        float(
+            subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True).stdout
+        )
+        for _ in range(7)  # the first one compiles
     ]
-    assert min(runs) < 0.06
+    assert min(runs) < 0.03
 
 
 def test_everything_that_is_offered_is_there() -> None:
