@@ -15,7 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from kimi_api._arguments import verbatim
-from kimi_api._observer import observe
+from kimi_api._transport.observer import observe
 from kimi_api._transport.steps import Send, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiFormulaError, KimiInputError, KimiReplyError

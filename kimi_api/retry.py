@@ -10,7 +10,7 @@ import logging
 import random
 from typing import TYPE_CHECKING, Any
 
-from kimi_api import _observer
+from kimi_api._transport import observer as _observer
 from kimi_api.errors._base import name_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Retries:
 
     def __call__(self, state: RetryCallState) -> bool:
         """Whether to stop, as tenacity asks after each failure that a retry may cure."""
-        if self.deadline is not None and self.deadline.left() <= state.upcoming_sleep:
+        if self.deadline is not None and self.deadline.seconds_left() <= state.upcoming_sleep:
             error = state.outcome.exception() if state.outcome else None
             if error is not None:
                 error.add_note(f"max_seconds={self.deadline.seconds:g} leaves no time to send the request again.")

@@ -45,7 +45,7 @@ def main(settings: dict[str, Any]) -> dict[str, Exception]:
         note("a retired model", error)
 
     try:
-        ChatKimi(**settings).invoke(QUESTION, reasoning_effort="very high")
+        ChatKimi(**settings).invoke(QUESTION, max_tokens=0)
     except KimiInputError as error:  # Kimi's own; nothing was sent
         note("a value that cannot work", error)
 

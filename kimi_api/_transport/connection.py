@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from kimi_api import _observer
 from kimi_api._settings.names import ALIASES
 from kimi_api._settings.wrong import wrong_setting
+from kimi_api._transport import observer as _observer
 from kimi_api._transport.deadline import CURRENT, Deadline, within
 from kimi_api._warn import warn_once
 from kimi_api.credentials import ApiKey, Bearer, Region, is_loopback, key_for, resolve_base_url
@@ -256,7 +256,7 @@ class Connection:
 
         seconds = self.timeout if timeout is None else _check_timeout(timeout)
         if deadline is not None:
-            seconds = max(min(READ_TIMEOUT if seconds is None else seconds, deadline.left()), 0.001)
+            seconds = max(min(READ_TIMEOUT if seconds is None else seconds, deadline.seconds_left()), 0.001)
         connect = CONNECT_TIMEOUT if seconds is None else min(CONNECT_TIMEOUT, seconds)
         key = key_for(self._api_key, self.base_url)
         return {

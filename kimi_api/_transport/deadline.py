@@ -32,13 +32,13 @@ class Deadline:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds that are left, at least 0."""
         return max(self._end - time.monotonic(), 0.0)
 
     def has_passed(self) -> bool:
         """Whether the time is over."""
-        return self.left() <= _TOLERANCE
+        return self.seconds_left() <= _TOLERANCE
 
     def check(self) -> None:
         """Raise `TimeoutError` where the time is over."""
@@ -75,7 +75,7 @@ class Deadline:
 
         context = copy_context()
         threading.Thread(target=context.run, args=(run,), name="kimi-deadline", daemon=True).start()
-        ended.wait(self.left())
+        ended.wait(self.seconds_left())
         with lock:
             left_behind = not outcome
         if failures:
@@ -92,7 +92,7 @@ class Deadline:
             TimeoutError: it was cut, and what was read looks like its end.
         """
         cuts: list[bool] = []
-        timer = threading.Timer(self.left(), _cut, (response, cuts))
+        timer = threading.Timer(self.seconds_left(), _cut, (response, cuts))
         timer.daemon = True
         timer.start()
         try:
@@ -108,7 +108,7 @@ class Deadline:
         import asyncio
 
         cuts: list[bool] = []
-        handle = asyncio.get_running_loop().call_later(self.left(), _cut, response, cuts)
+        handle = asyncio.get_running_loop().call_later(self.seconds_left(), _cut, response, cuts)
         try:
             yield
         finally:
@@ -140,7 +140,7 @@ def deadline_in(call: Mapping[str, object]) -> Deadline | None:
 def clip(seconds: float, deadline: Deadline | None = None) -> float:
     """A pause that ends with the call it is part of."""
     deadline = deadline or CURRENT.get()
-    return seconds if deadline is None else min(seconds, deadline.left())
+    return seconds if deadline is None else min(seconds, deadline.seconds_left())
 
 
 def in_time(deadline: Deadline | None, work: Callable[[], T]) -> T:
@@ -155,7 +155,7 @@ async def ain_time(deadline: Deadline | None, work: Callable[[], Awaitable[T]]) 
     import asyncio
 
     deadline.check()
-    async with asyncio.timeout(deadline.left()):
+    async with asyncio.timeout(deadline.seconds_left()):
         return await work()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from kimi_api._observer import observe
+from kimi_api._transport.observer import observe
 from kimi_api._transport.steps import Steps, adrive, drive
 from kimi_api._warn import former_name
 from kimi_api.batches import _steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kimi_api import _observer
+from kimi_api._transport import observer as _observer
 from kimi_api._transport.steps import adrive, drive
 from kimi_api.chat._complete import complete_in_steps
 from kimi_api.chat._settle import settle

@@ -9,7 +9,8 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kimi_api import _observer, errors
+from kimi_api import errors
+from kimi_api._transport import observer as _observer
 from kimi_api._transport.deadline import clip, deadline_in
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.chat._continue import Continuation

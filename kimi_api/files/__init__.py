@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Any, Literal
 
 from kimi_api import errors
-from kimi_api._observer import observe
+from kimi_api._transport.observer import observe
 from kimi_api._transport.steps import Pause, Send, Steps, adrive, drive
 from kimi_api._warn import former_name
 from kimi_api.client import KimiClient

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from kimi_api._observer import observe
 from kimi_api._transport.deadline import CURRENT, Deadline, ain_time
+from kimi_api._transport.observer import observe
 from kimi_api._transport.sdk_compat import transport
 from kimi_api._transport.steps import Call, Steps
 from kimi_api.errors import KimiInputError

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kimi_api import _observer
+from kimi_api._transport import observer as _observer
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider

@@ -23,7 +23,6 @@ from kimi_api import (
     AccountLimits,
     KimiClient,
     KimiWarning,
-    _observer,
     batches,
     chat,
     errors,
@@ -32,6 +31,7 @@ from kimi_api import (
     retry,
     telemetry,
 )
+from kimi_api._transport import observer as _observer
 from kimi_api.media import _fetch
 from kimi_api.options import ChatOptions
 from kimi_api.reply import ReplyBuilder
