@@ -32,7 +32,7 @@ class ModelServerError(Exception):
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
-        self.failure = Failure(status, "model_server_error", text)
+        self.failure: Failure = Failure(status, "model_server_error", text)
 
 
 class ModelServer:
@@ -41,7 +41,7 @@ class ModelServer:
     def __init__(self, url: str, model: str | None = None, key: str | None = None) -> None:
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"model_server is an address such as http://127.0.0.1:11434/v1, not {url!r}")
-        self.url = url.rstrip("/")
+        self.url: str = url.rstrip("/")
         self._model = model
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
 

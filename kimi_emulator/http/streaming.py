@@ -56,8 +56,8 @@ class Frame:
 
     def __init__(self, answer: Answer, fingerprint: str | None = None) -> None:
         self._answer = answer
-        self.fingerprint = fingerprint or f"fpv0_{secrets.token_hex(4)}"
-        self.head = {
+        self.fingerprint: str = fingerprint or f"fpv0_{secrets.token_hex(4)}"
+        self.head: dict[str, Any] = {
             "id": answer.id,
             "object": "chat.completion.chunk",
             "created": answer.created,
