@@ -104,7 +104,7 @@ class Connection:
         _warn_of_plain_http(self.base_url)
         self.timeout = timeout
         self.max_retries = max_retries
-        self.max_seconds = _check_seconds(max_seconds)
+        self.max_seconds: float | None = _check_seconds(max_seconds)
         self.default_headers: dict[str, str] = _without_authorization(
             {} if default_headers is None else default_headers
         )
