@@ -415,6 +415,22 @@ class ChatKimi(TokenCounting, StructuredOutput):
             reply = warn_unreadable(chat.complete(self.client, request, **call), request)
             return chat_result(reply, model=request.body["model"])
 
+    def batch(self, *args: Any, **kwargs: Any) -> list[AIMessage]:
+        """Core's own, which goes on in threads: the line that called it is noted, for warnings to point at."""
+        caller = remember_caller()
+        try:
+            return super().batch(*args, **kwargs)
+        finally:
+            forget_caller(caller)
+
+    async def abatch(self, *args: Any, **kwargs: Any) -> list[AIMessage]:
+        """The asynchronous twin of `batch`."""
+        caller = remember_caller()
+        try:
+            return await super().abatch(*args, **kwargs)
+        finally:
+            forget_caller(caller)
+
     async def agenerate(self, *args: Any, **kwargs: Any) -> LLMResult:
         """Core's own, which goes on in tasks: the line that called it is noted, for warnings to point at."""
         caller = remember_caller()

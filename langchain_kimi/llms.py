@@ -20,6 +20,7 @@ from kimi_api import KimiInputError
 from kimi_api._many import aordered_map, ordered_map
 from kimi_api._settings.names import unknown_name
 from kimi_api._settings.schema import settings_schema
+from kimi_api._warn import forget_caller, remember_caller
 from langchain_kimi._call_arguments import add_counts
 from langchain_kimi.chat_models import ChatKimi
 
@@ -215,7 +216,11 @@ class KimiLLM(BaseLLM):
         **kwargs: Any,
     ) -> list[str]:
         """The answers to several prompts, `config["max_concurrency"]` at a time, each failing by itself."""
-        return Runnable.batch(self, inputs, config, return_exceptions=return_exceptions, **kwargs)
+        caller = remember_caller()  # it goes on in threads, whose stacks do not show the line
+        try:
+            return Runnable.batch(self, inputs, config, return_exceptions=return_exceptions, **kwargs)
+        finally:
+            forget_caller(caller)
 
     async def abatch(
         self,
@@ -226,7 +231,11 @@ class KimiLLM(BaseLLM):
         **kwargs: Any,
     ) -> list[str]:
         """The asynchronous twin of `batch`."""
-        return await Runnable.abatch(self, inputs, config, return_exceptions=return_exceptions, **kwargs)
+        caller = remember_caller()
+        try:
+            return await Runnable.abatch(self, inputs, config, return_exceptions=return_exceptions, **kwargs)
+        finally:
+            forget_caller(caller)
 
 
 if TYPE_CHECKING:

@@ -101,6 +101,14 @@ async def acomplete(host: dict[str, Any]) -> None:
     await Kimi(**host, temperature=0.3).acomplete("hi")  # here
 
 
+async def abatch(host: dict[str, Any]) -> None:
+    await ChatKimi(**host, temperature=0.3).abatch(["hi", "ho"])  # here
+
+
+async def llm_abatch(host: dict[str, Any]) -> None:
+    await KimiLLM(**host, temperature=0.3).abatch(["hi", "ho"])  # here
+
+
 async def agather(host: dict[str, Any]) -> None:
     async def one() -> None:
         await ChatKimi(**host, temperature=0.3).ainvoke("hi")  # here
@@ -112,7 +120,10 @@ async def in_the_loop(host: dict[str, Any]) -> None:
     ChatKimi(**host, temperature=0.3).invoke("hi")  # here
 
 
-@pytest.mark.parametrize("ask", [ainvoke, astream, llm_ainvoke, achat, astream_chat, acomplete, agather, in_the_loop])
+@pytest.mark.parametrize(
+    "ask",
+    [ainvoke, astream, abatch, llm_ainvoke, llm_abatch, achat, astream_chat, acomplete, agather, in_the_loop],
+)
 def test_asynchronous_calls_point_at_the_line_that_waits(
     kimi: Emulator, ask: Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 ) -> None:
@@ -122,6 +133,9 @@ def test_asynchronous_calls_point_at_the_line_that_waits(
 BLOCKING: dict[str, Callable[[dict[str, Any]], Any]] = {
     "invoke": lambda host: ChatKimi(**host, temperature=0.3).invoke("hi"),  # here
     "stream": lambda host: list(ChatKimi(**host, temperature=0.3).stream("hi")),  # here
+    "batch": lambda host: ChatKimi(**host, temperature=0.3).batch(["hi", "ho"]),  # here
+    "bound batch": lambda host: ChatKimi(**host).bind(temperature=0.3).batch(["hi", "ho"]),  # here
+    "KimiLLM.batch": lambda host: KimiLLM(**host, temperature=0.3).batch(["hi", "ho"]),  # here
     "bound": lambda host: ChatKimi(**host).bind(temperature=0.3).invoke("hi"),  # here
     "KimiLLM.invoke": lambda host: KimiLLM(**host, temperature=0.3).invoke("hi"),  # here
     "chat": lambda host: Kimi(**host, temperature=0.3).chat(HI),  # here
