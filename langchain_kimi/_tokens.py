@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import convert_to_messages
+from langchain_core.messages import MessageLikeRepresentation, convert_to_messages
 
 from kimi_api import KimiInputError
 from kimi_api.chat._count import countable
@@ -15,8 +15,6 @@ from langchain_kimi._messages import to_wire
 from langchain_kimi._tools import tools_to_wire
 
 if TYPE_CHECKING:
-    from langchain_core.messages import MessageLikeRepresentation
-
     from kimi_api import KimiClient
     from kimi_api.credentials import Region
     from kimi_api.tokens import Tokenizer

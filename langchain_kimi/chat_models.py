@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Unpack
 
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -46,13 +46,15 @@ from langchain_kimi._tools import tools_to_wire
 from langchain_kimi.errors import CORE_ERRORS
 
 if TYPE_CHECKING:
-    from typing import Self, Unpack
+    from typing import Self
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.runnables import RunnableConfig
 
     from kimi_api.settings import CallArguments, CallOptions
     from langchain_kimi._arguments import BoundArguments, ChatKimiSettings
+else:
+    CallArguments = dict[str, Any]  # see `_structured`: hints must be readable while a program runs
 
 __all__ = ["ChatKimi"]
 

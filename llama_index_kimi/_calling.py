@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.chat_engine.types import AgentChatResponse
@@ -21,9 +21,9 @@ from llama_index_kimi._connection import Connected
 from llama_index_kimi._tool_calls import unreadable_name
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
     from llama_index_kimi._arguments import CallingArguments
+else:
+    CallingArguments = dict[str, Any]  # hints must be readable while a program runs; the class costs time at import
 
 
 class ToolCalling(Connected):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Unpack
 
 from llama_index.core.base.llms.generic_utils import (
     achat_to_completion_decorator,
@@ -33,6 +33,7 @@ from kimi_api import chat
 from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._settings.constructor import constructor_settings
+from kimi_api._settings.schema import settings_schema
 from kimi_api._settings.wrong import from_validation, wrong_setting
 from kimi_api._transport.connection import as_limits, plain_limits, take_transport
 from kimi_api._transport.unregistered import Unregistered
@@ -60,10 +61,10 @@ from llama_index_kimi._tool_calls import (
 )
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
     from kimi_api.settings import CallOptions, ToolArguments
     from llama_index_kimi._arguments import KimiSettings
+else:
+    ToolArguments = dict[str, Any]  # hints must be readable while a program runs; the class costs time at import
 
 __all__ = ["Kimi"]
 
@@ -215,6 +216,11 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         repr=False,
         description="A KimiTokenizer, a tiktoken.model's path, or a function from text to a list; None: estimates.",
     )
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The schema of the constructor's arguments, as pydantic gives it; without functions and other objects."""
+        return settings_schema(super().model_json_schema, *args, **kwargs)
 
     def __init__(self, model: str | None = None, **settings: Unpack[KimiSettings]) -> None:
         arguments = settings if model is None else {"model": model, **settings}

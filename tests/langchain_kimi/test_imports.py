@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 import time
+from typing import get_type_hints
 
 import pytest
 
 import langchain_kimi
-from langchain_kimi import ChatKimi
+from langchain_kimi import ChatKimi, KimiLLM
 
 SCRIPT = """
 import sys
@@ -46,3 +48,17 @@ def test_construction_is_cheap() -> None:
     for _ in range(100):
         ChatKimi(api_key="sk-test")
     assert (time.process_time() - started) / 100 < 0.001  # ten times the target, for slow machines
+
+
+@pytest.mark.parametrize("cls", [ChatKimi, KimiLLM])
+def test_hints_of_methods_can_be_read_while_a_program_runs(cls: type) -> None:
+    """`with_fallbacks` reads them, to see which methods give a Runnable."""
+    own = [
+        function
+        for name in dir(cls)
+        if not name.startswith("_") and inspect.isfunction(function := inspect.getattr_static(cls, name))
+        if function.__module__.startswith("langchain_kimi")
+    ]
+    assert own
+    for function in own:
+        get_type_hints(function)
