@@ -52,7 +52,8 @@ class Finding:
 class Deviation:
     """A known difference.
 
-    ``about`` is searched in what the check says of the request, ``says`` in the body; empty members fit anything.
+    ``about`` is searched in what the check says of the request, ``says`` in the body, ``sent`` in the request; empty
+    members fit anything.
     """
 
     check: str
@@ -62,6 +63,7 @@ class Deviation:
     status: int = 0
     about: str = ""
     says: str = ""
+    sent: str = ""
 
     def covers(self, finding: Finding) -> bool:
         """Whether this difference explains the finding."""
@@ -71,6 +73,7 @@ class Deviation:
             and self.status in (0, finding.status)
             and re.search(self.about, finding.reason, re.DOTALL) is not None
             and re.search(self.says, finding.body, re.DOTALL) is not None
+            and re.search(self.sent, finding.request, re.DOTALL) is not None
         )
 
 
