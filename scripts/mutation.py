@@ -124,12 +124,19 @@ def report(codes: Mapping[str, int | None], explained: Mapping[tuple[str, ...], 
             continue
         function = name.rpartition("__mutmut_")[0]
         lines = changed_lines(name)
-        why = explained.get((function, *lines))
+        why = explained.get((function, *lines)) or wording(lines)
         outcome = {SURVIVED: "survived", UNTESTED: "no test"}.get(code, f"exit code {code}")  # type: ignore[arg-type]
         print(f"\n{name}: {outcome}" + (f" ({why})" if why else ""))
         print("\n".join(f"    {line}" for line in lines))
         if not why:
             yield name
+
+
+def wording(lines: Sequence[str]) -> str:
+    """The reason where only the letters of a sentence differ: its words are free."""
+    texts = [line[2:] for line in lines]
+    same = len(texts) == 2 and texts[0].casefold() == texts[1].casefold()
+    return "the wording of a sentence" if same and " " in texts[0].strip("\"',") else ""
 
 
 def changed_lines(name: str) -> list[str]:

@@ -527,3 +527,8 @@ def test_recorded_answers_are_read_whole(path: Path) -> None:
     assert reply.finish_reason
     for call in reply.tool_calls:
         json.loads(call.arguments)
+
+
+def test_a_body_without_choices_is_quoted() -> None:
+    with pytest.raises(KimiReplyError, match=r"holds no choices: \{'message': 'no such route'\}"):
+        parse_reply({"message": "no such route"})

@@ -451,3 +451,14 @@ def test_whatever_is_wished_the_platform_accepts_what_goes_out(
     client = KimiClient(api_key=emulator.api_key, base_url=emulator.base_url)
     client.request("POST", "/chat/completions", body=request.body)
     assert emulator.report == []
+
+
+@pytest.mark.parametrize(
+    "schema", [None, "{}", {"name": "", "schema": {}}, {"name": "x"}, {"name": "x", "schema": "{}"}]
+)
+def test_a_schema_of_an_answer_without_name_or_dict_is_told(schema: object) -> None:
+    wish = {"type": "json_schema", "json_schema": schema}
+    with pytest.raises(KimiInputError) as caught:
+        body(response_format=wish)
+    assert (caught.value.what, caught.value.value) == ("response_format", wish)
+    assert 'json_schema is {"name": ..., "schema": {...}, "strict": ...}' in str(caught.value)

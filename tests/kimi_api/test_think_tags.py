@@ -73,3 +73,9 @@ def test_a_host_that_takes_its_thinking_out_keeps_its_text() -> None:
 def test_the_platforms_events_go_straight_to_the_builder() -> None:
     builder = ReplyBuilder()
     assert feed_for(builder, OURS) == builder.feed
+
+
+@pytest.mark.parametrize("choices", [[], {}, "<think>a</think>b", [None], [3], None])
+def test_a_body_without_a_readable_choice_is_left_for_the_reader_of_answers(choices: object) -> None:
+    body = {"id": "x", "choices": choices}
+    assert without_tags(body, OTHER) is body
