@@ -20,6 +20,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 from llama_index.core.tools import FunctionTool
+from pydantic import ValidationError
 
 from kimi_api import KimiInputError, KimiWarning
 from kimi_emulator import Emulator, Reply, ToolCall
@@ -130,8 +131,12 @@ def test_a_path_that_is_gone_is_an_error_in_the_last_message_and_a_text_further_
     assert "[document: r.pdf, application/pdf; its content is not included]" in str(kimi.chats[-1]["messages"][0])
 
 
-@pytest.mark.parametrize("block", [DocumentBlock(), DocumentBlock(data=b""), DocumentBlock(data=io.BytesIO())])
-def test_a_document_without_content_is_refused(kimi: Emulator, make: Make, block: DocumentBlock) -> None:
+@pytest.mark.parametrize("data", [None, b"", io.BytesIO()])
+def test_a_document_without_content_is_refused(kimi: Emulator, make: Make, data: Any) -> None:
+    try:
+        block = DocumentBlock() if data is None else DocumentBlock(data=data)
+    except ValidationError:
+        pytest.skip("this core's blocks take bytes only")
     with pytest.raises(KimiInputError) as caught:
         make().chat([ChatMessage(blocks=[block])])
     assert caught.value.remedy
