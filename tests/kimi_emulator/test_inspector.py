@@ -344,6 +344,9 @@ def test_the_transcript_tells_streams_uploads_and_what_has_no_answer() -> None:
             kimi.fail("close.before_headers")
             with pytest.raises(httpx.RemoteProtocolError):
                 client.post("/chat/completions", json=body)
+        ends = time.monotonic() + 10
+        while "kimi-k3 -> no answer" not in kimi.transcript and time.monotonic() < ends:
+            time.sleep(0.01)  # the client saw the connection close before the server's thread had noted the request
         upload, stream, lost = kimi.transcript.split("\n#")
         assert upload.startswith("#1 POST /v1/files")
         assert "a.txt, 4 bytes" in upload
