@@ -4,7 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SEED   ?= 1
-TESTS  := -n 2 --dist loadfile -q
+# Three workers on two cores: tests of time-outs and deadlines wait, and leave a core free.
+TESTS  := -n 3 --dist loadfile -q
 
 .PHONY: help demo test test-slow litellm lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation mutation conformance matrix docs clean
 
