@@ -7,7 +7,7 @@ SEED   ?= 1
 # Three workers on two cores: tests of time-outs and deadlines wait, and leave a core free.
 TESTS  := -n 3 --dist loadfile -q
 
-.PHONY: help demo test test-slow litellm lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation mutation conformance matrix docs clean
+.PHONY: help demo test test-slow litellm lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation mutation conformance matrix build check-dist docs clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -103,8 +103,15 @@ conformance: $(READY)  ## the emulator against the published OpenAPI document, w
 matrix: $(READY)  ## the fast tier on the lowest and the newest openai, langchain-core and llama-index-core (MATRIX="--row lowest")
 	$(BIN)/python scripts/matrix.py $(MATRIX)
 
+build: $(READY)  ## what is published, into dist/: our wheel and sdist, and the thin ones with LlamaIndex's names
+	$(BIN)/python packaging/build.py dist
+
+check-dist: build  ## the same, and whether the package index will show it as it is meant
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group release
+	$(BIN)/python -m twine check --strict dist/*
+
 docs: $(READY)  ## check that the code in README.md and docs/ runs, and that its links lead somewhere
 	$(BIN)/python -m pytest -q tests/test_documents.py
 
 clean:          ## remove what the targets made
-	rm -rf $(VENV) .litellm .ray .bench .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis mutants
+	rm -rf $(VENV) .litellm .ray .bench .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis mutants dist

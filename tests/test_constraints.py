@@ -47,6 +47,7 @@ INSTALLED = [
     *of_extra("all"),
     *of_extra("ray"),  # by `make ray`
     *of_group("dev"),
+    *of_group("release"),  # by `make check-dist`
 ]
 
 

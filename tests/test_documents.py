@@ -11,7 +11,12 @@ from kimi_emulator import Emulator
 from scripts.docs_tables import DOCS, TABLES, fill_tables
 
 ROOT = DOCS.parent
-PAGES = [ROOT / "README.md", ROOT / "cassettes" / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "cassettes" / "README.md",
+    *sorted(ROOT.glob("packaging/*/README.md")),
+    *sorted(DOCS.glob("*.md")),
+]
 
 
 def blocks() -> list[object]:
