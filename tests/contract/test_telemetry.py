@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from contract_kit import STREAMED, Adapter, Chat, Way
 from opentelemetry.trace import StatusCode
-from otel_kit import Told, telling
+from otel_kit import Recorder, recording
 
 from kimi_api import KimiConnectionError, KimiError
 from kimi_emulator import Emulator, Reply, ToolCall
@@ -37,17 +37,17 @@ def look(place: str) -> str:
 
 
 @pytest.fixture
-def told() -> Iterator[Told]:
-    with telling() as told:
+def told() -> Iterator[Recorder]:
+    with recording() as told:
         yield told
 
 
 @pytest.fixture
-def recorded(adapter: Adapter) -> Iterator[Told]:
+def recorded(adapter: Adapter) -> Iterator[Recorder]:
     """What OpenInference's instrumentation of the framework records."""
     module = importlib.import_module(f"openinference.instrumentation.{adapter.name}")
     instrumentor = getattr(module, INSTRUMENTORS[adapter.name])()
-    with closing(Told()) as told:
+    with closing(Recorder()) as told:
         instrumentor.instrument(tracer_provider=told.traces)
         yield told
         instrumentor.uninstrument()
@@ -56,7 +56,7 @@ def recorded(adapter: Adapter) -> Iterator[Told]:
 # ---------------------------------------------------------------------------------------------------- ours
 
 
-def test_a_call_is_one_span(kimi: Emulator, chat: Chat, way: Way, told: Told) -> None:
+def test_a_call_is_one_span(kimi: Emulator, chat: Chat, way: Way, told: Recorder) -> None:
     kimi.script(ANSWER)
     outcome = chat.ask("How deep is the harbour?")
     facts = told.one()
@@ -74,7 +74,7 @@ def test_a_call_is_one_span(kimi: Emulator, chat: Chat, way: Way, told: Told) ->
     assert kimi.api_key not in told.everything()
 
 
-def test_an_agents_run_is_a_span_for_each_of_its_calls(kimi: Emulator, chat: Chat, told: Told) -> None:
+def test_an_agents_run_is_a_span_for_each_of_its_calls(kimi: Emulator, chat: Chat, told: Recorder) -> None:
     kimi.script(Reply(tool_calls=[ToolCall("look", {"place": "Turku"})], reasoning="where", usage=USAGE), ANSWER)
     assert chat.run_agent("Look at Turku", [look]).text == "It is deep."
     spans = [dict(span.attributes or {}) for span in told.named("chat ")]
@@ -83,7 +83,7 @@ def test_an_agents_run_is_a_span_for_each_of_its_calls(kimi: Emulator, chat: Cha
 
 
 @pytest.mark.ways("streamed", "astreamed")
-def test_a_stream_that_is_left_is_one_span(kimi: Emulator, chat: Chat, way: Way, told: Told) -> None:
+def test_a_stream_that_is_left_is_one_span(kimi: Emulator, chat: Chat, way: Way, told: Recorder) -> None:
     kimi.script(ANSWER)
     if way == "streamed":
         chat.leave("How deep is the harbour?")
@@ -93,7 +93,7 @@ def test_a_stream_that_is_left_is_one_span(kimi: Emulator, chat: Chat, way: Way,
     assert "error.type" not in told.one()
 
 
-def test_a_broken_answer_is_an_error_by_the_packages_own_name(kimi: Emulator, chat: Chat, told: Told) -> None:
+def test_a_broken_answer_is_an_error_by_the_packages_own_name(kimi: Emulator, chat: Chat, told: Recorder) -> None:
     """LangChain raises a subclass; dashboards see one name."""
     kimi.fail("cut.before_finish")
     assert isinstance(chat.attempt("How deep is the harbour?").error, KimiConnectionError)
@@ -106,7 +106,7 @@ def test_a_broken_answer_is_an_error_by_the_packages_own_name(kimi: Emulator, ch
 
 
 def test_openinference_gets_model_and_usage_and_no_key(
-    kimi: Emulator, make: Make, adapter: Adapter, recorded: Told
+    kimi: Emulator, make: Make, adapter: Adapter, recorded: Recorder
 ) -> None:
     kimi.script(ANSWER)
     make(default_headers={"X-Gateway": GATEWAY_KEY}).ask("How deep is the harbour?")
@@ -127,7 +127,7 @@ def test_openinference_gets_model_and_usage_and_no_key(
 
 @pytest.mark.parametrize("fault", ["http.401_string_code", "http.429_quota", "http.403_quota_2025"])
 def test_openinference_gets_errors_and_neither_key_nor_account(
-    kimi: Emulator, make: Make, recorded: Told, fault: str
+    kimi: Emulator, make: Make, recorded: Recorder, fault: str
 ) -> None:
     kimi.fail(fault)  # the bodies of the last two name account and key
     with pytest.raises(KimiError):
@@ -138,7 +138,7 @@ def test_openinference_gets_errors_and_neither_key_nor_account(
 
 
 def test_ours_and_openinferences_spans_live_together(
-    kimi: Emulator, chat: Chat, adapter: Adapter, way: Way, recorded: Told, told: Told
+    kimi: Emulator, chat: Chat, adapter: Adapter, way: Way, recorded: Recorder, told: Recorder
 ) -> None:
     """Only LlamaIndex's, of answers that are waited for, are OpenTelemetry's current span while we are called."""
     kimi.script(ANSWER)

@@ -53,8 +53,8 @@ def _catalogue_as_it_was() -> Iterator[None]:
 
 
 def test_balance(ways: Any, client: KimiClient) -> None:
-    found = ways.call(balance, abalance, client)
-    assert found == Balance(available=49.58894, voucher=46.58893, cash=3.00001, currency=None)
+    amounts = ways.call(balance, abalance, client)
+    assert amounts == Balance(available=49.58894, voucher=46.58893, cash=3.00001, currency=None)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_the_currency_is_that_of_the_platform(host: str, currency: str | None, m
 
     body = {"data": {"available_balance": -1.5, "voucher_balance": 0, "cash_balance": -1.5}}
     monkeypatch.setattr(KimiClient, "request", lambda *args, **kwargs: Answer(body))
-    found = balance(KimiClient(api_key="k", base_url=host))
-    assert found == Balance(-1.5, 0.0, -1.5, currency)
+    amounts = balance(KimiClient(api_key="k", base_url=host))
+    assert amounts == Balance(-1.5, 0.0, -1.5, currency)
 
 
 def test_what_is_missing_from_a_balance() -> None:

@@ -63,7 +63,7 @@ def test_what_is_no_object_is_not_read(text: str) -> None:
     assert read(text) is None
 
 
-def nested(levels: int, brackets: str = "[]") -> str:
+def nested_json(levels: int, brackets: str = "[]") -> str:
     opening, closing = ('{"a":', "}") if brackets == "{}" else brackets
     return '{"a": ' + opening * (levels - 1) + "1" + closing * (levels - 1) + "}"
 
@@ -71,7 +71,7 @@ def nested(levels: int, brackets: str = "[]") -> str:
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
 @pytest.mark.parametrize("levels", [DEEPEST + 1, 900, 5_000, 100_000])
 def test_deep_nesting_is_not_read_and_raises_nothing(levels: int, brackets: str) -> None:
-    text = nested(levels, brackets)
+    text = nested_json(levels, brackets)
     assert read(text) is None
     assert correct(text, lambda: TODOS) == (text, text)
     assert correct(json.dumps(text), lambda: TODOS)[0] == json.dumps(text)
@@ -81,7 +81,7 @@ def test_deep_nesting_is_not_read_and_raises_nothing(levels: int, brackets: str)
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
 def test_whether_a_text_is_read_does_not_depend_on_who_asks(brackets: str) -> None:
     """Python's own limit counts the frames of the caller."""
-    text = nested(DEEPEST, brackets)
+    text = nested_json(DEEPEST, brackets)
 
     def deeper(frames: int) -> Any:
         return deeper(frames - 1) if frames else read(text)
@@ -161,8 +161,8 @@ def test_the_root_may_be_a_reference_or_a_union() -> None:
         {"anyOf": [own, {"$ref": "#/$defs/Other"}], "$defs": {"Other": other}},
     ):
         offered = {"function": {"name": "plan", "parameters": root}}
-        wanted = {"a": {"array"}} if "anyOf" in root else {"a": {"array"}, "b": {"array"}}
-        assert structured_members({"tools": [offered]}, "plan") == wanted
+        expected = {"a": {"array"}} if "anyOf" in root else {"a": {"array"}, "b": {"array"}}
+        assert structured_members({"tools": [offered]}, "plan") == expected
 
 
 @pytest.mark.parametrize("schema", [{"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}, {}, None, []])
@@ -229,9 +229,9 @@ def test_the_schema_is_asked_for_only_where_it_matters() -> None:
 # ---------------------------------------------------------------------------------------------------- holding
 
 
-def shown(pieces: list[str], wanted: Any = TODOS) -> tuple[str, str]:
+def show_pieces(pieces: list[str], members: Any = TODOS) -> tuple[str, str]:
     """What is shown of a text in these pieces, and what is held."""
-    watch = Watch(wanted)
+    watch = Watch(members)
     seen = "".join(piece if watch.idle else watch.show(piece) for piece in pieces)
     return seen, "".join(watch.held or ())
 
@@ -255,7 +255,7 @@ def test_held_is_what_may_have_to_be_corrected(begins: str, rest: str, size: int
     if begins == "prose: ":
         begins += '{"todos": "[1]"}'  # nobody reads this one
     text = begins + rest
-    assert shown([text[start : start + size] for start in range(0, len(text), size)]) == (begins, rest)
+    assert show_pieces([text[start : start + size] for start in range(0, len(text), size)]) == (begins, rest)
 
 
 def test_a_tool_without_arrays_and_objects_is_not_watched() -> None:
@@ -266,7 +266,7 @@ def test_a_tool_without_arrays_and_objects_is_not_watched() -> None:
 
 
 def test_while_a_tool_has_no_name_every_string_is_held() -> None:
-    assert shown(['{"n": 1, "a": ', '"x"', "}"], None) == ('{"n": 1, "a": ', '"x"}')
+    assert show_pieces(['{"n": 1, "a": ', '"x"', "}"], None) == ('{"n": 1, "a": ', '"x"}')
 
 
 json_values = st.recursive(
@@ -295,7 +295,7 @@ def test_a_stream_shows_the_beginning_of_what_a_whole_answer_has(text: str, size
         size = sizes[len(pieces) % len(sizes)]
         pieces.append(text[start : start + size])
         start += size
-    seen, held = shown(pieces)
+    seen, held = show_pieces(pieces)
     assert seen + held == ("" if text.isspace() else text)
     whole, _ = correct(text, lambda: TODOS)
     assert whole.startswith(seen)
@@ -390,10 +390,10 @@ def test_only_turns_with_control_characters_are_copied() -> None:
     def turn(text: str) -> dict[str, Any]:
         return {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "a", "arguments": text}}]}
 
-    asked, plain, odd = {"role": "user", "content": "a\nb"}, turn('{"a": 1}'), turn('{"a": "x\ny"}')
+    question, plain, odd = {"role": "user", "content": "a\nb"}, turn('{"a": 1}'), turn('{"a": "x\ny"}')
     before = copy.deepcopy(odd)
-    sent = strict_arguments([asked, plain, odd])
-    assert sent[0] is asked
+    sent = strict_arguments([question, plain, odd])
+    assert sent[0] is question
     assert sent[1] is plain
     assert sent[2] == turn('{"a": "x\\ny"}')
     assert odd == before

@@ -152,11 +152,11 @@ def test_what_was_sent_but_not_read_is_read_and_the_rest_of_a_crash_removed(
         file = files.open_source(data, name)
         digest = file.sha256()
         sent_as = bulk_name(name, digest)
-        made = client.request("POST", "/files", upload=file.upload("file-extract", sent_as)).body
+        record = client.request("POST", "/files", upload=file.upload("file-extract", sent_as)).body
         entry = book.begin(scope, "file-extract", sent_as, file.size, digest)
         entry = book._write(ledger.replace(entry, owner=owner))
         if number != 1:  # of the second the answer never came
-            book.settle(entry, made["id"])
+            book.settle(entry, record["id"])
     kimi.requests.clear()
     results = run(ways, client, paths, at_once=1)
     assert [result.file.text for result in results if result.file] == [f"note {path.stem}" for path in paths]
@@ -217,10 +217,10 @@ def example(*arguments: object) -> str:
 
 def figures(printed: str, count: int) -> float:
     """The memory growth, after everything else was checked."""
-    found = re.search(r"^ok (\d+) \+ failed (\d+) = (\d+)$", printed, re.M)
-    assert found
-    assert int(found[3]) == int(found[1]) + int(found[2]) == count
-    assert int(found[1]) > count * 0.9
+    match = re.search(r"^ok (\d+) \+ failed (\d+) = (\d+)$", printed, re.M)
+    assert match
+    assert int(match[3]) == int(match[1]) + int(match[2]) == count
+    assert int(match[1]) > count * 0.9
     for line in ("wrong text 0", "remote files left 0", "results in the order of the files: yes"):
         assert line in printed
     growth = re.search(r"^memory grew by (-?[\d.]+) MB", printed, re.M)

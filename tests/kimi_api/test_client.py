@@ -136,8 +136,8 @@ def test_each_loop_has_one_sdk_client_and_the_process_one_more(kimi: Emulator) -
 
     assert asyncio.run(both())
     with ThreadPoolExecutor(8) as threads:
-        found = set(threads.map(lambda _: id(pool.sync_client("http://many/v1")), range(32)))
-    assert len(found) == 1
+        identities = set(threads.map(lambda _: id(pool.sync_client("http://many/v1")), range(32)))
+    assert len(identities) == 1
 
 
 def test_connections_are_used_again_within_a_loop(raw: RawServer, kimi: Emulator, client: KimiClient) -> None:
@@ -497,17 +497,17 @@ def test_cancelling_a_task_before_the_first_byte_closes_its_connection(raw: RawS
 def test_an_abandoned_asynchronous_stream_ends_with_its_loop_without_warnings(
     raw: RawServer, raw_client: KimiClient
 ) -> None:
-    kept: list[Any] = []
+    streams: list[Any] = []
 
     async def run() -> None:
         stream = chat.astream(raw_client, REQUEST, ReplyBuilder())
-        kept.append(stream)
+        streams.append(stream)
         await anext(stream)
 
     with endless(raw) as gone, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         asyncio.run(run())
-        kept.clear()
+        streams.clear()
         gc.collect()
         assert gone.wait(10)
     assert [str(w.message) for w in caught if issubclass(w.category, (ResourceWarning, RuntimeWarning))] == []

@@ -66,7 +66,7 @@ def run(ways: Any, client: KimiClient, messages: Any = ASK, *, stream: bool = Fa
     return reply
 
 
-def connected(kimi: Emulator, max_retries: int = 0) -> KimiClient:
+def connect(kimi: Emulator, max_retries: int = 0) -> KimiClient:
     return KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, max_retries=max_retries)
 
 
@@ -83,7 +83,7 @@ def cut_at(position: int, ending: Any = "close") -> Fault:
 def test_a_cut_off_answer_is_continued_to_its_end(stream: bool, model: str, ways: Any) -> None:
     brain = Continuing(thinking="Hm.")
     with Emulator(brain=brain) as kimi:
-        reply = run(ways, connected(kimi), stream=stream, model=model, max_tokens=12, auto_continue=9)
+        reply = run(ways, connect(kimi), stream=stream, model=model, max_tokens=12, auto_continue=9)
         assert reply.content == TEXT
         assert reply.reasoning == "Hm."  # the first one; a turn has one thinking
         assert reply.finish_reason == "stop"
@@ -223,7 +223,7 @@ def test_impossible_numbers_are_refused(name: str, bad: Any) -> None:
 
 def test_continuations_wait_for_their_turn_too(ways: Any) -> None:
     with Emulator(brain=Continuing(thinking="Hm.")) as kimi:
-        client = connected(kimi)
+        client = connect(kimi)
         client.account_limits = AccountLimits(rpm=100, store=MemoryStore())
         run(ways, client, max_tokens=12, auto_continue=9)
         counts = client.account_limits.store._accounts[client.scope()]  # type: ignore[union-attr]
@@ -244,7 +244,7 @@ def events_of(brain: Continuing) -> int:
     with Emulator(brain=brain) as kimi:
         kimi.fail(Fault("count", "", "", STREAM, wire=count))
         request = build_request(ChatOptions(), ASK, stream=True)
-        list(chat.stream(connected(kimi), request, ReplyBuilder()))
+        list(chat.stream(connect(kimi), request, ReplyBuilder()))
     return seen[0]
 
 
@@ -252,7 +252,7 @@ def events_of(brain: Continuing) -> int:
 def test_cut_behind_any_event_the_text_comes_whole(ending: str, ways: Any) -> None:
     brain = Continuing()
     with Emulator(brain=brain) as kimi:
-        client = connected(kimi, max_retries=1)  # a reset may swallow the first events too: then nothing has come
+        client = connect(kimi, max_retries=1)  # a reset may swallow the first events too: then nothing has come
         for position in range(1, events_of(Continuing()) + 1):
             before = len(kimi.chats)
             kimi.fail(cut_at(position, ending))
@@ -271,7 +271,7 @@ def test_any_number_of_cuts_and_any_size_of_pieces(size: int | None) -> None:
         def the_text_comes_whole(cuts: list[int], streamed_async: bool) -> None:
             kimi.reset()
             kimi.fail(*(cut_at(position) for position in cuts))
-            client = connected(kimi, max_retries=4)  # a connection that closes early may take the first events along
+            client = connect(kimi, max_retries=4)  # a connection that closes early may take the first events along
             request = build_request(ChatOptions(resume_streams=len(cuts)), ASK, stream=True)
             builder = ReplyBuilder()
             if streamed_async:
@@ -315,14 +315,14 @@ def test_a_stall_in_the_middle_is_taken_up(ways: Any) -> None:
 def test_an_overload_in_the_middle_is_taken_up(fault: str, ways: Any) -> None:
     with Emulator(brain=Continuing()) as kimi:
         kimi.fail(fault)
-        assert run(ways, connected(kimi), stream=True, resume_streams=1).content == TEXT
+        assert run(ways, connect(kimi), stream=True, resume_streams=1).content == TEXT
         assert len(kimi.chats) == 2
 
 
 def test_the_thinking_that_came_goes_back_with_the_text(ways: Any) -> None:
     with Emulator(brain=Continuing(thinking="My thoughts.")) as kimi:
         kimi.fail("cut.answer")
-        reply = run(ways, connected(kimi), stream=True, resume_streams=1)
+        reply = run(ways, connect(kimi), stream=True, resume_streams=1)
         last = kimi.chats[1]["messages"][-1]
         assert last["reasoning_content"] == reply.reasoning == "My thoughts."
         assert last["partial"] is True
@@ -332,7 +332,7 @@ def test_the_thinking_that_came_goes_back_with_the_text(ways: Any) -> None:
 def test_cut_within_its_thinking_an_answer_is_asked_for_anew(ways: Any) -> None:
     with Emulator(brain=Continuing(thinking="My long thoughts.")) as kimi:
         kimi.fail("cut.thinking")
-        reply = run(ways, connected(kimi), stream=True, resume_streams=1)
+        reply = run(ways, connect(kimi), stream=True, resume_streams=1)
         assert kimi.chats[1] == kimi.chats[0]
         assert reply.content == TEXT
         assert reply.reasoning == "My long thoughts."  # that of the answer, without what was shown of the first
@@ -344,11 +344,11 @@ def test_a_stream_breaks_as_before_without_the_option_and_beyond_its_number(ways
             before = len(kimi.chats)
             kimi.fail(*[cut_at(12 - 2 * n) for n in range(cuts)])
             with pytest.raises(errors.KimiConnectionError):
-                run(ways, connected(kimi), stream=True, resume_streams=times)
+                run(ways, connect(kimi), stream=True, resume_streams=times)
             assert len(kimi.chats) - before == cuts
         kimi.fail(cut_at(12, "whole"))
         with pytest.raises(KimiIncompleteReplyError):
-            run(ways, connected(kimi), stream=True)
+            run(ways, connect(kimi), stream=True)
 
 
 def test_when_taking_up_is_refused_the_error_is_the_one_that_broke_the_stream(
@@ -388,9 +388,9 @@ def test_structured_output_cut_in_its_text_is_not_taken_up(kimi: Emulator, clien
 
 def test_both_together_and_the_usage_that_is_known(ways: Any) -> None:
     with Emulator(brain=Continuing(thinking="Hm.")) as kimi:
-        whole = run(ways, connected(kimi), stream=True)
+        whole = run(ways, connect(kimi), stream=True)
         kimi.fail(cut_at(6))
-        reply = run(ways, connected(kimi), stream=True, max_tokens=14, auto_continue=9, resume_streams=1)
+        reply = run(ways, connect(kimi), stream=True, max_tokens=14, auto_continue=9, resume_streams=1)
         assert reply.content == TEXT
         assert reply.reasoning == "Hm."
         assert reply.usage.completion_tokens > 0

@@ -23,18 +23,18 @@ SALT = "sixteen bytes and more"
 
 
 def test_each_kind_of_token_has_its_own_price() -> None:
-    found = cost(USAGE, "kimi-k3")  # 0.30 cached, 3.00 in, 15.00 out, writes 3.00 for five minutes
-    assert found is not None
-    assert (found.input, found.cached, found.write, found.output) == pytest.approx((0.90, 0.15, 0.60, 1.50))
-    assert found.total == pytest.approx(3.15)
-    assert found.currency == "USD"
+    price = cost(USAGE, "kimi-k3")  # 0.30 cached, 3.00 in, 15.00 out, writes 3.00 for five minutes
+    assert price is not None
+    assert (price.input, price.cached, price.write, price.output) == pytest.approx((0.90, 0.15, 0.60, 1.50))
+    assert price.total == pytest.approx(3.15)
+    assert price.currency == "USD"
 
 
 def test_an_hour_of_cache_costs_its_own_price() -> None:
-    found = cost(USAGE, "kimi-k3", cache_ttl="1h")
-    assert found is not None
-    assert found.write == pytest.approx(1.20)
-    assert found.input == pytest.approx(0.90)
+    price = cost(USAGE, "kimi-k3", cache_ttl="1h")
+    assert price is not None
+    assert price.write == pytest.approx(1.20)
+    assert price.input == pytest.approx(0.90)
 
 
 def test_a_batch_costs_less() -> None:
@@ -46,9 +46,9 @@ def test_a_batch_costs_less() -> None:
 
 
 def test_a_model_without_a_price_for_writing_has_writes_in_its_input() -> None:
-    found = cost(USAGE, "kimi-k2.6")
-    assert found is not None
-    assert (found.input, found.write) == pytest.approx((0.5 * 0.95, 0.0))
+    price = cost(USAGE, "kimi-k2.6")
+    assert price is not None
+    assert (price.input, price.write) == pytest.approx((0.5 * 0.95, 0.0))
 
 
 def test_the_platforms_own_usage_object_will_do() -> None:
@@ -59,9 +59,9 @@ def test_no_tokens_are_counted_twice_or_lost() -> None:
     """All prompt tokens at one price cost the same, however they are split."""
     flat = {"m": Price(1.0, 1.0, 1.0, 1.0, 1.0)}
     for cached, written in [(0, 0), (300, 0), (0, 300), (500, 500), (1_000, 0)]:
-        found = cost(Usage(1_000, 50, 1_050, cached, written), "m", prices=flat)
-        assert found is not None
-        assert found.total == pytest.approx(1_050e-6)
+        price = cost(Usage(1_000, 50, 1_050, cached, written), "m", prices=flat)
+        assert price is not None
+        assert price.total == pytest.approx(1_050e-6)
 
 
 @pytest.mark.parametrize("model", ["moonshotai/kimi-k2.6", "kimi-k2.6:free", "gpt-5", "kimi-latest", ""])
@@ -74,8 +74,8 @@ def test_a_model_without_a_known_price_costs_none_rather_than_nothing(
 
 def test_own_prices_go_first_and_other_currencies_use_nothing_else() -> None:
     yuan = {"kimi-k3": Price(2.0, 20.0, 100.0, 20.0, 40.0)}
-    found = cost(Usage(1_000_000, 0, 1_000_000), "kimi-k3", prices=yuan, currency="CNY")
-    assert found == Cost(input=20.0, currency="CNY")
+    price = cost(Usage(1_000_000, 0, 1_000_000), "kimi-k3", prices=yuan, currency="CNY")
+    assert price == Cost(input=20.0, currency="CNY")
     assert cost(USAGE, "kimi-k2.6", prices=yuan, currency="CNY") is None
     assert price_of("kimi-k2.6", yuan) == MODELS["kimi-k2.6"].price
 
@@ -128,10 +128,10 @@ def test_a_tally_adds_up_by_model_and_names_what_has_no_price() -> None:
         "3 calls, 3,000,000 tokens in (1,500,000 cached), 300,000 out: 6.300000 USD, and no known price for "
         "somebody-elses, and 1 without counts (under way, failed or broken off)"
     )
-    told = json.loads(json.dumps(tally.as_dict()))
-    assert told["cost"]["total"] == pytest.approx(6.30)
-    assert [entry["model"] for entry in told["models"]] == ["kimi-k3", "somebody-elses"]
-    assert told["models"][1]["cost"] is None
+    report = json.loads(json.dumps(tally.as_dict()))
+    assert report["cost"]["total"] == pytest.approx(6.30)
+    assert [entry["model"] for entry in report["models"]] == ["kimi-k3", "somebody-elses"]
+    assert report["models"][1]["cost"] is None
 
 
 def test_a_tally_does_not_hold_on_to_the_usage_it_was_given() -> None:
@@ -168,19 +168,19 @@ def test_threads_lose_no_call() -> None:
 
 
 def test_a_user_has_one_name_in_every_process() -> None:
-    found = safety_identifier("ada@example.com", salt=SALT)
+    identifier = safety_identifier("ada@example.com", salt=SALT)
     code = f"from kimi_api.account import safety_identifier as s; print(s('ada@example.com', salt={SALT!r}))"
     again = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     # Written down: a release that changed it would make every user a new one.
-    assert found == again == "50609a6a1accc7f7d9b1cbb362c95587bad605ff78b51f32e30a61cbdadb6fb7"
+    assert identifier == again == "50609a6a1accc7f7d9b1cbb362c95587bad605ff78b51f32e30a61cbdadb6fb7"
 
 
 def test_the_name_is_neither_the_user_nor_a_bare_hash_of_it() -> None:
-    found = safety_identifier("ada@example.com", salt=SALT)
-    assert "ada" not in found
-    assert found != hashlib.sha256(b"ada@example.com").hexdigest()
-    assert found != safety_identifier("ada@example.com", salt=SALT + "!")
-    assert found != safety_identifier("bob@example.com", salt=SALT)
+    identifier = safety_identifier("ada@example.com", salt=SALT)
+    assert "ada" not in identifier
+    assert identifier != hashlib.sha256(b"ada@example.com").hexdigest()
+    assert identifier != safety_identifier("ada@example.com", salt=SALT + "!")
+    assert identifier != safety_identifier("bob@example.com", salt=SALT)
 
 
 def test_spelling_that_means_nothing_makes_no_new_user() -> None:

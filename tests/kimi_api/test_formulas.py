@@ -22,7 +22,7 @@ RawServer = Ways = Any  # the fixtures `raw` and `ways` of conftest.py
 FIBER = {"id": "fiber-1", "object": "fiber", "status": "succeeded", "context": {"input": "{}", "output": "7"}}
 
 
-def listed(ways: Ways, client: KimiClient, formula: str, **more: Any) -> list[dict[str, Any]]:
+def list_tools(ways: Ways, client: KimiClient, formula: str, **more: Any) -> list[dict[str, Any]]:
     return ways.call(formulas.list_tools, formulas.alist_tools, client, formula, **more)
 
 
@@ -51,7 +51,7 @@ def test_names_of_formulas(name: str, uri: str) -> None:
 )
 def test_what_is_no_name_is_refused_before_sending(ways: Ways, kimi: Emulator, client: KimiClient, name: Any) -> None:
     with pytest.raises(KimiInputError, match=r"formula: got .*web-search") as caught:
-        listed(ways, client, name)
+        list_tools(ways, client, name)
     assert caught.value.value == name
     with pytest.raises(KimiInputError):
         run(ways, client, name, "date", "{}")
@@ -62,16 +62,16 @@ def test_what_is_no_name_is_refused_before_sending(ways: Ways, kimi: Emulator, c
 
 
 def test_tools_are_listed_once_per_client_and_formula(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
-    tools = listed(ways, client, "base64")
+    tools = list_tools(ways, client, "base64")
     assert [tool["function"]["name"] for tool in tools] == ["base64_encode", "base64_decode"]
-    again = listed(ways, client, "moonshot/base64:latest")
+    again = list_tools(ways, client, "moonshot/base64:latest")
     assert all(one is other for one, other in zip(again, tools, strict=True))  # schemas are known by identity
     tools.clear()
-    assert len(listed(ways, client, "base64")) == 2
+    assert len(list_tools(ways, client, "base64")) == 2
     assert [request.path for request in kimi.requests] == ["/v1/formulas/moonshot/base64:latest/tools"]
-    listed(ways, client, "base64", refresh=True)
-    listed(ways, client, "date")
-    listed(ways, KimiClient(api_key=kimi.api_key, base_url=kimi.base_url), "date")
+    list_tools(ways, client, "base64", refresh=True)
+    list_tools(ways, client, "date")
+    list_tools(ways, KimiClient(api_key=kimi.api_key, base_url=kimi.base_url), "date")
     assert len(kimi.requests) == 4
 
 
@@ -86,7 +86,7 @@ def test_the_list_goes_with_its_client(kimi: Emulator) -> None:
 
 def test_an_unknown_formula(ways: Ways, client: KimiClient) -> None:
     with pytest.raises(errors.KimiNotFoundError, match="moonshot/dates:latest") as caught:
-        listed(ways, client, "dates")
+        list_tools(ways, client, "dates")
     assert "check the id" in str(caught.value)
     with pytest.raises(errors.KimiNotFoundError):
         run(ways, client, "dates", "date", "{}")
@@ -98,9 +98,9 @@ def test_an_unknown_formula(ways: Ways, client: KimiClient) -> None:
 def test_a_list_that_is_none(ways: Ways, raw: RawServer, raw_client: KimiClient, body: Any) -> None:
     raw.say(raw.http(200, body, headers={"Msh-Request-Id": "req-9"}))
     with pytest.raises(KimiReplyError, match=r"moonshot/date:latest are not a list.*req-9"):
-        listed(ways, raw_client, "date")
+        list_tools(ways, raw_client, "date")
     raw.say(raw.http(200, {"tools": [{"type": "function", "function": {"name": "date"}}]}))
-    assert len(listed(ways, raw_client, "date")) == 1, "a failure is not kept"
+    assert len(list_tools(ways, raw_client, "date")) == 1, "a failure is not kept"
 
 
 # ---------------------------------------------------------------------------------------------------- running
@@ -280,23 +280,23 @@ def tool(call_id: str, content: Any) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call_id, "content": content}
 
 
-def prepared(*messages: dict[str, Any], repair: Any = "safe") -> list[dict[str, Any]]:
-    given = [{"role": "user", "content": "?"}, *messages]
-    return prepare_messages(given, get_model_spec("kimi-k2.6"), thinking=True, repair=repair)
+def prepare(*messages: dict[str, Any], repair: Any = "safe") -> list[dict[str, Any]]:
+    history = [{"role": "user", "content": "?"}, *messages]
+    return prepare_messages(history, get_model_spec("kimi-k2.6"), thinking=True, repair=repair)
 
 
 @pytest.mark.parametrize("repair", ["safe", "cancel", "none"])
 @pytest.mark.parametrize("content", ["", '{"search_result": {}}', [{"type": "text", "text": "x"}], None, "an error"])
 def test_the_result_of_a_built_in_function_is_its_arguments(content: Any, repair: Any) -> None:
-    given = tool("a", content)
-    messages = prepared(turn(("a", "$web_search", ECHO)), given, repair=repair)
+    result = tool("a", content)
+    messages = prepare(turn(("a", "$web_search", ECHO)), result, repair=repair)
     assert messages[2] == tool("a", ECHO)
-    assert given == tool("a", content), "the caller's message is only read"
+    assert result == tool("a", content), "the caller's message is only read"
 
 
 def test_each_search_gets_its_own_echo_and_functions_keep_their_results() -> None:
     other = ECHO.replace("e4b4", "f5")
-    messages = prepared(
+    messages = prepare(
         turn(("a", "$web_search", ECHO), ("b", "get_weather", "{}"), ("c", "$web_search", other)),
         tool("c", "x"),
         tool("b", "18 C"),
@@ -309,7 +309,7 @@ def test_each_search_gets_its_own_echo_and_functions_keep_their_results() -> Non
 
 def test_an_interrupted_search_is_answered_by_its_echo() -> None:
     with pytest.warns(KimiWarning, match="cancelled"):
-        messages = prepared(turn(("a", "$web_search", ECHO), ("b", "get_weather", "{}")), repair="full")
+        messages = prepare(turn(("a", "$web_search", ECHO), ("b", "get_weather", "{}")), repair="full")
     assert [m["content"] for m in messages if m["role"] == "tool"] == [ECHO, CANCELLED]
 
 
@@ -317,4 +317,4 @@ def test_a_search_call_without_arguments_is_refused() -> None:
     broken = turn(("a", "$web_search", ECHO))
     del broken["tool_calls"][0]["function"]["arguments"]
     with pytest.raises(KimiInputError, match="send the calls back as they came"):
-        prepared(broken, tool("a", "x"))
+        prepare(broken, tool("a", "x"))

@@ -79,8 +79,8 @@ def test_everything_that_is_offered_is_there() -> None:
 def test_every_public_error_is_offered_at_the_top() -> None:
     from kimi_api.errors import _sdk
 
-    made = {name for module in (errors, _sdk) for name in vars(module) if name.startswith("Kimi")}
-    assert made <= set(kimi_api.__all__)
+    error_names = {name for module in (errors, _sdk) for name in vars(module) if name.startswith("Kimi")}
+    assert error_names <= set(kimi_api.__all__)
 
 
 @pytest.mark.parametrize("module", [kimi_api, errors])

@@ -222,7 +222,7 @@ def test_an_unknown_role_is_refused(role: Any) -> None:
 # ---------------------------------------------------------------------------------------------------- repair
 
 
-def said(text: str, call_id: str | None = "a") -> dict[str, Any]:
+def tool_result(text: str, call_id: str | None = "a") -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call_id, "content": text}
 
 
@@ -255,16 +255,16 @@ def test_two_turns_before_their_results_get_their_own() -> None:
 
 def test_two_turns_that_share_an_id_are_answered_in_order() -> None:
     one, two = calling("a", reasoning_content="1"), calling("a", reasoning_content="2")
-    sent = prepare(USER, one, two, said("first"), said("second"))
-    assert sent == [USER, one, said("first"), two, said("second")]
+    sent = prepare(USER, one, two, tool_result("first"), tool_result("second"))
+    assert sent == [USER, one, tool_result("first"), two, tool_result("second")]
 
 
 def test_a_result_goes_to_the_latest_turn_that_waits_for_it() -> None:
     one, two = calling("a", reasoning_content="1"), calling("a", reasoning_content="2")
     with pytest.raises(KimiInputError, match=r"messages\[0\]"):
-        prepare(one, USER, two, said("of the second"))
+        prepare(one, USER, two, tool_result("of the second"))
     with pytest.warns(KimiWarning, match="cancelled"):
-        assert prepare(one, USER, two, said("of the second"), repair="full")[-1] == said("of the second")
+        assert prepare(one, USER, two, tool_result("of the second"), repair="full")[-1] == tool_result("of the second")
 
 
 @pytest.mark.parametrize(
@@ -284,29 +284,34 @@ def test_several_results_of_one_call_become_one_in_their_order(contents: list[An
 @pytest.mark.parametrize("ids", [("a", "a"), ("a", ""), (None, None), ("", " "), (None, "a"), (3, "a")])
 def test_calls_without_an_id_of_their_own_get_one_from_turn_and_place(ids: tuple[Any, Any]) -> None:
     turn = {"role": "assistant", "content": "", "reasoning_content": "", "tool_calls": [call(i) for i in ids]}
-    history = [USER, turn, said("one", ids[0]), said("two", ids[1])]
+    history = [USER, turn, tool_result("one", ids[0]), tool_result("two", ids[1])]
     sent = prepare(*history)
     new = [one["id"] for one in sent[1]["tool_calls"]]
     assert len(set(new)) == 2
     assert [(m["tool_call_id"], m["content"]) for m in sent[2:]] == [(new[0], "one"), (new[1], "two")]
-    assert all(own == str(given) or own.startswith("call_0_") for own, given in zip(new, ids, strict=True))
-    assert prepare(*history, USER, turn, said("one", ids[0]), said("two", ids[1]))[:4] == sent
+    assert all(own == str(old) or own.startswith("call_0_") for own, old in zip(new, ids, strict=True))
+    assert prepare(*history, USER, turn, tool_result("one", ids[0]), tool_result("two", ids[1]))[:4] == sent
     assert prepare(*history) == sent
 
 
 def test_results_without_an_id_answer_the_open_calls_in_order() -> None:
     turn = calling("a", "b", reasoning_content="r")
-    assert prepare(USER, turn, said("one", None), said("two", "")) == [USER, turn, said("one", "a"), said("two", "b")]
+    assert prepare(USER, turn, tool_result("one", None), tool_result("two", "")) == [
+        USER,
+        turn,
+        tool_result("one", "a"),
+        tool_result("two", "b"),
+    ]
 
 
 def test_results_without_an_id_answer_turns_in_order_however_they_lack_it() -> None:
     one, two = (calling(own, reasoning_content=own) for own in "ab")
-    assert prepare(USER, one, two, said("one", None), said("two", "")) == [
+    assert prepare(USER, one, two, tool_result("one", None), tool_result("two", "")) == [
         USER,
         one,
-        said("one", "a"),
+        tool_result("one", "a"),
         two,
-        said("two", "b"),
+        tool_result("two", "b"),
     ]
 
 
@@ -323,10 +328,10 @@ def test_a_long_thread_with_an_old_fault_costs_little_more_than_a_whole_one() ->
 
 def test_a_bare_function_call_and_its_result_are_read() -> None:
     """OpenAI's older API."""
-    asked = {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": '{"a": 1}'}}
-    sent = prepare(USER, asked, {"role": "function", "name": "add", "content": "3"}, USER)
-    (made,) = sent[1]["tool_calls"]
-    assert made == {"id": "call_0_0", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    call_turn = {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": '{"a": 1}'}}
+    sent = prepare(USER, call_turn, {"role": "function", "name": "add", "content": "3"}, USER)
+    (tool_call,) = sent[1]["tool_calls"]
+    assert tool_call == {"id": "call_0_0", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
     assert sent[2] == {"role": "tool", "tool_call_id": "call_0_0", "content": "3"}
     assert "function_call" not in sent[1]
 

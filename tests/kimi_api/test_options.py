@@ -13,12 +13,12 @@ from kimi_api.options import DIALECTS, ChatOptions, budget_of, switches_thinking
 FIELDS = ("model", "max_tokens", "extra_body")
 
 
-def named(**given: Any) -> dict[str, Any]:
-    return constructor_settings(given, FIELDS)
+def read_settings(**settings: Any) -> dict[str, Any]:
+    return constructor_settings(settings, FIELDS)
 
 
 def test_aliases_become_fields_in_the_order_given() -> None:
-    assert list(named(max_completion_tokens=5, model_name="kimi-k3").items()) == [
+    assert list(read_settings(max_completion_tokens=5, model_name="kimi-k3").items()) == [
         ("max_tokens", 5),
         ("model", "kimi-k3"),
     ]
@@ -28,29 +28,33 @@ def test_a_field_that_is_also_an_alias_counts_as_the_field() -> None:
     assert constructor_settings({"model_name": "a"}, ("model", "model_name")) == {"model_name": "a"}
 
 
-@pytest.mark.parametrize("given", [{"model": "a", "model_name": "b"}, {"model_name": "b", "model": "a"}])
-def test_two_values_for_one_field_name_both_names(given: dict[str, str]) -> None:
+@pytest.mark.parametrize("settings", [{"model": "a", "model_name": "b"}, {"model_name": "b", "model": "a"}])
+def test_two_values_for_one_field_name_both_names(settings: dict[str, str]) -> None:
     with pytest.raises(KimiInputError) as caught:
-        named(**given)
-    for word in (*given, "twice", "pass one of them"):
+        read_settings(**settings)
+    for word in (*settings, "twice", "pass one of them"):
         assert word in str(caught.value)
 
 
 def test_the_same_value_twice_is_no_contradiction() -> None:
-    assert named(model="a", model_name="a") == {"model": "a"}
+    assert read_settings(model="a", model_name="a") == {"model": "a"}
 
 
 def test_bodies_under_several_names_are_merged_and_left_alone() -> None:
     first, second = {"a": {"x": 1}, "b": 1}, {"a": {"y": 2}, "b": 2}
     both = {"extra_body": {"a": {"x": 1, "y": 2}, "b": 1}}
-    assert named(extra_body=first, model_kwargs=second) == named(model_kwargs=second, extra_body=first) == both
+    assert (
+        read_settings(extra_body=first, model_kwargs=second)
+        == read_settings(model_kwargs=second, extra_body=first)
+        == both
+    )
     assert (first, second) == ({"a": {"x": 1}, "b": 1}, {"a": {"y": 2}, "b": 2})
 
 
 @pytest.mark.parametrize("holder", ["model_kwargs", "additional_kwargs"])
 def test_settings_among_other_members_of_the_body_are_settings(holder: str) -> None:
-    assert named(**{holder: {"model_name": "a", "x": 1}}) == {"model": "a", "extra_body": {"x": 1}}
-    assert named(model="b", **{holder: {"model": "a"}}) == {"model": "b"}
+    assert read_settings(**{holder: {"model_name": "a", "x": 1}}) == {"model": "a", "extra_body": {"x": 1}}
+    assert read_settings(model="b", **{holder: {"model": "a"}}) == {"model": "b"}
 
 
 def test_a_class_that_keeps_additional_kwargs_gets_them_whole() -> None:
@@ -60,16 +64,16 @@ def test_a_class_that_keeps_additional_kwargs_gets_them_whole() -> None:
 
 
 def test_none_stands_for_the_default_of_a_field_and_other_types_are_left_to_it() -> None:
-    assert named(extra_body=None, max_tokens=None) == {}
-    assert named(model_kwargs=None, extra_body={"a": 1}) == {"extra_body": {"a": 1}}
-    assert named(extra_body=5) == {"extra_body": 5}
-    assert named(model=None) == {"model": None}
+    assert read_settings(extra_body=None, max_tokens=None) == {}
+    assert read_settings(model_kwargs=None, extra_body={"a": 1}) == {"extra_body": {"a": 1}}
+    assert read_settings(extra_body=5) == {"extra_body": 5}
+    assert read_settings(model=None) == {"model": None}
 
 
 @pytest.mark.parametrize(("name", "remedy"), [("modle", "did you mean 'model'"), ("zzz", "remove it")])
 def test_an_unknown_name_is_refused_with_the_nearest(name: str, remedy: str) -> None:
     with pytest.raises(KimiInputError, match=remedy) as caught:
-        named(**{name: 1})
+        read_settings(**{name: 1})
     assert f"extra_body={{'{name}': ...}}" in str(caught.value)
 
 
@@ -81,7 +85,7 @@ def test_a_class_without_a_body_is_not_advised_to_use_one() -> None:
 
 def test_an_alias_may_be_the_nearest_name() -> None:
     with pytest.raises(KimiInputError, match="did you mean 'max_completion_tokens'"):
-        named(max_completion_token=5)
+        read_settings(max_completion_token=5)
 
 
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))

@@ -29,8 +29,8 @@ def call(call_id: Any, name: str = "add") -> dict[str, Any]:
 
 
 def turn(*calls: Any) -> dict[str, Any]:
-    made = [c if isinstance(c, dict) else call(c) for c in calls]
-    return {"role": "assistant", "content": "", "reasoning_content": "r", "tool_calls": made}
+    tool_calls = [c if isinstance(c, dict) else call(c) for c in calls]
+    return {"role": "assistant", "content": "", "reasoning_content": "r", "tool_calls": tool_calls}
 
 
 def result(call_id: Any, content: Any = "3") -> dict[str, Any]:
@@ -135,8 +135,8 @@ def test_empty_text_parts_are_left_out_in_any_role(role: str) -> None:
     if role != "assistant":
         for content in ([empty], [], None):
             assert prepare(*before, {"role": role, "content": content, **members})[-1]["content"] == ""
-    kept = {"role": role, "content": [empty, words], **members}
-    assert prepare(*before, kept, repair="none")[-1]["content"] is kept["content"]
+    message = {"role": role, "content": [empty, words], **members}
+    assert prepare(*before, message, repair="none")[-1]["content"] is message["content"]
 
 
 def test_numbers_of_open_weights_are_counted_after_the_new_ids() -> None:
@@ -162,10 +162,10 @@ def test_full_repair_names_all_that_it_makes_up_or_leaves_out() -> None:
         warnings.simplefilter("always")
         sent = prepare(result("gone"), USER, turn("a", unreadable), result("u"), USER, repair="full")
     assert brief(sent) == ["user", ["a"], ("a", CANCELLED), "user"]
-    told = "\n".join(str(warning.message) for warning in caught)
+    warning_text = "\n".join(str(warning.message) for warning in caught)
     assert {warning.category for warning in caught} == {KimiWarning}
     for words in ("(gone)", "(u)", "messages[2] has tool calls without a result, add (a)", "that cannot be read"):
-        assert words in told
+        assert words in warning_text
     assert len(caught) == 4
 
 
@@ -256,12 +256,12 @@ def test_what_is_mended_needs_no_mending_and_every_text_is_still_there(
     assert prepare(*history, repair=level) == sent
     assert prepare(*sent, repair="none") == sent
     if level == "safe":
-        kept, mended = (
+        texts, sent_texts = (
             [m["content"] for m in messages if m["role"] == "tool" and isinstance(m["content"], str)]
             for messages in (history, sent)
         )
-        assert "".join(mended).count("no") == kept.count("no")
-        assert "".join(mended).count("3") == kept.count("3")
+        assert "".join(sent_texts).count("no") == texts.count("no")
+        assert "".join(sent_texts).count("3") == texts.count("3")
         calls, mended_calls = (sum(len(m.get("tool_calls", ())) for m in ms) for ms in (history, sent))
         assert calls == mended_calls
 

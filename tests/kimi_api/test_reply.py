@@ -77,8 +77,8 @@ def calls_of(*deltas: Any) -> list[tuple[str, str]]:
 
 def piece(arguments: Any = None, *, index: int | None = None, **members: Any) -> dict[str, Any]:
     function = {k: v for k, v in {"name": members.pop("name", None), "arguments": arguments}.items() if v is not None}
-    made = {**members, "function": function}
-    return made if index is None else {"index": index, **made}
+    call = {**members, "function": function}
+    return call if index is None else {"index": index, **call}
 
 
 # ---------------------------------------------------------------------------------------------------- plain bodies
@@ -212,11 +212,11 @@ def test_counts_that_make_no_sense_count_as_nothing(name: str, bad: Any) -> None
     )
 )
 def test_no_usage_object_breaks_an_answer(usage: Any) -> None:
-    found = parse_usage(usage)
-    if found is not None:
-        assert found.cached_tokens + found.cache_write_tokens <= found.prompt_tokens
-        assert found.reasoning_tokens <= found.completion_tokens
-        assert parse_usage(found.as_dict()) == found or found.total_tokens == 0
+    counts = parse_usage(usage)
+    if counts is not None:
+        assert counts.cached_tokens + counts.cache_write_tokens <= counts.prompt_tokens
+        assert counts.reasoning_tokens <= counts.completion_tokens
+        assert parse_usage(counts.as_dict()) == counts or counts.total_tokens == 0
 
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}

@@ -88,14 +88,14 @@ def test_other_hosts_get_what_the_user_set(dialect: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("thinking", "allowed", "other", "said"),
+    ("thinking", "allowed", "other", "message"),
     [(False, 0.6, 1.0, r"takes only temperature=0\.6 while thinking is off"), (True, 1, 0.6, "=1 while it thinks")],
 )
 def test_the_fixed_temperature_of_k2_6_is_another_while_not_thinking(
-    thinking: bool, allowed: float, other: float, said: str
+    thinking: bool, allowed: float, other: float, message: str
 ) -> None:
     assert "temperature" not in body(model="kimi-k2.6", thinking=thinking, temperature=allowed)
-    with pytest.warns(KimiWarning, match=said):
+    with pytest.warns(KimiWarning, match=message):
         assert "temperature" not in body(model="kimi-k2.6", thinking=thinking, temperature=other)
 
 

@@ -228,14 +228,14 @@ def test_a_stream_is_sent_again_while_nothing_came(
     assert len(raw.requests) == 2
 
 
-def chunked(*texts: str, end: bool) -> bytes:
+def chunked_body(*texts: str, end: bool) -> bytes:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
     parts = [text.encode() for text in texts]
     return head + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + (b"0\r\n\r\n" if end else b"")
 
 
 def test_a_stream_is_not_sent_again_once_an_event_came(ways: Ways, raw: RawServer, raw_client: KimiClient) -> None:
-    raw.say(chunked(raw.sse(raw.event(delta={"content": "hi"}), done=False), end=False))
+    raw.say(chunked_body(raw.sse(raw.event(delta={"content": "hi"}), done=False), end=False))
     with pytest.raises(errors.KimiConnectionError):
         ways.stream(raw_client, CHAT, body=BODY)
     assert len(raw.requests) == 1
@@ -250,11 +250,11 @@ def test_an_answer_that_has_finished_is_whole_whatever_follows(
     usage = {"id": "c1", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}}
     text = raw.sse(raw.event(delta={"content": "hi"}), raw.event(finish_reason="stop"), done=False)
     after = [
-        chunked(text, end=False),  # the connection breaks
-        chunked(text, end=True),  # no usage, no [DONE]
-        chunked(text + raw.sse(usage, done=False), end=False),
-        chunked(text + raw.sse({"error": {"message": "too late", "type": "server_error"}}), end=True),
-        chunked(text + "data: {broken\n\n", end=True),
+        chunked_body(text, end=False),  # the connection breaks
+        chunked_body(text, end=True),  # no usage, no [DONE]
+        chunked_body(text + raw.sse(usage, done=False), end=False),
+        chunked_body(text + raw.sse({"error": {"message": "too late", "type": "server_error"}}), end=True),
+        chunked_body(text + "data: {broken\n\n", end=True),
     ]
     for answer in after:
         raw.say(answer)
@@ -272,7 +272,7 @@ def test_a_stream_that_ends_early_is_incomplete(ways: Ways, raw: RawServer, raw_
         raw.sse(raw.event(delta={"content": "hi"})),
         raw.sse(raw.event(delta={"content": "hi"}), done=False),
     ):
-        raw.say(chunked(ending, end=True))
+        raw.say(chunked_body(ending, end=True))
         builder = ReplyBuilder()
         ways.collect(chat.stream, chat.astream, raw_client, REQUEST, builder)
         with pytest.raises(errors.KimiIncompleteReplyError, match="2 characters"):

@@ -19,7 +19,7 @@ JOINED = build_request(ChatOptions(join_prefix=True), BEGUN, stream=True)
 ONE_CALL = build_request(ChatOptions(parallel_tool_calls=False), [{"role": "user", "content": "?"}], stream=True)
 
 
-def shown(request: ChatRequest, *events: dict[str, Any], end: str | None = "stop") -> list[ReplyDelta]:
+def stream_deltas(request: ChatRequest, *events: dict[str, Any], end: str | None = "stop") -> list[ReplyDelta]:
     """What is shown of a stream of these deltas, the same in both ways."""
     builder = ReplyBuilder()
     deltas = [builder.feed({"choices": [{"index": 0, "delta": event}]}) for event in events]
@@ -60,23 +60,23 @@ def test_nothing_is_joined_where_nothing_was_begun() -> None:
 
 
 def test_the_prefix_begins_the_text_once() -> None:
-    deltas = shown(JOINED, {"reasoning_content": "r"}, {"content": '"a"'}, {"content": ": 1}"})
+    deltas = stream_deltas(JOINED, {"reasoning_content": "r"}, {"content": '"a"'}, {"content": ": 1}"})
     assert [(delta.reasoning, delta.content) for delta in deltas] == [("r", ""), (None, '{"a"'), (None, ": 1}")]
 
 
 def test_the_prefix_stands_before_a_call_and_alone_where_nothing_follows() -> None:
-    (delta,) = shown(JOINED, {"tool_calls": [piece(0, "{}", id="f_0", name="f")]}, end="tool_calls")
+    (delta,) = stream_deltas(JOINED, {"tool_calls": [piece(0, "{}", id="f_0", name="f")]}, end="tool_calls")
     assert (delta.content, delta.tool_calls[0].name) == ("{", "f")
-    assert [delta.content for delta in shown(JOINED)] == ["{"]
-    assert [delta.content for delta in shown(JOINED, {"reasoning_content": "r"}, end="length")] == ["", "{"]
+    assert [delta.content for delta in stream_deltas(JOINED)] == ["{"]
+    assert [delta.content for delta in stream_deltas(JOINED, {"reasoning_content": "r"}, end="length")] == ["", "{"]
 
 
 def test_nothing_is_added_to_a_stream_that_ended_early() -> None:
-    assert shown(JOINED, end=None) == []
+    assert stream_deltas(JOINED, end=None) == []
 
 
 def test_pieces_of_the_first_call_alone_are_shown() -> None:
-    deltas = shown(
+    deltas = stream_deltas(
         ONE_CALL,
         {"tool_calls": [piece(0, "{", id="f_0", name="f")]},
         {"tool_calls": [piece(1, "{}", id="g_1", name="g"), piece(0, "}")]},
@@ -88,12 +88,14 @@ def test_pieces_of_the_first_call_alone_are_shown() -> None:
 
 
 def test_the_first_call_need_not_have_the_first_index() -> None:
-    deltas = shown(ONE_CALL, {"tool_calls": [piece(3, "{}", id="f_3", name="f"), piece(4, "{}", id="g_4", name="g")]})
+    deltas = stream_deltas(
+        ONE_CALL, {"tool_calls": [piece(3, "{}", id="f_3", name="f"), piece(4, "{}", id="g_4", name="g")]}
+    )
     assert [call.name for delta in deltas for call in delta.tool_calls] == ["f"]
 
 
 def test_a_new_call_on_the_index_of_the_first_is_another_one() -> None:
-    deltas = shown(
+    deltas = stream_deltas(
         ONE_CALL,
         {"tool_calls": [piece(0, "{}", id="f_0", name="f")]},
         {"tool_calls": [piece(0, "{}", id="g_1", name="g")]},

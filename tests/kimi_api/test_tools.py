@@ -61,9 +61,9 @@ def test_a_name_is_used_once() -> None:
 
 
 def test_built_in_functions_lose_what_they_do_not_take() -> None:
-    given = tool("$web_search", description="search")
-    assert check_tools([given]) == [{"type": "builtin_function", "function": {"name": "$web_search"}}]
-    assert given == tool("$web_search", description="search")
+    search = tool("$web_search", description="search")
+    assert check_tools([search]) == [{"type": "builtin_function", "function": {"name": "$web_search"}}]
+    assert search == tool("$web_search", description="search")
 
 
 def test_a_type_is_added_where_it_is_missing() -> None:

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from kimi_api import telemetry
 
 
-class Told:
+class Recorder:
     """Spans and metrics so far."""
 
     def __init__(self) -> None:
@@ -64,9 +64,9 @@ class Told:
 
 
 @contextmanager
-def telling(**settings: Any) -> Iterator[Told]:
+def recording(**settings: Any) -> Iterator[Recorder]:
     """Instrumented for as long as the block lasts."""
-    told = Told()
+    told = Recorder()
     telemetry.instrument(tracer_provider=told.traces, meter_provider=told.meters, **settings)
     try:
         yield told

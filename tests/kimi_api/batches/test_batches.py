@@ -67,9 +67,9 @@ def inputs(kimi: Emulator) -> list[bytes]:
 
 def test_answers_come_in_the_order_of_the_requests(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
     kimi.script(*(Reply(content=f"answer {number}", reasoning=f"thought {number}") for number in range(4)))
-    found = through(ways, client, asks())
-    assert [result.custom_id for result in found] == ["q0", "q1", "q2", "q3"]
-    replies = [result.reply for result in found]
+    answers = through(ways, client, asks())
+    assert [result.custom_id for result in answers] == ["q0", "q1", "q2", "q3"]
+    replies = [result.reply for result in answers]
     assert [reply.content for reply in replies if reply] == [f"answer {number}" for number in range(4)]
     assert [reply.reasoning for reply in replies if reply] == [f"thought {number}" for number in range(4)]
     assert all(reply and reply.usage and reply.usage.completion_tokens for reply in replies)
@@ -166,7 +166,7 @@ def test_the_upload_is_streamed_from_disk(kimi: Emulator, client: KimiClient) ->
 
 
 @pytest.mark.parametrize(
-    ("requests", "options", "said"),
+    ("requests", "options", "message"),
     [
         ({}, {}, "a batch needs at least one"),
         ([("a", ask()), ("b", ask()), ("a", ask())], {}, "custom_id: got 'a', but each request has its own"),
@@ -185,9 +185,9 @@ def test_the_upload_is_streamed_from_disk(kimi: Emulator, client: KimiClient) ->
     ],
 )
 def test_what_no_batch_takes_is_refused_before_anything_is_sent(
-    ways: Ways, kimi: Emulator, client: KimiClient, requests: Any, options: dict[str, Any], said: str
+    ways: Ways, kimi: Emulator, client: KimiClient, requests: Any, options: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(KimiInputError, match=said):
+    with pytest.raises(KimiInputError, match=message):
         submit(ways, client, requests, **options)
     assert kimi.requests == []
 
@@ -301,7 +301,7 @@ def test_errors_of_lines_are_those_of_live_calls(ways: Ways, kimi: Emulator, cli
         Failure(404, "resource_not_found_error", "Not found the model kimi-k9 or Permission denied"),
     ]
     kimi.script(*failures)
-    found = through(ways, client, asks(len(failures)))
+    answers = through(ways, client, asks(len(failures)))
     live = []
     kimi.script(*failures)
     once = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, max_retries=0)
@@ -309,7 +309,7 @@ def test_errors_of_lines_are_those_of_live_calls(ways: Ways, kimi: Emulator, cli
         with pytest.raises(errors.KimiAPIError) as raised:
             once.request("POST", "/chat/completions", body=ask().body)
         live.append(raised.value)
-    for result, alike in zip(found, live, strict=True):
+    for result, alike in zip(answers, live, strict=True):
         assert result.reply is None
         error = result.error
         assert isinstance(error, errors.KimiStatusError)
@@ -323,11 +323,11 @@ def test_errors_of_lines_are_those_of_live_calls(ways: Ways, kimi: Emulator, cli
         assert str(error) == str(alike)
         copied = pickle.loads(pickle.dumps(error))
         assert (type(copied), str(copied)) == (type(error), str(error))
-    assert "org-0123456789" not in str(found[4].error)
+    assert "org-0123456789" not in str(answers[4].error)
 
 
 @pytest.mark.parametrize(
-    ("fault", "lost", "error", "said"),
+    ("fault", "lost", "error", "message"),
     [
         ("batches.expired", ["q2", "q3"], "KimiBatchError", "completion window passed.*longer window"),
         ("batches.failed", ["q0", "q1", "q2", "q3"], "KimiBatchError", "refused the whole file: no reason given"),
@@ -337,17 +337,17 @@ def test_errors_of_lines_are_those_of_live_calls(ways: Ways, kimi: Emulator, cli
     ],
 )
 def test_what_was_answered_survives_what_went_wrong(
-    ways: Ways, kimi: Emulator, client: KimiClient, fault: str, lost: list[str], error: str, said: str
+    ways: Ways, kimi: Emulator, client: KimiClient, fault: str, lost: list[str], error: str, message: str
 ) -> None:
     kimi.fail(fault)
-    found = through(ways, client, asks())
-    assert [result.custom_id for result in found] == ["q0", "q1", "q2", "q3"]
-    assert [result.custom_id for result in found if result.error] == lost
-    for result in found:
+    answers = through(ways, client, asks())
+    assert [result.custom_id for result in answers] == ["q0", "q1", "q2", "q3"]
+    assert [result.custom_id for result in answers if result.error] == lost
+    for result in answers:
         assert (result.reply is None) != (result.error is None)
         if result.error is not None:
             assert type(result.error) is getattr(errors, error)
-            with pytest.raises(errors.KimiError, match=said):
+            with pytest.raises(errors.KimiError, match=message):
                 raise result.error
             if isinstance(result.error, errors.KimiBatchError):
                 assert result.error.custom_id == result.custom_id
@@ -386,9 +386,9 @@ def test_cancelling_keeps_what_was_answered(ways: Ways) -> None:
         [state] = ways.call(batches.cancel, batches.acancel, client, job)
         assert state.status == "cancelling"
         assert [state.status for state in wait(ways, client, job)] == ["cancelled"]
-        found = results(ways, client, job)
-        assert [result.reply is not None for result in found] == [True, True, False, False]
-        assert "was cancelled before it was answered" in str(found[2].error)
+        answers = results(ways, client, job)
+        assert [result.reply is not None for result in answers] == [True, True, False, False]
+        assert "was cancelled before it was answered" in str(answers[2].error)
         # Cancelling what is over is no error: it may have ended a moment before.
         [state] = ways.call(batches.cancel, batches.acancel, client, job)
         assert state.status == "cancelled"
@@ -422,10 +422,10 @@ def test_a_demanded_tool_is_missed_here_and_in_another_process(ways: Ways, kimi:
     wait(ways, client, job)
     for known in (job, BatchJob(job.ids)):
         with pytest.warns(UserWarning, match="kept the call of look"):
-            called, told, both = results(ways, client, known)
+            called, words, both = results(ways, client, known)
         assert called.reply is not None
         assert [call.name for call in called.reply.tool_calls] == ["look"]
-        assert isinstance(told.error, errors.KimiToolChoiceError)
+        assert isinstance(words.error, errors.KimiToolChoiceError)
         assert both.reply is not None
         assert len(both.reply.tool_calls) == 1
 
@@ -456,9 +456,9 @@ def test_without_the_input_file_answers_come_in_their_own_order(ways: Ways, kimi
     job = submit(ways, client, asks())
     wait(ways, client, job)
     client.request("DELETE", f"/files/{kimi.batches[job.ids[0]].input_file_id}")
-    found = results(ways, client, BatchJob(job.ids))
-    assert {result.custom_id for result in found} == {"q0", "q1", "q2", "q3"}
-    assert all(result.reply and f"question {result.custom_id[1:]}" in result.reply.content for result in found)
+    answers = results(ways, client, BatchJob(job.ids))
+    assert {result.custom_id for result in answers} == {"q0", "q1", "q2", "q3"}
+    assert all(result.reply and f"question {result.custom_id[1:]}" in result.reply.content for result in answers)
 
 
 @pytest.mark.parametrize("ids", [(), ("",), (None,)])
@@ -469,12 +469,12 @@ def test_a_job_needs_ids(ids: Any) -> None:
 
 def test_batches_are_listed_page_by_page(ways: Ways, kimi: Emulator, client: KimiClient, monkeypatch: Any) -> None:
     monkeypatch.setattr(_steps, "_PAGE", 2)
-    made = [submit(ways, client, asks(1)).ids[0] for _ in range(5)]
+    ids = [submit(ways, client, asks(1)).ids[0] for _ in range(5)]
     listed = ways.call(batches.list_batches, batches.alist_batches, client)
-    assert [batch.id for batch in listed] == made[::-1]
-    assert [batch.id for batch in batches.list_batches(client, limit=3)] == made[:1:-1]
+    assert [batch.id for batch in listed] == ids[::-1]
+    assert [batch.id for batch in batches.list_batches(client, limit=3)] == ids[:1:-1]
     pages = [request.query for request in kimi.requests if request.path == "/v1/batches" and request.method == "GET"]
-    assert pages[:3] == [{"limit": "2"}, {"limit": "2", "after": made[3]}, {"limit": "2", "after": made[1]}]
+    assert pages[:3] == [{"limit": "2"}, {"limit": "2", "after": ids[3]}, {"limit": "2", "after": ids[1]}]
 
 
 # ------------------------------------------------------------------------------------------------- nothing left behind
@@ -541,18 +541,18 @@ def test_ctrl_c_while_a_batch_is_made_leaves_nothing(kimi: Emulator, client: Kim
 
 
 async def test_a_cancelled_task_leaves_nothing(kimi: Emulator, client: KimiClient, monkeypatch: Any) -> None:
-    real, made = client.arequest, asyncio.Event()
+    real, created = client.arequest, asyncio.Event()
 
     async def arequest(method: str, path: str, **more: Any) -> Any:
         answer = await real(method, path, **more)
         if (method, path) == ("POST", "/batches"):
-            made.set()
+            created.set()
             await asyncio.sleep(30)
         return answer
 
     monkeypatch.setattr(client, "arequest", arequest)
     task = asyncio.ensure_future(batches.asubmit(client, asks()))
-    await made.wait()
+    await created.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -565,9 +565,9 @@ async def test_a_cancelled_task_leaves_nothing(kimi: Emulator, client: KimiClien
 
 def read(output: list[Any] | str, errors_file: str | None = None, status: str = "completed", **batch: Any) -> Any:
     text = output if isinstance(output, str) else "".join(json.dumps(line) + "\n" for line in output)
-    found = BatchObject("batch-1", status, output_file_id="f", **batch)
+    record = BatchObject("batch-1", status, output_file_id="f", **batch)
     requests = {name: ask(name) for name in ("a", "b")}
-    return read_results(Fetched(found, requests, None, text, errors_file), "https://api.moonshot.ai/v1", None)
+    return read_results(Fetched(record, requests, None, text, errors_file), "https://api.moonshot.ai/v1", None)
 
 
 def answer(custom_id: str, **body: Any) -> dict[str, Any]:
@@ -635,6 +635,6 @@ def test_submits_from_many_threads_do_not_meet(kimi: Emulator, client: KimiClien
         thread.join()
     for number, job in jobs.items():
         batches.poll_until_done(client, job, poll=0.01)
-        found = batches.results(client, job)
-        assert [result.custom_id for result in found] == [f"{number}-{n}" for n in range(3)]
-        assert all(result.reply and result.custom_id in result.reply.content for result in found)
+        answers = batches.results(client, job)
+        assert [result.custom_id for result in answers] == [f"{number}-{n}" for n in range(3)]
+        assert all(result.reply and result.custom_id in result.reply.content for result in answers)

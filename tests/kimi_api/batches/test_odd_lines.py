@@ -37,13 +37,13 @@ FIBER = {"id": "fiber-1", "status": "succeeded", "context": {"output": "5"}, "er
 
 @pytest.mark.filterwarnings("ignore::kimi_api.KimiWarning")  # of empty answers and the like
 @settings(max_examples=300)
-@given(batch=odd(BATCH), line=odd(LINE), failed=odd(FAILED), asked=odd(ASKED), anything=JSON)
-def test_lines_of_any_json_are_results(batch: Any, line: Any, failed: Any, asked: Any, anything: Any) -> None:
+@given(batch=odd(BATCH), line=odd(LINE), failed=odd(FAILED), input_line=odd(ASKED), anything=JSON)
+def test_lines_of_any_json_are_results(batch: Any, line: Any, failed: Any, input_line: Any, anything: Any) -> None:
     known = BatchObject("batch-1", "completed")
     for one in (batch, anything):
         with contextlib.suppress(KimiError):
             known = parse_batch(one)
-    texts = ["\n".join(map(json.dumps, lines)) for lines in ([asked, anything], [line], [failed])]
+    texts = ["\n".join(map(json.dumps, lines)) for lines in ([input_line, anything], [line], [failed])]
     for given_input in (None, texts[0]):
         with contextlib.suppress(KimiError):
             results = read_results(Fetched(known, None, given_input, texts[1], texts[2]), "https://h/v1", None)
@@ -57,7 +57,7 @@ def test_answers_about_the_account_of_any_json(
 ) -> None:
     for body in (models, anything):
         with contextlib.suppress(KimiError):
-            merge_models(_listed(body))
+            merge_models(_list_models(body))
     for body in (balance, anything):
         parse_balance(body)
     for body in (tools, anything):
@@ -68,7 +68,7 @@ def test_answers_about_the_account_of_any_json(
             assert isinstance(parse_fiber(body, "moonshot/x:latest", "f").result, str)
 
 
-def _listed(body: Any) -> Any:
+def _list_models(body: Any) -> Any:
     procedure = _models()
     assert isinstance(next(procedure), Send)
     try:
@@ -91,6 +91,6 @@ def test_a_line_that_cannot_be_read_is_a_result_with_an_error() -> None:
 
 
 def test_a_good_answer_is_kept_where_its_line_of_the_input_file_cannot_be_read() -> None:
-    asked = json.dumps({"custom_id": "a", "body": "text"})
-    fetched = Fetched(BatchObject("batch-1", "completed"), None, asked, json.dumps(LINE))
+    input_line = json.dumps({"custom_id": "a", "body": "text"})
+    fetched = Fetched(BatchObject("batch-1", "completed"), None, input_line, json.dumps(LINE))
     assert [result.reply.content for result in read_results(fetched, "https://h/v1", None) if result.reply] == ["5"]

@@ -123,10 +123,10 @@ def test_an_error_of_the_platform_has_its_exit_code(
     assert words in captured.err
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
-    told = json.loads(captured.out)["error"]
-    assert told["exit_code"] == code
-    assert told["status_code"] == failure.status
-    assert told["message"] in captured.err
+    report = json.loads(captured.out)["error"]
+    assert report["exit_code"] == code
+    assert report["status_code"] == failure.status
+    assert report["message"] in captured.err
 
 
 def test_no_connection_has_its_exit_code(tools: Tools) -> None:
@@ -191,10 +191,10 @@ def test_every_exit_code_is_explained() -> None:
 
 
 def test_ctrl_c(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*args: Any) -> None:
+    def interrupt(*args: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kimi_api.account.balance", interrupted)
+    monkeypatch.setattr("kimi_api.account.balance", interrupt)
     ran = tools("balance")
     assert (ran.code, ran.err) == (Exit.INTERRUPTED, "interrupted\n")
 
@@ -241,16 +241,16 @@ def test_a_region_is_its_platforms_address(region: str, monkeypatch: pytest.Monk
     from kimi_api._transport.answers import Answer
     from kimi_api.client import KimiClient
 
-    asked: list[str] = []
+    addresses: list[str] = []
 
     def request(self: KimiClient, *args: Any, **kwargs: Any) -> Answer:
-        asked.append(self.base_url)
+        addresses.append(self.base_url)
         return Answer({"data": {"available_balance": 5}})
 
     monkeypatch.setattr(KimiClient, "request", request)
     monkeypatch.setenv("MOONSHOT_API_KEY", KEY)
     assert cli.main(["--region", region, "balance"]) == 0
-    assert asked == [f"https://api.moonshot.{region}/v1"]
+    assert addresses == [f"https://api.moonshot.{region}/v1"]
 
 
 # ------------------------------------------------------------------------------------------------- account
@@ -273,15 +273,15 @@ def test_balance_watches_a_limit(tools: Tools) -> None:
 
 
 def test_models_of_the_account(tools: Tools, kimi: Emulator) -> None:
-    told = {entry["id"]: entry for entry in tools("models", "--json").json}
+    models = {entry["id"]: entry for entry in tools("models", "--json").json}
     assert [request.path for request in kimi.requests] == ["/v1/models"]
-    k3 = told["kimi-k3"]
+    k3 = models["kimi-k3"]
     assert k3["context_window"] == 1_048_576
     assert k3["modalities"] == ["text", "image", "video"]
     assert k3["efforts"][-1] == "max"
     assert k3["dynamic_tools"] is True
     assert k3["price"]["input"] == 3.0
-    assert not any(entry["retired"] for entry in told.values())
+    assert not any(entry["retired"] for entry in models.values())
 
 
 def test_models_offline_need_no_key(tools: Tools, kimi: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,12 +301,12 @@ def test_a_model_that_is_not_there(tools: Tools) -> None:
 
 
 def test_what_a_call_costs(tools: Tools, kimi: Emulator) -> None:
-    given = ("--input", "1000000", "--cached", "500000", "--written", "200000", "--output", "100000")
-    found = tools("cost", "kimi-k3", *given, "--json").json
-    assert found["total"] == pytest.approx(3.15)
-    assert tools("cost", "kimi-k3", *given, "--ttl", "1h", "--json").json["write"] == pytest.approx(1.20)
-    assert tools("cost", "kimi-k3", *given, "--batch", "--json").json["total"] == pytest.approx(0.6 * 3.15)
-    assert "3.150000" in tools("cost", "kimi-k3", *given).out
+    counts = ("--input", "1000000", "--cached", "500000", "--written", "200000", "--output", "100000")
+    costs = tools("cost", "kimi-k3", *counts, "--json").json
+    assert costs["total"] == pytest.approx(3.15)
+    assert tools("cost", "kimi-k3", *counts, "--ttl", "1h", "--json").json["write"] == pytest.approx(1.20)
+    assert tools("cost", "kimi-k3", *counts, "--batch", "--json").json["total"] == pytest.approx(0.6 * 3.15)
+    assert "3.150000" in tools("cost", "kimi-k3", *counts).out
     assert kimi.requests == []
 
 
@@ -316,16 +316,16 @@ def test_what_a_call_costs(tools: Tools, kimi: Emulator) -> None:
 def test_tokens_offline_and_by_the_platform(tools: Tools, kimi: Emulator, tmp_path: Path) -> None:
     file = tmp_path / "text.txt"
     file.write_text("Why does the water rise and fall?", "utf-8")
-    found = tools("tokens", str(file), "--json").json
-    assert found["method"] == "estimate"
-    assert 5 < found["tokens"] < 15
+    count = tools("tokens", str(file), "--json").json
+    assert count["method"] == "estimate"
+    assert 5 < count["tokens"] < 15
     assert kimi.requests == []
     assert (
-        tools("tokens", "--text", "Why does the water rise and fall?").out == f"{found['tokens']} tokens (estimate)\n"
+        tools("tokens", "--text", "Why does the water rise and fall?").out == f"{count['tokens']} tokens (estimate)\n"
     )
-    asked = tools("tokens", str(file), "--ask", "--json").json
-    assert asked["method"] == "platform"
-    assert asked["tokens"] > 80  # K3's own instructions are part of a prompt
+    exact = tools("tokens", str(file), "--ask", "--json").json
+    assert exact["method"] == "platform"
+    assert exact["tokens"] > 80  # K3's own instructions are part of a prompt
     assert kimi.requests[0].path == "/v1/tokenizers/estimate-token-count"
 
 
@@ -355,13 +355,13 @@ def test_tokens_with_a_vocabulary_that_is_none(tools: Tools, tmp_path: Path) -> 
 def test_schema(tools: Tools, tmp_path: Path) -> None:
     file = tmp_path / "schema.json"
     file.write_text('{"type": "object", "properties": {"a": {"type": "string", "pattern": "^x"}}}')
-    found = tools("schema", str(file), "--json").json
-    assert found["schema"]["properties"]["a"]["description"] == "Must match the regular expression `^x`."
-    assert len(found["changes"]) == 1
-    assert "pattern" in found["changes"][0]
+    report = tools("schema", str(file), "--json").json
+    assert report["schema"]["properties"]["a"]["description"] == "Must match the regular expression `^x`."
+    assert len(report["changes"]) == 1
+    assert "pattern" in report["changes"][0]
     ran = tools("schema", str(file))
-    assert ran.json == found["schema"]
-    assert ran.err.splitlines() == found["changes"]
+    assert ran.json == report["schema"]
+    assert ran.err.splitlines() == report["changes"]
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '{"$ref": "http://example.com/x.json"}'])

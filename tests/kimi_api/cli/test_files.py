@@ -29,11 +29,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_files_are_listed_with_the_room_they_take(tools: Tools, client: KimiClient) -> None:
-    kept = files.upload(client, b"hello", purpose="file-extract", name="[bold]x[/bold].txt")
-    found = tools("files", "ls", "--json").json
-    assert [entry["id"] for entry in found["files"]] == [kept.id]
-    assert found["usage"] == {
-        "count": 1, "bytes": 5, "by_purpose": found["usage"]["by_purpose"], "max_count": 1_000,
+    file = files.upload(client, b"hello", purpose="file-extract", name="[bold]x[/bold].txt")
+    listing = tools("files", "ls", "--json").json
+    assert [entry["id"] for entry in listing["files"]] == [file.id]
+    assert listing["usage"] == {
+        "count": 1, "bytes": 5, "by_purpose": listing["usage"]["by_purpose"], "max_count": 1_000,
         "max_bytes": 10 * 1024**3,
     }  # fmt: skip
     ran = tools("files", "ls")
@@ -65,8 +65,8 @@ def test_a_wrong_key_stops_a_deletion_at_the_first_file(tools: Tools, kimi: Emul
 def test_pruning_touches_only_what_this_machine_left_behind(tools: Tools, client: KimiClient, kimi: Emulator) -> None:
     ours = files.upload(client, b"ours", purpose="file-extract", name="ours.txt")
     theirs = files.upload(client, b"theirs", purpose="file-extract", name="theirs.txt", ledger=files.Ledger.in_memory())
-    told = tools("files", "prune", "--older-than", "0", "--include-kept", "--dry-run", "--json").json
-    assert (told["dry_run"], [entry["id"] for entry in told["files"]]) == (True, [ours.id])
+    report = tools("files", "prune", "--older-than", "0", "--include-kept", "--dry-run", "--json").json
+    assert (report["dry_run"], [entry["id"] for entry in report["files"]]) == (True, [ours.id])
     assert set(kimi.files) == {ours.id, theirs.id}
     ran = tools("files", "prune", "--older-than", "0", "--include-kept")
     assert ran.out == f"deleted {ours.id} ours.txt\n"
@@ -86,11 +86,11 @@ def test_one_file_is_its_text(tools: Tools, folder: Path, kimi: Emulator) -> Non
 def test_a_directory_gives_a_line_for_each_file(tools: Tools, folder: Path, kimi: Emulator) -> None:
     ran = tools("extract", str(folder), "--json")
     assert ran.code == 0
-    told = {Path(line["file"]).relative_to(folder).as_posix(): line for line in ran.lines}
-    assert {name: line["text"] for name, line in told.items()} == {
+    lines = {Path(line["file"]).relative_to(folder).as_posix(): line for line in ran.lines}
+    assert {name: line["text"] for name, line in lines.items()} == {
         "a.txt": "Text of a.", "b [1].md": "Text of b.", "deep/a.txt": "Another a.",
     }  # fmt: skip
-    assert all(line["ok"] and len(line["sha256"]) == 64 for line in told.values())
+    assert all(line["ok"] and len(line["sha256"]) == 64 for line in lines.values())
     assert ran.err == "3 extracted, 0 failed\n"
     assert not kimi.files
     assert "==> " in tools("extract", str(folder)).out

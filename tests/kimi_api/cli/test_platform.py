@@ -19,7 +19,7 @@ PNG = bytes.fromhex(
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 
 
-def written(folder: Path, body: Any) -> str:
+def write_request(folder: Path, body: Any) -> str:
     path = folder / "request.json"
     path.write_text(json.dumps(body), "utf-8")
     return str(path)
@@ -36,11 +36,11 @@ def test_a_question_is_answered(kimi: Emulator, tools: Tools) -> None:
 def test_an_answer_as_json_has_thinking_usage_and_request_id(kimi: Emulator, tools: Tools) -> None:
     kimi.script(Reply(reasoning="A greeting.", content="Hello."))
     code, out, _ = tools("ask", "--text", "Say hello.", "--model", "kimi-k2.6", "--json")
-    told = json.loads(out)
+    answer = json.loads(out)
     assert code == 0
-    assert (told["model"], told["content"], told["reasoning_content"]) == ("kimi-k2.6", "Hello.", "A greeting.")
-    assert told["usage"]["total_tokens"] > 0
-    assert told["request_id"]
+    assert (answer["model"], answer["content"], answer["reasoning_content"]) == ("kimi-k2.6", "Hello.", "A greeting.")
+    assert answer["usage"]["total_tokens"] > 0
+    assert answer["request_id"]
 
 
 def test_a_question_comes_from_standard_input(kimi: Emulator, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_a_question_comes_from_standard_input(kimi: Emulator, tools: Tools, monk
 def test_a_request_with_tools_shows_the_calls(kimi: Emulator, tools: Tools, tmp_path: Path) -> None:
     kimi.script(Reply(reasoning="Look.", tool_calls=[ToolCall("look", {})]))
     body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "Look."}], "tools": [TOOL]}
-    code, out, _ = tools("ask", "--request", written(tmp_path, body), "--json")
+    code, out, _ = tools("ask", "--request", write_request(tmp_path, body), "--json")
     assert code == 0
     assert json.loads(out)["tool_calls"][0]["function"]["name"] == "look"
 
@@ -70,7 +70,7 @@ def test_a_dry_run_shows_what_the_rules_make_of_a_request_and_sends_nothing(
         "messages": [{"role": "user", "content": "Hi"}],
         "tools": [tool],
     }
-    code, out, err = tools("ask", "--request", written(tmp_path, body), "--dry-run")
+    code, out, err = tools("ask", "--request", write_request(tmp_path, body), "--dry-run")
     sent = json.loads(out)
     assert code == 0
     assert "temperature" not in sent
@@ -85,10 +85,12 @@ def test_tools_loaded_in_the_middle_are_checked_for_names_used_twice(
 ) -> None:
     loaded = {"role": "system", "tools": [TOOL]}
     body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "Hi"}, loaded]}
-    code, out, _ = tools("ask", "--request", written(tmp_path, body), "--dry-run")
+    code, out, _ = tools("ask", "--request", write_request(tmp_path, body), "--dry-run")
     assert code == 0
     assert json.loads(out)["messages"][1]["tools"][0]["function"]["name"] == "look"
-    code, out, err = tools("ask", "--request", written(tmp_path, {**body, "tools": [TOOL]}), "--dry-run", "--json")
+    code, out, err = tools(
+        "ask", "--request", write_request(tmp_path, {**body, "tools": [TOOL]}), "--dry-run", "--json"
+    )
     assert code == 2
     assert "look" in json.loads(out)["error"]["message"]
     assert "What to do" in err
@@ -96,12 +98,12 @@ def test_tools_loaded_in_the_middle_are_checked_for_names_used_twice(
 
 
 @pytest.mark.parametrize(
-    ("body", "said"), [([], "JSON object with messages"), ({"model": "kimi-k3"}, "JSON object with messages")]
+    ("body", "message"), [([], "JSON object with messages"), ({"model": "kimi-k3"}, "JSON object with messages")]
 )
-def test_what_is_no_request_is_refused(tools: Tools, tmp_path: Path, body: Any, said: str) -> None:
-    code, _, err = tools("ask", "--request", written(tmp_path, body))
+def test_what_is_no_request_is_refused(tools: Tools, tmp_path: Path, body: Any, message: str) -> None:
+    code, _, err = tools("ask", "--request", write_request(tmp_path, body))
     assert code == 2
-    assert said in err
+    assert message in err
 
 
 # ------------------------------------------------------------------------------------------ media
@@ -111,9 +113,14 @@ def test_media_are_told_by_their_content(kimi: Emulator, tools: Tools, tmp_path:
     path = tmp_path / "picture.jpg"
     path.write_bytes(PNG)
     code, out, _ = tools("media", str(path), "--json")
-    told = json.loads(out)
+    report = json.loads(out)
     assert code == 0
-    assert (told["kind"], told["mime_type"], told["bytes"], told["goes"]) == ("image", "image/png", len(PNG), "inline")
+    assert (report["kind"], report["mime_type"], report["bytes"], report["goes"]) == (
+        "image",
+        "image/png",
+        len(PNG),
+        "inline",
+    )
     assert kimi.requests == []
 
 
@@ -150,10 +157,10 @@ def test_functions_of_a_formula_are_listed(tools: Tools) -> None:
 def test_a_function_of_a_formula_is_run(tools: Tools) -> None:
     arguments = '{"value": 10, "from_unit": "km", "to_unit": "miles"}'
     code, out, _ = tools("formula", "run", "convert", "convert", arguments, "--json")
-    told = json.loads(out)
+    outcome = json.loads(out)
     assert code == 0
-    assert (told["status"], told["sealed"]) == ("succeeded", False)
-    assert "6.2" in told["result"]
+    assert (outcome["status"], outcome["sealed"]) == ("succeeded", False)
+    assert "6.2" in outcome["result"]
 
 
 def test_a_sealed_result_is_passed_on_untouched(tools: Tools) -> None:
@@ -164,7 +171,7 @@ def test_a_sealed_result_is_passed_on_untouched(tools: Tools) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (("run", "convert", "convert", "[1]"), 2, "JSON object"),
         (("run", "convert", "convert", '{"value": 1, "from_unit": "x", "to_unit": "y"}'), 1, "unknown unit"),
@@ -172,8 +179,8 @@ def test_a_sealed_result_is_passed_on_untouched(tools: Tools) -> None:
         (("ls", "not a name"), 2, "web-search"),
     ],
 )
-def test_what_cannot_be_run_says_why(tools: Tools, arguments: tuple[str, ...], code: int, said: str) -> None:
+def test_what_cannot_be_run_says_why(tools: Tools, arguments: tuple[str, ...], code: int, message: str) -> None:
     got, _, err = tools("formula", *arguments)
     assert got == code
-    assert said in err
+    assert message in err
     assert "What to do" in err or code == 1

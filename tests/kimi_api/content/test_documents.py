@@ -32,7 +32,7 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
 @pytest.mark.parametrize(
-    ("given", "kind", "name", "mime"),
+    ("source", "kind", "name", "mime"),
     [
         # the declared type
         ({"data": "AAAA", "mime": "application/pdf"}, "document", "", "application/pdf"),
@@ -72,9 +72,9 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
         ({"file_id": "f1", "mime": "video/mp4"}, "video", "", "video/mp4"),
     ],
 )
-def test_what_a_file_is(given: dict[str, Any], kind: str, name: str, mime: str) -> None:
-    found, file = file_kind(**given)
-    assert (found, file.name, file.mime) == (kind, name, mime)
+def test_what_a_file_is(source: dict[str, Any], kind: str, name: str, mime: str) -> None:
+    kind_of_file, file = file_kind(**source)
+    assert (kind_of_file, file.name, file.mime) == (kind, name, mime)
 
 
 def test_an_id_stands_alone() -> None:
@@ -82,20 +82,20 @@ def test_an_id_stands_alone() -> None:
     assert (file.file_id, file.data, file.url, file.path) == ("f1", None, None, None)
 
 
-@pytest.mark.parametrize("given", [{}, {"name": "a.pdf"}, {"data": ""}, {"data": b""}, {"url": ""}, {"file_id": ""}])
-def test_a_file_without_content_is_refused(given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("source", [{}, {"name": "a.pdf"}, {"data": ""}, {"data": b""}, {"url": ""}, {"file_id": ""}])
+def test_a_file_without_content_is_refused(source: dict[str, Any]) -> None:
     with pytest.raises(KimiInputError, match="it needs data"):
-        file_kind(**given)
+        file_kind(**source)
 
 
-@pytest.mark.parametrize("given", [{"data": "AAAA", "mime": "audio/wav"}, {"url": "https://e.com/a.mp3"}])
-def test_sound_is_refused(given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("source", [{"data": "AAAA", "mime": "audio/wav"}, {"url": "https://e.com/a.mp3"}])
+def test_sound_is_refused(source: dict[str, Any]) -> None:
     with pytest.raises(KimiInputError, match="listens to audio"):
-        file_kind(**given)
+        file_kind(**source)
 
 
 @pytest.mark.parametrize(
-    ("given", "url"),
+    ("source", "url"),
     [
         ({"file_id": "f1"}, "ms://f1"),
         ({"data": "AAAA", "mime": "image/png"}, "data:image/png;base64,AAAA"),
@@ -103,8 +103,8 @@ def test_sound_is_refused(given: dict[str, Any]) -> None:
         ({"url": "https://e.com/a.png"}, "https://e.com/a.png"),
     ],
 )
-def test_an_image_is_a_part_at_once(given: dict[str, Any], url: str) -> None:
-    assert file_part(*file_kind(**given)) == {"type": "image_url", "image_url": {"url": url}}
+def test_an_image_is_a_part_at_once(source: dict[str, Any], url: str) -> None:
+    assert file_part(*file_kind(**source)) == {"type": "image_url", "image_url": {"url": url}}
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_documents_that_are_not_extracted() -> None:
     part = {"type": "document", "document": Document("a.pdf", "application/pdf", B64)}
     messages = [{"role": "user", "content": [part]}, {"role": "user", "content": "x"}]
     with pytest.warns(KimiWarning, match="because a rule"):
-        made = without_documents(messages, "a rule", "last")
-    assert made[0]["content"][0]["text"] == "[document: a.pdf, application/pdf; its content is not included]"
+        plain = without_documents(messages, "a rule", "last")
+    assert plain[0]["content"][0]["text"] == "[document: a.pdf, application/pdf; its content is not included]"
     assert messages[0]["content"] == [part]
     with pytest.raises(KimiInputError, match="a rule"):
         without_documents(messages[:1], "a rule", "last")
@@ -187,9 +187,9 @@ TEXTS = (
     path=TEXTS,
     file_id=TEXTS,
 )
-def test_any_file_is_something_or_refused(**given: Any) -> None:
+def test_any_file_is_something_or_refused(**source: Any) -> None:
     try:
-        kind, file = file_kind(**given)
+        kind, file = file_kind(**source)
         part = file_part(kind, file)
         name_to_send(file, SUPPORTED_SUFFIXES)
     except KimiInputError:

@@ -207,11 +207,11 @@ def test_unsupported_says_where(unsupported: str, refuse: str) -> None:
 
 
 def test_refused_always_and_never(recwarn: pytest.WarningsRecorder) -> None:
-    for made in (history("tool"), history("user", USER), history("user")):
+    for messages in (history("tool"), history("user", USER), history("user")):
         with pytest.raises(KimiInputError):
-            settle(made, "always")
-    for made in (history("tool"), history("user", USER), history("user")):
-        assert settle(made, "never")
+            settle(messages, "always")
+    for messages in (history("tool"), history("user", USER), history("user")):
+        assert settle(messages, "never")
     assert recwarn.list == []
 
 

@@ -31,10 +31,10 @@ def refusal(kind: str | None, message: str) -> dict[str, Any]:
     return {"error": {"message": message, **({"type": kind} if kind is not None else {})}}
 
 
-def answered(status: int, body: Any, asked: RequestContext) -> errors.KimiStatusError:
+def error_for(status: int, body: Any, context: RequestContext) -> errors.KimiStatusError:
     library = transport()
     response = library.Response(status, request=library.Request("POST", "http://h/v1"))
-    return from_response(status, body, response, asked)
+    return from_response(status, body, response, context)
 
 
 TABLE: list[tuple[int, str | None, str, str, bool, str]] = [
@@ -225,15 +225,15 @@ def test_handlers_written_for_the_sdk_keep_working(
 
 
 def test_a_wrong_key_names_the_other_region() -> None:
-    asked = RequestContext("https://api.moonshot.ai/v1")
-    error = answered(401, refusal("invalid_authentication_error", "Invalid Authentication"), asked)
+    context = RequestContext("https://api.moonshot.ai/v1")
+    error = error_for(401, refusal("invalid_authentication_error", "Invalid Authentication"), context)
     assert "https://api.moonshot.cn/v1" in error.hint
 
 
 @pytest.mark.parametrize("model", ["kimi-k2.5", "moonshotai/Kimi-K2.5", "kimi-latest"])
 def test_a_retired_model_names_its_successor(model: str) -> None:
     body = refusal("resource_not_found_error", f"Not found the model {model} or Permission denied")
-    error = answered(404, body, RequestContext("https://api.moonshot.ai/v1", model))
+    error = error_for(404, body, RequestContext("https://api.moonshot.ai/v1", model))
     assert "was retired on" in error.hint
     assert "use kimi-k3" in error.hint
 
@@ -241,19 +241,19 @@ def test_a_retired_model_names_its_successor(model: str) -> None:
 def test_an_unknown_model_gets_a_suggestion() -> None:
     body = refusal("resource_not_found_error", "Not found the model kimi-k33 or Permission denied")
     assert (
-        "did you mean 'kimi-k3'" in answered(404, body, RequestContext("https://api.moonshot.ai/v1", "kimi-k33")).hint
+        "did you mean 'kimi-k3'" in error_for(404, body, RequestContext("https://api.moonshot.ai/v1", "kimi-k33")).hint
     )
 
 
 def test_a_rate_limit_names_the_budget_that_was_asked_for() -> None:
     body = refusal("rate_limit_reached_error", "request reached organization max RPM: 3")
-    assert "max_tokens=9000" in answered(429, body, RequestContext("https://api.moonshot.ai/v1", "kimi-k3", 9000)).hint
+    assert "max_tokens=9000" in error_for(429, body, RequestContext("https://api.moonshot.ai/v1", "kimi-k3", 9000)).hint
 
 
 # ---------------------------------------------------------------------------------------------------- odd bodies
 
 
-def wrapped(inner: dict[str, Any], code: int = 429) -> dict[str, Any]:
+def wrap_error(inner: dict[str, Any], code: int = 429) -> dict[str, Any]:
     metadata = {"raw": json.dumps(inner)}
     return {"error": {"message": "Error from provider: Provider returned error", "code": code, "metadata": metadata}}
 
@@ -272,7 +272,7 @@ def wrapped(inner: dict[str, Any], code: int = 429) -> dict[str, Any]:
 def test_what_a_gateway_wraps_up_is_unwrapped_and_its_type_beats_the_status(
     status: int, kind: str, message: str, name: str
 ) -> None:
-    error = answered(status, wrapped(refusal(kind, message)), RequestContext("http://h/v1"))
+    error = error_for(status, wrap_error(refusal(kind, message)), RequestContext("http://h/v1"))
     assert type(error) is getattr(errors, name)
     assert error.type == kind
     assert error.status_code == status
@@ -281,13 +281,13 @@ def test_what_a_gateway_wraps_up_is_unwrapped_and_its_type_beats_the_status(
 
 def test_an_overflow_is_recognised_behind_a_gateways_status() -> None:
     inner = refusal("invalid_request_error", "Your request exceeded model token limit: 5 (requested: 6)")
-    assert type(answered(502, wrapped(inner), RequestContext())) is errors.KimiContextOverflowError
+    assert type(error_for(502, wrap_error(inner), RequestContext())) is errors.KimiContextOverflowError
 
 
 @pytest.mark.parametrize("raw_text", ["{not json", "[]", '"text"', "{}"])
 def test_a_wrapping_that_cannot_be_opened_is_shown_as_it_is(raw_text: str) -> None:
     body = {"error": {"message": "Provider returned error", "code": 429, "metadata": {"raw": raw_text}}}
-    assert "Provider returned error" in str(answered(429, body, RequestContext()))
+    assert "Provider returned error" in str(error_for(429, body, RequestContext()))
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_a_wrapping_that_cannot_be_opened_is_shown_as_it_is(raw_text: str) -> No
     ],
 )
 def test_any_body_gives_a_readable_error(body: Any, shown: str) -> None:
-    error = answered(504, body, RequestContext("http://h/v1"))
+    error = error_for(504, body, RequestContext("http://h/v1"))
     assert shown in str(error)
     assert "<html>" not in str(error)
 
@@ -479,14 +479,14 @@ def error_of(message: str, kind: str | None = None) -> dict[str, Any]:
          "Kimi Code", "OpenAI code"],
 )  # fmt: skip
 def test_an_overflow_is_recognised_in_the_words_of_other_hosts(status: int, body: Any) -> None:
-    error = answered(status, body, RequestContext("http://127.0.0.1:8000/v1"))
+    error = error_for(status, body, RequestContext("http://127.0.0.1:8000/v1"))
     assert type(error) is errors.KimiContextOverflowError
     assert not error.retryable
 
 
 @pytest.mark.parametrize("message", ["context deadline exceeded", "tool context is too long a word", "size exceeded"])
 def test_other_refusals_are_no_overflow(message: str) -> None:
-    assert type(answered(400, {"error": {"message": message}}, RequestContext())) is errors.KimiBadRequestError
+    assert type(error_for(400, {"error": {"message": message}}, RequestContext())) is errors.KimiBadRequestError
 
 
 # ---------------------------------------------------------------------------------------------------- retry-after
@@ -639,7 +639,7 @@ def test_text_with_half_a_surrogate_pair_is_refused_before_sending(
     ],
 )
 def test_advice_names_the_host_that_answered(status: int, kind: str | None, message: str, advice: str) -> None:
-    error = answered(
+    error = error_for(
         status, {"error": {"message": message, "type": kind}}, RequestContext("http://gpu.example/v1", "x")
     )
     assert advice in error.hint
@@ -661,5 +661,5 @@ def test_litellms_name_for_an_overflow_is_understood() -> None:
     message = "litellm.ContextWindowExceededError: litellm.BadRequestError: OpenAIException - too many tokens"
     body = {"error": {"message": message, "type": None, "param": None, "code": "400"}}
     assert isinstance(
-        answered(400, body, RequestContext("http://gpu.example/v1", "x")), errors.KimiContextOverflowError
+        error_for(400, body, RequestContext("http://gpu.example/v1", "x")), errors.KimiContextOverflowError
     )

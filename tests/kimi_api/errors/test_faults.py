@@ -42,7 +42,7 @@ class Outcome:
     """What the user gets, after how many requests that the emulator read, and how many of them made an answer."""
 
     requests: int = 1
-    made: int = 1
+    replies: int = 1
     error: str = ""
     remedy: str = ""
     warning: str = ""
@@ -53,21 +53,21 @@ RIGHT = Outcome()
 RETRY = Outcome(requests=2)
 # Nothing of an answer had come, so the request is sent again although one may have been made. The platform is told
 # by the closed connection; the official client does the same.
-NOTHING_CAME = Outcome(requests=2, made=2)
-ASKED_AGAIN = Outcome(requests=2, made=2)  # both are paid for
+NOTHING_CAME = Outcome(requests=2, replies=2)
+ASKED_AGAIN = Outcome(requests=2, replies=2)  # both are paid for
 RESET = Outcome(requests=1)  # the reset connection's request was never read
 
 
-def fails(error: str, remedy: str, made: int = 0) -> Outcome:
-    return Outcome(error=error, remedy=remedy, made=made)
+def fails(error: str, remedy: str, replies: int = 0) -> Outcome:
+    return Outcome(error=error, remedy=remedy, replies=replies)
 
 
-LOST = fails("KimiConnectionError", "send the request again", made=1)
-SILENT = fails("KimiTimeoutError", "raise timeout", made=1)
-BROKEN = fails("KimiServerError", "try again", made=1)
+LOST = fails("KimiConnectionError", "send the request again", replies=1)
+SILENT = fails("KimiTimeoutError", "raise timeout", replies=1)
+BROKEN = fails("KimiServerError", "try again", replies=1)
 QUOTA = fails("KimiQuotaError", "recharge the account")
-LATE_OVERLOAD = fails("KimiOverloadedError", "raise max_retries", made=1)
-NAMELESS = fails("KimiReplyError", "Send the request again", made=1)
+LATE_OVERLOAD = fails("KimiOverloadedError", "raise max_retries", replies=1)
+NAMELESS = fails("KimiReplyError", "Send the request again", replies=1)
 
 
 def odd(warning: str, content: str = TEXT) -> Outcome:
@@ -81,7 +81,7 @@ def both(plain: Outcome, stream: Outcome) -> dict[str, Outcome]:
 
 def empty(lack: str) -> dict[str, Outcome]:
     """What was shown of a stream cannot be taken back; all else is asked for again."""
-    return {"plain": ASKED_AGAIN, "whole": ASKED_AGAIN, "stream": fails("KimiEmptyReplyError", lack, made=1)}
+    return {"plain": ASKED_AGAIN, "whole": ASKED_AGAIN, "stream": fails("KimiEmptyReplyError", lack, replies=1)}
 
 
 OUTCOMES: dict[str, Outcome | dict[str, Outcome]] = {
@@ -92,7 +92,7 @@ OUTCOMES: dict[str, Outcome | dict[str, Outcome]] = {
     "close.mid_event": LOST,
     "close.reset_mid_event": LOST,
     "close.between_events": LOST,
-    "close.ends_early": fails("KimiIncompleteReplyError", "Send the request again", made=1),
+    "close.ends_early": fails("KimiIncompleteReplyError", "Send the request again", replies=1),
     "close.without_done": RIGHT,
     "close.mid_character": LOST,
     "stall.before_headers": SILENT,
@@ -268,9 +268,9 @@ def test_a_chat_ends_as_it_should(
             assert_right(answer, fault, expected)
     assert time.monotonic() - began < 5
     assert kimi.pending_faults == []
-    assert (len(kimi.requests), len(kimi.replies)) == (expected.requests, expected.made)
-    said = [str(warning.message) for warning in caught if issubclass(warning.category, KimiWarning)]
-    assert [expected.warning in text for text in said] == ([True] if expected.warning else [])
+    assert (len(kimi.requests), len(kimi.replies)) == (expected.requests, expected.replies)
+    warning_texts = [str(warning.message) for warning in caught if issubclass(warning.category, KimiWarning)]
+    assert [expected.warning in text for text in warning_texts] == ([True] if expected.warning else [])
     assert len(waits) == (1 if expected.requests > 1 or fault.connection else 0)
 
 

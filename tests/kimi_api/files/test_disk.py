@@ -27,7 +27,7 @@ SHA = "ab" * 32
 
 
 @pytest.fixture(params=["memory", "disk"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> FileCache:
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> FileCache:
     return FileCache(max_bytes=4000) if request.param == "memory" else FileCache.on_disk(tmp_path / "c", max_bytes=4000)
 
 
@@ -39,28 +39,28 @@ def run_python(code: str, *arguments: object, **options: Any) -> subprocess.Pope
 # ---------------------------------------------------------------------------------------------------- cache
 
 
-def test_what_was_put_is_got(kept: FileCache) -> None:
-    assert kept.get("a") is None
-    kept.put("a", {"content": "雪\u2028\ud800", "n": 1})
-    kept.put("b", {"content": ""})
-    kept.put("a", {"content": "newer"})
-    assert (kept.get("a"), kept.get("b"), len(kept)) == ({"content": "newer"}, {"content": ""}, 2)
-    kept.clear()
-    assert (kept.get("a"), len(kept), kept.bytes) == (None, 0, 0)
+def test_what_was_put_is_got(cache: FileCache) -> None:
+    assert cache.get("a") is None
+    cache.put("a", {"content": "雪\u2028\ud800", "n": 1})
+    cache.put("b", {"content": ""})
+    cache.put("a", {"content": "newer"})
+    assert (cache.get("a"), cache.get("b"), len(cache)) == ({"content": "newer"}, {"content": ""}, 2)
+    cache.clear()
+    assert (cache.get("a"), len(cache), cache.bytes) == (None, 0, 0)
 
 
-def test_what_was_not_used_for_longest_goes_first(kept: FileCache) -> None:
+def test_what_was_not_used_for_longest_goes_first(cache: FileCache) -> None:
     now = time.time()
     for number in range(4):
-        kept.put(f"{number}", {"content": "x" * 800})
-        if kept.directory is not None:  # file times are coarse
-            os.utime(kept._path(f"{number}"), (now - 100 + number, now - 100 + number))
-    assert kept.get("0") is not None
-    kept.put("4", {"content": "x" * 800})
-    assert kept.bytes <= kept.max_bytes
-    assert kept.get("0") is not None
-    assert kept.get("4") is not None
-    assert kept.get("1") is None
+        cache.put(f"{number}", {"content": "x" * 800})
+        if cache.directory is not None:  # file times are coarse
+            os.utime(cache._path(f"{number}"), (now - 100 + number, now - 100 + number))
+    assert cache.get("0") is not None
+    cache.put("4", {"content": "x" * 800})
+    assert cache.bytes <= cache.max_bytes
+    assert cache.get("0") is not None
+    assert cache.get("4") is not None
+    assert cache.get("1") is None
 
 
 def test_the_newest_entry_stays_though_it_fills_more_than_an_eviction_leaves(tmp_path: Path) -> None:
@@ -72,11 +72,11 @@ def test_the_newest_entry_stays_though_it_fills_more_than_an_eviction_leaves(tmp
     assert cache.get("old") is None
 
 
-def test_what_is_larger_than_the_cache_is_not_kept(kept: FileCache) -> None:
-    kept.put("small", {"content": "x"})
-    kept.put("large", {"content": "x" * 5000})
-    assert kept.get("large") is None
-    assert kept.get("small") is not None
+def test_what_is_larger_than_the_cache_is_not_kept(cache: FileCache) -> None:
+    cache.put("small", {"content": "x"})
+    cache.put("large", {"content": "x" * 5000})
+    assert cache.get("large") is None
+    assert cache.get("small") is not None
 
 
 @pytest.mark.parametrize("size", [0, -1])
@@ -151,8 +151,8 @@ def test_a_process_killed_while_writing_leaves_no_broken_entry(
         caught += any(path.name.startswith(_disk.PART) for path in tmp_path.iterdir())
         cache = FileCache.on_disk(tmp_path)
         for number in range(7):
-            found = cache.get(f"{number}")
-            assert found is None or found["content"] == str(found["number"]) * 200_000
+            entry = cache.get(f"{number}")
+            assert entry is None or entry["content"] == str(entry["number"]) * 200_000
         if attempt >= 4 and caught >= 2:
             break
     assert caught, "no kill came in the middle of a write"

@@ -56,7 +56,7 @@ def client_of(kimi: Emulator, **settings: Any) -> KimiClient:
     return KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, **settings)
 
 
-def sent(kimi: Emulator) -> list[str]:
+def sent_requests(kimi: Emulator) -> list[str]:
     return [f"{request.method} {request.path.split('/')[2]}" for request in kimi.requests]
 
 
@@ -128,7 +128,7 @@ def test_the_remote_copy_can_be_kept(ways: Ways, kimi: Emulator, client: KimiCli
 
 def test_the_status_is_asked_for_until_the_text_is_there(ways: Ways, slow_kimi: Emulator, note: Path) -> None:
     assert "42" in ways.call(files.extract, files.aextract, client_of(slow_kimi), note).text
-    assert sent(slow_kimi) == ["POST files", *["GET files"] * 4, "DELETE files"]
+    assert sent_requests(slow_kimi) == ["POST files", *["GET files"] * 4, "DELETE files"]
 
 
 @pytest.mark.parametrize("timeout", [0, 0.001])
@@ -234,14 +234,14 @@ def test_an_upload_that_is_tried_again_starts_at_the_first_byte(
 def test_ctrl_c_while_waiting_deletes_the_remote_copy(
     slow_kimi: Emulator, note: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(seconds: float) -> None:
+    def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(steps.time, "sleep", interrupted)
+    monkeypatch.setattr(steps.time, "sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         files.extract(client_of(slow_kimi), note)
     monkeypatch.undo()
-    assert sent(slow_kimi) == ["POST files", "DELETE files"]
+    assert sent_requests(slow_kimi) == ["POST files", "DELETE files"]
     assert slow_kimi.files == {}
 
 
@@ -290,7 +290,7 @@ def test_a_deadline_of_the_callers_own_deletes_the_remote_copy(
 
     with pytest.raises(TimeoutError):
         asyncio.run(run())
-    assert sent(slow_kimi) == ["POST files", "DELETE files"]
+    assert sent_requests(slow_kimi) == ["POST files", "DELETE files"]
 
 
 # ---------------------------------------------------------------------------------------------------- bad sources
@@ -354,7 +354,7 @@ def test_what_cannot_be_sent_is_refused_before_anything_is(
 
 def test_a_pipe_that_never_ends_is_not_read_to_its_end() -> None:
     class Endless(io.RawIOBase):
-        given = 0
+        bytes_read = 0
 
         def readable(self) -> bool:
             return True
@@ -364,13 +364,13 @@ def test_a_pipe_that_never_ends_is_not_read_to_its_end() -> None:
 
         def read(self, size: int = -1) -> bytes:
             assert size > 0
-            self.given += size
+            self.bytes_read += size
             return b"x" * size
 
     stream = Endless()
     with pytest.raises(KimiInputError, match="limit is 100 MB"):
         files.open_source(stream, "a.txt")  # type: ignore[arg-type]
-    assert stream.given == 100 * MB + 1
+    assert stream.bytes_read == 100 * MB + 1
 
 
 def test_a_file_of_exactly_100_mb_may_go() -> None:

@@ -48,7 +48,7 @@ def client_of(kimi: Emulator, **settings: Any) -> KimiClient:
     return KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, **settings)
 
 
-def sent(kimi: Emulator) -> list[str]:
+def sent_requests(kimi: Emulator) -> list[str]:
     return [f"{request.method} {'list' if request.path == '/v1/files' else 'one'}" for request in kimi.requests]
 
 
@@ -121,7 +121,7 @@ def test_a_copy_whose_id_never_arrived_is_found_and_removed(
 ) -> None:
     kimi.fail(fault)
     assert ways.call(files.extract, files.aextract, client, b"text", name="a.txt").text == "text"
-    assert sent(kimi) == ["POST list", "GET list", "DELETE one", "POST list", "GET one", "DELETE one"]
+    assert sent_requests(kimi) == ["POST list", "GET list", "DELETE one", "POST list", "GET one", "DELETE one"]
     assert kimi.files == {}
     assert default_ledger().entries() == []
 
@@ -152,7 +152,7 @@ def test_an_upload_that_was_refused_is_not_looked_for(
 ) -> None:
     kimi.fail("http.503", "http.429_overloaded")
     assert ways.call(files.extract, files.aextract, client, b"text", name="a.txt").text == "text"
-    assert sent(kimi) == ["POST list"] * 3 + ["GET one", "DELETE one"]
+    assert sent_requests(kimi) == ["POST list"] * 3 + ["GET one", "DELETE one"]
 
 
 # ---------------------------------------------------------------------------------------------------- pruning
@@ -160,17 +160,17 @@ def test_an_upload_that_was_refused_is_not_looked_for(
 
 def test_only_our_own_old_leftovers_are_pruned(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
     old, young = left_behind(kimi, client), left_behind(kimi, client, "young.txt", age=60.0)
-    kept = left_behind(kimi, client, "kept.txt", keep=True)
+    permanent = left_behind(kimi, client, "kept.txt", keep=True)
     theirs = client.request("POST", "/files", upload=files.open_source(b"x", "x.txt").upload("file-extract")).body["id"]
     book = default_ledger()
     for entry in book.entries():  # as if another process that still runs had begun them
         book._write(ledger.replace(entry, owner=f"{ledger._host()}:{os.getppid()}"))
     assert [f.id for f in ways.call(files.prune, files.aprune, client, dry_run=True)] == [old]
-    assert set(kimi.files) == {old, young, kept, theirs}
+    assert set(kimi.files) == {old, young, permanent, theirs}
     assert [f.id for f in ways.call(files.prune, files.aprune, client)] == [old]
     assert [f.id for f in ways.call(files.prune, files.aprune, client, older_than=30.0)] == [young]
-    assert set(kimi.files) == {kept, theirs}
-    assert [f.id for f in ways.call(files.prune, files.aprune, client, include_kept=True)] == [kept]
+    assert set(kimi.files) == {permanent, theirs}
+    assert [f.id for f in ways.call(files.prune, files.aprune, client, include_kept=True)] == [permanent]
     assert set(kimi.files) == {theirs}
     assert book.entries() == []
 
@@ -185,14 +185,14 @@ def test_what_a_dead_process_left_is_pruned_whatever_its_age(ways: Ways, kimi: E
 
 
 def test_what_this_process_is_working_on_is_not_pruned(kimi: Emulator, client: KimiClient) -> None:
-    found: list[Any] = []
+    sightings: list[Any] = []
 
     class Waiting(FileCache):
         def put(self, name: str, value: Any) -> None:
-            found.append((list(kimi.files), files.prune(client, older_than=0.0)))
+            sightings.append((list(kimi.files), files.prune(client, older_than=0.0)))
 
     files.extract(client, b"text", name="a.txt", cache=Waiting())
-    ((there, pruned),) = found
+    ((there, pruned),) = sightings
     assert (len(there), pruned) == (1, [])
 
 
@@ -277,7 +277,7 @@ def test_ctrl_c_in_a_real_process_leaves_nothing_behind(tmp_path: Path, how: str
     for number in range(6):
         paths.append(tmp_path / f"{number}.txt")
         paths[-1].write_text(f"text {number}")
-    wanted = 1 if how == "extract" else 3
+    expected = 1 if how == "extract" else 3
     with Emulator(pending_polls=10**6) as kimi:
         worker = subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(WORK), how, kimi.base_url, kimi.api_key, *map(str, paths)],
@@ -286,9 +286,9 @@ def test_ctrl_c_in_a_real_process_leaves_nothing_behind(tmp_path: Path, how: str
             text=True,
         )
         deadline = time.monotonic() + 30
-        while len(kimi.files) < wanted and time.monotonic() < deadline:
+        while len(kimi.files) < expected and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert len(kimi.files) == wanted
+        assert len(kimi.files) == expected
         began = time.monotonic()
         worker.send_signal(signal.SIGINT)
         _, complaint = worker.communicate(timeout=30)
@@ -305,13 +305,13 @@ def test_equal_media_that_are_sent_at_the_same_time_go_up_once(kimi: Emulator, c
     from kimi_api.media import upload_media
 
     content = b"\x89PNG\r\n\x1a\n" + os.urandom(2_000_000)
-    found: list[str] = []
-    threads = [threading.Thread(target=lambda: found.append(upload_media(client, content).id)) for _ in range(6)]
+    ids: list[str] = []
+    threads = [threading.Thread(target=lambda: ids.append(upload_media(client, content).id)) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert len(found) == 6
-    assert set(found) == set(kimi.files)
+    assert len(ids) == 6
+    assert set(ids) == set(kimi.files)
     assert len(kimi.files) == 1
     assert not _uploads._under_way

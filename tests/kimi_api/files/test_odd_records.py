@@ -37,23 +37,23 @@ def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
 class OddClient(KimiClient):
     """Gets `body` in place of the answers to `request`, a method and the beginning of a path."""
 
-    asked: tuple[str, str] = ("POST", "/files")
+    target: tuple[str, str] = ("POST", "/files")
     body: Any = None
 
     def request(self, method: str, path: str, **call: Any) -> Any:
         """The platform's answer, or the odd one; what was asked for is done all the same."""
         answer = super().request(method, path, **call)
-        if method == self.asked[0] and path.startswith(self.asked[1]) and not call.get("text"):
+        if method == self.target[0] and path.startswith(self.target[1]) and not call.get("text"):
             answer.body = self.body
         return answer
 
 
-def odd_client(kimi: Emulator, body: Any, *asked: str) -> OddClient:
-    made = OddClient(api_key=kimi.api_key, base_url=kimi.base_url, max_retries=0)
-    made.body = body
-    if asked:
-        made.asked = (asked[0], asked[1])
-    return made
+def odd_client(kimi: Emulator, body: Any, *target: str) -> OddClient:
+    client = OddClient(api_key=kimi.api_key, base_url=kimi.base_url, max_retries=0)
+    client.body = body
+    if target:
+        client.target = (target[0], target[1])
+    return client
 
 
 @pytest.mark.parametrize("body", [None, [], "text", 5, {}, {"id": None}, {"id": {"a": 1}}, {"bytes": "many"}])

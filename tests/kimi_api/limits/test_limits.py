@@ -51,7 +51,7 @@ class Hurried(MemoryStore):
         return wait
 
 
-def limited(kimi: Emulator, limits: RateLimits | None = None, **more: Any) -> KimiClient:
+def limited_client(kimi: Emulator, limits: RateLimits | None = None, **more: Any) -> KimiClient:
     """A client under the emulator's limits, by the emulator's clock."""
     own = limits or TIERS[0]
     store = Hurried(kimi)
@@ -70,7 +70,7 @@ def limited(kimi: Emulator, limits: RateLimits | None = None, **more: Any) -> Ki
 @pytest.mark.parametrize("way", ["threads", "tasks"])
 def test_parallel_calls_on_tier_0_all_succeed_without_a_refusal(way: str) -> None:
     with Emulator(tier=0) as kimi:
-        answers = at_once(limited(kimi), 8, way)
+        answers = at_once(limited_client(kimi), 8, way)
         assert [type(answer).__name__ for answer in answers] == ["Reply"] * 8
         assert len(kimi.chats) == 8  # none was sent twice
 
@@ -90,13 +90,13 @@ def test_without_limits_the_same_calls_are_refused(way: str) -> None:
 )
 def test_each_limit_by_itself_is_kept(limits: RateLimits) -> None:
     with Emulator(tier=limits) as kimi:
-        assert all(isinstance(answer, chat.Reply) for answer in at_once(limited(kimi, limits), 9, "threads"))
+        assert all(isinstance(answer, chat.Reply) for answer in at_once(limited_client(kimi, limits), 9, "threads"))
         assert len(kimi.chats) == 9
 
 
 def test_threads_and_event_loops_share_one_queue() -> None:
     with Emulator(tier=RateLimits(concurrency=1)) as kimi:
-        first = limited(kimi, RateLimits(concurrency=1))
+        first = limited_client(kimi, RateLimits(concurrency=1))
         second = pickle.loads(pickle.dumps(KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, max_retries=0)))
         second.account_limits = first.account_limits
         with ThreadPoolExecutor(4) as pool:
@@ -110,7 +110,7 @@ def test_threads_and_event_loops_share_one_queue() -> None:
 
 def test_streams_hold_their_place_until_they_end(ways: Any) -> None:
     with Emulator(tier=RateLimits(concurrency=1)) as kimi:
-        client = limited(kimi, RateLimits(concurrency=1))
+        client = limited_client(kimi, RateLimits(concurrency=1))
         for _ in range(5):
             events = ways.stream(client, "/chat/completions", body=build_request(ChatOptions(), HI, stream=True).body)
             assert events[-1]["usage"]
@@ -120,7 +120,7 @@ def test_retries_wait_for_their_turn_again(waits: list[float]) -> None:
     with Emulator() as kimi:
         unavailable = next(name for name, fault in FAULTS.items() if fault.failure and fault.failure.status == 503)
         kimi.fail(unavailable, unavailable)
-        client = limited(kimi, RateLimits(rpm=2))
+        client = limited_client(kimi, RateLimits(rpm=2))
         client.max_retries = 1
         with pytest.raises(errors.KimiServerError):
             serving(client)
@@ -138,7 +138,7 @@ def running(client: KimiClient) -> int:
     return len(counts.running)
 
 
-def frozen(kimi: Emulator) -> tuple[KimiClient, Time]:
+def frozen_client(kimi: Emulator) -> tuple[KimiClient, Time]:
     """A client that may have one answer at a time, by a clock that stands still."""
     clock = Time()
     store = MemoryStore(clock=clock, poll_seconds=0.01)
@@ -147,7 +147,7 @@ def frozen(kimi: Emulator) -> tuple[KimiClient, Time]:
 
 
 def test_an_abandoned_stream_gives_its_place_back_a_moment_later(kimi: Emulator) -> None:
-    client, clock = frozen(kimi)
+    client, clock = frozen_client(kimi)
     request = build_request(ChatOptions(), HI, stream=True)
     stream = chat.stream(client, request, ReplyBuilder())
     next(stream)
@@ -160,7 +160,7 @@ def test_an_abandoned_stream_gives_its_place_back_a_moment_later(kimi: Emulator)
 
 
 def test_a_stream_that_is_forgotten_gives_its_place_back(kimi: Emulator) -> None:
-    client, clock = frozen(kimi)
+    client, clock = frozen_client(kimi)
     stream = chat.stream(client, build_request(ChatOptions(), HI, stream=True), ReplyBuilder())
     next(stream)
     del stream
@@ -170,7 +170,7 @@ def test_a_stream_that_is_forgotten_gives_its_place_back(kimi: Emulator) -> None
 
 
 def test_a_cancelled_stream_and_a_cancelled_call_give_their_places_back(kimi: Emulator) -> None:
-    client, clock = frozen(kimi)
+    client, clock = frozen_client(kimi)
 
     async def stream() -> None:
         deltas = chat.astream(client, build_request(ChatOptions(), HI, stream=True), ReplyBuilder())
@@ -206,7 +206,7 @@ def running_now(client: KimiClient) -> int:
 
 
 def test_a_refusal_gives_its_place_back_at_once(kimi: Emulator, ways: Any) -> None:
-    client, _ = frozen(kimi)
+    client, _ = frozen_client(kimi)
     for _ in range(2):
         with pytest.raises(errors.KimiNotFoundError):
             ways.request(client, "POST", "/chat/completions", body={"model": "kimi-none", "messages": HI})
@@ -216,7 +216,7 @@ def test_a_refusal_gives_its_place_back_at_once(kimi: Emulator, ways: Any) -> No
 
 
 def test_those_who_give_up_waiting_leave_the_queue(kimi: Emulator) -> None:
-    client, _ = frozen(kimi)
+    client, _ = frozen_client(kimi)
     limits = client.account_limits
     assert limits is not None
     held = queue.acquire(limits, client.scope, BODY)
@@ -355,7 +355,7 @@ def test_the_remedy_of_a_request_that_never_fits_does_fit() -> None:
 def test_a_used_up_day_is_an_error_and_no_wait_of_hours(ways: Any) -> None:
     limits = RateLimits(tpd=1_000)
     with Emulator(tier=limits) as kimi:
-        client = limited(kimi, limits)
+        client = limited_client(kimi, limits)
         for _ in range(3):
             assert serving(client, 200)
         for _ in range(2):
@@ -456,9 +456,9 @@ def test_limits_are_plain_data_but_for_their_store() -> None:
 
 def test_a_client_with_limits_pickles_and_copies(kimi: Emulator) -> None:
     client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, account_limits=AccountLimits.tier(1))
-    for made in (pickle.loads(pickle.dumps(client)), copy.deepcopy(client), copy.copy(client)):
-        assert made.account_limits == AccountLimits.tier(1)
-        assert serving(made)
+    for twin in (pickle.loads(pickle.dumps(client)), copy.deepcopy(client), copy.copy(client)):
+        assert twin.account_limits == AccountLimits.tier(1)
+        assert serving(twin)
 
 
 def test_without_limits_nothing_of_this_is_loaded() -> None:

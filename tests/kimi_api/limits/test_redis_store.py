@@ -200,24 +200,24 @@ def test_a_living_process_keeps_its_place_beyond_the_lease(shared: Callable[...,
 def test_a_task_cancelled_while_the_store_answers_counts_nothing(shared: Callable[..., RedisStore]) -> None:
     store = shared()
     limits = AccountLimits(concurrency=1, store=store)
-    asked, answered = threading.Event(), threading.Event()
+    store_called, may_answer = threading.Event(), threading.Event()
     take = store.take
 
     def slow(*arguments: Any) -> Any:
         result = take(*arguments)
-        asked.set()
-        answered.wait(5)
+        store_called.set()
+        may_answer.wait(5)
         return result
 
     store.take = slow  # type: ignore[method-assign]
 
     async def run() -> None:
         task = asyncio.ensure_future(queue.aacquire(limits, lambda: "a", BODY))
-        await asyncio.to_thread(asked.wait, 5)
+        await asyncio.to_thread(store_called.wait, 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        answered.set()
+        may_answer.set()
         store.take = take  # type: ignore[method-assign]
         (await asyncio.wait_for(queue.aacquire(limits, lambda: "a", BODY), 5)).release()
 

@@ -142,8 +142,8 @@ class Stores(RuleBasedStateMachine):
         self.redis.withdraw(account, ticket)
 
     def waits_for_ghost(self, account: str) -> bool:
-        asked = self.ghost.get(account)
-        if asked is not None and asked <= self.clock.now - PATIENCE:
+        since = self.ghost.get(account)
+        if since is not None and since <= self.clock.now - PATIENCE:
             del self.ghost[account]
         return account in self.ghost
 
@@ -201,7 +201,7 @@ class Stores(RuleBasedStateMachine):
     @rule(seconds=SECONDS)
     def set_the_clock_back(self, seconds: float) -> None:
         self.clock.now -= seconds
-        self.ghost = {account: asked - seconds for account, asked in self.ghost.items()}
+        self.ghost = {account: since - seconds for account, since in self.ghost.items()}
         self.move()
 
 

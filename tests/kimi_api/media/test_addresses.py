@@ -52,8 +52,8 @@ def test_other_addresses_go_nowhere(url: Any, web: bool) -> None:
 )
 def test_a_scheme_goes_out_in_lower_case(url: str, sent: str) -> None:
     wire = messages(url)
-    made = with_addresses(wire, web=False)
-    assert made[0]["content"] == [{"type": "image_url", "image_url": {"url": sent, "detail": "low"}}]
+    rewritten = with_addresses(wire, web=False)
+    assert rewritten[0]["content"] == [{"type": "image_url", "image_url": {"url": sent, "detail": "low"}}]
     assert addresses(wire) == [url]
 
 
@@ -68,11 +68,11 @@ def test_files_of_this_machine_that_the_program_named_are_read_later() -> None:
 def test_what_nobody_can_mend_is_a_note(role: str) -> None:
     wire = [*messages(WEB, "ms://f", role=role), {"role": "user", "content": "And now?"}]
     with pytest.warns(KimiWarning, match="does not fetch"):
-        made = with_addresses(wire, web=False)
-    note, kept = made[0]["content"]
+        rewritten = with_addresses(wire, web=False)
+    note, image = rewritten[0]["content"]
     assert note == {"type": "text", "text": f"[image: {WEB}; its content is not included]"}
-    assert kept["image_url"]["url"] == "ms://f"
-    assert made[1] is wire[1] or made[1] == wire[1]
+    assert image["image_url"]["url"] == "ms://f"
+    assert rewritten[1] is wire[1] or rewritten[1] == wire[1]
     with pytest.raises(KimiInputError):
         with_addresses(wire, web=False, refuse="always")
 

@@ -38,7 +38,7 @@ SAID = "The harvest was good."
 TEXT = f"[document r.pdf]\n{SAID}\n[end of r.pdf]"
 
 
-def asked(*files: Document, **options: Any) -> Any:
+def request_with(*files: Document, **options: Any) -> Any:
     parts = [document_part(file) for file in files]
     message = {"role": "user", "content": [{"type": "text", "text": "see"}, *parts]}
     return build_request(ChatOptions(**options), [message])
@@ -57,7 +57,7 @@ def uploads(kimi: Emulator) -> int:
 
 
 def test_the_original_request_is_kept_and_unchanged(ways: Ways, client: KimiClient) -> None:
-    request = asked(report())
+    request = request_with(report())
     placed = ways.call(media.place_media, media.aplace_media, client, request)
     assert texts(placed) == ["see", TEXT]
     assert placed.media is None
@@ -70,7 +70,7 @@ def test_a_file_of_this_machine_is_streamed_and_read_once(
 ) -> None:
     path = tmp_path / "r.pdf"
     path.write_bytes(pdf(SAID))
-    request = asked(Document("r.pdf", "application/pdf", path=str(path)), report())
+    request = request_with(Document("r.pdf", "application/pdf", path=str(path)), report())
     placed = ways.call(media.place_media, media.aplace_media, client, request)
     assert texts(placed) == ["see", TEXT, TEXT]
     assert uploads(kimi) == 1
@@ -81,20 +81,20 @@ def test_a_text_file_of_this_machine_is_not_sent(
 ) -> None:
     path = tmp_path / "n.md"
     path.write_text("# Grüße")
-    request = asked(Document("n.md", "text/markdown", path=str(path)))
+    request = request_with(Document("n.md", "text/markdown", path=str(path)))
     placed = ways.call(media.place_media, media.aplace_media, client, request)
     assert texts(placed) == ["see", "[document n.md]\n# Grüße\n[end of n.md]"]
     assert kimi.requests == []
 
 
 def test_a_file_that_is_not_there_is_refused(ways: Ways, client: KimiClient, tmp_path: Path) -> None:
-    request = asked(Document("r.pdf", "application/pdf", path=str(tmp_path / "r.pdf")))
+    request = request_with(Document("r.pdf", "application/pdf", path=str(tmp_path / "r.pdf")))
     with pytest.raises(KimiInputError, match="cannot be read"):
         ways.call(media.place_media, media.aplace_media, client, request)
 
 
 def test_threads_that_send_the_same_upload_it_once(kimi: Emulator, client: KimiClient) -> None:
-    request = asked(report())
+    request = request_with(report())
     with ThreadPoolExecutor(8) as pool:
         placed = list(pool.map(lambda _: media.place_media(client, request), range(8)))
     assert {tuple(texts(each)) for each in placed} == {("see", TEXT)}
@@ -102,7 +102,7 @@ def test_threads_that_send_the_same_upload_it_once(kimi: Emulator, client: KimiC
 
 
 async def test_tasks_that_send_the_same_upload_it_once(kimi: Emulator, client: KimiClient) -> None:
-    request = asked(report())
+    request = request_with(report())
     placed = await asyncio.gather(*(media.aplace_media(client, request) for _ in range(8)))
     assert {tuple(texts(each)) for each in placed} == {("see", TEXT)}
     assert uploads(kimi) == 1
@@ -112,20 +112,20 @@ async def test_a_cancelled_call_leaves_nothing_and_does_not_stand_in_the_way(
     kimi: Emulator, client: KimiClient
 ) -> None:
     kimi.fail("stall.before_headers")
-    task = asyncio.ensure_future(media.aplace_media(client, asked(report())))
+    task = asyncio.ensure_future(media.aplace_media(client, request_with(report())))
     while not kimi.requests:  # noqa: ASYNC110 - the emulator runs in a thread of its own
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    placed = await media.aplace_media(client, asked(report()))
+    placed = await media.aplace_media(client, request_with(report()))
     assert texts(placed) == ["see", TEXT]
     assert kimi.files == {}
 
 
 def test_equal_content_of_another_kind_is_another_text(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
     page = b"<p>Hello</p>"
-    request = asked(Document("a.html", "text/html", page), Document("a.log", "", page))
+    request = request_with(Document("a.html", "text/html", page), Document("a.log", "", page))
     ways.call(media.place_media, media.aplace_media, client, request)
     assert uploads(kimi) == 2
 
@@ -142,13 +142,15 @@ def test_a_wrong_key_is_an_error_everywhere(ways: Ways, kimi: Emulator) -> None:
 
 def test_data_that_is_no_base64_is_refused(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
     with pytest.raises(KimiInputError, match="base64"):
-        ways.call(media.place_media, media.aplace_media, client, asked(Document("r.pdf", "application/pdf", "A")))
+        ways.call(
+            media.place_media, media.aplace_media, client, request_with(Document("r.pdf", "application/pdf", "A"))
+        )
     assert kimi.requests == []
 
 
 def test_large_data_is_decoded_aside(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
     data = base64.b64encode(pdf(SAID) + b"\n" * 2_000_000).decode()
-    request = asked(Document("r.pdf", "application/pdf", data))
+    request = request_with(Document("r.pdf", "application/pdf", data))
     assert texts(ways.call(media.place_media, media.aplace_media, client, request)) == ["see", TEXT]
 
 
@@ -156,7 +158,7 @@ def test_a_second_request_that_demands_a_call_sends_no_second_file(kimi: Emulato
     tool = {"type": "function", "function": {"name": "f", "description": "f", "parameters": {"type": "object"}}}
     kimi.script(Reply(content="No."), Reply(content="Still no."))
     with pytest.warns(KimiWarning, match="goes out as 'auto'"):
-        request = asked(report(), model="kimi-k2.7-code", tools=[tool], tool_choice="required")
+        request = request_with(report(), model="kimi-k2.7-code", tools=[tool], tool_choice="required")
     with pytest.raises(KimiToolChoiceError):
         chat.complete(client, request)
     assert len(kimi.chats) == 2
@@ -165,7 +167,7 @@ def test_a_second_request_that_demands_a_call_sends_no_second_file(kimi: Emulato
 
 def test_a_batch_of_the_platform_takes_none(kimi: Emulator, client: KimiClient) -> None:
     with pytest.raises(KimiInputError, match="batch holds no documents"):
-        submit(client, {"a": asked(report(), model="kimi-k2.6")})
+        submit(client, {"a": request_with(report(), model="kimi-k2.6")})
     assert kimi.requests == []
 
 
@@ -174,7 +176,7 @@ def test_memory_is_bounded_and_what_was_not_used_for_longest_goes(
 ) -> None:
     monkeypatch.setattr(_documents, "_texts", FileCache(max_bytes=400))
     for number in (1, 2, 3, 4, 1):
-        media.place_media(client, asked(report(f"Number {number} " * 8)))
+        media.place_media(client, request_with(report(f"Number {number} " * 8)))
     assert _documents._texts.bytes <= 400
     assert uploads(kimi) == 5
 
@@ -183,7 +185,7 @@ def test_failures_that_are_remembered_are_bounded(client: KimiClient, monkeypatc
     monkeypatch.setattr(_documents, "_KEPT_FAILURES", 2)
     for number in range(3):
         with pytest.raises(KimiError):
-            media.place_media(client, asked(Document("r.pdf", "application/pdf", b"%%PDF-broken %d" % number)))
+            media.place_media(client, request_with(Document("r.pdf", "application/pdf", b"%%PDF-broken %d" % number)))
     assert len(_documents._failures) == 2
 
 
@@ -191,23 +193,23 @@ def test_counting_knows_texts_files_and_what_was_sent(kimi: Emulator, client: Ki
     note = tmp_path / "n.txt"
     note.write_text("Hello")
     files = [Document("n.txt", "text/plain", path=str(note)), report(), Document(file_id="f", mime="application/pdf")]
-    messages = asked(*files).body["messages"]
+    messages = request_with(*files).body["messages"]
 
-    def counted(**how: Any) -> list[Any]:
-        found = countable(messages, client.base_url, None, **how)[0]["content"]
-        return [part.get("text") or part["type"] for part in found]
+    def parts_to_count(**how: Any) -> list[Any]:
+        content = countable(messages, client.base_url, None, **how)[0]["content"]
+        return [part.get("text") or part["type"] for part in content]
 
-    assert counted() == ["see", "[document n.txt]\nHello\n[end of n.txt]", "document", "document"]
-    assert counted(notes=True)[3] == "[document: file id f, application/pdf; its content is not included]"
-    media.place_media(client, asked(report()))
-    assert counted()[2] == TEXT
+    assert parts_to_count() == ["see", "[document n.txt]\nHello\n[end of n.txt]", "document", "document"]
+    assert parts_to_count(notes=True)[3] == "[document: file id f, application/pdf; its content is not included]"
+    media.place_media(client, request_with(report()))
+    assert parts_to_count()[2] == TEXT
     note.unlink()
-    assert counted()[1] == "document"
+    assert parts_to_count()[1] == "document"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_child_process_begins_anew(client: KimiClient) -> None:
-    media.place_media(client, asked(report()))
+    media.place_media(client, request_with(report()))
     assert len(_documents._texts) == 1
     with _documents._lock:  # as another thread may at the moment of a fork
         child = os.fork()
@@ -226,7 +228,7 @@ def of_a_tool(file: Document) -> Any:
 @pytest.mark.parametrize("fault", ["files.content_404", "files.deleted"])
 def test_what_passes_is_waited_for_or_sent_again(ways: Ways, kimi: Emulator, client: KimiClient, fault: str) -> None:
     kimi.fail(fault)
-    assert texts(ways.call(media.place_media, media.aplace_media, client, asked(report()))) == ["see", TEXT]
+    assert texts(ways.call(media.place_media, media.aplace_media, client, request_with(report()))) == ["see", TEXT]
     assert kimi.files == {}
 
 
@@ -237,7 +239,7 @@ def test_what_stays_is_an_error_for_the_user_and_a_note_in_a_result(
     monkeypatch.setattr(_documents, "WAIT_SECONDS", 0.3)
     kimi.fail(*[fault] * 2)
     with pytest.raises(KimiFileError):
-        ways.call(media.place_media, media.aplace_media, client, asked(report()))
+        ways.call(media.place_media, media.aplace_media, client, request_with(report()))
     _documents.forget_documents()
     request = of_a_tool(report())
     with pytest.warns(KimiWarning, match=r"document content of the result of a tool"):
@@ -253,8 +255,8 @@ def test_what_stays_is_an_error_for_the_user_and_a_note_in_a_result(
 def test_the_user_who_asks_again_is_not_answered_from_memory(kimi: Emulator, client: KimiClient) -> None:
     kimi.fail("files.failed")
     with pytest.raises(KimiFileError):
-        media.place_media(client, asked(report()))
-    assert texts(media.place_media(client, asked(report()))) == ["see", TEXT]
+        media.place_media(client, request_with(report()))
+    assert texts(media.place_media(client, request_with(report()))) == ["see", TEXT]
 
 
 def test_a_full_account_ends_no_thread(client: KimiClient) -> None:
@@ -265,7 +267,7 @@ def test_a_full_account_ends_no_thread(client: KimiClient) -> None:
             placed = media.place_media(full, of_a_tool(report()))
         assert "its content is not included" in texts(placed)[-1]
         with pytest.raises(KimiFileError, match="the account is full"):
-            media.place_media(full, asked(report()))
+            media.place_media(full, request_with(report()))
 
 
 def test_several_are_under_way_at_a_time(
@@ -274,19 +276,19 @@ def test_several_are_under_way_at_a_time(
     under_way, most = 0, 0
     extract = _documents._extract
 
-    def counted(*given: Any) -> Any:
+    def watch_extract(*arguments: Any) -> Any:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
         try:
             yield Pause(0.1)
-            return (yield from extract(*given))
+            return (yield from extract(*arguments))
         finally:
             under_way -= 1
 
-    monkeypatch.setattr(_documents, "_extract", counted)
+    monkeypatch.setattr(_documents, "_extract", watch_extract)
     files = [report(f"Number {number}.", f"{number}.pdf") for number in range(6)]
-    placed = ways.call(media.place_media, media.aplace_media, client, asked(*files))
+    placed = ways.call(media.place_media, media.aplace_media, client, request_with(*files))
     assert [text.splitlines()[1] for text in texts(placed)[1:]] == [f"Number {number}." for number in range(6)]
     assert 2 <= most <= 4
     assert uploads(kimi) == 6
@@ -295,5 +297,5 @@ def test_several_are_under_way_at_a_time(
 def test_one_that_fails_does_not_hide_the_others_error(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
     broken = Document("broken.pdf", "application/pdf", b"%PDF-1.4 but nothing more")
     with pytest.raises(KimiFileError, match=r"broken\.pdf"):
-        ways.call(media.place_media, media.aplace_media, client, asked(report(), broken, report("Other.")))
+        ways.call(media.place_media, media.aplace_media, client, request_with(report(), broken, report("Other.")))
     assert kimi.files == {}

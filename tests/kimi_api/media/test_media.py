@@ -36,15 +36,15 @@ def data(content: bytes, mime: str = "image/png") -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"
 
 
-def asked(*urls: str, kind: str = "image_url", **options: Any) -> Any:
+def request_with(*urls: str, kind: str = "image_url", **options: Any) -> Any:
     parts = [{"type": kind, kind: {"url": url}} for url in urls]
     message = {"role": "user", "content": [{"type": "text", "text": "see"}, *parts]}
     return build_request(ChatOptions(**options), [message])
 
 
-def placed(ways: Ways, client: KimiClient, request: Any) -> list[str]:
-    made = ways.call(media.place_media, media.aplace_media, client, request)
-    content = made.body["messages"][-1]["content"]
+def placed_urls(ways: Ways, client: KimiClient, request: Any) -> list[str]:
+    outgoing = ways.call(media.place_media, media.aplace_media, client, request)
+    content = outgoing.body["messages"][-1]["content"]
     return [part[part["type"]]["url"] for part in content if part["type"] != "text"]
 
 
@@ -69,7 +69,7 @@ def test_the_content_decides_about_the_type(content: bytes, declared: Any, kind:
 
 
 @pytest.mark.parametrize(
-    ("content", "declared", "kind", "said"),
+    ("content", "declared", "kind", "message"),
     [
         (SVG, "image/png", "image", "SVG"),
         (b"\xef\xbb\xbf <svg/>", None, "image", "SVG"),
@@ -85,11 +85,11 @@ def test_the_content_decides_about_the_type(content: bytes, declared: Any, kind:
     ],
 )
 def test_what_kimi_does_not_take_is_refused_with_what_it_takes(
-    content: bytes, declared: Any, kind: Any, said: str
+    content: bytes, declared: Any, kind: Any, message: str
 ) -> None:
     with pytest.raises(KimiInputError) as caught:
         media_type(content, declared, kind, "x")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert ("video/mp4" if kind == "video" else "image/png") in caught.value.rule
 
 
@@ -111,14 +111,18 @@ def test_requests_without_media_are_left_alone() -> None:
 
 def test_small_ones_stay_inside_and_lying_types_are_corrected(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
     good = data(PNG)
-    assert placed(ways, client, asked(good, data(JPEG), "ms://file")) == [good, data(JPEG, "image/jpeg"), "ms://file"]
+    assert placed_urls(ways, client, request_with(good, data(JPEG), "ms://file")) == [
+        good,
+        data(JPEG, "image/jpeg"),
+        "ms://file",
+    ]
     assert kimi.requests == []
 
 
 def test_large_ones_go_up_once_for_each_content(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
-    request = asked(data(PNG), data(PNG, "image/jpeg"), data(JPEG), inline_media_bytes=10)
-    first = placed(ways, client, request)
-    assert first == placed(ways, client, request)
+    request = request_with(data(PNG), data(PNG, "image/jpeg"), data(JPEG), inline_media_bytes=10)
+    first = placed_urls(ways, client, request)
+    assert first == placed_urls(ways, client, request)
     assert first[0] == first[1] != first[2]
     assert sorted(kimi.files) == sorted(url.removeprefix("ms://") for url in set(first))
     assert {file.filename for file in kimi.files.values()} == {"image.png", "image.jpg"}
@@ -147,15 +151,15 @@ def test_a_body_over_the_limit_is_made_to_fit(
     monkeypatch.setattr(_media_rules, "_NEAR", 0)
     monkeypatch.setattr(media, "to_upload", lambda sizes, inline, rest: to_upload(sizes, inline, rest, limit=2000))
     large, small = PNG + bytes(1500), PNG + bytes(200)
-    urls = placed(ways, client, asked(data(small), data(large)))
+    urls = placed_urls(ways, client, request_with(data(small), data(large)))
     assert [url[:5] for url in urls] == ["data:", "ms://"]
     monkeypatch.setattr(media, "MAX_BODY_BYTES", 10)
     with pytest.raises(KimiInputError, match="at most 100 MB"):
-        placed(ways, client, asked(data(small)))
+        placed_urls(ways, client, request_with(data(small)))
 
 
 def test_a_deleted_upload_is_replaced(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
-    request = asked(data(PNG), inline_media_bytes=10)
+    request = request_with(data(PNG), inline_media_bytes=10)
     ways.call(chat.complete, chat.acomplete, client, request)
     (old,) = kimi.files
     client.request("DELETE", f"/files/{old}")
@@ -174,14 +178,14 @@ def asked_stream() -> Any:
 
 def test_an_address_of_the_users_own_that_is_gone_is_an_error(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
     with pytest.raises(errors.KimiBadRequestError, match="not found"):
-        ways.call(chat.complete, chat.acomplete, client, asked("ms://gone", data(PNG), inline_media_bytes=10))
+        ways.call(chat.complete, chat.acomplete, client, request_with("ms://gone", data(PNG), inline_media_bytes=10))
     assert len(kimi.chats) == 1
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "https://example.com/a.png", "a.png", "ftp://x/y"])
 def test_other_addresses_are_refused_before_sending(ways: Ways, kimi: Emulator, client: KimiClient, url: str) -> None:
     with pytest.raises(KimiInputError, match="fetch_media"):
-        placed(ways, client, asked(url))
+        placed_urls(ways, client, request_with(url))
     assert kimi.requests == []
 
 
@@ -190,22 +194,22 @@ def test_only_files_that_the_program_named_are_read(
 ) -> None:
     path = tmp_path / "picture.dat"
     path.write_bytes(PNG)
-    assert placed(ways, client, asked(LocalMedia.of(path))) == [data(PNG)]
-    (url,) = placed(ways, client, asked(LocalMedia.of(path), inline_media_bytes=0))
+    assert placed_urls(ways, client, request_with(LocalMedia.of(path))) == [data(PNG)]
+    (url,) = placed_urls(ways, client, request_with(LocalMedia.of(path), inline_media_bytes=0))
     assert kimi.files[url.removeprefix("ms://")].filename == "picture.png"
     with pytest.raises(KimiInputError):
-        placed(ways, client, asked(str(LocalMedia.of(path)) + ""))
+        placed_urls(ways, client, request_with(str(LocalMedia.of(path)) + ""))
 
 
 @pytest.mark.parametrize("bad", [-1, 1.5, True, None])
 def test_the_threshold_is_a_number_of_bytes(bad: Any) -> None:
     with pytest.raises(KimiInputError, match="inline_media_bytes"):
-        asked(data(PNG), inline_media_bytes=bad)
+        request_with(data(PNG), inline_media_bytes=bad)
 
 
 def test_other_hosts_get_media_as_they_are(ways: Ways, client: KimiClient) -> None:
     urls = ["https://example.com/a.png", data(TIFF, "image/tiff")]
-    assert placed(ways, client, asked(*urls, dialect="vllm", inline_media_bytes=0)) == urls
+    assert placed_urls(ways, client, request_with(*urls, dialect="vllm", inline_media_bytes=0)) == urls
 
 
 # ---------------------------------------------------------------------------------------------------- by hand
@@ -302,14 +306,14 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     server.server.server_close()
 
 
-def fetched(ways: Ways, url: str, **how: Any) -> Any:
+def fetch_url(ways: Ways, url: str, **how: Any) -> Any:
     return ways.call(_fetch.fetch, _fetch.afetch, url, **how)
 
 
 def test_a_picture_is_fetched_from_the_address_that_was_checked(ways: Ways, web: Any) -> None:
     web.answers["/a.png?x=1"] = (200, {"Content-Type": "image/png"}, PNG)
     url = f"http://rebound.example:{web.port}/a.png?x=1#part"
-    assert fetched(ways, url) == (PNG, "image/png")
+    assert fetch_url(ways, url) == (PNG, "image/png")
     assert web.seen == [("/a.png?x=1", f"rebound.example:{web.port}", None)]
     names = [host for host in web.resolved if host != "127.0.0.1"]
     assert names == ["rebound.example"], "asked once; the connection goes to the number"
@@ -319,7 +323,7 @@ def test_a_picture_is_fetched_from_the_address_that_was_checked(ways: Ways, web:
 def test_a_redirect_to_the_inside_is_refused(ways: Ways, web: Any, target: str) -> None:
     web.answers["/go"] = (302, {"Location": target}, b"")
     with pytest.raises(KimiInputError, match="only public addresses"):
-        fetched(ways, f"http://pictures.example:{web.port}/go")
+        fetch_url(ways, f"http://pictures.example:{web.port}/go")
     assert len(web.seen) == 1
 
 
@@ -327,7 +331,7 @@ def test_a_redirect_to_the_inside_is_refused(ways: Ways, web: Any, target: str) 
 def test_a_broken_redirect_is_our_error(ways: Ways, web: Any, target: str) -> None:
     web.answers["/go"] = (302, {"Location": target}, b"")
     with pytest.raises(KimiInputError):
-        fetched(ways, f"http://pictures.example:{web.port}/go")
+        fetch_url(ways, f"http://pictures.example:{web.port}/go")
 
 
 @pytest.mark.parametrize(
@@ -335,7 +339,7 @@ def test_a_broken_redirect_is_our_error(ways: Ways, web: Any, target: str) -> No
 )
 def test_an_address_that_is_no_text_is_our_error(ways: Ways, web: Any, url: str) -> None:
     with pytest.raises(KimiInputError):
-        fetched(ways, url)
+        fetch_url(ways, url)
 
 
 def test_a_file_that_drips_ends(ways: Ways, web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,7 +359,7 @@ def test_a_file_that_drips_ends(ways: Ways, web: Any, monkeypatch: pytest.Monkey
         thread.start()
         began = time.monotonic()
         with pytest.raises(KimiInputError, match=r"longer than 0\.4 seconds"):
-            fetched(ways, f"http://pictures.example:{server.getsockname()[1]}/a.png")
+            fetch_url(ways, f"http://pictures.example:{server.getsockname()[1]}/a.png")
         assert time.monotonic() - began < 3
 
 
@@ -363,15 +367,15 @@ def test_a_redirect_to_another_public_place_is_followed(ways: Ways, web: Any) ->
     web.answers["/go"] = (301, {"Location": "/a.png"}, b"")
     web.answers["/a.png"] = (200, {}, PNG)
     web.answers["/round"] = (302, {"Location": "/round"}, b"")
-    assert fetched(ways, f"http://pictures.example:{web.port}/go") == (PNG, None)
+    assert fetch_url(ways, f"http://pictures.example:{web.port}/go") == (PNG, None)
     with pytest.raises(KimiInputError, match="redirected more than 5"):
-        fetched(ways, f"http://pictures.example:{web.port}/round")
+        fetch_url(ways, f"http://pictures.example:{web.port}/round")
 
 
 def test_a_body_that_is_too_large_is_cut_at_the_limit(ways: Ways, web: Any) -> None:
     web.answers["/big"] = (200, {}, bytes(50_000_000))
     with pytest.raises(KimiInputError, match="more than 1 MB"):
-        fetched(ways, f"http://pictures.example:{web.port}/big", limit=1024 * 1024)
+        fetch_url(ways, f"http://pictures.example:{web.port}/big", limit=1024 * 1024)
 
 
 @pytest.mark.parametrize(
@@ -383,14 +387,14 @@ def test_a_body_that_is_too_large_is_cut_at_the_limit(ways: Ways, web: Any) -> N
 )
 def test_what_is_not_fetched_is_said_without_secrets(ways: Ways, web: Any, url: str) -> None:
     with pytest.raises(KimiInputError) as caught:
-        fetched(ways, url)
+        fetch_url(ways, url)
     assert "secret" not in str(caught.value)
     assert web.seen == []
 
 
 def test_an_error_page_is_no_picture(ways: Ways, web: Any) -> None:
     with pytest.raises(KimiInputError, match="answered 404"):
-        fetched(ways, f"http://pictures.example:{web.port}/none?signature=hidden")
+        fetch_url(ways, f"http://pictures.example:{web.port}/none?signature=hidden")
 
 
 def test_fetching_is_opt_in_and_done_once(ways: Ways, kimi: Emulator, client: KimiClient, web: Any) -> None:
@@ -398,14 +402,14 @@ def test_fetching_is_opt_in_and_done_once(ways: Ways, kimi: Emulator, client: Ki
     web.answers["/page"] = (200, {"Content-Type": "image/png"}, b"<html><body>Log in to see the picture</body></html>")
     url = f"http://pictures.example:{web.port}/a"
     for _ in range(2):
-        assert placed(ways, client, asked(url, fetch_media=True)) == [data(PNG)]
-    (large,) = placed(ways, client, asked(url, fetch_media=True, inline_media_bytes=10))
+        assert placed_urls(ways, client, request_with(url, fetch_media=True)) == [data(PNG)]
+    (large,) = placed_urls(ways, client, request_with(url, fetch_media=True, inline_media_bytes=10))
     assert large.removeprefix("ms://") in kimi.files
     assert len(web.seen) == 1
     with pytest.raises(KimiInputError, match="fetch_media"):
-        placed(ways, client, asked(url))
+        placed_urls(ways, client, request_with(url))
     with pytest.raises(KimiInputError, match=r"text/plain|html"):
-        placed(ways, client, asked(f"http://pictures.example:{web.port}/page", fetch_media=True))
+        placed_urls(ways, client, request_with(f"http://pictures.example:{web.port}/page", fetch_media=True))
 
 
 def test_fetched_media_are_kept_up_to_a_size_and_the_least_used_is_fetched_again(
@@ -416,7 +420,7 @@ def test_fetched_media_are_kept_up_to_a_size_and_the_least_used_is_fetched_again
     for name in "abc":
         web.answers[f"/{name}"] = (200, {"Content-Type": "image/png"}, PNG)
     for name in "abacaba":  # c drives out b, and then b drives out c
-        placed(ways, client, asked(f"http://pictures.example:{web.port}/{name}", fetch_media=True))
+        placed_urls(ways, client, request_with(f"http://pictures.example:{web.port}/{name}", fetch_media=True))
     assert [path for path, _, _ in web.seen] == ["/a", "/b", "/c", "/b"]
     assert sum(len(content) for _, content, _ in _fetch._pages.values()) == 2 * len(PNG)
 
@@ -424,7 +428,7 @@ def test_fetched_media_are_kept_up_to_a_size_and_the_least_used_is_fetched_again
 def test_loopback_is_refused_where_nobody_says_otherwise(ways: Ways) -> None:
     server = Web()
     with pytest.raises(KimiInputError, match="a loopback address"):
-        fetched(ways, f"http://127.0.0.1:{server.port}/")
+        fetch_url(ways, f"http://127.0.0.1:{server.port}/")
     assert server.seen == []
     server.server.shutdown()
     server.server.server_close()

@@ -875,7 +875,7 @@ def test_mcp_zod_tuple_and_record():
 # --- limits ---
 
 
-def nested(levels, leaf=None):
+def nested_schema(levels, leaf=None):
     schema = leaf or {"type": "string"}
     for _ in range(levels):
         schema = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
@@ -883,9 +883,9 @@ def nested(levels, leaf=None):
 
 
 def test_thirty_levels_pass_and_more_are_cut():
-    assert normal(nested(30)) == nested(30)
-    assert checker.depth(normal(nested(40)), {}, ()) == 30
-    assert "no longer spelled out" in changes(nested(40))[-1]
+    assert normal(nested_schema(30)) == nested_schema(30)
+    assert checker.depth(normal(nested_schema(40)), {}, ()) == 30
+    assert "no longer spelled out" in changes(nested_schema(40))[-1]
 
 
 def test_a_long_cycle_loses_only_its_far_end():
@@ -922,7 +922,7 @@ def test_large_enums_and_unions():
 def test_too_many_bytes_and_properties():
     long = {"type": "object", "properties": {f"p{n}": {"type": "string", "description": "<" * 900} for n in range(150)}}
     assert len(normal(long)["properties"]) == 150
-    wide = {f"p{n}": nested(4) for n in range(1000)}
+    wide = {f"p{n}": nested_schema(4) for n in range(1000)}
     for properties in (wide, {f"p{n}": {} for n in range(3001)}):
         with pytest.raises(KimiInputError, match=r"at most 120,000 bytes and 3,000 properties"):
             normalize_schema({"type": "object", "properties": properties})

@@ -18,24 +18,24 @@ words = st.sampled_from(["The thing.", "no full stop", "多行\n说明", "x"])
 
 @st.composite
 def annotations(draw):
-    found = {}
+    schema = {}
     if draw(st.integers(0, 3)) == 0:
-        found["description"] = draw(words)
+        schema["description"] = draw(words)
     if draw(st.integers(0, 3)) == 0:
-        found["title"] = draw(st.sampled_from(["A", "Some Title Words"]))
+        schema["title"] = draw(st.sampled_from(["A", "Some Title Words"]))
     if draw(st.integers(0, 5)) == 0:
-        found["default"] = draw(st.sampled_from([*SCALARS, [], {"$ref": "x"}, {"a/b": 1}]))
+        schema["default"] = draw(st.sampled_from([*SCALARS, [], {"$ref": "x"}, {"a/b": 1}]))
     if draw(st.integers(0, 9)) == 0:
-        found.update(
+        schema.update(
             draw(st.sampled_from([{"$comment": "c"}, {"x-order": 1}, {"deprecated": True}, {"examples": [1]}]))
         )
-    return found
+    return schema
 
 
 @st.composite
 def scalars(draw):
     kind = draw(st.sampled_from(["string", "integer", "number", "boolean", "null"]))
-    found = {"type": kind}
+    schema = {"type": kind}
     if kind == "string":
         keywords = {
             "minLength": st.integers(0, 4),
@@ -55,95 +55,95 @@ def scalars(draw):
         keywords = {}
     for keyword, values in keywords.items():
         if draw(st.integers(0, 2)) == 0:
-            found[keyword] = draw(values)
-    return found
+            schema[keyword] = draw(values)
+    return schema
 
 
 @st.composite
 def enums(draw):
     values = draw(st.lists(st.sampled_from([*SCALARS, 1.0, ["a"], {"a": 1}]), min_size=1, max_size=5))
-    found = {"enum": values} if draw(st.booleans()) else {"const": values[0]}
+    schema = {"enum": values} if draw(st.booleans()) else {"const": values[0]}
     if draw(st.integers(0, 2)) == 0:
-        found["type"] = draw(
+        schema["type"] = draw(
             st.sampled_from(["string", "integer", "number", ["string", "null"], ["integer", "string"]])
         )
-    return found
+    return schema
 
 
 @st.composite
 def objects(draw, inner):
-    found = {"type": "object"}
+    schema = {"type": "object"}
     if draw(st.integers(0, 5)):
-        found["properties"] = draw(st.dictionaries(st.sampled_from(NAMES), inner, max_size=4))
+        schema["properties"] = draw(st.dictionaries(st.sampled_from(NAMES), inner, max_size=4))
     if draw(st.booleans()):
-        found["required"] = draw(st.lists(st.sampled_from(NAMES[:6]), max_size=3))
+        schema["required"] = draw(st.lists(st.sampled_from(NAMES[:6]), max_size=3))
     if draw(st.booleans()):
-        found["additionalProperties"] = draw(st.one_of(st.booleans(), inner))
+        schema["additionalProperties"] = draw(st.one_of(st.booleans(), inner))
     if draw(st.integers(0, 4)) == 0:
-        found["patternProperties"] = {"^[ab]": draw(inner)}
+        schema["patternProperties"] = {"^[ab]": draw(inner)}
     if draw(st.integers(0, 5)) == 0:
-        found["minProperties"] = 1
-    return found
+        schema["minProperties"] = 1
+    return schema
 
 
 @st.composite
 def arrays(draw, inner):
-    found = {"type": "array"}
+    schema = {"type": "array"}
     shape = draw(st.integers(0, 4))
     if shape == 0:
-        found["prefixItems"] = draw(st.lists(inner, min_size=1, max_size=3))
+        schema["prefixItems"] = draw(st.lists(inner, min_size=1, max_size=3))
         if draw(st.booleans()):
-            found["items"] = draw(st.one_of(st.booleans(), inner))
+            schema["items"] = draw(st.one_of(st.booleans(), inner))
     elif shape == 1:
-        found["items"] = draw(st.lists(inner, max_size=3))
+        schema["items"] = draw(st.lists(inner, max_size=3))
         if draw(st.booleans()):
-            found["additionalItems"] = draw(st.booleans())
+            schema["additionalItems"] = draw(st.booleans())
     elif shape < 4:
-        found["items"] = draw(inner)
+        schema["items"] = draw(inner)
     for keyword in ("minItems", "maxItems"):
         if draw(st.integers(0, 2)) == 0:
-            found[keyword] = draw(st.integers(0, 3))
+            schema[keyword] = draw(st.integers(0, 3))
     if draw(st.integers(0, 4)) == 0:
-        found["uniqueItems"] = True
-    return found
+        schema["uniqueItems"] = True
+    return schema
 
 
 @st.composite
 def combined(draw, inner):
     """Parts of a combination, with what stands beside them."""
-    found = draw(st.one_of(st.just({}), scalars(), objects(inner), typelists()))
+    schema = draw(st.one_of(st.just({}), scalars(), objects(inner), typelists()))
     for keyword in draw(st.lists(st.sampled_from(["anyOf", "oneOf", "allOf"]), min_size=1, max_size=2, unique=True)):
-        found[keyword] = draw(st.lists(inner, min_size=1, max_size=3))
+        schema[keyword] = draw(st.lists(inner, min_size=1, max_size=3))
     if draw(st.integers(0, 5)) == 0:
-        found["not"] = draw(inner)
-    return found
+        schema["not"] = draw(inner)
+    return schema
 
 
 @st.composite
 def typelists(draw):
     kinds = ["null", "boolean", "object", "array", "number", "integer", "string"]
-    found = {"type": draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=7, unique=True))}
+    schema = {"type": draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=7, unique=True))}
     if draw(st.booleans()):
-        found["minLength"] = 1
+        schema["minLength"] = 1
     if draw(st.booleans()):
-        found["minimum"] = draw(numbers)
+        schema["minimum"] = draw(numbers)
     if draw(st.integers(0, 3)) == 0:
-        found["nullable"] = True
-    return found
+        schema["nullable"] = True
+    return schema
 
 
 @st.composite
 def references(draw):
-    found = {"$ref": f"#/$defs/{draw(st.sampled_from(['A', 'B', 'C']))}"}
+    schema = {"$ref": f"#/$defs/{draw(st.sampled_from(['A', 'B', 'C']))}"}
     if draw(st.integers(0, 3)) == 0:
-        found.update(draw(st.one_of(scalars(), st.just({"type": "object", "required": ["a"]}))))
-    return found
+        schema.update(draw(st.one_of(scalars(), st.just({"type": "object", "required": ["a"]}))))
+    return schema
 
 
 @st.composite
 def annotated(draw, strategy):
-    found = draw(strategy)
-    return {**found, **draw(annotations())} if isinstance(found, dict) else found
+    schema = draw(strategy)
+    return {**schema, **draw(annotations())} if isinstance(schema, dict) else schema
 
 
 def schemas(leaves):
@@ -161,18 +161,18 @@ REFERRING = schemas(st.one_of(LEAVES, annotated(references())))
 
 @st.composite
 def roots(draw):
-    found = draw(annotated(objects(FREE)))
-    found.setdefault("properties", {})
-    return found
+    schema = draw(annotated(objects(FREE)))
+    schema.setdefault("properties", {})
+    return schema
 
 
 @st.composite
 def roots_with_defs(draw):
-    found = draw(annotated(objects(REFERRING)))
-    found["properties"] = {**found.get("properties", {}), "r": draw(references())}
-    found["$defs"] = {name: draw(st.one_of(REFERRING, objects(REFERRING))) for name in "ABC"}
-    assume(not loops(found))
-    return found
+    schema = draw(annotated(objects(REFERRING)))
+    schema["properties"] = {**schema.get("properties", {}), "r": draw(references())}
+    schema["$defs"] = {name: draw(st.one_of(REFERRING, objects(REFERRING))) for name in "ABC"}
+    assume(not loops(schema))
+    return schema
 
 
 def loops(root):
@@ -181,11 +181,11 @@ def loops(root):
     def direct(schema):
         if not isinstance(schema, dict):
             return set()
-        found = {schema["$ref"][8:]} if "$ref" in schema else set()
+        names = {schema["$ref"][8:]} if "$ref" in schema else set()
         for keyword in ("anyOf", "oneOf", "allOf"):
             for part in schema.get(keyword, []):
-                found |= direct(part)
-        return found | direct(schema.get("not"))
+                names |= direct(part)
+        return names | direct(schema.get("not"))
 
     edges = {name: direct(sub) for name, sub in root["$defs"].items()}
     for _ in edges:

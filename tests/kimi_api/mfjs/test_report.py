@@ -10,12 +10,12 @@ from scripts import mfjs_report
 
 
 @pytest.fixture(scope="module")
-def found() -> dict:
+def report() -> dict:
     return mfjs_report.report(instances=6)
 
 
-def test_the_corpus_has_every_source_and_far_more_than_300_schemas(found):
-    assert found["schemas"] >= 300
+def test_the_corpus_has_every_source_and_far_more_than_300_schemas(report):
+    assert report["schemas"] >= 300
     assert {
         "pydantic",
         "type-adapter",
@@ -29,26 +29,26 @@ def test_the_corpus_has_every_source_and_far_more_than_300_schemas(found):
         "mcp-zod",
         "by-hand",
         "root",
-    } <= set(found["sources"])
+    } <= set(report["sources"])
 
 
-def test_no_result_has_a_problem_in_any_filter(found):
-    assert found["with_problems"] == []
+def test_no_result_has_a_problem_in_any_filter(report):
+    assert report["with_problems"] == []
 
 
-def test_what_was_valid_before_is_valid_afterwards(found):
-    assert found["with_lost_instances"] == []
-    assert found["schemas_with_instances"] > 0.9 * found["schemas"]
-    assert found["instances"] > 5_000
+def test_what_was_valid_before_is_valid_afterwards(report):
+    assert report["with_lost_instances"] == []
+    assert report["schemas_with_instances"] > 0.9 * report["schemas"]
+    assert report["instances"] > 5_000
 
 
-def test_schemas_without_a_type_are_the_only_ones_narrowed(found):
-    assert {line["name"].rsplit("-", 1)[0] for line in found["narrowed"]} == {"typeless-object", "typeless-array"}
+def test_schemas_without_a_type_are_the_only_ones_narrowed(report):
+    assert {line["name"].rsplit("-", 1)[0] for line in report["narrowed"]} == {"typeless-object", "typeless-array"}
 
 
-def test_a_refusal_is_expected_and_names_the_place_and_the_way_out(found):
-    assert found["refused"]
-    for line in found["refused"]:
+def test_a_refusal_is_expected_and_names_the_place_and_the_way_out(report):
+    assert report["refused"]
+    for line in report["refused"]:
         assert line["expected"], line
         assert "What to do:" in line["refused"]
 

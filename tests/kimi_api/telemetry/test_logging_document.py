@@ -12,7 +12,7 @@ PACKAGES = ("kimi_api", "langchain_kimi", "llama_index_kimi")
 LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARNING", "error": "ERROR", "exception": "ERROR"}
 
 
-def logged() -> Iterator[tuple[str, str]]:
+def logging_calls() -> Iterator[tuple[str, str]]:
     """The logger and level of each call of one."""
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
@@ -36,7 +36,7 @@ def _is(call: ast.Call, name: str) -> bool:
     return isinstance(call.func, ast.Attribute) and call.func.attr == name
 
 
-def documented() -> set[tuple[str, str]]:
+def levels_in_document() -> set[tuple[str, str]]:
     """The loggers and levels of the table; an empty cell repeats the logger above it."""
     page = (ROOT / "docs" / "observability.md").read_text("utf-8")
     rows, logger = set(), ""
@@ -47,7 +47,7 @@ def documented() -> set[tuple[str, str]]:
 
 
 def test_each_logger_and_level_has_a_row() -> None:
-    calls, rows = set(logged()), documented()
+    calls, rows = set(logging_calls()), levels_in_document()
     assert len(calls) > 10
     missing = [
         (name, level)
@@ -58,10 +58,10 @@ def test_each_logger_and_level_has_a_row() -> None:
 
 
 def test_each_row_is_about_something() -> None:
-    calls = set(logged())
+    calls = set(logging_calls())
     idle = [
         (logger, level)
-        for logger, level in sorted(documented())
+        for logger, level in sorted(levels_in_document())
         if not any(level == other and f"{name}.".startswith(f"{logger}.") for name, other in calls)
     ]
     assert idle == []

@@ -17,7 +17,7 @@ import pytest
 from documents import pdf
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
-from otel_kit import Told, telling
+from otel_kit import Recorder, recording
 
 from kimi_api import (
     AccountLimits,
@@ -55,9 +55,9 @@ TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": 
 
 
 @pytest.fixture
-def told() -> Iterator[Told]:
-    with telling() as told:
-        yield told
+def recorder() -> Iterator[Recorder]:
+    with recording() as recorder:
+        yield recorder
 
 
 def ask(stream: bool = False, text: str = "hi", **options: Any) -> ChatRequest:
@@ -79,14 +79,14 @@ def stream(ways: Ways, client: KimiClient, request: ChatRequest) -> ReplyBuilder
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_call_is_a_span_with_model_usage_and_ids(
-    ways: Ways, kimi: Emulator, client: KimiClient, told: Told, streamed: bool
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder, streamed: bool
 ) -> None:
     kimi.script(ANSWER)
     request = ask(streamed, max_tokens=900, stop=["END"], reasoning_effort="low")
     (stream if streamed else complete)(ways, client, request)
-    [span] = told.spans
+    [span] = recorder.spans
     assert (span.name, span.kind, span.status.status_code) == ("chat kimi-k3", SpanKind.CLIENT, StatusCode.UNSET)
-    facts = told.one()
+    facts = recorder.one()
     ids = {name: facts.pop(name) for name in ("gen_ai.response.id", "kimi.request_id", "kimi.trace_id")}
     assert all(isinstance(value, str) and value for value in ids.values())
     first = facts.pop("gen_ai.response.time_to_first_chunk", None)
@@ -114,9 +114,9 @@ def test_a_call_is_a_span_with_model_usage_and_ids(
     }
 
 
-def test_an_answer_in_json_says_so(kimi: Emulator, client: KimiClient, told: Told) -> None:
+def test_an_answer_in_json_says_so(kimi: Emulator, client: KimiClient, recorder: Recorder) -> None:
     chat.complete(client, ask(response_format={"type": "json_object"}, text="Answer in JSON."))
-    assert told.one()["gen_ai.output.type"] == "json"
+    assert recorder.one()["gen_ai.output.type"] == "json"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_an_odd_request_ends_as_it_does_unwatched(kimi: Emulator, client: KimiCl
     request.body.update(odd)
     ends = []
     for watched in (True, False):
-        with telling(content=True) if watched else nullcontext():
+        with recording(content=True) if watched else nullcontext():
             try:
                 chat.complete(client, request)
                 ends.append("")
@@ -143,7 +143,7 @@ def test_an_address_with_an_odd_port_ends_as_it_does_unwatched() -> None:
     client = KimiClient(api_key="sk-test-1", base_url="http://127.0.0.1:99999/v1", max_retries=0)
     ends = []
     for watched in (True, False):
-        with telling() if watched else nullcontext(), pytest.raises(Exception) as raised:
+        with recording() if watched else nullcontext(), pytest.raises(Exception) as raised:
             chat.complete(client, ask())
         ends.append(type(raised.value))
     assert ends[0] is ends[1]
@@ -151,20 +151,20 @@ def test_an_address_with_an_odd_port_ends_as_it_does_unwatched() -> None:
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_retries_are_counted_and_are_events(
-    ways: Ways, kimi: Emulator, client: KimiClient, told: Told, waits: list[float], streamed: bool
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder, waits: list[float], streamed: bool
 ) -> None:
     kimi.fail("http.529", "http.429_overloaded")
     kimi.script(ANSWER)
     (stream if streamed else complete)(ways, client, ask(streamed))
-    [span] = told.spans
-    assert told.one()["kimi.retries"] == 2
+    [span] = recorder.spans
+    assert recorder.one()["kimi.retries"] == 2
     assert span.status.status_code is StatusCode.UNSET
     events = [(event.name, dict(event.attributes or {})) for event in span.events]
     assert [(name, facts["error.type"], facts["kimi.retry.number"]) for name, facts in events] == [
         ("kimi.retry", "KimiServerError", 1),
         ("kimi.retry", "KimiOverloadedError", 2),
     ]
-    assert sorted((facts["error.type"], point.value) for facts, point in told.points("kimi.client.retries")) == [
+    assert sorted((facts["error.type"], point.value) for facts, point in recorder.points("kimi.client.retries")) == [
         ("KimiOverloadedError", 1),
         ("KimiServerError", 1),
     ]
@@ -172,72 +172,74 @@ def test_retries_are_counted_and_are_events(
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_empty_answer_that_is_asked_for_again_is_a_retry(
-    ways: Ways, kimi: Emulator, client: KimiClient, told: Told, waits: list[float], streamed: bool
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder, waits: list[float], streamed: bool
 ) -> None:
     kimi.script(Reply("", reasoning="", usage=USAGE), ANSWER)
     (stream if streamed else complete)(ways, client, ask(streamed))
-    assert told.one()["kimi.retries"] == 1
-    assert told.one()["gen_ai.usage.output_tokens"] == 40  # both were paid for
+    assert recorder.one()["kimi.retries"] == 1
+    assert recorder.one()["gen_ai.usage.output_tokens"] == 40  # both were paid for
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_error_is_on_its_span_without_its_text(
-    ways: Ways, kimi: Emulator, client: KimiClient, told: Told, streamed: bool
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder, streamed: bool
 ) -> None:
     kimi.script(Failure(400, "invalid_request_error", f"Invalid request: {SECRET}"))
     with pytest.raises(errors.KimiBadRequestError):
         (stream if streamed else complete)(ways, client, ask(streamed))
-    [span] = told.spans
+    [span] = recorder.spans
     assert span.status.status_code is StatusCode.ERROR
-    facts = told.one()
+    facts = recorder.one()
     assert facts["error.type"] == "KimiBadRequestError"
     assert facts["http.response.status_code"] == 400
     assert facts["kimi.error.type"] == "invalid_request_error"
     assert facts["kimi.request_id"]
-    assert SECRET not in told.everything()
+    assert SECRET not in recorder.everything()
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_what_came_before_an_error_is_on_its_span(
-    ways: Ways, kimi: Emulator, client: KimiClient, told: Told, streamed: bool
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder, streamed: bool
 ) -> None:
     kimi.fail("cut.before_finish")
     kimi.script(ANSWER)
     with pytest.raises(errors.KimiConnectionError):
         (stream if streamed else complete)(ways, client, ask(streamed))
-    facts = told.one()
+    facts = recorder.one()
     assert facts["error.type"] == "KimiConnectionError"
     assert facts["gen_ai.response.id"]
     assert facts["gen_ai.response.model"] == "kimi-k3"
 
 
-def test_a_stream_that_ends_early_is_an_error(ways: Ways, kimi: Emulator, client: KimiClient, told: Told) -> None:
+def test_a_stream_that_ends_early_is_an_error(
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder
+) -> None:
     kimi.fail("close.ends_early")
     builder = stream(ways, client, ask(stream=True))
     with pytest.raises(errors.KimiIncompleteReplyError):
         builder.finish()
-    assert told.one()["error.type"] == "KimiIncompleteReplyError"
+    assert recorder.one()["error.type"] == "KimiIncompleteReplyError"
 
 
 def test_a_demanded_call_that_did_not_come_is_an_error(
-    ways: Ways, kimi: Emulator, client: KimiClient, told: Told
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder
 ) -> None:
     kimi.script(ANSWER)
     request = ask(stream=True, tools=(TOOL,), tool_choice="look")
     builder = stream(ways, client, request)
     with pytest.raises(errors.KimiToolChoiceError):
         chat.settle(builder, request)
-    assert told.one()["error.type"] == "KimiToolChoiceError"
+    assert recorder.one()["error.type"] == "KimiToolChoiceError"
 
 
-def test_a_call_without_a_name_is_an_error(ways: Ways, kimi: Emulator, client: KimiClient, told: Told) -> None:
+def test_a_call_without_a_name_is_an_error(ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder) -> None:
     kimi.fail("calls.name_missing")
     kimi.script(Reply(tool_calls=[ToolCall("look", {})]))
     request = ask(stream=True, tools=(TOOL,))
     builder = stream(ways, client, request)
     with pytest.raises(errors.KimiReplyError):
         chat.settle(builder, request)
-    assert told.one()["error.type"] == "KimiReplyError"
+    assert recorder.one()["error.type"] == "KimiReplyError"
 
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name.startswith("calls.")])
@@ -250,7 +252,7 @@ def test_watching_a_stream_changes_nothing_of_it(kimi: Emulator, client: KimiCli
         )
         kimi.fail(fault)
         request, builder = ask(stream=True, tools=(TOOL,), empty_answers="warn"), ReplyBuilder()
-        with telling(content=True) if watched else nullcontext(), warnings.catch_warnings():
+        with recording(content=True) if watched else nullcontext(), warnings.catch_warnings():
             warnings.simplefilter("ignore", KimiWarning)
             deltas = list(chat.stream(client, request, builder))
             try:
@@ -263,29 +265,31 @@ def test_watching_a_stream_changes_nothing_of_it(kimi: Emulator, client: KimiCli
     assert answers[0] == answers[1]
 
 
-def test_a_stream_that_is_left_ends_its_span(kimi: Emulator, client: KimiClient, told: Told) -> None:
+def test_a_stream_that_is_left_ends_its_span(kimi: Emulator, client: KimiClient, recorder: Recorder) -> None:
     kimi.script(ANSWER)
     deltas = chat.stream(client, ask(stream=True), ReplyBuilder())
     next(deltas)
-    assert told.spans == []
+    assert recorder.spans == []
     deltas.close()
-    facts = told.one()
+    facts = recorder.one()
     assert facts["kimi.stream.closed_early"] is True
     assert "error.type" not in facts
     assert facts["gen_ai.response.id"]
 
 
-async def test_a_stream_that_is_left_ends_its_span_async(kimi: Emulator, client: KimiClient, told: Told) -> None:
+async def test_a_stream_that_is_left_ends_its_span_async(
+    kimi: Emulator, client: KimiClient, recorder: Recorder
+) -> None:
     kimi.script(ANSWER)
     deltas = chat.astream(client, ask(stream=True), ReplyBuilder())
     await anext(deltas)
-    assert told.spans == []
+    assert recorder.spans == []
     await deltas.aclose()
-    assert told.one()["kimi.stream.closed_early"] is True
-    assert "error.type" not in told.one()
+    assert recorder.one()["kimi.stream.closed_early"] is True
+    assert "error.type" not in recorder.one()
 
 
-async def test_a_cancelled_call_ends_its_span(kimi: Emulator, client: KimiClient, told: Told) -> None:
+async def test_a_cancelled_call_ends_its_span(kimi: Emulator, client: KimiClient, recorder: Recorder) -> None:
     kimi.fail("stall.before_headers")
     task = asyncio.ensure_future(chat.acomplete(client, ask()))
     while not kimi.requests:  # noqa: ASYNC110 - the emulator is in another thread
@@ -293,62 +297,66 @@ async def test_a_cancelled_call_ends_its_span(kimi: Emulator, client: KimiClient
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert told.one()["error.type"] == "CancelledError"
+    assert recorder.one()["error.type"] == "CancelledError"
 
 
-def test_a_stream_that_nobody_reads_has_no_span(kimi: Emulator, client: KimiClient, told: Told) -> None:
+def test_a_stream_that_nobody_reads_has_no_span(kimi: Emulator, client: KimiClient, recorder: Recorder) -> None:
     chat.stream(client, ask(stream=True), ReplyBuilder()).close()
-    assert told.spans == []
+    assert recorder.spans == []
     assert kimi.requests == []
 
 
-def test_a_call_stands_below_the_callers_span(ways: Ways, kimi: Emulator, client: KimiClient, told: Told) -> None:
-    tracer = trace.get_tracer("caller", tracer_provider=told.traces)
+def test_a_call_stands_below_the_callers_span(
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder
+) -> None:
+    tracer = trace.get_tracer("caller", tracer_provider=recorder.traces)
     with tracer.start_as_current_span("work") as work:
         complete(ways, client, ask())
         stream(ways, client, ask(stream=True))
-    spans = told.named("chat ")
+    spans = recorder.named("chat ")
     assert len(spans) == 2
     assert {span.parent.span_id if span.parent else None for span in spans} == {work.get_span_context().span_id}
 
 
-def test_what_a_stream_s_reader_does_is_not_in_its_span(kimi: Emulator, client: KimiClient, told: Told) -> None:
+def test_what_a_stream_s_reader_does_is_not_in_its_span(kimi: Emulator, client: KimiClient, recorder: Recorder) -> None:
     for _ in chat.stream(client, ask(stream=True), ReplyBuilder()):
         assert not trace.get_current_span().get_span_context().is_valid
 
 
 async def test_what_a_stream_s_reader_does_is_not_in_its_span_async(
-    kimi: Emulator, client: KimiClient, told: Told
+    kimi: Emulator, client: KimiClient, recorder: Recorder
 ) -> None:
     async for _ in chat.astream(client, ask(stream=True), ReplyBuilder()):
         assert not trace.get_current_span().get_span_context().is_valid
 
 
-def test_a_stream_that_is_continued_is_one_span(ways: Ways, kimi: Emulator, client: KimiClient, told: Told) -> None:
+def test_a_stream_that_is_continued_is_one_span(
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder
+) -> None:
     kimi.script(Reply("One, two,", finish_reason="length", usage=USAGE), Reply(" three.", usage=USAGE))
     stream(ways, client, ask(stream=True, auto_continue=1))
-    facts = told.one()
+    facts = recorder.one()
     assert facts["gen_ai.response.finish_reasons"] == ("stop",)
     assert facts["gen_ai.usage.output_tokens"] == 40
 
 
 def test_a_stream_that_is_taken_up_is_one_span_with_a_retry(
-    ways: Ways, kimi: Emulator, client: KimiClient, told: Told, waits: list[float]
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder, waits: list[float]
 ) -> None:
     kimi.fail("cut.answer")
     kimi.script(Reply("One, two, three, four."), Reply(" five."))
     stream(ways, client, ask(stream=True, resume_streams=1))
-    [span] = told.spans
-    assert told.one()["kimi.retries"] == 1
+    [span] = recorder.spans
+    assert recorder.one()["kimi.retries"] == 1
     assert [dict(event.attributes or {})["error.type"] for event in span.events] == ["KimiConnectionError"]
 
 
-def test_waiting_for_limits_is_told(ways: Ways, kimi: Emulator, told: Told) -> None:
+def test_waiting_for_limits_is_told(ways: Ways, kimi: Emulator, recorder: Recorder) -> None:
     limits = AccountLimits(concurrency=1, name="telemetry")
     client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, account_limits=limits)
     held = client.stream("/chat/completions", body={**ask(stream=True).body})
     next(held)
-    before = sum(point.count for _, point in told.points("kimi.client.limits.wait"))
+    before = sum(point.count for _, point in recorder.points("kimi.client.limits.wait"))
 
     async def release_later() -> None:
         call = asyncio.ensure_future(chat.acomplete(client, ask()))
@@ -357,8 +365,8 @@ def test_waiting_for_limits_is_told(ways: Ways, kimi: Emulator, told: Told) -> N
         await call
 
     asyncio.run(release_later())
-    assert 0.1 < told.one()["kimi.limits.wait"] < 30
-    points = told.points("kimi.client.limits.wait")
+    assert 0.1 < recorder.one()["kimi.limits.wait"] < 30
+    points = recorder.points("kimi.client.limits.wait")
     assert sum(point.count for _, point in points) == before + 1
     assert max(point.max for _, point in points) > 0.1
 
@@ -367,14 +375,14 @@ def test_waiting_for_limits_is_told(ways: Ways, kimi: Emulator, told: Told) -> N
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_metrics_of_calls(ways: Ways, kimi: Emulator, client: KimiClient, told: Told, streamed: bool) -> None:
+def test_metrics_of_calls(ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder, streamed: bool) -> None:
     kimi.script(ANSWER, Failure(400, "invalid_request_error", "no"))
     (stream if streamed else complete)(ways, client, ask(streamed))
     with pytest.raises(errors.KimiBadRequestError):
         (stream if streamed else complete)(ways, client, ask(streamed))
-    tokens = {facts["gen_ai.token.type"]: point.sum for facts, point in told.points("gen_ai.client.token.usage")}
+    tokens = {facts["gen_ai.token.type"]: point.sum for facts, point in recorder.points("gen_ai.client.token.usage")}
     assert tokens == {"input": 100, "output": 20}
-    durations = told.points("gen_ai.client.operation.duration")
+    durations = recorder.points("gen_ai.client.operation.duration")
     assert sorted(facts.get("error.type", "") for facts, _ in durations) == ["", "KimiBadRequestError"]
     for facts, point in durations:
         assert point.count == 1
@@ -382,14 +390,14 @@ def test_metrics_of_calls(ways: Ways, kimi: Emulator, client: KimiClient, told: 
         assert facts["gen_ai.request.model"] == "kimi-k3"
         assert facts["gen_ai.provider.name"] == "kimi"
         assert facts["server.address"] == "127.0.0.1"
-    assert len(told.points("gen_ai.client.operation.time_to_first_chunk")) == (1 if streamed else 0)
+    assert len(recorder.points("gen_ai.client.operation.time_to_first_chunk")) == (1 if streamed else 0)
 
 
-def test_an_answer_without_usage_counts_no_tokens(kimi: Emulator, client: KimiClient, told: Told) -> None:
+def test_an_answer_without_usage_counts_no_tokens(kimi: Emulator, client: KimiClient, recorder: Recorder) -> None:
     kimi.fail("usage.missing")
     chat.complete(client, ask())
-    assert told.points("gen_ai.client.token.usage") == []
-    assert "gen_ai.usage.input_tokens" not in told.one()
+    assert recorder.points("gen_ai.client.token.usage") == []
+    assert "gen_ai.usage.input_tokens" not in recorder.one()
 
 
 # ---------------------------------------------------------------------------------------------------- content
@@ -406,16 +414,16 @@ def test_content_is_told_only_on_wish(ways: Ways, kimi: Emulator, client: KimiCl
     request = build_request(ChatOptions(tools=(TOOL,)), messages, stream=streamed)
     for content in (False, True):
         kimi.script(reply)
-        with telling(content=content) as told:
+        with recording(content=content) as recorder:
             (stream if streamed else complete)(ways, client, request)
-            assert (SECRET in told.everything()) is content
-            assert kimi.api_key not in told.everything()
-            facts = told.one()
-    asked, answered = (json.loads(facts[f"gen_ai.{name}.messages"]) for name in ("input", "output"))
-    assert asked[0] == {"role": "user", "parts": [{"type": "text", "content": SECRET}]}
-    assert asked[1]["parts"][-1] == {"type": "tool_call", "id": "a", "name": "look", "arguments": {"where": "x"}}
-    assert asked[2]["parts"] == [{"type": "tool_call_response", "id": "a", "response": SECRET}]
-    [message] = answered
+            assert (SECRET in recorder.everything()) is content
+            assert kimi.api_key not in recorder.everything()
+            facts = recorder.one()
+    inputs, outputs = (json.loads(facts[f"gen_ai.{name}.messages"]) for name in ("input", "output"))
+    assert inputs[0] == {"role": "user", "parts": [{"type": "text", "content": SECRET}]}
+    assert inputs[1]["parts"][-1] == {"type": "tool_call", "id": "a", "name": "look", "arguments": {"where": "x"}}
+    assert inputs[2]["parts"] == [{"type": "tool_call_response", "id": "a", "response": SECRET}]
+    [message] = outputs
     assert [part["type"] for part in message["parts"]] == ["reasoning", "text", "tool_call"]
     assert message["parts"][2]["arguments"] == {"where": SECRET}
     assert message["finish_reason"] == "tool_calls"
@@ -436,64 +444,66 @@ def test_bytes_of_media_are_never_told(kimi: Emulator, client: KimiClient) -> No
 
 
 def test_an_extracted_file_is_a_span_without_its_name(
-    ways: Ways, kimi: Emulator, client: KimiClient, told: Told
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder
 ) -> None:
     cache = files.FileCache()
     for _ in range(2):
         ways.call(files.extract, files.aextract, client, SECRET.encode(), name="mine.txt", cache=cache)
-    spans = [dict(span.attributes or {}) for span in told.named("extract_file")]
+    spans = [dict(span.attributes or {}) for span in recorder.named("extract_file")]
     facts = {"kimi.file.suffix": ".txt", "kimi.file.size": len(SECRET)}
     assert spans == [{**facts, "kimi.file.cached": False}, {**facts, "kimi.file.cached": True}]
-    assert SECRET not in told.everything()
-    assert "mine" not in told.everything()
+    assert SECRET not in recorder.everything()
+    assert "mine" not in recorder.everything()
 
 
-def test_a_file_that_fails_is_a_span_with_an_error(ways: Ways, kimi: Emulator, client: KimiClient, told: Told) -> None:
+def test_a_file_that_fails_is_a_span_with_an_error(
+    ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder
+) -> None:
     kimi.fail("files.failed")
     with pytest.raises(errors.KimiFileError):
         ways.call(files.extract, files.aextract, client, b"hello", name="a.txt")
-    assert told.one("extract_file")["error.type"] == "KimiFileError"
+    assert recorder.one("extract_file")["error.type"] == "KimiFileError"
 
 
-def test_a_fetched_address_is_a_span_without_its_path(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fetched_address_is_a_span_without_its_path(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_fetch, "fetch", lambda url: (b"abc", "text/plain"))
     steps = _fetch.fetch_remembered("https://example.org/otel-secret?key=1")
     call = next(steps)
     with pytest.raises(StopIteration):
         steps.send(call.blocking())  # type: ignore[union-attr]
-    assert told.one("fetch") == {
+    assert recorder.one("fetch") == {
         "server.address": "example.org",
         "kimi.fetch.size": 3,
         "kimi.fetch.type": "text/plain",
     }
-    assert "otel-secret" not in told.everything()
+    assert "otel-secret" not in recorder.everything()
 
 
-def test_an_official_tool_is_a_span(ways: Ways, kimi: Emulator, client: KimiClient, told: Told) -> None:
+def test_an_official_tool_is_a_span(ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder) -> None:
     arguments = json.dumps({"text": SECRET})
     ways.call(formulas.run_fiber, formulas.arun_fiber, client, "base64", "base64_encode", arguments)
-    facts = told.one("execute_tool base64_encode")
+    facts = recorder.one("execute_tool base64_encode")
     assert facts["gen_ai.operation.name"] == "execute_tool"
     assert facts["gen_ai.tool.name"] == "base64_encode"
     assert facts["kimi.formula"] == "moonshot/base64:latest"
-    assert SECRET not in told.everything()
+    assert SECRET not in recorder.everything()
 
 
-def test_a_batch_is_two_spans(ways: Ways, kimi: Emulator, client: KimiClient, told: Told) -> None:
+def test_a_batch_is_two_spans(ways: Ways, kimi: Emulator, client: KimiClient, recorder: Recorder) -> None:
     requests = {name: ask(model="kimi-k2.6") for name in ("a", "b")}
     job = ways.call(batches.submit, batches.asubmit, client, requests)
     ways.call(batches.poll_until_done, batches.apoll_until_done, client, job, poll=0.005)
     ways.call(batches.results, batches.aresults, client, job)
-    assert told.one("submit_batch") == {"kimi.batch.requests": 2, "kimi.batch.ids": job.ids}
-    assert told.one("read_batch") == {"kimi.batch.ids": job.ids}
+    assert recorder.one("submit_batch") == {"kimi.batch.requests": 2, "kimi.batch.ids": job.ids}
+    assert recorder.one("read_batch") == {"kimi.batch.ids": job.ids}
 
 
-def test_files_of_a_chat_stand_below_it(kimi: Emulator, told: Told) -> None:
+def test_files_of_a_chat_stand_below_it(kimi: Emulator, recorder: Recorder) -> None:
     data = base64.b64encode(pdf("Of a chat with telemetry.")).decode()
     block = {"type": "file", "mime_type": "application/pdf", "base64": data, "filename": "a.pdf"}
     llm = ChatKimi(base_url=kimi.base_url, api_key=kimi.api_key)
     llm.invoke([{"role": "user", "content": [{"type": "text", "text": "Sum it up"}, block]}])
-    [file], [call] = told.named("extract_file"), told.named("chat ")
+    [file], [call] = recorder.named("extract_file"), recorder.named("chat ")
     assert file.parent is not None
     assert call.context is not None
     assert file.parent.span_id == call.context.span_id
@@ -504,11 +514,11 @@ def test_files_of_a_chat_stand_below_it(kimi: Emulator, told: Told) -> None:
 
 def test_nothing_watches_unless_asked_to(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
     assert _observer.observer is None
-    with telling() as told:
+    with recording() as recorder:
         complete(ways, client, ask())
         telemetry.uninstrument()
         complete(ways, client, ask())
-        assert len(told.spans) == 1
+        assert len(recorder.spans) == 1
     assert _observer.observer is None
 
 
@@ -520,7 +530,7 @@ def test_a_stream_that_nobody_watches_is_the_generator_itself(client: KimiClient
 
 
 def test_a_second_instrument_replaces_the_first(kimi: Emulator, client: KimiClient) -> None:
-    with telling() as first, telling() as second:
+    with recording() as first, recording() as second:
         chat.complete(client, ask())
         assert (len(first.spans), len(second.spans)) == (0, 1)
 

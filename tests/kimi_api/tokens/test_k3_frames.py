@@ -34,7 +34,7 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-def added(messages: list[dict[str, Any]], *more: Any, **options: Any) -> int:
+def added_tokens(messages: list[dict[str, Any]], *more: Any, **options: Any) -> int:
     """Tokens beyond those of USER alone."""
     return count_messages(messages, *more, tokenizer=words, **options) - count_messages([USER], tokenizer=words)
 
@@ -52,28 +52,28 @@ def calling(*arguments: str, **members: Any) -> dict[str, Any]:
 
 def test_a_message_is_eleven_and_its_text() -> None:
     assert count_messages([USER], tokenizer=words) == 7 + 67 + 11 + 2
-    assert added([{"role": "system", "content": "Be brief."}, USER]) == 11 + 2
-    assert added([{"role": "user", "name": "Ada", "content": "hello world"}]) == 3 + 1
+    assert added_tokens([{"role": "system", "content": "Be brief."}, USER]) == 11 + 2
+    assert added_tokens([{"role": "user", "name": "Ada", "content": "hello world"}]) == 3 + 1
 
 
 def test_an_assistant_turn_has_a_part_for_thinking_though_it_be_empty() -> None:
     turn = {"role": "assistant", "content": "a b c"}
-    assert added([USER, turn]) == 23 + 3
-    assert added([USER, {**turn, "reasoning_content": "d e"}]) == 23 + 3 + 2
-    assert added([USER, {**turn, "reasoning": "d e"}]) == 23 + 3 + 2  # vLLM's name for it
-    assert added([USER, {**turn, "reasoning_content": " \n"}]) == 23 + 3  # white space alone is left out
+    assert added_tokens([USER, turn]) == 23 + 3
+    assert added_tokens([USER, {**turn, "reasoning_content": "d e"}]) == 23 + 3 + 2
+    assert added_tokens([USER, {**turn, "reasoning": "d e"}]) == 23 + 3 + 2  # vLLM's name for it
+    assert added_tokens([USER, {**turn, "reasoning_content": " \n"}]) == 23 + 3  # white space alone is left out
 
 
 def test_each_call_and_each_argument_is_an_element() -> None:
-    assert added([USER, calling("{}")]) == 23 + 6 + (13 + 2)
+    assert added_tokens([USER, calling("{}")]) == 23 + 6 + (13 + 2)
     one = '{"day": "next Friday", "step size": {"a": 1}}'
-    assert added([USER, calling(one)]) == 23 + 6 + (13 + 2) + (13 + 1 + 2) + (13 + 2 + 2)
-    assert added([USER, calling("{}", one, "{}")]) == added([USER, calling(one)]) + 2 * (13 + 2)
+    assert added_tokens([USER, calling(one)]) == 23 + 6 + (13 + 2) + (13 + 1 + 2) + (13 + 2 + 2)
+    assert added_tokens([USER, calling("{}", one, "{}")]) == added_tokens([USER, calling(one)]) + 2 * (13 + 2)
 
 
 @pytest.mark.parametrize("text", ["", "not json at all", "[1, 2]", '"a b"', "{" * 100_000])
 def test_arguments_that_are_no_object_go_in_whole(text: str) -> None:
-    assert added([USER, calling(text)]) == 23 + 6 + (13 + 2) + 10 + len(text.split())
+    assert added_tokens([USER, calling(text)]) == 23 + 6 + (13 + 2) + 10 + len(text.split())
 
 
 def test_an_argument_is_named_in_quotes() -> None:
@@ -87,9 +87,9 @@ def test_an_argument_is_named_in_quotes() -> None:
 def test_a_result_stands_under_its_tools_name() -> None:
     thread = [USER, calling("{}", id="x")]
     result = {"role": "tool", "tool_call_id": "c0", "content": "06:42 1.53"}
-    assert added([*thread, result]) == added(thread) + 18 + 2 + 2
-    assert added([USER, {**result, "name": "a b c"}]) == 18 + 3 + 2  # a part of a history, without the call
-    assert added([USER, result]) == 18 + 1 + 2
+    assert added_tokens([*thread, result]) == added_tokens(thread) + 18 + 2 + 2
+    assert added_tokens([USER, {**result, "name": "a b c"}]) == 18 + 3 + 2  # a part of a history, without the call
+    assert added_tokens([USER, result]) == 18 + 1 + 2
 
 
 def test_the_tools_are_one_text_in_order() -> None:
@@ -106,18 +106,20 @@ def test_the_tools_are_one_text_in_order() -> None:
         '{"function":{"description":"Return pong","name":"ping","parameters":{"properties":{},"type":"object"}},'
         '"type":"function"}]\n'
     ]
-    assert added([USER], [PING]) == 35 + 2
-    assert added([{"role": "system", "tools": [PING]}, USER]) == added([USER, {"role": "system", "tools": [PING]}])
-    assert added([{"role": "system", "tools": [PING]}, USER]) == 56 + 2
-    assert added([USER], [{"type": "builtin_function", "function": {"name": "$web_search"}}]) == 0
+    assert added_tokens([USER], [PING]) == 35 + 2
+    assert added_tokens([{"role": "system", "tools": [PING]}, USER]) == added_tokens(
+        [USER, {"role": "system", "tools": [PING]}]
+    )
+    assert added_tokens([{"role": "system", "tools": [PING]}, USER]) == 56 + 2
+    assert added_tokens([USER], [{"type": "builtin_function", "function": {"name": "$web_search"}}]) == 0
 
 
 def test_efforts_formats_and_demands() -> None:
     for effort, tokens_of_it in ((None, 0), ("max", 0), ("low", 1), ("medium", 1), ("high", 1), ("unheard of", 0)):
-        assert added([USER], reasoning_effort=effort) == tokens_of_it
+        assert added_tokens([USER], reasoning_effort=effort) == tokens_of_it
     choices = (None, 0), ("auto", 0), ("required", 36), ("none", 38), ({"type": "function"}, 0)
     for choice, tokens_of_it in choices:
-        assert added([USER], tool_choice=choice) == tokens_of_it
+        assert added_tokens([USER], tool_choice=choice) == tokens_of_it
     schema = {"type": "json_schema", "json_schema": {"name": "much ado", "schema": {"title": "a b", "$id": "c"}}}
     formats: tuple[tuple[dict[str, Any] | None, int], ...] = (
         (None, 0),
@@ -125,8 +127,8 @@ def test_efforts_formats_and_demands() -> None:
         ({"type": "json_object"}, 47),
         (schema, 60 + 2),
     )
-    for given, tokens_of_it in formats:
-        assert added([USER], response_format=given) == tokens_of_it
+    for response_format, tokens_of_it in formats:
+        assert added_tokens([USER], response_format=response_format) == tokens_of_it
 
 
 def test_a_partial_message_is_left_open() -> None:
@@ -176,17 +178,17 @@ def exact() -> Iterator[Emulator]:
 
 
 @needs_real
-@pytest.mark.parametrize(("told", "body"), RECORDED)
-def test_the_client_counts_what_the_platform_told(real: KimiTokenizer, told: int, body: dict[str, Any]) -> None:
-    assert client_count(body, real) == told
+@pytest.mark.parametrize(("expected", "body"), RECORDED)
+def test_the_client_counts_what_the_platform_told(real: KimiTokenizer, expected: int, body: dict[str, Any]) -> None:
+    assert client_count(body, real) == expected
 
 
 @needs_real
-@pytest.mark.parametrize(("told", "body"), RECORDED)
-def test_the_emulator_answers_what_the_platform_told(exact: Emulator, told: int, body: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("expected", "body"), RECORDED)
+def test_the_emulator_answers_what_the_platform_told(exact: Emulator, expected: int, body: dict[str, Any]) -> None:
     exact.script(Reply(content="pong"))
     with client_of(exact) as client:
-        assert served_count(client, body) == told
+        assert served_count(client, body) == expected
 
 
 def client_count(body: dict[str, Any], tokenizer: Any = None, model: str = "kimi-k3") -> int:
@@ -263,8 +265,8 @@ class Maker:
     def arguments(self) -> str:
         if self.maybe(0.1):
             return self.random.choice(("", "not json", "[1]", '{"a": '))
-        given = {self.text(3): self.value() for _ in range(self.random.randrange(4))}
-        return json.dumps(given, ensure_ascii=self.maybe())
+        values = {self.text(3): self.value() for _ in range(self.random.randrange(4))}
+        return json.dumps(values, ensure_ascii=self.maybe())
 
     def turn(self, number: int) -> Iterator[dict[str, Any]]:
         yield {"role": "user", "content": self.content(), **({"name": "Ada"} if self.maybe(0.1) else {})}

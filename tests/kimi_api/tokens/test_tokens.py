@@ -68,13 +68,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> KimiTokenizer:
 # ------------------------------------------------------------------------------------------------- the endpoint
 
 
-def asked(kimi: Emulator) -> list[Any]:
+def estimates(kimi: Emulator) -> list[Any]:
     return [request for request in kimi.requests if request.path.endswith("/estimate-token-count")]
 
 
 def test_the_platform_counts(ways: Any, client: KimiClient, kimi: Emulator) -> None:
     count = ways.call(estimate, aestimate, client, "kimi-k3", [USER])
-    assert asked(kimi)[0].json == {"model": "kimi-k3", "messages": [USER]}
+    assert estimates(kimi)[0].json == {"model": "kimi-k3", "messages": [USER]}
     assert count > 80  # K3's hidden instructions are in it
     assert ways.call(estimate, aestimate, client, "kimi-k2.6", [USER]) < count
 
@@ -82,10 +82,10 @@ def test_the_platform_counts(ways: Any, client: KimiClient, kimi: Emulator) -> N
 def test_the_same_question_is_asked_once(ways: Any, client: KimiClient, kimi: Emulator) -> None:
     first = ways.call(estimate, aestimate, client, "kimi-k3", [USER])
     assert ways.call(estimate, aestimate, client, "kimi-k3", [dict(USER)]) == first
-    assert len(asked(kimi)) == 1
+    assert len(estimates(kimi)) == 1
     ways.call(estimate, aestimate, client, "kimi-k3", [{**USER, "content": "hello world!"}])
     ways.call(estimate, aestimate, client, "kimi-k2.6", [USER])
-    assert len(asked(kimi)) == 3
+    assert len(estimates(kimi)) == 3
 
 
 def test_the_cache_is_bounded(client: KimiClient, kimi: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +96,9 @@ def test_the_cache_is_bounded(client: KimiClient, kimi: Emulator, monkeypatch: p
         estimate(client, "kimi-k3", [{"role": "user", "content": text}])
     assert len(tokens._answers) == 2
     estimate(client, "kimi-k3", [{"role": "user", "content": "c"}])
-    assert len(asked(kimi)) == 3
+    assert len(estimates(kimi)) == 3
     estimate(client, "kimi-k3", [{"role": "user", "content": "a"}])  # the oldest was given up
-    assert len(asked(kimi)) == 4
+    assert len(estimates(kimi)) == 4
 
 
 def test_another_host_is_another_question(client: KimiClient, raw: Any, raw_client: KimiClient, kimi: Emulator) -> None:
@@ -121,7 +121,7 @@ def test_an_answer_without_a_count_is_an_error_and_not_kept(
 def test_no_messages_are_refused_before_sending(ways: Any, client: KimiClient, kimi: Emulator) -> None:
     with pytest.raises(KimiInputError, match="at least one message"):
         ways.call(estimate, aestimate, client, "kimi-k3", [])
-    assert not asked(kimi)
+    assert not estimates(kimi)
 
 
 def test_the_servers_refusal_comes_through(ways: Any, client: KimiClient) -> None:
@@ -293,10 +293,10 @@ def test_what_may_be_a_tokenizer(small: KimiTokenizer) -> None:
     assert as_tokenizer(small.path) == small == as_tokenizer(Path(small.path))
     assert as_tokenizer(str.split) is str.split
     assert as_tokenizer(EstimatedTokens()) == EstimatedTokens()
-    for given in (Encoding(), Transformers()):
-        found = as_tokenizer(given)
-        assert found is not None
-        assert found("x") == [1, 2]
+    for candidate in (Encoding(), Transformers()):
+        tokenize = as_tokenizer(candidate)
+        assert tokenize is not None
+        assert tokenize("x") == [1, 2]
     with pytest.raises(KimiInputError, match="it is a KimiTokenizer"):
         as_tokenizer(3)
 
@@ -457,14 +457,14 @@ def test_thinking_of_earlier_turns_can_be_left_out_as_k26_does() -> None:
     calling = {**thought, "content": "", "tool_calls": [CALL]}
     result = {"role": "tool", "tool_call_id": "get_tides_0", "content": "none"}
 
-    def dropped(messages: list[dict[str, Any]]) -> int:
+    def tokens_dropped(messages: list[dict[str, Any]]) -> int:
         return count_messages(messages, model="kimi-k2.6", tokenizer=words) - count_messages(
             messages, model="kimi-k2.6", tokenizer=words, keep_thinking=False
         )
 
-    assert dropped([USER, thought, USER]) == 4
-    assert dropped([USER, calling, result]) == 0  # a tool loop needs its own
-    assert dropped([USER, thought, USER, calling, result]) == 4
+    assert tokens_dropped([USER, thought, USER]) == 4
+    assert tokens_dropped([USER, calling, result]) == 0  # a tool loop needs its own
+    assert tokens_dropped([USER, thought, USER, calling, result]) == 4
 
 
 def test_models_that_do_not_think_do_not_count_thinking() -> None:
