@@ -8,11 +8,12 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from kimi_emulator import DIALECTS, TIERS, Emulator
 
 
-def _say(text: str) -> None:
+def _say(text: object) -> None:
     print(text, flush=True)  # noqa: T201
 
 
@@ -65,18 +66,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--origin", action="append", dest="origins", default=[], help="a web page whose scripts may call (repeatable)"
     )
+    parser.add_argument(
+        "--record",
+        metavar="DIR",
+        help="no emulator, but a proxy: pass everything to the platform with your own key, keep it masked in DIR, "
+        "and say where the emulator would have answered otherwise (requests with --api-key get MOONSHOT_API_KEY)",
+    )
+    parser.add_argument("--upstream", metavar="URL", help="with --record: the platform (https://api.moonshot.ai/v1)")
     parser.add_argument("--no-inspector", dest="inspector", action="store_false", help="no page that shows the traffic")
     options = parser.parse_args(arguments)
-    emulator = Emulator(**vars(options), model_server_key=os.environ.get("MODEL_SERVER_KEY"))
+    settings = vars(options)
+    folder, upstream = settings.pop("record"), settings.pop("upstream")
+    if folder is not None:
+        return _record(parser, folder, upstream, settings)
+    if upstream is not None:
+        parser.error("--upstream belongs to --record DIR; an emulator asks nobody")
+    emulator = Emulator(**settings, model_server_key=os.environ.get("MODEL_SERVER_KEY"))
     try:
         emulator.start()
     except OSError as error:
-        print(  # noqa: T201
-            f"kimi_emulator cannot listen on {options.host}:{options.port}: {error.strerror}. "
-            "What to do: stop what listens there, or pass another --port (--port 0 takes a free one)",
-            file=sys.stderr,
-        )
-        return 1
+        return _cannot_listen(options, error)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as ending:
         ending.callback(emulator.stop)
         who = f"the model at {options.model_server}" if options.model_server else "rules"
@@ -87,6 +96,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(f"watch:    {emulator.inspector_url}")
         emulator.wait()
     return 0
+
+
+def _record(parser: argparse.ArgumentParser, folder: str, upstream: str | None, settings: dict[str, Any]) -> int:
+    """Serve as a recording proxy until interrupted."""
+    from kimi_emulator.record import PLATFORM, Recorder
+
+    if settings["model_server"] is not None:
+        parser.error("--record and --model-server exclude each other: the platform's model answers, or that one")
+    server = {"host": settings.pop("host"), "port": settings.pop("port")}
+    test_key = settings.pop("api_key") or "sk-test-emulator"
+    for name in ("inspector", "origins", "model_server", "model_server_model"):
+        settings.pop(name)
+    upstream, key = upstream or PLATFORM, os.environ.get("MOONSHOT_API_KEY")
+    try:
+        recorder = Recorder(folder, upstream, **server, test_key=test_key, key=key, say=_say, **settings)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        recorder.start()
+    except OSError as error:
+        if error.filename is not None:
+            parser.error(f"the folder {folder} cannot be made: {error.strerror}")
+        return _cannot_listen(argparse.Namespace(**server), error)
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as ending:
+        ending.callback(lambda: _say(recorder.summary()))
+        ending.callback(recorder.stop)
+        _say(f"Recording proxy: requests go to {upstream}, and cost what they cost there; copies go to {folder}.")
+        _say(f"base_url: {recorder.base_url}  (or {recorder.base_url.removesuffix('v1')}NAME/v1 for NAME.yaml)")
+        _say(f"api_key:  your own{f', or {test_key} for the one in MOONSHOT_API_KEY' if key else ''}")
+        recorder.wait()
+    return 0
+
+
+def _cannot_listen(options: argparse.Namespace, error: OSError) -> int:
+    print(  # noqa: T201
+        f"kimi_emulator cannot listen on {options.host}:{options.port}: {error.strerror}. "
+        "What to do: stop what listens there, or pass another --port (--port 0 takes a free one)",
+        file=sys.stderr,
+    )
+    return 1
 
 
 if __name__ == "__main__":

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import socket
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from datetime import date
 from types import TracebackType
 from typing import Any, Literal, Self
-
-import uvicorn
 
 from kimi_emulator.brain import Brain, DefaultBrain, ModelServer
 from kimi_emulator.dialects import Dialect, dialect_named
 from kimi_emulator.faults import FaultQueue
 from kimi_emulator.http.app import build_app
 from kimi_emulator.http.calls import Service
+from kimi_emulator.http.serving import Serving
 from kimi_emulator.http.transport import connection_class
 from kimi_emulator.inspector import Traffic, transcript
 from kimi_emulator.platform.batches import ENDPOINT, Batch
@@ -141,68 +136,22 @@ class Emulator:
         )
         self._state, self._faults, self._traffic = State(settings, vocabulary), FaultQueue(), Traffic()
         self._service = Service(self._state, brain or DefaultBrain(), self._faults, self._traffic)
-        self._address = (host, port)
-        self._port: int | None = None
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
+        self._wanted = (host, port)
+        self._serving = Serving(lambda: build_app(self._service), http=connection_class(self._faults))
 
     # -- running ----------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
         """Listen and serve from a thread of its own; returns when requests are answered."""
-        if self._server is not None:
+        if self._serving.running:
             raise RuntimeError("the emulator is running already")
-        self._listen(self._address)
+        self._serving.listen(*self._wanted)
         return self
-
-    def _listen(self, address: tuple[str, int]) -> None:
-        # asyncio switches Nagle's delay off only for sockets that say they are TCP, which create_server's do not:
-        # without this each answer on a kept-alive connection takes 40 ms.
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-            listener.listen(512)
-        except OSError:
-            listener.close()
-            raise
-        self._port = listener.getsockname()[1]
-        config = uvicorn.Config(
-            build_app(self._service),
-            http=connection_class(self._faults),
-            lifespan="off",
-            ws="none",
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=60,
-            timeout_graceful_shutdown=1,
-        )
-        server = uvicorn.Server(config)
-
-        def serve() -> None:
-            with contextlib.closing(listener), contextlib.suppress(asyncio.CancelledError):
-                asyncio.run(server.serve(sockets=[listener]))
-
-        self._server = server
-        self._thread = threading.Thread(target=serve, name="kimi-emulator", daemon=True)
-        self._thread.start()
-        while not server.started:
-            if not self._thread.is_alive():
-                self._server = self._thread = None
-                raise RuntimeError("the emulator did not start")
-            time.sleep(0.001)
 
     def stop(self) -> None:
         """Stop serving, also with connections still open, and delete uploaded files. Harmless when not running."""
-        self._close()
+        self._serving.close()
         self._state.files.clear()
-
-    def _close(self) -> None:
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = self._server.force_exit = True
-            self._thread.join(10)
-        self._server = self._thread = None
 
     @contextlib.contextmanager
     def refusing(self) -> Iterator[None]:
@@ -210,18 +159,17 @@ class Emulator:
 
         Nothing is forgotten, and the address stays the same: a client that tries again afterwards finds its answer.
         """
-        if self._port is None or self._server is None:
+        if not self._serving.running:
             raise RuntimeError("the emulator is not running")
-        self._close()
+        self._serving.close()
         try:
             yield
         finally:
-            self._listen((self._address[0], self._port))
+            self._serving.listen(*self._serving.address)
 
     def wait(self) -> None:
         """Block until the server ends."""
-        while self._thread is not None and self._thread.is_alive():
-            self._thread.join(0.5)
+        self._serving.wait()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -236,9 +184,8 @@ class Emulator:
     @property
     def base_url(self) -> str:
         """The address to give a client, with its ``/v1``."""
-        if self._port is None:
-            raise RuntimeError("the emulator has not been started")
-        return f"http://{self._address[0]}:{self._port}/v1"
+        host, port = self._serving.address
+        return f"http://{host}:{port}/v1"
 
     @property
     def inspector_url(self) -> str:

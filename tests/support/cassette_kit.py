@@ -24,6 +24,9 @@ from urllib.parse import urlsplit
 import vcr
 import yaml
 
+from kimi_emulator.record.cassettes import lay_out, write_entries
+from kimi_emulator.record.masking import hide
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "cassettes"
 PLATFORM = "https://api.moonshot.ai/v1"
@@ -31,15 +34,6 @@ REPLAY_KEY = "sk-test-replay"
 # Read when this module is imported, before the tests' clean environment is set up.
 LIVE_KEY = os.environ.get("MOONSHOT_API_KEY")
 RECORDING = bool(os.environ.get("KIMI_RECORD"))
-
-_KEPT_REQUEST_HEADERS = ("content-type",)
-_KEPT_RESPONSE_HEADERS = (
-    "content-type",
-    "msh-request-id",
-    "x-msh-trace-id",
-    "msh-context-cache-token-saved",
-    "retry-after",
-)
 
 
 @dataclass
@@ -134,10 +128,14 @@ def decode_request(body: str | bytes | None, headers: Mapping[str, Any]) -> Any:
     """A request body to compare by: parsed JSON, or the parts of an upload with files as size and SHA-256."""
     if not body:
         return None
-    raw = body.encode() if isinstance(body, str) else bytes(body)
+    # Stored requests are masked, so what is compared with them is too.
+    raw = hide(body).encode() if isinstance(body, str) else _hide_bytes(bytes(body))
     kind = next((v if isinstance(v, str) else v[0] for k, v in headers.items() if k.lower() == "content-type"), "")
     if not kind.startswith("multipart/"):
-        return json.loads(raw)
+        try:
+            return json.loads(raw)
+        except ValueError:  # sent to be refused
+            return raw.decode("utf-8", "replace")
     # The boundary is random, so uploads are compared by their parts.
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
         b"Content-Type: " + kind.encode() + b"\r\n\r\n" + raw
@@ -156,10 +154,14 @@ def decode_request(body: str | bytes | None, headers: Mapping[str, Any]) -> Any:
     return parts
 
 
+def _hide_bytes(body: bytes) -> bytes:
+    return hide(body.decode("latin-1")).encode("latin-1")
+
+
 def decode_answer(text: str | bytes) -> Any:
     """An answer's body: the events of a stream, parsed JSON, or the text."""
     if isinstance(text, bytes):
-        text = text.decode()
+        text = text.decode("utf-8", "replace")
     if text.startswith("data:"):
         lines = [line[5:].strip() for line in text.splitlines() if line.startswith("data:")]
         return [line if line == "[DONE]" else json.loads(line) for line in lines]
@@ -172,23 +174,6 @@ def decode_answer(text: str | bytes) -> Any:
 # ------------------------------------------------------------------------------------------------- storing
 
 
-# Who recorded it: fibers name the project, some errors the organisation and the id of the key.
-_ACCOUNT = re.compile(r"\b(org|ak|proj|cak)-[A-Za-z0-9]{6,}")
-
-
-class _Text(str):
-    """A string to write as a literal block."""
-
-    __slots__ = ()
-
-
-class _Dumper(yaml.SafeDumper):
-    pass
-
-
-_Dumper.add_representer(_Text, lambda d, t: d.represent_scalar("tag:yaml.org,2002:str", t, style="|"))
-
-
 class ReadableSerializer:
     """vcrpy's YAML with an `origin`, laid-out JSON requests and literal blocks."""
 
@@ -197,35 +182,14 @@ class ReadableSerializer:
 
     def serialize(self, cassette: dict[str, Any]) -> str:
         """The file's text."""
-        for entry in cassette["interactions"]:
-            request, response = entry["request"], entry["response"]
-            body = request["body"]
-            if isinstance(body, bytes):
-                body = body.decode()
-            if body and body.startswith("{"):
-                body = json.dumps(json.loads(body), ensure_ascii=False, indent=1)
-            request["body"] = _Text(body) if body else None
-            request["headers"] = _kept(request["headers"], _KEPT_REQUEST_HEADERS)
-            response["headers"] = _kept(response["headers"], _KEPT_RESPONSE_HEADERS)
-            string = response["body"]["string"]
-            text = string.decode() if isinstance(string, bytes) else string
-            response["body"]["string"] = _Text(_ACCOUNT.sub(r"\1-hidden", text))
-        stored = {"origin": self.origin, **cassette}
-        return yaml.dump(stored, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=4000)
+        entries = [lay_out(entry) for entry in cassette["interactions"]]
+        return write_entries({"origin": self.origin, **cassette, "interactions": entries})
 
     def deserialize(self, text: str) -> dict[str, Any]:
         """The stored exchanges; the origin is for readers."""
         stored = yaml.safe_load(text)
         stored.pop("origin", None)
         return stored
-
-
-def _kept(headers: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, list[str]]:
-    return {
-        name.lower(): [value] if isinstance(value, str) else list(value)
-        for name, value in headers.items()
-        if name.lower() in names
-    }
 
 
 def emulator_origin() -> str:
@@ -249,16 +213,16 @@ def live_origin() -> str:
 
 
 @contextmanager
-def play(name: str) -> Iterator[Session]:
+def play(name: str, folder: Path = FOLDER) -> Iterator[Session]:
     """Play the cassette `name`, and hold what was asked against it; with KIMI_RECORD set, record it anew."""
-    path = FOLDER / f"{name}.yaml"
-    if RECORDING:
+    path = folder / f"{name}.yaml"
+    if RECORDING and folder == FOLDER:
         yield from _record(path)
         return
     stored = exchanges(read(path))
     session = Session(PLATFORM, REPLAY_KEY, lambda: stored)
     asked: list[tuple[str, str, Any]] = []
-    with _recorder("").use_cassette(path.name, record_mode="none") as cassette:
+    with _recorder("").use_cassette(str(path), record_mode="none") as cassette:
         _watch(cassette, asked)
         yield session
     expected = [(exchange.method, exchange.path, exchange.sent) for exchange in stored]
