@@ -43,8 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The four ways, or those that `@pytest.mark.ways(...)` names."""
-    given = {name for mark in metafunc.definition.iter_markers("parametrize") for name in _names(mark.args[0])}
-    if "way" in metafunc.fixturenames and "way" not in given:
+    parametrized = {name for mark in metafunc.definition.iter_markers("parametrize") for name in _names(mark.args[0])}
+    if "way" in metafunc.fixturenames and "way" not in parametrized:
         mark = metafunc.definition.get_closest_marker("ways")
         metafunc.parametrize("way", mark.args if mark else WAYS, indirect=True)
 

@@ -320,19 +320,19 @@ def test_another_host_gets_what_the_user_set(
 
 
 @pytest.mark.parametrize("word", ["none", "minimal", "medium", "xhigh"])
-@pytest.mark.parametrize("given", ["field", "call", "thinking"])
+@pytest.mark.parametrize("place", ["field", "call", "thinking"])
 def test_an_effort_of_another_vendor_is_left_out_and_the_warning_says_what_it_costs(
-    kimi: Emulator, adapter: Adapter, word: str, given: str
+    kimi: Emulator, adapter: Adapter, word: str, place: str
 ) -> None:
-    if given == "field":
+    if place == "field":
         outcome = adapter.make(reasoning_effort=word).attempt("hi")
-    elif given == "call":
+    elif place == "call":
         outcome = adapter.make().attempt("hi", reasoning_effort=word)
     else:
         outcome = adapter.make(thinking={"effort": word}).attempt("hi")
-    (said,) = outcome.warnings
+    (warning,) = outcome.warnings
     for part in (f"{word!r} is not sent", "low, high, max", "uses max, the dearest"):
-        assert part in said
+        assert part in warning
     assert "reasoning_effort" not in kimi.chats[0]
 
 

@@ -174,13 +174,13 @@ def test_a_line_of_a_batch_takes_none(kimi: Emulator, make: Make) -> None:
 # ---------------------------------------------------------------------------------------------------- ids and addresses
 
 
-def uploaded(kimi: Emulator) -> str:
+def upload_report(kimi: Emulator) -> str:
     client = KimiClient(base_url=kimi.base_url, api_key=kimi.api_key)
     return files.upload(client, pdf(SAID), "file-extract", name="kept.pdf").id
 
 
 def test_an_uploaded_one_is_fetched_once_and_never_deleted(kimi: Emulator, make: Make) -> None:
-    file_id = uploaded(kimi)
+    file_id = upload_report(kimi)
     chat = make()
     for _ in range(2):
         chat.ask([user(ASK, Media("document", file_id=file_id, mime="application/pdf"))])

@@ -87,10 +87,10 @@ def test_a_rate_limit_of_the_lowest_tier_names_the_default_budget(make: Make) ->
     with Emulator(tier=0) as kimi:
         chat = make(base_url=kimi.base_url, api_key=kimi.api_key, max_retries=0)
         errors = [chat.attempt("?").error for _ in range(5)]
-    (said,) = {str(error) for error in errors if isinstance(error, KimiRateLimitError) and "131,072" in str(error)} or {
-        None
-    }
-    assert said is not None, [str(error) for error in errors]
+    (refusal,) = {
+        str(error) for error in errors if isinstance(error, KimiRateLimitError) and "131,072" in str(error)
+    } or {None}
+    assert refusal is not None, [str(error) for error in errors]
 
 
 def test_ids_of_account_and_key_are_not_part_of_the_message(kimi: Emulator, make: Make) -> None:

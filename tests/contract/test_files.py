@@ -112,16 +112,16 @@ def test_no_more_files_than_allowed_are_under_way(
             under_way += (upload is not None) - (method == "DELETE")
             most = max(most, under_way)
 
-    def noted(self: KimiClient, method: str, path: str, **more: Any) -> Any:
+    def note_request(self: KimiClient, method: str, path: str, **more: Any) -> Any:
         note(method, more.get("upload"))
         return request(self, method, path, **more)
 
-    async def anoted(self: KimiClient, method: str, path: str, **more: Any) -> Any:
+    async def anote_request(self: KimiClient, method: str, path: str, **more: Any) -> Any:
         note(method, more.get("upload"))
         return await arequest(self, method, path, **more)
 
-    monkeypatch.setattr(KimiClient, "request", noted)
-    monkeypatch.setattr(KimiClient, "arequest", anoted)
+    monkeypatch.setattr(KimiClient, "request", note_request)
+    monkeypatch.setattr(KimiClient, "arequest", anote_request)
     assert len(load(folder, at_once=2).load().documents) == 7
     assert 1 <= most <= 2
 
@@ -194,7 +194,7 @@ def check_one_files_fault(kimi: Emulator, load: Load, folder: Path, fault: str, 
     loaded = load(paths, forgiving=True, **settings).load()
     assert loaded.documents == []
     assert len(loaded.complaints) == 2
-    assert all(any(str(path) in said for said in loaded.complaints) for path in paths)
+    assert all(any(str(path) in complaint for complaint in loaded.complaints) for path in paths)
 
 
 @pytest.mark.usefixtures("waits")
@@ -419,14 +419,14 @@ def test_a_changed_address_and_key_count_from_the_next_file(
 
 
 def test_a_key_function_is_asked_for_each_request(kimi: Emulator, load: Load, folder: Path) -> None:
-    asked: list[str] = []
+    keys: list[str] = []
 
     def key() -> str:
-        asked.append(kimi.api_key)
+        keys.append(kimi.api_key)
         return kimi.api_key
 
     load([folder / "1.txt", folder / "2.txt"], api_key=key).load()
-    assert len(asked) >= len(kimi.requests) > 2
+    assert len(keys) >= len(kimi.requests) > 2
 
 
 def test_a_loader_has_its_key_and_address_from_the_environment(

@@ -59,8 +59,8 @@ def host(row: Row) -> Iterator[Emulator]:
 
 
 def ask_at(make: Make, host: Emulator, row: Row, **settings: Any) -> Chat:
-    given = {"base_url": host.base_url, "api_key": host.api_key, "dialect": row.dialect, "model": row.model}
-    return make(**given | settings)
+    fields = {"base_url": host.base_url, "api_key": host.api_key, "dialect": row.dialect, "model": row.model}
+    return make(**fields | settings)
 
 
 def get_weather(city: str) -> str:

@@ -69,8 +69,8 @@ def test_calls_at_once_on_tier_0_are_answered_without_a_refusal(make: Make) -> N
 
 def test_without_limits_the_same_calls_are_refused(make: Make) -> None:
     with Emulator(tier=0) as kimi:
-        given = answers(on_tier_0(make, kimi, None), 7)
-        assert any(isinstance(answer, KimiRateLimitError) for answer in given)
+        outcomes = answers(on_tier_0(make, kimi, None), 7)
+        assert any(isinstance(answer, KimiRateLimitError) for answer in outcomes)
 
 
 def test_models_with_one_key_share_their_account(adapter: Adapter) -> None:

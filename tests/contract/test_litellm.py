@@ -69,8 +69,8 @@ def through(make: Make, proxy: litellm_kit.Proxy, platform: Emulator, engine: Em
     engine.reset()
 
     def ask_through(model: str = "kimi-k2.6", **settings: Any) -> Chat:
-        given = {"base_url": proxy.base_url, "api_key": litellm_kit.KEY, "dialect": "openai", "max_retries": 0}
-        return make(**given | {"model": model} | settings)
+        fields = {"base_url": proxy.base_url, "api_key": litellm_kit.KEY, "dialect": "openai", "max_retries": 0}
+        return make(**fields | {"model": model} | settings)
 
     return ask_through
 

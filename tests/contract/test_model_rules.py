@@ -42,7 +42,7 @@ def test_a_sampling_value_that_the_model_refuses_is_left_out_with_one_warning(
     kimi: Emulator, make: Make, model: str, settings: dict[str, Any], words: str
 ) -> None:
     chat = make(model=model, **settings)
-    assert [words in said for said in chat.attempt("hi").warnings] == [True]
+    assert [words in warning for warning in chat.attempt("hi").warnings] == [True]
     assert chat.attempt("hi").warnings == []  # once per model and field
     for body in kimi.chats:
         assert not {"temperature", "top_p"} & body.keys()
@@ -123,12 +123,12 @@ def test_thinking_of_earlier_turns_is_kept_where_the_model_can(kimi: Emulator, m
     assert [options(body) for body in kimi.chats] == [{"thinking": {"type": "enabled", "keep": "all"}}, {}]
 
 
-@pytest.mark.parametrize("given", ["field", "call", "extra_body"])
-def test_thinking_is_the_same_option_wherever_it_is_given(kimi: Emulator, make: Make, given: str) -> None:
+@pytest.mark.parametrize("place", ["field", "call", "extra_body"])
+def test_thinking_is_the_same_option_wherever_it_is_given(kimi: Emulator, make: Make, place: str) -> None:
     off = {"type": "disabled"}
-    if given == "field":
+    if place == "field":
         make(model="kimi-k2.6", thinking=off).ask("hi")
-    elif given == "call":
+    elif place == "call":
         make(model="kimi-k2.6").ask("hi", thinking=off)
     else:
         make(model="kimi-k2.6", extra_body={"thinking": off}, temperature=0.6).ask("hi")
@@ -157,16 +157,16 @@ def test_other_families_have_no_effort(kimi: Emulator, make: Make) -> None:
 
 
 @pytest.mark.parametrize("model", ["kimi-k3", "kimi-k3.1-pro"])
-@pytest.mark.parametrize("given", ["field", "call", "extra_body", "extra_body of the call"])
+@pytest.mark.parametrize("place", ["field", "call", "extra_body", "extra_body of the call"])
 def test_the_effort_within_thinking_goes_out_as_reasoning_effort_of_k3(
-    kimi: Emulator, make: Make, model: str, given: str
+    kimi: Emulator, make: Make, model: str, place: str
 ) -> None:
-    thinking = {"type": "enabled", "effort": "low"} if given == "call" else {"effort": "low"}
-    if given == "field":
+    thinking = {"type": "enabled", "effort": "low"} if place == "call" else {"effort": "low"}
+    if place == "field":
         outcome = make(model=model, thinking=thinking).attempt("hi")
-    elif given == "call":
+    elif place == "call":
         outcome = make(model=model).attempt("hi", thinking=thinking)
-    elif given == "extra_body":
+    elif place == "extra_body":
         outcome = make(model=model, extra_body={"thinking": thinking}).attempt("hi")
     else:
         outcome = make(model=model).attempt("hi", extra_body={"thinking": thinking})
@@ -225,9 +225,9 @@ def test_a_member_that_the_model_refuses_is_left_out_of_extra_body(kimi: Emulato
 
 @pytest.mark.parametrize("name", ["logprobs", "top_logprobs"])
 def test_what_would_be_missing_in_the_answer_is_refused(kimi: Emulator, make: Make, name: str) -> None:
-    for given in ({name: 1}, {"extra_body": {name: 1}}):
+    for settings in ({name: 1}, {"extra_body": {name: 1}}):
         with pytest.raises(KimiInputError, match="kimi-k3 gives no probabilities of tokens"):
-            make(**given).ask("hi")
+            make(**settings).ask("hi")
     assert kimi.requests == []
 
 

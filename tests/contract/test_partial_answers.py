@@ -23,7 +23,7 @@ Make = Callable[..., Chat]
 USAGE = {"prompt_tokens": 100, "completion_tokens": 11, "total_tokens": 111}
 
 
-def said(content: str = "", **more: Any) -> Reply:
+def reply_with(content: str = "", **more: Any) -> Reply:
     return Reply(content=content, reasoning="Hm.", usage=USAGE, **more)
 
 
@@ -35,10 +35,10 @@ class City(BaseModel):
 
 
 ANSWERS: list[Any] = [
-    pytest.param(said('{"name": "Tur', finish_reason="length"), id="cut"),
-    pytest.param(said('{"name": "Tur', finish_reason="content_filter"), id="withheld"),
-    pytest.param(said('{"name": "Turku"}'), id="a misfit"),
-    pytest.param(said("Turku."), id="no JSON"),
+    pytest.param(reply_with('{"name": "Tur', finish_reason="length"), id="cut"),
+    pytest.param(reply_with('{"name": "Tur', finish_reason="content_filter"), id="withheld"),
+    pytest.param(reply_with('{"name": "Turku"}'), id="a misfit"),
+    pytest.param(reply_with("Turku."), id="no JSON"),
 ]
 
 
@@ -65,21 +65,21 @@ def test_an_object_that_is_none(kimi: Emulator, make: Make, answer: Reply) -> No
 
 
 def test_a_call_that_was_demanded_and_did_not_come(kimi: Emulator, make: Make) -> None:
-    kimi.script(said("Turku."), said("Turku."))
+    kimi.script(reply_with("Turku."), reply_with("Turku."))
     with pytest.raises(kimi_api.KimiToolChoiceError) as caught:
         make().predict(City, "A city?", by_tool=True)
     check(caught.value, kimi, "Turku.")
 
 
 def test_a_demanded_call_that_was_withheld(kimi: Emulator, make: Make) -> None:
-    kimi.script(said("It is", finish_reason="content_filter"))
+    kimi.script(reply_with("It is", finish_reason="content_filter"))
     with pytest.raises(kimi_api.KimiRefusalError) as caught:
         make().predict(City, "A city?", by_tool=True)
     check(caught.value, kimi, "It is")
 
 
 def test_a_call_whose_arguments_do_not_fit(kimi: Emulator, make: Make) -> None:
-    kimi.script(said(tool_calls=[ToolCall("City", '{"name": "Turku"}')]))
+    kimi.script(reply_with(tool_calls=[ToolCall("City", '{"name": "Turku"}')]))
     with pytest.raises(KimiReplyError) as caught:
         make().predict(City, "A city?", by_tool=True)
     check(caught.value, kimi, "")

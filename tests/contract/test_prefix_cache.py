@@ -95,10 +95,10 @@ def test_each_request_of_an_agent_begins_with_the_one_before_it(
 def test_a_history_that_was_stored_as_json_is_the_same_prefix(kimi: Emulator, make: Make, adapter: Adapter) -> None:
     script(kimi, 1)
     chat = make()
-    asked = [system("Be brief."), user("When?")]
-    turn = chat.ask(asked, tools=TOOLS)
-    chat.ask([*asked, turn, result(turn.calls[0])], tools=TOOLS)
-    stored = adapter.stored(adapter.native_messages([*asked, turn, result(turn.calls[0])]))
+    messages = [system("Be brief."), user("When?")]
+    turn = chat.ask(messages, tools=TOOLS)
+    chat.ask([*messages, turn, result(turn.calls[0])], tools=TOOLS)
+    stored = adapter.stored(adapter.native_messages([*messages, turn, result(turn.calls[0])]))
     chat.ask([*stored, user("Thanks.")], tools=TOOLS)
     assert broken([request.body for request in kimi.requests]) == []
 
@@ -117,7 +117,7 @@ def test_thinking_switched_off_for_a_call_leaves_the_history_as_it_was(
             warnings.simplefilter("ignore", KimiWarning)
             outcome = chat.ask(history, tools=TOOLS, **forced)
         history += [outcome, *map(result, outcome.calls)]
-    faults = [told for told in broken([request.body for request in kimi.requests]) if "other options" not in told]
+    faults = [fault for fault in broken([request.body for request in kimi.requests]) if "other options" not in fault]
     assert faults == []
     assert {body.get("thinking", {}).get("type") for body in kimi.chats} == {"enabled", "disabled"}
     assert kimi.report == []
@@ -169,9 +169,9 @@ def test_a_time_to_live_that_does_not_exist_is_refused_before_sending(kimi: Emul
     assert kimi.requests == []
 
 
-@pytest.mark.parametrize(("ttl", "pause", "kept"), [(None, 240, True), (None, 360, False), ("1h", 360, True)])
+@pytest.mark.parametrize(("ttl", "pause", "cached"), [(None, 240, True), (None, 360, False), ("1h", 360, True)])
 def test_twenty_turns_with_pauses_stay_in_the_cache_as_long_as_was_asked(
-    kimi: Emulator, make: Make, ttl: str | None, pause: float, kept: bool
+    kimi: Emulator, make: Make, ttl: str | None, pause: float, cached: bool
 ) -> None:
     kimi.reset()
     chat = make(prompt_cache_key=cache_key("anna@example.org"), **({"cache_ttl": ttl} if ttl else {}))
@@ -186,7 +186,7 @@ def test_twenty_turns_with_pauses_stay_in_the_cache_as_long_as_was_asked(
         shares.append(outcome.usage.cached_tokens / outcome.usage.prompt_tokens)
         kimi.clock.advance(pause)
     assert shares[0] == 0
-    if kept:
+    if cached:
         assert min(shares[1:]) >= 0.9, shares
     else:
         assert max(shares) == 0, shares

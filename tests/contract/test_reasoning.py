@@ -84,8 +84,8 @@ def test_an_agent_keeps_thinking_through_its_loop_and_into_the_next_run(kimi: Em
         assert thinking_of(turns) == thinking_of(kimi.replies[:number])
         for turn, reply in zip(turns, kimi.replies, strict=False):
             assert turn["content"] == reply["content"]
-            made = [call["function"] for call in reply.get("tool_calls", ())]
-            assert [call["function"] for call in turn.get("tool_calls", ())] == made
+            sent_calls = [call["function"] for call in reply.get("tool_calls", ())]
+            assert [call["function"] for call in turn.get("tool_calls", ())] == sent_calls
     messages = kimi.chats[-1]["messages"]
     ids = [call["id"] for message in messages for call in message.get("tool_calls", ())]
     assert [message["tool_call_id"] for message in messages if message["role"] == "tool"] == ids

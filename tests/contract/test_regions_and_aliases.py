@@ -44,14 +44,14 @@ def test_an_address_beats_the_region(adapter: Adapter, monkeypatch: pytest.Monke
 def test_an_address_of_the_other_region_is_a_contradiction(
     adapter: Adapter, monkeypatch: pytest.MonkeyPatch, where: str, region: str, address: str
 ) -> None:
-    given: dict[str, Any] = {"region": region}
+    settings: dict[str, Any] = {"region": region}
     if where == "argument":
-        given["base_url"] = address
+        settings["base_url"] = address
     else:
         monkeypatch.setenv("MOONSHOT_BASE_URL", address)
     named = "base_url" if where == "argument" else "MOONSHOT_BASE_URL"
     with pytest.raises(KimiInputError, match=rf"region.*{named} is .*leave out region or {named}"):
-        adapter.model_class(api_key=KEY, **given)
+        adapter.model_class(api_key=KEY, **settings)
 
 
 def test_a_region_that_fits_its_address_is_none(adapter: Adapter) -> None:
@@ -98,8 +98,8 @@ def test_an_alias_goes_out_and_gets_the_rules_of_its_model(kimi: Emulator, make:
 
 
 def test_a_value_that_its_model_refuses_is_left_out(kimi: Emulator, make: Make) -> None:
-    (said,) = make(**ALIAS, reasoning_effort="low").attempt("hi").warnings
-    assert "kimi-k2.6 has no reasoning_effort" in said
+    (warning,) = make(**ALIAS, reasoning_effort="low").attempt("hi").warnings
+    assert "kimi-k2.6 has no reasoning_effort" in warning
     assert options(kimi.chats[0]) == {"model": "prod-assistant"}
 
 

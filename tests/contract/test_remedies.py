@@ -35,8 +35,8 @@ def test_the_name_of_a_tool_is_no_tool(kimi: Emulator, make: Make, tools: Any) -
         bind(make().native, tools)
     assert "tool_choice='get_weather' demands" in str(caught.value)
     assert kimi.requests == []
-    asked = make().ask("Weather in Oslo?", tools=[get_weather], tool_choice="get_weather")
-    assert [call.name for call in asked.calls] == ["get_weather"]
+    turn = make().ask("Weather in Oslo?", tools=[get_weather], tool_choice="get_weather")
+    assert [call.name for call in turn.calls] == ["get_weather"]
 
 
 @pytest.mark.parametrize("tool", [wire_tool("get_weather"), 5, get_weather])

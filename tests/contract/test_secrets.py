@@ -31,8 +31,8 @@ def test_the_key_is_shown_nowhere(
     with pytest.raises(KimiAuthenticationError) as caught:
         chat.ask("hello")
     error: Any = caught.value
-    told = [str(error), repr(error), repr(error.body), "".join(traceback.format_exception(error)), caplog.text]
-    shown = [*adapter.dumps(chat.native), repr(chat.native.client), *told]
+    error_texts = [str(error), repr(error), repr(error.body), "".join(traceback.format_exception(error)), caplog.text]
+    shown = [*adapter.dumps(chat.native), repr(chat.native.client), *error_texts]
     assert [text for text in shown if KEY in text] == []
     assert kimi.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
@@ -67,10 +67,10 @@ def test_an_unusable_key_is_refused_at_construction_without_being_shown(
     assert kimi.requests == []
 
 
-@pytest.mark.parametrize("given", ["", " ", None, "two words"])
-def test_a_key_function_that_gives_no_key_is_an_error_of_the_call(kimi: Emulator, make: Make, given: Any) -> None:
+@pytest.mark.parametrize("key", ["", " ", None, "two words"])
+def test_a_key_function_that_gives_no_key_is_an_error_of_the_call(kimi: Emulator, make: Make, key: Any) -> None:
     with pytest.raises(KimiKeyError, match="the api_key function"):
-        make(api_key=lambda: given).ask("hello")
+        make(api_key=lambda: key).ask("hello")
     assert kimi.requests == []
 
 

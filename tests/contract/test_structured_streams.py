@@ -122,28 +122,28 @@ UNFIT: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "text", "told", "cause"), UNFIT)
+@pytest.mark.parametrize(("kind", "text", "message", "cause"), UNFIT)
 def test_at_the_end_the_validators_own_error_is_told(
-    kimi: Emulator, make: Make, kind: type[BaseModel], text: str, told: str, cause: type[Exception]
+    kimi: Emulator, make: Make, kind: type[BaseModel], text: str, message: str, cause: type[Exception]
 ) -> None:
     kimi.script(reply(text, by_tool=False, kind=kind))
     with pytest.raises(KimiStructuredOutputError) as caught:
         make().predict(kind, "An order?")
     error = caught.value
-    assert told in str(error)
+    assert message in str(error)
     assert isinstance(error.__cause__, cause)
     assert error.llm_output == text
     assert error.request_id
 
 
 @pytest.mark.ways(*STREAMED)
-@pytest.mark.parametrize(("kind", "text", "told", "cause"), UNFIT)
+@pytest.mark.parametrize(("kind", "text", "message", "cause"), UNFIT)
 def test_it_is_told_of_the_arguments_of_a_call_too(
-    kimi: Emulator, make: Make, kind: type[BaseModel], text: str, told: str, cause: type[Exception]
+    kimi: Emulator, make: Make, kind: type[BaseModel], text: str, message: str, cause: type[Exception]
 ) -> None:
     kimi.script(reply(text, by_tool=True, kind=kind))
     with pytest.raises(KimiStructuredOutputError) as caught:
         make().predict(kind, "An order?", by_tool=True)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert isinstance(caught.value.__cause__, cause)
     assert caught.value.llm_output

@@ -37,9 +37,9 @@ def look(place: str) -> str:
 
 
 @pytest.fixture
-def told() -> Iterator[Recorder]:
-    with recording() as told:
-        yield told
+def recorder() -> Iterator[Recorder]:
+    with recording() as recorder:
+        yield recorder
 
 
 @pytest.fixture
@@ -47,19 +47,19 @@ def recorded(adapter: Adapter) -> Iterator[Recorder]:
     """What OpenInference's instrumentation of the framework records."""
     module = importlib.import_module(f"openinference.instrumentation.{adapter.name}")
     instrumentor = getattr(module, INSTRUMENTORS[adapter.name])()
-    with closing(Recorder()) as told:
-        instrumentor.instrument(tracer_provider=told.traces)
-        yield told
+    with closing(Recorder()) as recorder:
+        instrumentor.instrument(tracer_provider=recorder.traces)
+        yield recorder
         instrumentor.uninstrument()
 
 
 # ---------------------------------------------------------------------------------------------------- ours
 
 
-def test_a_call_is_one_span(kimi: Emulator, chat: Chat, way: Way, told: Recorder) -> None:
+def test_a_call_is_one_span(kimi: Emulator, chat: Chat, way: Way, recorder: Recorder) -> None:
     kimi.script(ANSWER)
     outcome = chat.ask("How deep is the harbour?")
-    facts = told.one()
+    facts = recorder.one()
     assert facts["gen_ai.request.model"] == facts["gen_ai.response.model"] == "kimi-k3"
     assert facts["gen_ai.request.stream"] is (way in STREAMED)
     assert outcome.usage is not None
@@ -70,35 +70,35 @@ def test_a_call_is_one_span(kimi: Emulator, chat: Chat, way: Way, told: Recorder
         "reasoning.output_tokens": outcome.usage.reasoning_tokens,
     }.items():
         assert facts[f"gen_ai.usage.{name}"] == count
-    assert "harbour" not in told.everything()
-    assert kimi.api_key not in told.everything()
+    assert "harbour" not in recorder.everything()
+    assert kimi.api_key not in recorder.everything()
 
 
-def test_an_agents_run_is_a_span_for_each_of_its_calls(kimi: Emulator, chat: Chat, told: Recorder) -> None:
+def test_an_agents_run_is_a_span_for_each_of_its_calls(kimi: Emulator, chat: Chat, recorder: Recorder) -> None:
     kimi.script(Reply(tool_calls=[ToolCall("look", {"place": "Turku"})], reasoning="where", usage=USAGE), ANSWER)
     assert chat.run_agent("Look at Turku", [look]).text == "It is deep."
-    spans = [dict(span.attributes or {}) for span in told.named("chat ")]
+    spans = [dict(span.attributes or {}) for span in recorder.named("chat ")]
     assert [facts["gen_ai.response.finish_reasons"] for facts in spans] == [("tool_calls",), ("stop",)]
-    assert "Turku" not in told.everything()
+    assert "Turku" not in recorder.everything()
 
 
 @pytest.mark.ways("streamed", "astreamed")
-def test_a_stream_that_is_left_is_one_span(kimi: Emulator, chat: Chat, way: Way, told: Recorder) -> None:
+def test_a_stream_that_is_left_is_one_span(kimi: Emulator, chat: Chat, way: Way, recorder: Recorder) -> None:
     kimi.script(ANSWER)
     if way == "streamed":
         chat.leave("How deep is the harbour?")
     else:
         asyncio.run(chat.aleave("How deep is the harbour?"))
-    assert told.one()["kimi.stream.closed_early"] is True
-    assert "error.type" not in told.one()
+    assert recorder.one()["kimi.stream.closed_early"] is True
+    assert "error.type" not in recorder.one()
 
 
-def test_a_broken_answer_is_an_error_by_the_packages_own_name(kimi: Emulator, chat: Chat, told: Recorder) -> None:
+def test_a_broken_answer_is_an_error_by_the_packages_own_name(kimi: Emulator, chat: Chat, recorder: Recorder) -> None:
     """LangChain raises a subclass; dashboards see one name."""
     kimi.fail("cut.before_finish")
     assert isinstance(chat.attempt("How deep is the harbour?").error, KimiConnectionError)
-    assert told.one()["error.type"] == "KimiConnectionError"
-    [span] = told.spans
+    assert recorder.one()["error.type"] == "KimiConnectionError"
+    [span] = recorder.spans
     assert span.status.status_code is StatusCode.ERROR
 
 
@@ -138,15 +138,15 @@ def test_openinference_gets_errors_and_neither_key_nor_account(
 
 
 def test_ours_and_openinferences_spans_live_together(
-    kimi: Emulator, chat: Chat, adapter: Adapter, way: Way, recorded: Recorder, told: Recorder
+    kimi: Emulator, chat: Chat, adapter: Adapter, way: Way, recorded: Recorder, recorder: Recorder
 ) -> None:
     """Only LlamaIndex's, of answers that are waited for, are OpenTelemetry's current span while we are called."""
     kimi.script(ANSWER)
     chat.ask("How deep is the harbour?")
-    assert told.one()["gen_ai.usage.input_tokens"] == 100
+    assert recorder.one()["gen_ai.usage.input_tokens"] == 100
     [theirs] = [span for span in recorded.spans if "llm.model_name" in (span.attributes or {})]
     assert theirs.context is not None
-    parent = told.spans[0].parent
+    parent = recorder.spans[0].parent
     if adapter.name == "llama_index" and way not in STREAMED:
         assert parent is not None
         assert parent.span_id == theirs.context.span_id

@@ -71,16 +71,16 @@ def test_the_models_own_effort_and_format_are_in_the_prompt(adapter: Adapter) ->
 
 def test_a_vocabulary_makes_counts_exact(adapter: Adapter, vocabulary: KimiTokenizer) -> None:
     wire = [{"role": "user", "content": "hello world"}]
-    for given in (vocabulary, vocabulary.path, Path(vocabulary.path)):
-        counted = adapter.make(tokenizer=given).count("hello world")
+    for tokenizer in (vocabulary, vocabulary.path, Path(vocabulary.path)):
+        counted = adapter.make(tokenizer=tokenizer).count("hello world")
         assert counted == count_messages(wire, tokenizer=vocabulary)
 
 
-@pytest.mark.parametrize("given", [3, "no/such/file"])
-def test_what_is_no_tokenizer_is_refused_at_once(adapter: Adapter, given: object) -> None:
+@pytest.mark.parametrize("tokenizer", [3, "no/such/file"])
+def test_what_is_no_tokenizer_is_refused_at_once(adapter: Adapter, tokenizer: object) -> None:
     with pytest.raises(KimiInputError) as caught:
-        adapter.make(tokenizer=given)
-    assert caught.value.value == given
+        adapter.make(tokenizer=tokenizer)
+    assert caught.value.value == tokenizer
 
 
 def test_a_tokenizer_travels_with_the_model_and_stands_in_no_dump(adapter: Adapter, vocabulary: KimiTokenizer) -> None:

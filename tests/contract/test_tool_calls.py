@@ -126,7 +126,8 @@ def test_only_the_first_call_is_kept_where_one_is_allowed(kimi: Emulator, make: 
     outcome = chat.attempt("?", tools=[WEATHER, CLOCK], parallel_tool_calls=False)
     assert [(call.name, call.args) for call in outcome.calls] == [("get_weather", {"city": "北京"})]
     assert [
-        "parallel_tool_calls=False: kept the call of get_weather, dropped get_time" in said for said in outcome.warnings
+        "parallel_tool_calls=False: kept the call of get_weather, dropped get_time" in warning
+        for warning in outcome.warnings
     ] == [True]
     chat.ask([user("?"), outcome, result(outcome.calls[0])], tools=[WEATHER, CLOCK])
     assert len(calls_of(kimi.chats[-1])) == 1

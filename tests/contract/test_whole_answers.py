@@ -137,11 +137,11 @@ class Host:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                host.streamed.append(bool(asked.get("stream")))
-                pieces = sse if asked.get("stream") else [json.dumps(body).encode()]
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                host.streamed.append(bool(request.get("stream")))
+                pieces = sse if request.get("stream") else [json.dumps(body).encode()]
                 self.send_response(200)
-                self.send_header("Content-Type", "text/event-stream" if asked.get("stream") else "application/json")
+                self.send_header("Content-Type", "text/event-stream" if request.get("stream") else "application/json")
                 self.send_header("Msh-Request-Id", "req-9")
                 self.send_header("X-Msh-Trace-Id", "trace-9")
                 self.send_header("Content-Length", str(sum(map(len, pieces))))
@@ -167,7 +167,7 @@ class Host:
         self._server.server_close()
 
 
-def dumped(native: Any) -> dict[str, Any]:
+def dump_object(native: Any) -> dict[str, Any]:
     """All that the framework's object holds, but for the id that LangChain makes up for each run."""
     data = native.model_dump()
     if "message" not in data:
@@ -190,13 +190,13 @@ def test_the_answer_is_the_same_as_in_one_body(host: Host, make: Make) -> None:
     streamed, plain = [chat.attempt("?", tools=tools, wire=wire) for wire in ("stream", "plain")]
     assert host.streamed == [True, False]
     assert (streamed.error, plain.error) == (None, None)
-    assert dumped(streamed.native) == dumped(plain.native)
+    assert dump_object(streamed.native) == dump_object(plain.native)
     assert streamed.usage == plain.usage
     assert streamed.usage is not None
     assert streamed.usage.cached_tokens == 64
     assert streamed.warnings == plain.warnings
-    assert "req-9" in str(dumped(streamed.native))
-    assert "trace-9" in str(dumped(streamed.native))
+    assert "req-9" in str(dump_object(streamed.native))
+    assert "trace-9" in str(dump_object(streamed.native))
 
 
 # ---------------------------------------------------------------------------------------------------- nothing is lost

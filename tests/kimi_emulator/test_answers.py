@@ -141,15 +141,15 @@ def test_stream_without_include_usage_has_usage_only_in_the_choice(chat: Any):
 def test_streamed_tool_calls(kimi: Emulator, chat: Any):
     calls = [ToolCall("get_weather", '{"city": "Paris"}'), ToolCall("get_weather", '{"city": "Rome"}')]
     kimi.script(Reply(reasoning="", tool_calls=calls))
-    found = deltas(chunks(chat("weather", tools=[WEATHER], stream=True)))
+    pieces = deltas(chunks(chat("weather", tools=[WEATHER], stream=True)))
     first = {"index": 0, "id": "get_weather_0", "type": "function"}
-    assert found[1:4] == [
+    assert pieces[1:4] == [
         {"reasoning_content": ""},
         {"tool_calls": [first | {"function": {"name": "get_weather", "arguments": ""}}]},
         {"tool_calls": [{"index": 0, "function": {"arguments": '{"city": "Paris"}'}}]},
     ]
-    assert found[4]["tool_calls"][0]["id"] == "get_weather_1"
-    assert found[-1] == {}
+    assert pieces[4]["tool_calls"][0]["id"] == "get_weather_1"
+    assert pieces[-1] == {}
 
 
 def test_pieces_are_streamed_as_given(kimi: Emulator, chat: Any):
@@ -166,19 +166,19 @@ def test_chunk_size():
             headers={"Authorization": f"Bearer {kimi.api_key}"},
             json={"model": "kimi-k3", "stream": True, "messages": [{"role": "user", "content": "x"}]},
         )
-    found = deltas(chunks(answer))
-    assert [d["content"] for d in found[1:] if "content" in d] == ["abc", "def", "gh"]
-    assert [d["reasoning_content"] for d in found if "reasoning_content" in d] == ["123", "45", ""]
-    assert [c["function"]["arguments"] for d in found for c in d.get("tool_calls", ())] == ["", '{"a', '":1', "}"]
+    pieces = deltas(chunks(answer))
+    assert [d["content"] for d in pieces[1:] if "content" in d] == ["abc", "def", "gh"]
+    assert [d["reasoning_content"] for d in pieces if "reasoning_content" in d] == ["123", "45", ""]
+    assert [c["function"]["arguments"] for d in pieces for c in d.get("tool_calls", ())] == ["", '{"a', '":1', "}"]
 
 
 def test_streamed_and_plain_answers_say_the_same(kimi: Emulator, chat: Any):
     text = "Unicode 你好\n\n  spaced\ttext \n"
     kimi.script(Reply(content=text, reasoning=text), Reply(content=text, reasoning=text))
     plain = message_of(chat())
-    found = deltas(chunks(chat(stream=True)))
-    assert plain["content"] == "".join(d.get("content", "") for d in found) == text
-    assert plain["reasoning_content"] == "".join(d.get("reasoning_content", "") for d in found) == text
+    pieces = deltas(chunks(chat(stream=True)))
+    assert plain["content"] == "".join(d.get("content", "") for d in pieces) == text
+    assert plain["reasoning_content"] == "".join(d.get("reasoning_content", "") for d in pieces) == text
 
 
 def test_limit_inside_the_thinking(kimi: Emulator, chat: Any):

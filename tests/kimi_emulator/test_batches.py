@@ -24,12 +24,12 @@ OBJECT_KEYS = {
 def start(client: httpx.Client) -> Callable[..., dict[str, Any]]:
     """Make a batch of so many lines, a, b, c ..."""
 
-    def started(count: int = 2, **fields: Any) -> dict[str, Any]:
+    def start_batch(count: int = 2, **fields: Any) -> dict[str, Any]:
         answer = make(client, [line(chr(ord("a") + number)) for number in range(count)], **fields)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    return started
+    return start_batch
 
 
 @pytest.fixture
@@ -101,8 +101,8 @@ def test_lines_are_held_to_the_rules_of_chat_requests(client: httpx.Client, kimi
 
 
 def test_what_a_line_merely_gets_away_with_is_reported(client: httpx.Client, kimi: Emulator) -> None:
-    made = make(client, [line("a", body={"temperature": 1})])
-    until_done(client, made.json()["id"])
+    batch = make(client, [line("a", body={"temperature": 1})])
+    until_done(client, batch.json()["id"])
     [report] = kimi.report
     assert report.rule == "tolerated.sampling"
     assert kimi.requests[report.request].path == "/v1/batches"

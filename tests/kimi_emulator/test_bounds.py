@@ -36,7 +36,7 @@ def far_sheet() -> bytes:
     return data.getvalue()
 
 
-def packed(names: dict[str, int]) -> bytes:
+def pack(names: dict[str, int]) -> bytes:
     """A zip file with entries of so many zeros."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -84,7 +84,7 @@ def test_a_packed_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, name: str, entries: dict[str, int], reason: str
 ) -> None:
     path = tmp_path / name
-    path.write_bytes(packed(entries))
+    path.write_bytes(pack(entries))
     assert path.stat().st_size < 400_000
     tracemalloc.start()
     try:

@@ -48,17 +48,17 @@ def loop(text: str, tools: list[dict[str, Any]], run: dict[str, Callable[..., st
     turns = []
     for _ in range(8):
         reply = ask(messages, tools)
-        made = calls(reply)
-        if not made:
+        names_and_arguments = calls(reply)
+        if not names_and_arguments:
             return turns, reply.content or ""
-        turns.append(made)
-        ids = [f"{name}_{i}" for i, (name, _) in enumerate(made)]
+        turns.append(names_and_arguments)
+        ids = [f"{name}_{i}" for i, (name, _) in enumerate(names_and_arguments)]
         wire = [
             {"id": id, "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
-            for id, (name, arguments) in zip(ids, made, strict=True)
+            for id, (name, arguments) in zip(ids, names_and_arguments, strict=True)
         ]
         messages.append({"role": "assistant", "content": "", "tool_calls": wire})
-        for id, (name, arguments) in zip(ids, made, strict=True):
+        for id, (name, arguments) in zip(ids, names_and_arguments, strict=True):
             messages.append({"role": "tool", "tool_call_id": id, "content": run[name](**arguments)})
     raise AssertionError(f"no end: {turns}")
 
@@ -255,16 +255,16 @@ def test_finds_the_tool_by_a_made_up_description(seed: int):
     rng = random.Random(seed)
     kinds = [made_up(rng) for _ in range(6)]
     tools = [fn(f"tool_{i}", f"Reads the {kind.lower()} meter of a station", station=S) for i, kind in enumerate(kinds)]
-    wanted, station = rng.randrange(6), made_up(rng)
-    made = calls(ask(f"Read the {kinds[wanted].lower()} meter at {station}.", tools))
-    assert made == [(f"tool_{wanted}", {"station": station})]
+    number, station = rng.randrange(6), made_up(rng)
+    called = calls(ask(f"Read the {kinds[number].lower()} meter at {station}.", tools))
+    assert called == [(f"tool_{number}", {"station": station})]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_loop_chains_tools_through_their_results(seed: int):
     rng = random.Random(seed)
     name, number, thing = made_up(rng), f"C-{rng.randint(1000, 9999)}", made_up(rng)
-    turns, said = loop(
+    turns, final = loop(
         f"Find the customer {name} and list the orders.",
         [
             fn("list_orders", "List the orders of a customer", customer_id=S),
@@ -276,25 +276,25 @@ def test_loop_chains_tools_through_their_results(seed: int):
         },
     )
     assert turns == [[("find_customer", {"name": name})], [("list_orders", {"customer_id": number})]]
-    assert f"{number} ordered one {thing}" in said
+    assert f"{number} ordered one {thing}" in final
 
 
 def test_loop_uses_a_number_of_a_result():
-    turns, said = loop(
+    turns, final = loop(
         "Multiply 6 by 7 and then add 5",
         [ADD, MULTIPLY],
         {"add": lambda a, b: str(a + b), "multiply": lambda a, b: str(a * b)},
     )
     assert [turn[0][0] for turn in turns] == ["multiply", "add"]
     assert sorted(turns[1][0][1].values()) == [5, 42]
-    assert "47" in said
+    assert "47" in final
 
 
 def test_parallel_results_are_all_stated():
     rain = {"Paris": "rain 11", "Rome": "sun 29"}
-    turns, said = loop("Weather in Paris and Rome?", [WEATHER], {"get_weather": lambda city: rain[city]})
+    turns, final = loop("Weather in Paris and Rome?", [WEATHER], {"get_weather": lambda city: rain[city]})
     assert len(turns) == 1
-    assert all(text in said for text in rain.values())
+    assert all(text in final for text in rain.values())
 
 
 def test_a_new_request_calls_again():
@@ -345,7 +345,7 @@ def test_a_form_for_the_answer_is_filled_last():
 # -- JSON ---------------------------------------------------------------------------------------------------------
 
 
-def structured(text: str, schema: dict[str, Any], prefix: str | None = None) -> Any:
+def ask_in_schema(text: str, schema: dict[str, Any], prefix: str | None = None) -> Any:
     messages = [{"role": "user", "content": text}]
     if prefix is not None:
         messages.append({"role": "assistant", "content": prefix, "partial": True})  # type: ignore[dict-item]
@@ -371,14 +371,14 @@ def test_schema_is_filled_from_the_text(seed: int):
     rng = random.Random(seed)
     name, age = f"{made_up(rng)} {made_up(rng)}", rng.randint(18, 90)
     text = f"{name} is {age} years old, a Guest, and writes from box{age}@example.org."
-    assert structured(text, PERSON) == {
+    assert ask_in_schema(text, PERSON) == {
         "name": name,
         "age": age,
         "email": f"box{age}@example.org",
         "role": "guest",
         "tags": [],
     }
-    assert structured("Nothing is known.", PERSON)["email"] is None
+    assert ask_in_schema("Nothing is known.", PERSON)["email"] is None
 
 
 def test_schema_with_references_and_rows():
@@ -395,7 +395,7 @@ def test_schema_with_references_and_rows():
         "required": ["items", "root", "best", "flags"],
     }
     text, _ = handbook(random.Random(2))
-    filled = structured(f"List the parts.\n{text}", schema)
+    filled = ask_in_schema(f"List the parts.\n{text}", schema)
     assert [set(row) for row in filled["items"]] == [{"part", "price", "stock"}] * 2
     assert filled["items"][0] == {"part": "Washer", "price": 1.25, "stock": 4}
     assert set(filled["best"]) >= {"part", "price"}
@@ -407,7 +407,7 @@ def test_schema_with_references_and_rows():
     "prefix", ["{", '{"na', '{"name": "', '{"name": "Ada", ', '{"name": "Ada", "age": ', '{"tags": ["a']
 )
 def test_a_begun_json_text_is_ended(prefix: str):
-    whole = structured("Ada Lee is 27 years old, a guest.", PERSON, prefix)
+    whole = ask_in_schema("Ada Lee is 27 years old, a guest.", PERSON, prefix)
     assert set(PERSON["required"]) <= set(whole)
     assert whole["role"] == "guest"
 
@@ -456,7 +456,7 @@ def test_small_requests_take_milliseconds():
 def test_no_text_makes_it_slow(text: str):
     begin = time.process_time()
     ask(f"Search for {text}", [fn("search", "Search for things", query=S, date=S, expression=S, limit=INT, order_id=S)])
-    structured(text, PERSON)
+    ask_in_schema(text, PERSON)
     ask(text)
     ask(text, [fn("hand_over", text, to_desk=S)])
     assert time.process_time() - begin < 3
@@ -480,7 +480,7 @@ def made_up_topics(seed: int) -> tuple[random.Random, list[str]]:
     return rng, [made_up(rng) for _ in range(4)]
 
 
-def listed(topics: list[str]) -> str:
+def list_topics(topics: list[str]) -> str:
     return "\n\n".join(f"({n}) Everything on {topic} and its trade" for n, topic in enumerate(topics, 1))
 
 
@@ -490,46 +490,48 @@ PICK = "Return the choice that is most relevant to the question: 'Who sells {top
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_choice_follows_the_sample_of_json_in_the_prompt(seed: int):
     rng, topics = made_up_topics(seed)
-    wanted = rng.randrange(4)
-    prompt = f"Some choices:\n---\n{listed(topics)}\n---\n" + PICK.format(topic=topics[wanted])
-    said = ask(
+    number = rng.randrange(4)
+    prompt = f"Some choices:\n---\n{list_topics(topics)}\n---\n" + PICK.format(topic=topics[number])
+    reply = ask(
         prompt + '\nOutput ONLY JSON. Here is an example:\n[\n  {\n    choice: 1,\n    why: "<why>"\n  },\n  ...\n]'
     )
-    (chosen,) = json.loads(said.content or "")
-    assert chosen["choice"] == wanted + 1
-    assert topics[wanted] in chosen["why"]
+    (chosen,) = json.loads(reply.content or "")
+    assert chosen["choice"] == number + 1
+    assert topics[number] in chosen["why"]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_choice_follows_a_forced_tool(seed: int):
     rng, topics = made_up_topics(seed)
-    wanted = rng.randrange(4)
+    number = rng.randrange(4)
     pick = fn("Pick", "A pick.", index=INT, reason=S)
     picks = fn("Picks", "Several.", picks={"type": "array", "items": pick["function"]["parameters"]})
-    prompt = f"Some choices:\n---\n{listed(topics)}\n---\n" + PICK.format(topic=topics[wanted])
+    prompt = f"Some choices:\n---\n{list_topics(topics)}\n---\n" + PICK.format(topic=topics[number])
     ((_, one),) = calls(ask(prompt, [pick], tool_choice="required"))
     ((_, several),) = calls(ask(prompt, [picks], tool_choice="required"))
-    assert one["index"] == wanted + 1
-    assert [each["index"] for each in several["picks"]] == [wanted + 1]
+    assert one["index"] == number + 1
+    assert [each["index"] for each in several["picks"]] == [number + 1]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_documents_are_rated_in_lines_like_the_sample(seed: int):
     rng, topics = made_up_topics(seed)
-    wanted = rng.randrange(4)
+    number = rng.randrange(4)
     documents = "\n\n".join(f"Document {n}:\nAbout {topic}, in detail." for n, topic in enumerate(topics, 1))
     prompt = (
         "Rate them.\nExample format:\n\nDocument 1:\n<text>\n\nDocument 2:\n<text>\n\nQuestion: <question>\nAnswer:\n"
         f"Doc: 2, Relevance: 7\nDoc: 1, Relevance: 3\n\nNow you:\n\n{documents}\n\n"
-        f"Question: What is {topics[wanted]}?\nAnswer:\n"
+        f"Question: What is {topics[number]}?\nAnswer:\n"
     )
-    assert ask(prompt).content == f"Doc: {wanted + 1}, Relevance: 10"
+    assert ask(prompt).content == f"Doc: {number + 1}, Relevance: 10"
 
 
 def test_a_quoted_form_is_filled():
     _, topics = made_up_topics(1)
     prompt = (
-        f"{listed(topics)}\n---\n" + PICK.format(topic=topics[2]) + "Use the form 'ANSWER: <number>' and say why.\n"
+        f"{list_topics(topics)}\n---\n"
+        + PICK.format(topic=topics[2])
+        + "Use the form 'ANSWER: <number>' and say why.\n"
     )
     assert ask(prompt).content == "ANSWER: 3"
 
@@ -560,21 +562,21 @@ def test_a_schema_in_the_prompt_is_followed(doubled: bool):
     if doubled:  # templates may leave their escapes in
         schema = schema.replace("{", "{{").replace("}", "}}")
     text = f"Ada Lee is 27 years old, a guest.\n\nHere's a JSON schema to follow:\n{schema}\n\nOutput a JSON object."
-    found = json.loads(ask(text).content or "")
-    assert (found["name"], found["age"], found["role"]) == ("Ada Lee", 27, "guest")
+    person = json.loads(ask(text).content or "")
+    assert (person["name"], person["age"], person["role"]) == ("Ada Lee", 27, "guest")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_sources_are_cited_by_their_numbers(seed: int):
     rng, topics = made_up_topics(seed)
-    wanted = rng.randrange(4)
+    number = rng.randrange(4)
     sources = "\n\n".join(f"Source {n}:\nThe price of {topic} is {n}00.\n" for n, topic in enumerate(topics, 1))
     prompt = (
         "Answer from the sources and cite them by their numbers. For example:\nSource 1:\nGrass is green.\n"
         f"Query: What is grass?\nAnswer: Green [1].\nNow you:\n------\n{sources}\n------\n"
-        f"Query: What is the price of {topics[wanted]}?\nAnswer: "
+        f"Query: What is the price of {topics[number]}?\nAnswer: "
     )
-    assert ask(prompt).content == f"The price of {topics[wanted]} is {wanted + 1}00. [{wanted + 1}]"
+    assert ask(prompt).content == f"The price of {topics[number]} is {number + 1}00. [{number + 1}]"
 
 
 def test_titles_keywords_and_summaries():
@@ -602,23 +604,23 @@ def test_an_answer_is_refined_only_by_better_text(better: bool):
 def test_two_questions_in_one_get_two_answers():
     text, questions = handbook(random.Random(4))
     (first, one), (_, two), *_ = questions.items()
-    said = ask([{"role": "system", "content": text}, {"role": "user", "content": f"{first[:-1]}, and how many months "
+    reply = ask([{"role": "system", "content": text}, {"role": "user", "content": f"{first[:-1]}, and how many months "
                 "does the warranty last?"}]).content or ""  # fmt: skip
-    assert one in said
-    assert two in said
+    assert one in reply
+    assert two in reply
 
 
 def test_rows_of_comma_separated_values_and_broken_lines():
     rng = random.Random(5)
     name, other = made_up(rng), made_up(rng)
     rows = f"part,price,stock\n{other},7.25,4\n{name},19.75,6\n"
-    said = ask([{"role": "system", "content": rows}, {"role": "user", "content": f"price of {name}?"}])
-    assert "19.75" in (said.content or "")
+    reply = ask([{"role": "system", "content": rows}, {"role": "user", "content": f"price of {name}?"}])
+    assert "19.75" in (reply.content or "")
     broken = f"On ordinary days the people of the valley go up by the {name} lift, which\nleaves at 16:35 and is full."
     question = f"When does the {name} lift leave?"
-    said = ask([{"role": "system", "content": broken}, {"role": "user", "content": question}])
-    assert name in (said.content or "")
-    assert "16:35" in (said.content or "")
+    reply = ask([{"role": "system", "content": broken}, {"role": "user", "content": question}])
+    assert name in (reply.content or "")
+    assert "16:35" in (reply.content or "")
 
 
 @pytest.mark.parametrize("name", ["the tool ping", "one of the tools"])
@@ -634,8 +636,8 @@ def test_a_demand_in_words_is_obeyed(name: str):
 def test_names_listed_in_a_description_limit_a_parameter():
     about = "Hand off to another desk.\n\nAvailable desks:\n{'billing': 'Knows invoices', 'travel': 'Knows trains'}"
     hand = fn("handoff", about, to_desk=S, reason=S)
-    ((_, made),) = calls(ask("Please hand off: I need trains to Oslo", [hand]))
-    assert made["to_desk"] == "travel"
+    ((_, arguments),) = calls(ask("Please hand off: I need trains to Oslo", [hand]))
+    assert arguments["to_desk"] == "travel"
 
 
 # -- tools declared in words ----------------------------------------------------------------------------------------
@@ -648,9 +650,9 @@ def test_action_lines_are_written_and_their_observations_read():
         f"Tool Args: {schema}\n\nFormat:\nThought: ...\nAction: tool name\nAction Input: the input as JSON"
     )
     messages = [{"role": "system", "content": system}, {"role": "user", "content": "What is the weather in Oslo?"}]
-    said = ask(messages).content or ""
-    assert re.fullmatch(r'Thought: .*\nAction: get_weather\nAction Input: \{"city":"Oslo"\}', said)
-    messages += [{"role": "assistant", "content": said}, {"role": "user", "content": "Observation: sleet, 1 degree"}]
+    text = ask(messages).content or ""
+    assert re.fullmatch(r'Thought: .*\nAction: get_weather\nAction Input: \{"city":"Oslo"\}', text)
+    messages += [{"role": "assistant", "content": text}, {"role": "user", "content": "Observation: sleet, 1 degree"}]
     assert re.fullmatch(r"Thought: .*\nAnswer: .*sleet, 1 degree", ask(messages).content or "")
 
 
@@ -665,10 +667,10 @@ def test_code_is_written_between_tags_and_its_result_read():
         {"role": "system", "content": system},
         {"role": "user", "content": "What is the weather in Oslo, and what is 3 plus 4?"},
     ]
-    said = ask(messages).content or ""
-    assert said == "<execute>\nprint(get_weather(city='Oslo'))\nprint(add(a=3, b=4))\n</execute>"
+    text = ask(messages).content or ""
+    assert text == "<execute>\nprint(get_weather(city='Oslo'))\nprint(add(a=3, b=4))\n</execute>"
     result = {"role": "user", "content": "Result of executing the code:\n\nsleet\n7\n"}
-    final = ask([*messages, {"role": "assistant", "content": said}, result]).content or ""
+    final = ask([*messages, {"role": "assistant", "content": text}, result]).content or ""
     assert "<execute>" not in final
     assert "sleet" in final
     assert "7" in final

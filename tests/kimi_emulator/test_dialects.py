@@ -78,12 +78,12 @@ def test_thinking_comes_back_under_the_hosts_own_name(name: str, gateway: bool) 
     """A gateway passes the platform's refusals on; who runs the weights has none."""
     with host(name) as (kimi, client):
         kimi.script(CALL)
-        said = ask(client)["choices"][0]["message"]
-        said = {member: said[member] for member in ("role", "content", "reasoning", "tool_calls")}
+        message = ask(client)["choices"][0]["message"]
+        message = {member: message[member] for member in ("role", "content", "reasoning", "tool_calls")}
         history = [
             {"role": "user", "content": "hi"},
-            said,
-            *[{"role": "tool", "tool_call_id": call["id"], "content": "x"} for call in said["tool_calls"]],
+            message,
+            *[{"role": "tool", "tool_call_id": call["id"], "content": "x"} for call in message["tool_calls"]],
         ]
         ask(client, history)
         assert kimi.refusals == kimi.report == []
@@ -103,10 +103,10 @@ def test_thinking_comes_back_under_the_hosts_own_name(name: str, gateway: bool) 
 def test_ids_are_counted_over_the_whole_conversation() -> None:
     with host(Dialect(call_ids="functions")) as (kimi, client):
         kimi.script(CALL, CALL, CALL)
-        said = ask(client)["choices"][0]["message"]
-        assert [call["id"] for call in said["tool_calls"]] == ["functions.look:0", "functions.look:1"]
-        results = [{"role": "tool", "tool_call_id": call["id"], "content": "x"} for call in said["tool_calls"]]
-        later = ask(client, [{"role": "user", "content": "hi"}, said, *results])["choices"][0]["message"]
+        message = ask(client)["choices"][0]["message"]
+        assert [call["id"] for call in message["tool_calls"]] == ["functions.look:0", "functions.look:1"]
+        results = [{"role": "tool", "tool_call_id": call["id"], "content": "x"} for call in message["tool_calls"]]
+        later = ask(client, [{"role": "user", "content": "hi"}, message, *results])["choices"][0]["message"]
         assert [call["id"] for call in later["tool_calls"]] == ["functions.look:2", "functions.look:3"]
         first = [c for d in deltas(stream(client)) for c in d.get("tool_calls", ()) if c.get("id")]
         assert [call["id"] for call in first] == ["functions.look:0", "functions.look:1"]

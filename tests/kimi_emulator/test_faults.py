@@ -24,10 +24,10 @@ CALLS = Reply(content="", reasoning=THOUGHT, tool_calls=[ToolCall("look", {"at":
 
 
 def body(*, stream: bool, tools: bool = False) -> dict[str, Any]:
-    asked: dict[str, Any] = {"model": "kimi-k3", "messages": [{"role": "user", "content": "hi"}], "stream": stream}
+    request: dict[str, Any] = {"model": "kimi-k3", "messages": [{"role": "user", "content": "hi"}], "stream": stream}
     if stream:
-        asked["stream_options"] = {"include_usage": True}
-    return asked | ({"tools": [TOOL]} if tools else {})
+        request["stream_options"] = {"include_usage": True}
+    return request | ({"tools": [TOOL]} if tools else {})
 
 
 def raw(kimi: Emulator, *, stream: bool = True, tools: bool = False, timeout: float = 5) -> tuple[bytes, str]:
@@ -52,8 +52,8 @@ def raw(kimi: Emulator, *, stream: bool = True, tools: bool = False, timeout: fl
 
 
 def events(text: str) -> list[dict[str, Any]]:
-    found = [line.removeprefix("data:").strip() for line in text.replace("\r", "").split("\n") if line[:5] == "data:"]
-    return [json.loads(line) for line in found if line != "[DONE]"]
+    lines = [line.removeprefix("data:").strip() for line in text.replace("\r", "").split("\n") if line[:5] == "data:"]
+    return [json.loads(line) for line in lines if line != "[DONE]"]
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_ids_are_unique_and_unknown_ones_are_named() -> None:
 def test_every_fault_changes_something_that_is_seen(kimi: Emulator, client: httpx.Client, fault: Fault) -> None:
     """No fault is a name only: its answer differs from the healthy one to the same request."""
 
-    def seen(fail: bool) -> Any:
+    def observe(fail: bool) -> Any:
         kimi.reset()
         if fail:
             kimi.fail(fault)
@@ -124,13 +124,13 @@ def test_every_fault_changes_something_that_is_seen(kimi: Emulator, client: http
                 answer = httpx.Response(content.status_code, content=content.content.replace(file_id.encode(), b""))
             elif kind == "batch":
                 kimi.script(REPLY)
-                made = make(client, [line("a"), line("b")]).json()
-                states = [client.get(f"/batches/{made['id']}").json() for _ in range(4)]
-                told = [states[-1]["status"], states[-1]["request_counts"]]
+                batch = make(client, [line("a"), line("b")]).json()
+                states = [client.get(f"/batches/{batch['id']}").json() for _ in range(4)]
+                observed = [states[-1]["status"], states[-1]["request_counts"]]
                 for file_id in filter(None, (states[-1]["output_file_id"], states[-1]["error_file_id"])):
                     content = client.get(f"/files/{file_id}/content").text
-                    told.append([json.loads(text)["error"] for text in content.splitlines()])
-                answer = httpx.Response(200, json=told)
+                    observed.append([json.loads(text)["error"] for text in content.splitlines()])
+                answer = httpx.Response(200, json=observed)
             elif kind == "fiber":
                 fiber = {"name": "base64_encode", "arguments": '{"text":"hi"}'}
                 ran = client.post("/formulas/moonshot/base64:latest/fibers", json=fiber).json()
@@ -143,17 +143,17 @@ def test_every_fault_changes_something_that_is_seen(kimi: Emulator, client: http
             return type(error), time.monotonic() - began > 0.25
         if fault.id == "packets.one_byte":  # the same bytes, but in other packets: see below
             return fail
-        told = [{**event, "id": "", "created": 0, "system_fingerprint": ""} for event in _lenient(answer.text)]
+        observed = [{**event, "id": "", "created": 0, "system_fingerprint": ""} for event in _lenient(answer.text)]
         return (
             answer.status_code,
-            json.dumps(told) if told else answer.text,  # 86.0 is another text than 86
+            json.dumps(observed) if observed else answer.text,  # 86.0 is another text than 86
             answer.text.count("\n"),
             answer.text.count("\r"),
             "[DONE]" in answer.text,
             "data:{" in answer.text,
         )
 
-    assert seen(True) != seen(False)
+    assert observe(True) != observe(False)
 
 
 def _lenient(text: str) -> list[dict[str, Any]]:
@@ -378,20 +378,20 @@ def test_errors_in_a_stream(ask: Any) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_http_errors_look_the_same_to_streams(ask: Any, stream: bool) -> None:
-    def told(fault: str) -> tuple[int, str, str]:
+    def outcome(fault: str) -> tuple[int, str, str]:
         answer = ask(fault, stream=stream)
         return answer.status_code, answer.headers["content-type"].split(";")[0], answer.text
 
-    assert told("http.504_html")[:2] == (504, "text/html")
-    assert told("http.408_text") == (408, "text/plain", "Request Timeout")
-    status, kind, text = told("http.401_string_code")
+    assert outcome("http.504_html")[:2] == (504, "text/html")
+    assert outcome("http.408_text") == (408, "text/plain", "Request Timeout")
+    status, kind, text = outcome("http.401_string_code")
     assert (status, kind, set(json.loads(text)["error"])) == (401, "application/json", {"message", "code"})
-    assert told("http.403_quota_2025")[0] == 403
-    assert json.loads(told("http.empty_type")[2])["error"]["type"] == ""
-    wrapped = json.loads(told("http.gateway_raw")[2])["error"]
+    assert outcome("http.403_quota_2025")[0] == 403
+    assert json.loads(outcome("http.empty_type")[2])["error"]["type"] == ""
+    wrapped = json.loads(outcome("http.gateway_raw")[2])["error"]
     inner = json.loads(wrapped["metadata"]["raw"])["error"]
     assert (wrapped["code"], inner["type"]) == (429, "exceeded_current_quota_error")
-    assert told("http.200_error")[0] == 200
+    assert outcome("http.200_error")[0] == 200
 
 
 def test_rate_limits_have_their_recorded_headers(ask: Any) -> None:
@@ -403,7 +403,7 @@ def test_rate_limits_have_their_recorded_headers(ask: Any) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_calls_and_usage_are_faulty_in_the_same_way_in_streams(ask: Any, stream: bool) -> None:
-    def told(fault: str) -> tuple[list[dict[str, Any]], str | None, Any]:
+    def outcome(fault: str) -> tuple[list[dict[str, Any]], str | None, Any]:
         answer = ask(fault, stream=stream)
         if not stream:
             choice = answer.json()["choices"][0]
@@ -420,23 +420,23 @@ def test_calls_and_usage_are_faulty_in_the_same_way_in_streams(ask: Any, stream:
             usage = event.get("usage", usage)
         return list(calls.values()), finish, usage
 
-    assert [call["id"] for call in told("calls.duplicate_ids")[0]] == ["call_0", "call_0"]
-    assert [call["id"] for call in told("calls.blank_ids")[0]] == ["", ""]
-    assert [call["function"].get("name") for call in told("calls.name_missing")[0]] == [None, None]
-    assert [call["function"]["name"] for call in told("calls.name_empty")[0]] == ["", ""]
-    cut = told("calls.arguments_cut")
+    assert [call["id"] for call in outcome("calls.duplicate_ids")[0]] == ["call_0", "call_0"]
+    assert [call["id"] for call in outcome("calls.blank_ids")[0]] == ["", ""]
+    assert [call["function"].get("name") for call in outcome("calls.name_missing")[0]] == [None, None]
+    assert [call["function"]["name"] for call in outcome("calls.name_empty")[0]] == ["", ""]
+    cut = outcome("calls.arguments_cut")
     assert [call["function"]["arguments"] for call in cut[0]] == ['{"at"'] * 2
     assert cut[1] == "length"
-    twice = told("calls.arguments_twice")[0]
+    twice = outcome("calls.arguments_twice")[0]
     assert json.loads(json.loads(twice[0]["function"]["arguments"])) == {"at": "a"}
-    assert [call["function"]["arguments"] for call in told("calls.arguments_empty")[0]] == ["", ""]
-    assert told("calls.finish_stop")[1] == "stop"
-    assert told("calls.none")[:2] == ([], "tool_calls")
-    usage = told("usage.absurd")[2]
+    assert [call["function"]["arguments"] for call in outcome("calls.arguments_empty")[0]] == ["", ""]
+    assert outcome("calls.finish_stop")[1] == "stop"
+    assert outcome("calls.none")[:2] == ([], "tool_calls")
+    usage = outcome("usage.absurd")[2]
     assert usage["completion_tokens_details"]["reasoning_tokens"] == usage["completion_tokens"] + 1
-    assert isinstance(told("usage.float")[2]["prompt_tokens"], float)
-    assert told("usage.null")[2] is None
-    assert not told("usage.missing")[2]
+    assert isinstance(outcome("usage.float")[2]["prompt_tokens"], float)
+    assert outcome("usage.null")[2] is None
+    assert not outcome("usage.missing")[2]
 
 
 def test_faults_of_streams_only(ask: Any) -> None:

@@ -23,7 +23,7 @@ CONTENT = {"content", "file_type", "filename", "title", "type"}
 SECRET = "".join(random.Random(7).choices(string.ascii_uppercase, k=9))
 
 
-def saved(document: Any) -> bytes:
+def file_bytes(document: Any) -> bytes:
     buffer = io.BytesIO()
     document.save(buffer)
     return buffer.getvalue()
@@ -44,7 +44,7 @@ def word() -> bytes:
     for cell, text in zip((c for row in table.rows for c in row.cells), ["Word", "Use", SECRET, "entry"], strict=True):
         cell.text = text
     document.add_paragraph("After the table.")
-    return saved(document)
+    return file_bytes(document)
 
 
 def sheet() -> bytes:
@@ -53,7 +53,7 @@ def sheet() -> bytes:
     book.active.title = "Codes"
     book.active.append(["Word", "Count"])
     book.active.append([SECRET, 12])
-    return saved(book)
+    return file_bytes(book)
 
 
 def slides() -> bytes:
@@ -62,7 +62,7 @@ def slides() -> bytes:
     slide.shapes.title.text = "Codes"  # type: ignore[union-attr]
     slide.placeholders[1].text = SECRET  # type: ignore[attr-defined]
     slide.notes_slide.notes_text_frame.text = "a note"  # type: ignore[union-attr]
-    return saved(deck)
+    return file_bytes(deck)
 
 
 HTML = (

@@ -88,8 +88,8 @@ def test_a_fiber_has_the_documented_shape(client: httpx.Client):
 def test_date_follows_the_clock_and_the_emulators_own_day(client: httpx.Client):
     now = json.loads(output(client, "date", "date", {}))
     assert now["timezone"] == "UTC"
-    told = datetime.fromisoformat(f"{now['date']}T{now['time']}+00:00")
-    assert abs((datetime.now(UTC) - told).total_seconds()) < 120
+    moment = datetime.fromisoformat(f"{now['date']}T{now['time']}+00:00")
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 120
     with Emulator(today=date(2027, 2, 27)) as kimi, httpx.Client(base_url=kimi.base_url) as own:
         own.headers["Authorization"] = f"Bearer {kimi.api_key}"
         assert json.loads(output(own, "date", "date", {"days": 2}))["date"] == "2027-03-01"

@@ -39,8 +39,8 @@ def watched() -> Iterator[Emulator]:
 @pytest.fixture
 def client(watched: Emulator) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {KEY}"}
-    with httpx.Client(base_url=watched.base_url, headers=headers, trust_env=False, timeout=10) as made:
-        yield made
+    with httpx.Client(base_url=watched.base_url, headers=headers, trust_env=False, timeout=10) as http_client:
+        yield http_client
 
 
 def chat(client: httpx.Client, text: str = "Hello there", **more: Any) -> httpx.Response:
@@ -56,7 +56,7 @@ def detail(kimi: Emulator, number: int) -> dict[str, Any]:
     return page(kimi, f"_inspector/exchanges/{number}").json()
 
 
-def settled(kimi: Emulator, number: int) -> dict[str, Any]:
+def wait_for_end(kimi: Emulator, number: int) -> dict[str, Any]:
     """The detail once the answer's end was noted: a client may have its last byte a moment before."""
     for _ in range(100):
         shown = detail(kimi, number)
@@ -79,7 +79,7 @@ def test_the_page_stands_at_the_root_and_needs_no_key(watched):
 def test_an_exchange_shows_request_answer_tokens_and_cost(watched, client):
     watched.script(Reply(reasoning="Greet back.", content="Good day."))
     chat(client, tools=TOOLS)
-    shown = settled(watched, 1)
+    shown = wait_for_end(watched, 1)
     assert shown["request"]["json"]["messages"] == [{"role": "user", "content": "Hello there"}]
     assert shown["request"]["json"]["tools"] == TOOLS
     assert shown["reply"]["message"]["content"] == "Good day."
@@ -94,7 +94,7 @@ def test_an_exchange_shows_request_answer_tokens_and_cost(watched, client):
 def test_a_stream_is_put_together_and_timed(watched, client):
     watched.script(Reply(reasoning="Look it up.", tool_calls=[ToolCall("get_weather", {"city": "Turku"})]))
     chat(client, tools=TOOLS, stream=True, stream_options={"include_usage": True})
-    shown = settled(watched, 1)
+    shown = wait_for_end(watched, 1)
     assert shown["streamed"]
     message = shown["reply"]["message"]
     assert message["reasoning_content"] == "Look it up."
@@ -111,14 +111,14 @@ def test_cached_tokens_have_a_part_of_their_own(watched, client):
     long = "words and more words " * 400
     chat(client, long)
     chat(client, long)
-    shown = settled(watched, 2)
+    shown = wait_for_end(watched, 2)
     assert shown["tokens"]["cached"] >= 256
     assert shown["tokens"]["cached"] + shown["tokens"]["input"] == shown["reply"]["usage"]["prompt_tokens"]
 
 
 def test_a_refused_request_names_the_rule_and_explains_it(watched, client):
     assert chat(client, temperature=0.3).status_code == 400
-    (rule,) = settled(watched, 1)["rules"]
+    (rule,) = wait_for_end(watched, 1)["rules"]
     assert rule["refused"]
     assert rule["sentence"]
     assert rule["message"] in detail(watched, 1)["reply"]["error"]["message"]
@@ -126,14 +126,14 @@ def test_a_refused_request_names_the_rule_and_explains_it(watched, client):
 
 def test_what_is_let_through_but_forbidden_is_marked(watched, client):
     assert chat(client, no_such_field=1).status_code == 200
-    (rule,) = settled(watched, 1)["rules"]
+    (rule,) = wait_for_end(watched, 1)["rules"]
     assert not rule["refused"]
     assert "no_such_field" in rule["message"]
 
 
 def test_keys_are_shown_by_their_last_four_characters_only(watched, client):
     chat(client)
-    settled(watched, 1)
+    wait_for_end(watched, 1)
     assert "sk-...abcd" in page(watched, "_inspector/exchanges/1").text
     seen = page(watched, "_inspector/exchanges/1").text
     with httpx.stream("GET", f"{watched.inspector_url}_inspector/events", trust_env=False) as events:
@@ -150,7 +150,7 @@ def test_a_short_key_is_hidden_whole():
 
 def test_the_curl_command_asks_the_same_again_with_the_key_from_the_environment(watched, client):
     chat(client, 'It\'s "quoted" & $dear,\nin two lines: größer')
-    command = settled(watched, 1)["curl"]
+    command = wait_for_end(watched, 1)["curl"]
     assert KEY not in command
     assert '"Authorization: Bearer $MOONSHOT_API_KEY"' in command
     words = shlex.split(command.replace("\\\n", " "))
@@ -161,7 +161,7 @@ def test_the_curl_command_asks_the_same_again_with_the_key_from_the_environment(
 
 def test_an_upload_is_shown_without_its_bytes(watched, client):
     client.post("/files", data={"purpose": "file-extract"}, files={"file": ("notes.txt", b"secret harvest")})
-    shown = settled(watched, 1)
+    shown = wait_for_end(watched, 1)
     assert shown["request"]["form"]["filename"] == "notes.txt"
     assert "secret harvest" not in json.dumps(shown)
     assert "-F file=@notes.txt" in shown["curl"]
@@ -172,7 +172,7 @@ def test_a_broken_answer_is_shown_as_far_as_it_came(watched, client):
     watched.script(Reply(reasoning="", content="A long answer that will not come to its end, for sure."))
     with pytest.raises(httpx.HTTPError):
         chat(client, stream=True)
-    shown = settled(watched, 1)
+    shown = wait_for_end(watched, 1)
     assert not shown["whole"]
     assert shown["reply"]["message"]["content"].startswith("A long")
 
@@ -182,7 +182,7 @@ def test_the_list_can_be_cleared_and_goes_with_a_reset(watched, client):
     httpx.delete(f"{watched.inspector_url}_inspector/exchanges", trust_env=False)
     assert page(watched, "_inspector/exchanges/1").status_code == 404
     chat(client)
-    settled(watched, 2)
+    wait_for_end(watched, 2)
     watched.reset()
     assert page(watched, "_inspector/exchanges/2").status_code == 404
 
@@ -191,12 +191,12 @@ def test_only_so_much_is_kept(monkeypatch):
     monkeypatch.setattr(traffic, "KEPT", 3)
     monkeypatch.setattr(traffic, "KEPT_BYTES", 99)
     monkeypatch.setattr(traffic, "ANSWER_BYTES", 60)
-    kept = traffic.Traffic()
+    log = traffic.Traffic()
     for _ in range(5):
-        exchange = kept.begin("POST", "/v1/chat/completions")
-        kept.add(exchange, b"x" * 50)
-        kept.add(exchange, b"y" * 50)
-    assert [each.id for each in kept] == [4, 5]
+        exchange = log.begin("POST", "/v1/chat/completions")
+        log.add(exchange, b"x" * 50)
+        log.add(exchange, b"y" * 50)
+    assert [each.id for each in log] == [4, 5]
     assert (exchange.size, exchange.bytes_held) == (100, 50)
 
 
@@ -315,7 +315,7 @@ def test_a_browser_copies_a_request_as_curl(watched, client, browser):
     browser.find_element("id", "copy-curl").click()
     until(browser, "that it was copied", "document.getElementById('copy-curl').innerText === 'Copied'")
     copied = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
-    assert copied == settled(watched, 1)["curl"]
+    assert copied == wait_for_end(watched, 1)["curl"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

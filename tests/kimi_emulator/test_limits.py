@@ -169,9 +169,9 @@ def test_an_account_runs_out_of_money() -> None:
         assert post(client).status_code == 200
         # K3: 800 at 3 USD, 200 cached at 0.30, 100 of output at 15, each per million.
         assert kimi.balance == pytest.approx(0.004 - (800 * 3 + 200 * 0.3 + 100 * 15) / 1_000_000)
-        told = client.get("/users/me/balance").json()
-        assert told["data"]["available_balance"] == pytest.approx(kimi.balance)
-        assert (told["code"], told["status"], told["scode"]) == (0, True, "0x0")
+        balance = client.get("/users/me/balance").json()
+        assert balance["data"]["available_balance"] == pytest.approx(kimi.balance)
+        assert (balance["code"], balance["status"], balance["scode"]) == (0, True, "0x0")
         kimi.script(Reply(content="hi", usage=usage))
         assert post(client).status_code == 200  # the last one may overdraw
         assert client.get("/users/me/balance").json()["data"]["cash_balance"] < 0
@@ -220,11 +220,11 @@ def test_keys_of_the_two_regions_refuse_each_other() -> None:
 
 
 def test_the_program_hands_its_switches_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[dict[str, Any]] = []
+    launches: list[dict[str, Any]] = []
 
     class Recorder(Emulator):
         def __init__(self, **settings: Any) -> None:
-            made.append(settings)
+            launches.append(settings)
             super().__init__(**settings)
 
         def wait(self) -> None:
@@ -233,7 +233,7 @@ def test_the_program_hands_its_switches_on(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("kimi_emulator.__main__.Emulator", Recorder)
     flags = ["--region", "cn", "--retired", "--mfjs", "strict", "--k3-requires-reasoning"]
     assert main(["--port", "0", *flags, "--k3-named-choice", "ignore"]) == 0
-    [settings] = made
+    [settings] = launches
     expected = {"region": "cn", "retired": True, "mfjs": "strict", "k3_requires_reasoning": True}
     assert expected.items() <= settings.items()
     assert settings["k3_named_choice"] == "ignore"

@@ -24,7 +24,7 @@ def test_a_thousand_streams_stay_open_and_others_are_answered():
         pytest.skip(f"this machine allows {hard} open files, and the test needs 2,200")
     resource.setrlimit(resource.RLIMIT_NOFILE, (2_200 if hard == resource.RLIM_INFINITY else hard, hard))
     with bench.Server(200, 1_000) as server:
-        found = asyncio.run(bench.with_many_open(server, 1_000))
-    assert found["open"] == 1_000
-    assert found["memory_mb"] < 200
-    assert found["answer_ms"] < 5_000
+        figures = asyncio.run(bench.with_many_open(server, 1_000))
+    assert figures["open"] == 1_000
+    assert figures["memory_mb"] < 200
+    assert figures["answer_ms"] < 5_000

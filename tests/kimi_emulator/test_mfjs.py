@@ -46,7 +46,7 @@ SCHEMAS = st.tuples(
 ).map(lambda both: both[0] | ({"$defs": both[1]} if both[1] else {}))
 
 
-def refused(schema: dict[str, Any], level: str) -> bool:
+def refuses(schema: dict[str, Any], level: str) -> bool:
     return next(mfjs.problems(schema, level), None) is not None
 
 
@@ -69,7 +69,7 @@ def test_the_two_readings_agree_on_any_schema(schema: dict[str, Any]):
 @settings(max_examples=200, derandomize=True)
 @given(schema=SCHEMAS)
 def test_each_level_refuses_what_the_one_before_does(schema: dict[str, Any]):
-    live, strict, ultra = (refused(schema, level) for level in ("live", "strict", "ultra"))
+    live, strict, ultra = (refuses(schema, level) for level in ("live", "strict", "ultra"))
     assert live <= strict <= ultra
 
 
@@ -77,4 +77,4 @@ def test_nesting_without_end_is_no_crash():
     schema: dict[str, Any] = {"type": "string"}
     for _ in range(2000):
         schema = {"type": "array", "items": schema}
-    assert refused(schema, "strict")
+    assert refuses(schema, "strict")

@@ -46,7 +46,7 @@ def chunks_of(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def joined(chunks: list[dict[str, Any]]) -> dict[str, str]:
+def join_texts(chunks: list[dict[str, Any]]) -> dict[str, str]:
     texts = {"content": "", "reasoning_content": ""}
     for chunk in chunks:
         for name in texts:
@@ -113,7 +113,7 @@ def test_rules_come_first_and_scripts_before_the_model() -> None:
         assert ask(client, temperature=0.2).status_code == 400
         kimi.script(Reply("scripted"), Reply("streamed"), Failure(503))
         assert message_of(ask(client))["content"] == "scripted"
-        assert joined(chunks_of(ask(client, stream=True).text)[:-1])["content"] == "streamed"
+        assert join_texts(chunks_of(ask(client, stream=True).text)[:-1])["content"] == "streamed"
         assert ask(client).status_code == 503
         assert server.bodies == []
 
@@ -142,7 +142,7 @@ def test_a_stream_comes_in_kimis_shape(deltas: list[dict[str, Any]]) -> None:
         answer = ask(client, stream=True, stream_options={"include_usage": True})
         *chunks, last = chunks_of(answer.text)
         assert answer.text.endswith("data: [DONE]\n\n")
-        assert joined(chunks) == {"content": "Hello", "reasoning_content": "Think twice."}
+        assert join_texts(chunks) == {"content": "Hello", "reasoning_content": "Think twice."}
         assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
         assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
         assert last["usage"] == chunks[-1]["choices"][0]["usage"]
@@ -228,10 +228,10 @@ def test_a_named_choice_keeps_its_call_only() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_format_is_passed_on(stream: bool) -> None:
-    wanted = schema_format(OBJECT)
+    fields = schema_format(OBJECT)
     with serving([{"content": '{"a": "b"}'}] if stream else {"content": '{"a": "b"}'}) as (server, kimi, client):
-        ask(client, stream=stream, **wanted)
-        assert server.bodies[0]["response_format"] == wanted["response_format"]
+        ask(client, stream=stream, **fields)
+        assert server.bodies[0]["response_format"] == fields["response_format"]
         assert json.loads(kimi.replies[0]["content"]) == {"a": "b"}
 
 
@@ -244,11 +244,11 @@ def test_the_servers_errors_are_told_plainly(answer: tuple[int, str], stream: bo
     with serving(answer) as (server, kimi, client):
         refusal = ask(client, stream=stream)
         if answer[0] == 200 and stream:
-            told = "its stream ended without an end"
+            message = "its stream ended without an end"
         else:
-            told = f"the model server {server.url} answered {answer[0]}: {answer[1]}"
+            message = f"the model server {server.url} answered {answer[0]}: {answer[1]}"
         assert refusal.status_code == 502
-        assert told in refusal.json()["error"]["message"]
+        assert message in refusal.json()["error"]["message"]
         assert refusal.json()["error"]["type"] == "model_server_error"
         assert kimi.replies == []
 

@@ -256,14 +256,14 @@ def test_a_system_message_with_null_for_its_tools_still_needs_content(run: Run):
     assert (answer.status_code, kimi.refusals[-1].rule) == (400, "message.user_content")
 
 
-def _altered(value: Any, odd: Any, chosen: random.Random) -> Any:
+def _alter(value: Any, odd: Any, chosen: random.Random) -> Any:
     """The same value with something in it, or itself, replaced."""
     if isinstance(value, dict) and value and chosen.random() < 0.9:
         name = chosen.choice(list(value))
-        return {**value, name: _altered(value[name], odd, chosen)}
+        return {**value, name: _alter(value[name], odd, chosen)}
     if isinstance(value, list) and value and chosen.random() < 0.9:
         place = chosen.randrange(len(value))
-        return [*value[:place], _altered(value[place], odd, chosen), *value[place + 1 :]]
+        return [*value[:place], _alter(value[place], odd, chosen), *value[place + 1 :]]
     return odd
 
 
@@ -288,7 +288,7 @@ def test_no_refusal_speaks_python(odd: Any, shared: Emulator):
     with httpx.Client(base_url=shared.base_url, headers=headers, timeout=20) as client:
         for body in _plain_bodies():
             name = chosen.choice(list(body))
-            altered = body | {name: _altered(body[name], odd, chosen)}
+            altered = body | {name: _alter(body[name], odd, chosen)}
             answer = client.post("/chat/completions", json=altered)
             assert answer.status_code < 500, (altered, answer.text)
     sentences = [each.message for each in (*shared.report, *shared.refusals)]

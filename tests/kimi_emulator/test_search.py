@@ -132,7 +132,7 @@ def events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
             yield json.loads(line[6:])
 
 
-def assembled(answer: httpx.Response) -> dict[str, Any]:
+def assemble(answer: httpx.Response) -> dict[str, Any]:
     """The message of an answer, streamed or not."""
     if "event-stream" not in answer.headers["content-type"]:
         return answer.json()["choices"][0]["message"]
@@ -162,7 +162,7 @@ def echo(call: dict[str, Any], content: str | None = None) -> dict[str, Any]:
 def test_two_searches_in_one_turn(chat: Chat, kimi: Emulator, stream: bool, thinking: str):
     fields = {"model": "kimi-k2.6", "tools": [BUILTIN], "stream": stream, "thinking": {"type": thinking}}
     messages: list[Any] = [{"role": "user", "content": BOTH}]
-    message = assembled(chat(messages, **fields))
+    message = assemble(chat(messages, **fields))
     calls = message["tool_calls"]
     assert len(calls) == 2
     for call in calls:
@@ -178,11 +178,11 @@ def test_two_searches_in_one_turn(chat: Chat, kimi: Emulator, stream: bool, thin
         assert " " not in call["function"]["arguments"]
     assert calls[0]["function"]["arguments"] != calls[1]["function"]["arguments"]
     answer = chat([*messages, message, *map(echo, calls)], **fields)
-    said = assembled(answer)
-    assert not said.get("tool_calls")
-    assert "25 minutes" in said["content"]
-    assert "Jonna Pihl" in said["content"]
-    assert bool(said["reasoning_content"]) == (thinking == "enabled")
+    final = assemble(answer)
+    assert not final.get("tool_calls")
+    assert "25 minutes" in final["content"]
+    assert "Jonna Pihl" in final["content"]
+    assert bool(final["reasoning_content"]) == (thinking == "enabled")
     assert kimi.report == []
 
 
@@ -215,9 +215,9 @@ def test_anything_but_the_echo_makes_the_model_invent(chat: Chat, kimi: Emulator
     answer = chat([*messages, message, echo(call, content)], **fields)
     assert answer.status_code == 200
     assert [report.rule for report in kimi.report] == ["search.echo"]
-    said = answer.json()["choices"][0]["message"]["content"]
-    assert "135, 206, 235" not in said
-    assert "1, 2, 3" not in said
+    text = answer.json()["choices"][0]["message"]["content"]
+    assert "135, 206, 235" not in text
+    assert "1, 2, 3" not in text
 
 
 def test_an_id_that_was_never_given_finds_nothing(chat: Chat, kimi: Emulator):
@@ -240,8 +240,8 @@ def test_a_scripted_search_keeps_its_text_and_works(chat: Chat, kimi: Emulator):
     message = chat(messages, **fields).json()["choices"][0]["message"]
     [call] = message["tool_calls"]
     assert call["function"]["arguments"] == text
-    said = chat([*messages, message, echo(call)], **fields).json()["choices"][0]["message"]["content"]
-    assert "135, 206, 235" in said
+    content = chat([*messages, message, echo(call)], **fields).json()["choices"][0]["message"]["content"]
+    assert "135, 206, 235" in content
     assert kimi.report == []
 
 
@@ -250,8 +250,8 @@ def test_a_scripted_query_is_searched_for(chat: Chat, kimi: Emulator):
     fields = {"model": "kimi-k2.6", "tools": [BUILTIN]}
     messages: list[Any] = [{"role": "user", "content": "Anything new about kites?"}]
     message = chat(messages, **fields).json()["choices"][0]["message"]
-    said = chat([*messages, message, echo(message["tool_calls"][0])], **fields).json()["choices"][0]["message"]
-    assert "71 days" in said["content"]
+    final = chat([*messages, message, echo(message["tool_calls"][0])], **fields).json()["choices"][0]["message"]
+    assert "71 days" in final["content"]
 
 
 def test_a_function_of_ones_own_is_left_alone(chat: Chat, kimi: Emulator):
@@ -290,7 +290,7 @@ def test_a_search_beside_a_function_of_ones_own(chat: Chat, kimi: Emulator):
     search, own = message["tool_calls"]
     assert (search["type"], own["type"]) == ("builtin_function", "function")
     results = [{"role": "tool", "tool_call_id": own["id"], "content": "Tamsil: 9 degrees"}, echo(search)]
-    said = chat([*messages, message, *results], **fields).json()["choices"][0]["message"]["content"]
-    assert "Jonna Pihl" in said
-    assert "9 degrees" in said
+    content = chat([*messages, message, *results], **fields).json()["choices"][0]["message"]["content"]
+    assert "Jonna Pihl" in content
+    assert "9 degrees" in content
     assert kimi.report == []

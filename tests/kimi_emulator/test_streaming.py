@@ -24,10 +24,10 @@ def answer(model: str = "kimi-k3", **message: Any) -> Answer:
     return Answer("chatcmpl-1", 1, model, message, "stop", {"total_tokens": 3})
 
 
-def assert_events_are_chunks(made: Answer, size: int | None, *, include_usage: bool) -> None:
-    *events, last = streaming.events(made, size, include_usage=include_usage)
+def assert_events_are_chunks(answer: Answer, size: int | None, *, include_usage: bool) -> None:
+    *events, last = streaming.events(answer, size, include_usage=include_usage)
     read = [json.loads(event.removeprefix(b"data: ").decode("utf-8", "surrogatepass")) for event in events]
-    expected = list(streaming.chunks(made, size, include_usage=include_usage))
+    expected = list(streaming.chunks(answer, size, include_usage=include_usage))
     for chunk in [*read, *expected]:
         chunk.pop("system_fingerprint", None)
     assert read == expected

@@ -76,12 +76,12 @@ def test_usage_counts_the_answer_exactly(exact: Emulator, vocabulary: Path) -> N
 
 
 def test_one_more_word_is_one_more_token_in_usage_and_in_the_estimate(exact: Emulator) -> None:
-    def counted(text: str) -> tuple[int, int]:
+    def count_both(text: str) -> tuple[int, int]:
         body = {"model": "kimi-k2.6", "messages": [{"role": "user", "content": text}]}
         estimated = post(exact, "/tokenizers/estimate-token-count", body)["data"]["total_tokens"]
         return chat(exact, text)["usage"]["prompt_tokens"], estimated
 
-    before, after = counted("hello"), counted("hello world")
+    before, after = count_both("hello"), count_both("hello world")
     assert before[0] == before[1]
     assert after == (before[0] + 1, before[1] + 1)
 
@@ -112,13 +112,15 @@ def test_two_emulators_count_each_in_its_own_way(exact: Emulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [(None, "cannot be read"), ("version https://git-lfs\n", "line 1"), ("AA== 0\n", "256 single bytes")],
 )
-def test_a_file_that_is_no_vocabulary_is_refused_with_a_way_out(tmp_path: Path, content: str | None, said: str) -> None:
+def test_a_file_that_is_no_vocabulary_is_refused_with_a_way_out(
+    tmp_path: Path, content: str | None, message: str
+) -> None:
     path = tmp_path / "tiktoken.model"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ValueError, match=said) as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         Emulator(vocabulary=path)
     assert "tiktoken.model" in str(caught.value)

@@ -15,10 +15,10 @@ from langchain_kimi import ChatKimi
 def make(kimi: Emulator) -> Callable[..., ChatKimi]:
     """Make a `ChatKimi` that talks to the emulator."""
 
-    def made(**fields: Any) -> ChatKimi:
+    def make_chat(**fields: Any) -> ChatKimi:
         return ChatKimi(**{"base_url": kimi.base_url, "api_key": kimi.api_key, **fields})
 
-    return made
+    return make_chat
 
 
 @pytest.fixture

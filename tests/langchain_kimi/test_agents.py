@@ -46,7 +46,7 @@ def refund(order: int) -> str:
     return f"{order}: paid back"
 
 
-def asked(text: str) -> Any:
+def human_input(text: str) -> Any:
     return {"messages": [HumanMessage(text)]}
 
 
@@ -66,7 +66,7 @@ def test_calls_that_a_human_approved_go_back_as_they_came(kimi: Emulator, make: 
     agent: Any = create_agent(make(), [get_weather], middleware=[approval], checkpointer=InMemorySaver())
     calls = [ToolCall("get_weather", ODD), ToolCall("get_weather", {"city": "Oulu"})]
     kimi.script(Reply(reasoning="Look.", tool_calls=calls), Reply(content="Done."))
-    for sent in (asked("Weather?"), Command(resume={"decisions": [{"type": "approve"}, {"type": "reject"}]})):
+    for sent in (human_input("Weather?"), Command(resume={"decisions": [{"type": "approve"}, {"type": "reject"}]})):
         if streamed:
             _ = list(agent.stream(sent, THREAD, stream_mode=["messages", "updates"]))
         else:
@@ -88,7 +88,7 @@ def test_a_tool_that_asks_a_human_goes_on_beside_another(kimi: Emulator, make: M
     kimi.script(
         Reply(tool_calls=[ToolCall("ask", {"question": "Sure?"}), ToolCall("get_weather", ODD)]), Reply(content="Done.")
     )
-    _ = list(agent.stream(asked("x"), THREAD, stream_mode="messages"))
+    _ = list(agent.stream(human_input("x"), THREAD, stream_mode="messages"))
     state = agent.invoke(Command(resume="Yes."), THREAD)
     assert [m.text for m in state["messages"][2:]] == ["Yes.", "Turku: snow", "Done."]
     assert shape(kimi.chats[-1]) == ["user", "assistant*+", "tool", "tool"]
@@ -116,8 +116,8 @@ def test_an_agent_hands_over_to_one_with_another_model(kimi: Emulator, make: Mak
         Reply(content="Snow."),
         Reply(content="You are welcome."),
     )
-    _ = list(graph.stream(asked("Weather?"), THREAD, stream_mode="messages", subgraphs=True))
-    graph.invoke(asked("Thanks."), THREAD)
+    _ = list(graph.stream(human_input("Weather?"), THREAD, stream_mode="messages", subgraphs=True))
+    graph.invoke(human_input("Thanks."), THREAD)
     turns = [m for m in kimi.chats[-1]["messages"] if m["role"] == "assistant"]
     assert [(m["name"], m["reasoning_content"]) for m in turns[:2]] == [("front", "Not mine."), ("clerk", "Mine.")]
     assert turns[1]["tool_calls"][0]["function"]["arguments"] == ODD
@@ -131,7 +131,7 @@ def test_cleared_tool_inputs_are_not_brought_back_from_what_we_keep(kimi: Emulat
     )
     odd = Reply(reasoning="Look.", tool_calls=[ToolCall("get_weather", ODD)])
     kimi.script(odd, odd, Reply(content="Done."))
-    agent.invoke(asked("Weather?"))
+    agent.invoke(human_input("Weather?"))
     first, second = (m for m in kimi.chats[-1]["messages"] if m["role"] == "assistant")
     assert first["tool_calls"][0]["function"]["arguments"] == "{}"
     assert second["tool_calls"][0]["function"]["arguments"] == ODD
@@ -142,7 +142,7 @@ def test_calls_beyond_a_limit_are_answered_too(kimi: Emulator, make: Make) -> No
     agent = create_agent(make(), [get_weather], middleware=[ToolCallLimitMiddleware(run_limit=1)])
     call = ToolCall("get_weather", ODD)
     kimi.script(Reply(tool_calls=[call, call]), Reply(tool_calls=[call]), Reply(content="Done."))
-    assert agent.invoke(asked("x"))["messages"][-1].text == "Done."
+    assert agent.invoke(human_input("x"))["messages"][-1].text == "Done."
     assert shape(kimi.chats[-1]) == ["user", "assistant*+", "tool", "tool", "assistant*+", "tool"]
 
 
@@ -159,7 +159,7 @@ def test_a_tool_is_tried_again_without_another_request(kimi: Emulator, make: Mak
 
     agent = create_agent(make(), [flaky], middleware=[ToolRetryMiddleware(max_retries=2, initial_delay=0)])
     kimi.script(Reply(tool_calls=[ToolCall("flaky", ODD)]), Reply(content="Done."))
-    assert agent.invoke(asked("x"))["messages"][-1].text == "Done."
+    assert agent.invoke(human_input("x"))["messages"][-1].text == "Done."
     assert (len(tries), len(kimi.chats)) == (3, 2)
 
 
@@ -182,7 +182,7 @@ def test_a_loaded_tool_can_wait_for_approval(kimi: Emulator, make: Make) -> None
         Reply(tool_calls=[ToolCall("refund", {"order": 7})]),
         Reply(content="Done."),
     )
-    state = agent.invoke(asked("Pay 7 back."), THREAD)
+    state = agent.invoke(human_input("Pay 7 back."), THREAD)
     assert [one["name"] for one in state["__interrupt__"][0].value["action_requests"]] == ["refund"]
     state = agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), THREAD)
     assert [m.text for m in state["messages"][-2:]] == ["7: paid back", "Done."]
@@ -220,7 +220,7 @@ def test_a_fallback_in_front_gets_loaded_tools_in_the_request(kimi: Emulator, ma
         Reply(content="Done."),
     )
     with pytest.warns(match=r"kimi-k2\.6 takes no tools in messages"):
-        state = agent.invoke(asked("Pay 7 back."))
+        state = agent.invoke(human_input("Pay 7 back."))
     assert [m.text for m in state["messages"][-2:]] == ["7: paid back", "Done."]
     assert [[t["function"]["name"] for t in chat["tools"]] for chat in kimi.chats] == [
         ["load_tools"],
@@ -237,5 +237,5 @@ def test_a_fallback_behind_is_told_before_anything_is_sent_to_it(kimi: Emulator,
     )
     kimi.script(Reply(tool_calls=[loading("refund")]), Failure(500))
     with pytest.raises(KimiInputError, match=r"kimi-k2\.6 takes no tools inside messages"):
-        agent.invoke(asked("Pay 7 back."))
+        agent.invoke(human_input("Pay 7 back."))
     assert [chat["model"] for chat in kimi.chats] == ["kimi-k3", "kimi-k3"]

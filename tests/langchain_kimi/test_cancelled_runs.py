@@ -29,7 +29,7 @@ WHERE = pytest.mark.parametrize("where", ["thinking", "answer", "arguments"])
 THREAD: Any = {"configurable": {"thread_id": "1"}}
 
 
-def asked(text: str) -> Any:
+def question(text: str) -> Any:
     return {"messages": [HumanMessage(text)]}
 
 
@@ -49,7 +49,7 @@ def silent_in(where: str) -> Reply:
     )
 
 
-def reached(where: str, chunk: Any) -> bool:
+def has_reached(where: str, chunk: Any) -> bool:
     if not isinstance(chunk, AIMessageChunk):
         return False
     if where == "thinking":
@@ -63,16 +63,16 @@ def left(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     seen = threading.Event()
     disconnected = transport.wait_for_disconnect
 
-    async def noted(receive: Any) -> None:
+    async def note_receive(receive: Any) -> None:
         await disconnected(receive)
         seen.set()
 
-    monkeypatch.setattr(transport, "wait_for_disconnect", noted)
-    monkeypatch.setattr("kimi_emulator.http.delivery.wait_for_disconnect", noted)
+    monkeypatch.setattr(transport, "wait_for_disconnect", note_receive)
+    monkeypatch.setattr("kimi_emulator.http.delivery.wait_for_disconnect", note_receive)
     return seen
 
 
-async def seen(left: threading.Event) -> bool:
+async def was_left(left: threading.Event) -> bool:
     return await asyncio.to_thread(left.wait, 5)
 
 
@@ -99,7 +99,7 @@ async def cancelled_at(chunks: AsyncIterator[Any], enough: Callable[[Any], bool]
         await task
 
 
-def arrived(kimi: Emulator) -> None:
+def wait_for_request(kimi: Emulator) -> None:
     deadline = time.monotonic() + 10
     while not kimi.chats and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -122,19 +122,19 @@ async def test_a_stream_that_is_left_closes_its_connection(
     bound = llm.bind_tools([get_weather])
     if how == "closed":
         stream: Any = bound.stream("?")
-        assert next(chunk for chunk in stream if reached(where, chunk))
+        assert next(chunk for chunk in stream if has_reached(where, chunk))
         stream.close()
     elif how == "aclosed":
         async with aclosing(bound.astream("?")) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
-                if reached(where, chunk):
+                if has_reached(where, chunk):
                     break
     elif how == "cancelled":
-        await cancelled_at(bound.astream("?"), lambda chunk: reached(where, chunk))
+        await cancelled_at(bound.astream("?"), lambda chunk: has_reached(where, chunk))
     else:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(read_all(bound.astream("?")), 0.5)
-    assert await seen(left)
+    assert await was_left(left)
     assert (await llm.ainvoke("Still there?")).text
 
 
@@ -144,11 +144,11 @@ async def test_a_cancelled_call_closes_its_connection(
 ) -> None:
     kimi.fail("stall.before_headers")
     task = asyncio.create_task(make(streaming=streaming).ainvoke("?"))
-    await asyncio.to_thread(arrived, kimi)
+    await asyncio.to_thread(wait_for_request, kimi)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await seen(left)
+    assert await was_left(left)
     assert len(kimi.chats) == 1  # a cancelled call is not sent again
 
 
@@ -162,18 +162,18 @@ async def test_objects_and_texts_that_are_left_close_their_connections(
     # Asynchronously: core reads a chain that is closed synchronously to the end of the answer, for its trace.
     kimi.script(Reply(content='{"name": "Turku and many more", "x": 1}', fault=silent_in("answer").fault))
     chain = make().with_structured_output(City.model_json_schema())
-    await cancelled_at(chain.astream("?"), lambda found: found is not None)
-    assert await seen(left)
+    await cancelled_at(chain.astream("?"), lambda value: value is not None)
+    assert await was_left(left)
     left.clear()
     kimi.script(silent_in("answer"))
     pieces: Any = KimiLLM(chat=make()).stream("?")
     assert next(pieces)
     pieces.close()
-    assert await seen(left)
+    assert await was_left(left)
     left.clear()
     kimi.script(silent_in("answer"))
     await cancelled_at(KimiLLM(chat=make()).astream("?"), bool)
-    assert await seen(left)
+    assert await was_left(left)
 
 
 # ------------------------------------------------------------------------------------------- agents with a checkpointer
@@ -193,23 +193,23 @@ async def test_an_agent_that_is_cancelled_leaves_a_thread_that_goes_on(
     agent: Any = create_agent(make(), [get_weather], checkpointer=InMemorySaver())
     if later:
         kimi.script(Reply(tool_calls=[ToolCall("get_weather", {"city": "Turku"})]), Reply(content="7 degrees."))
-        await agent.ainvoke(asked("Turku?"), THREAD)
+        await agent.ainvoke(question("Turku?"), THREAD)
     before = agent.get_state(THREAD).values.get("messages", [])
     kimi.script(silent_in(where))
-    events = agent.astream(asked("And then?"), THREAD, stream_mode="messages")
+    events = agent.astream(question("And then?"), THREAD, stream_mode="messages")
     if how == "aclosed":
         async with aclosing(events):
             async for chunk, _ in events:
-                if reached(where, chunk):
+                if has_reached(where, chunk):
                     break
     else:
-        await cancelled_at(events, lambda event: reached(where, event[0]))
-    assert await seen(left)
+        await cancelled_at(events, lambda event: has_reached(where, event[0]))
+    assert await was_left(left)
     stored = agent.get_state(THREAD).values["messages"]
     assert [m.text for m in stored] == [*(m.text for m in before), "And then?"]  # half an answer is no turn
 
     kimi.script(Reply(tool_calls=[ToolCall("get_weather", {"city": "Oulu"})]), Reply(content="Done."))
-    state = await agent.ainvoke(asked("Go on."), THREAD)
+    state = await agent.ainvoke(question("Go on."), THREAD)
     assert state["messages"][-1].text == "Done."
     assert state["messages"][-2].text == "Oulu: 7 degrees"
 
@@ -221,13 +221,13 @@ def test_a_sync_agent_that_is_closed_ends_with_its_request_and_goes_on(
     """LangGraph waits for the thread that the model is called in, and that one for its next byte or its time-out."""
     agent: Any = create_agent(make(timeout=0.3, max_retries=0), [get_weather], checkpointer=InMemorySaver())
     kimi.script(silent_in(where))
-    events = agent.stream(asked("Hello"), THREAD, stream_mode="messages")
-    assert next(chunk for chunk, _ in events if reached(where, chunk))
+    events = agent.stream(question("Hello"), THREAD, stream_mode="messages")
+    assert next(chunk for chunk, _ in events if has_reached(where, chunk))
     events.close()
     assert left.wait(5)
     assert [m.text for m in agent.get_state(THREAD).values["messages"]] == ["Hello"]
     kimi.script(Reply(content="Done."))
-    assert agent.invoke(asked("Go on."), THREAD)["messages"][-1].text == "Done."
+    assert agent.invoke(question("Go on."), THREAD)["messages"][-1].text == "Done."
 
 
 class _Slow:
@@ -247,10 +247,10 @@ class _Slow:
         return f"{city}: 7 degrees"
 
 
-async def unanswered(kimi: Emulator, agent: Any, tool: _Slow, *cities: str) -> list[str]:
+async def cancel_between(kimi: Emulator, agent: Any, tool: _Slow, *cities: str) -> list[str]:
     """A thread cancelled between calls and results; the ids of its calls."""
     kimi.script(Reply(reasoning="Ask.", tool_calls=[ToolCall("weather", {"city": city}) for city in cities]))
-    task = asyncio.create_task(agent.ainvoke(asked("Weather?"), THREAD))
+    task = asyncio.create_task(agent.ainvoke(question("Weather?"), THREAD))
     await asyncio.wait_for(tool.started.wait(), 10)
     await asyncio.sleep(0.1)  # for the other call's result to be stored
     task.cancel()
@@ -269,10 +269,10 @@ async def test_between_call_and_result_the_error_names_calls_and_remedy(
 ) -> None:
     tool, saver = _Slow(), InMemorySaver()
     agent: Any = create_agent(make(model=model, streaming=streaming), [tool.weather], checkpointer=saver)
-    (call_id,) = await unanswered(kimi, agent, tool, "Oulu")
+    (call_id,) = await cancel_between(kimi, agent, tool, "Oulu")
     sent = len(kimi.chats)
     with pytest.raises(KimiInputError) as caught:
-        await agent.ainvoke(asked("Never mind. What is 1 + 1?"), THREAD)
+        await agent.ainvoke(question("Never mind. What is 1 + 1?"), THREAD)
     for word in (f"weather ({call_id})", "every tool call needs", 'repair="full"'):
         assert word in str(caught.value)
     assert len(kimi.chats) == sent
@@ -280,7 +280,7 @@ async def test_between_call_and_result_the_error_names_calls_and_remedy(
     # The same thread, its questions included, with the remedy.
     agent = create_agent(make(model=model, streaming=streaming, repair="full"), [tool.weather], checkpointer=saver)
     kimi.script(Reply(content="2"))
-    state = await agent.ainvoke(asked("1 + 1?"), THREAD)
+    state = await agent.ainvoke(question("1 + 1?"), THREAD)
     assert state["messages"][-1].text == "2"
     wire = kimi.chats[-1]["messages"]
     assert [m["role"] for m in wire] == ["user", "assistant", "tool", "user", "user"]
@@ -293,9 +293,9 @@ async def test_between_call_and_result_the_error_names_calls_and_remedy(
 async def test_every_call_of_a_turn_is_answered_when_one_was_cancelled(kimi: Emulator, make: Make) -> None:
     tool = _Slow()
     agent: Any = create_agent(make(repair="full"), [tool.weather], checkpointer=InMemorySaver())
-    ids = await unanswered(kimi, agent, tool, "Oulu", "Turku")
+    ids = await cancel_between(kimi, agent, tool, "Oulu", "Turku")
     kimi.script(Reply(content="Fine."))
-    await agent.ainvoke(asked("Never mind."), THREAD)
+    await agent.ainvoke(question("Never mind."), THREAD)
     results = {m["tool_call_id"]: m["content"] for m in kimi.chats[-1]["messages"] if m["role"] == "tool"}
     # What becomes of the other call's result is LangGraph's affair: a new question makes 1.2 forget it.
     assert results.keys() == set(ids)
@@ -306,7 +306,7 @@ async def test_every_call_of_a_turn_is_answered_when_one_was_cancelled(kimi: Emu
 async def test_a_thread_that_is_resumed_runs_the_call_and_needs_no_remedy(kimi: Emulator, make: Make) -> None:
     tool = _Slow()
     agent: Any = create_agent(make(), [tool.weather], checkpointer=InMemorySaver())
-    await unanswered(kimi, agent, tool, "Oulu", "Turku")
+    await cancel_between(kimi, agent, tool, "Oulu", "Turku")
     kimi.script(Reply(content="7 degrees."))
     state = await agent.ainvoke(None, THREAD)
     assert state["messages"][-1].text == "7 degrees."
@@ -321,13 +321,13 @@ async def test_a_thread_that_went_on_after_a_repair_keeps_working(kimi: Emulator
     """The made-up result is not stored, so the same prefix is made of the thread in every later turn."""
     tool, saver = _Slow(), InMemorySaver()
     agent: Any = create_agent(make(repair="full"), [tool.weather], checkpointer=saver)
-    await unanswered(kimi, agent, tool, "Oulu")
+    await cancel_between(kimi, agent, tool, "Oulu")
     for n in range(2):
         kimi.script(Reply(tool_calls=[ToolCall("weather", {"city": "Turku"})]), Reply(content="Fine."))
-        await agent.ainvoke(asked(f"Number {n}"), THREAD)
+        await agent.ainvoke(question(f"Number {n}"), THREAD)
     for earlier, later in pairwise(kimi.chats[1:]):
         assert later["messages"][: len(earlier["messages"])] == earlier["messages"]
     if repair == "safe":
         agent = create_agent(make(), [tool.weather], checkpointer=saver)
         with pytest.raises(KimiInputError, match="every tool call"):
-            await agent.ainvoke(asked("Without it"), THREAD)
+            await agent.ainvoke(question("Without it"), THREAD)

@@ -19,7 +19,7 @@ from langchain_kimi import ChatKimi
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
 
 
-def sent(kimi: Emulator) -> dict[str, Any]:
+def options_sent(kimi: Emulator) -> dict[str, Any]:
     return {k: v for k, v in kimi.chats[-1].items() if k not in ("messages", "stream", "stream_options")}
 
 
@@ -72,7 +72,7 @@ async def test_kinds_of_tools(kimi: Emulator, llm: ChatKimi) -> None:
     kimi.script(Reply(content="ok"))
     search = {"type": "builtin_function", "function": {"name": "$web_search"}}
     await llm.bind_tools([Pydantic, Typed, function, base_tool, TOOL, search]).ainvoke("?")
-    tools = sent(kimi)["tools"]
+    tools = options_sent(kimi)["tools"]
     assert [t["function"]["name"] for t in tools] == ["Pydantic", "Typed", "function", "base_tool", "f", "$web_search"]
     assert tools[-1] == search
     assert all(t["function"]["parameters"]["type"] == "object" for t in tools[:-1])
@@ -81,18 +81,18 @@ async def test_kinds_of_tools(kimi: Emulator, llm: ChatKimi) -> None:
 def test_tools_and_formats_of_a_call_are_converted_too(kimi: Emulator, llm: ChatKimi) -> None:
     kimi.script(Reply(content="ok"), Reply(content='{"x": 1}'), Reply(content='{"x": 1}'))
     llm.invoke("?", tools=[function])
-    assert sent(kimi)["tools"][0]["function"]["name"] == "function"
+    assert options_sent(kimi)["tools"][0]["function"]["name"] == "function"
     llm.invoke("?", response_format=Pydantic)
-    assert sent(kimi)["response_format"]["json_schema"]["name"] == "Pydantic"
+    assert options_sent(kimi)["response_format"]["json_schema"]["name"] == "Pydantic"
     assert llm.with_structured_output(Pydantic, tools=[function]).invoke("?") == Pydantic(x=1)
-    assert sent(kimi)["tools"][0]["function"]["name"] == "function"
+    assert options_sent(kimi)["tools"][0]["function"]["name"] == "function"
 
 
 @pytest.mark.parametrize("strict", [True, False])
 def test_strict_tools(kimi: Emulator, llm: ChatKimi, strict: bool) -> None:
     kimi.script(Reply(content="ok"))
     llm.bind_tools([function, TOOL], strict=strict).invoke("?")
-    assert [t["function"]["strict"] for t in sent(kimi)["tools"]] == [strict, strict]
+    assert [t["function"]["strict"] for t in options_sent(kimi)["tools"]] == [strict, strict]
     assert "strict" not in TOOL["function"]  # type: ignore[operator]
 
 
@@ -160,21 +160,21 @@ def test_usage_of_a_batch_is_summed(kimi: Emulator, llm: ChatKimi) -> None:
 def test_configurable_fields(kimi: Emulator, llm: ChatKimi) -> None:
     chain = llm.configurable_fields(max_tokens=ConfigurableField(id="budget"))
     chain.invoke("hello", config={"configurable": {"budget": 4321}})
-    assert sent(kimi)["max_completion_tokens"] == 4321
+    assert options_sent(kimi)["max_completion_tokens"] == 4321
 
 
 def test_rate_limiter_is_asked_once_per_call(kimi: Emulator, make: Callable[..., ChatKimi]) -> None:
-    asked: list[bool] = []
+    blockings: list[bool] = []
 
     class Counting(InMemoryRateLimiter):
         def acquire(self, *, blocking: bool = True) -> bool:
-            asked.append(blocking)
+            blockings.append(blocking)
             return True
 
     llm = make(rate_limiter=Counting())
     llm.invoke("hello")
     list(llm.stream("hello"))
-    assert len(asked) == 2
+    assert len(blockings) == 2
 
 
 def test_cache(kimi: Emulator, make: Callable[..., ChatKimi]) -> None:

@@ -27,5 +27,5 @@ def test_chains_that_give_objects_are_copied(
     chain = copied(llm.with_structured_output(schema, method=method, include_raw=include_raw))
     text = '{"name": "Turku"}'
     kimi.script(Reply(tool_calls=[ToolCall("City", text)]) if method == "function_calling" else Reply(content=text))
-    found: Any = chain.invoke("?")
-    assert (found["parsed"] if include_raw else found) == {"name": "Turku"}
+    result: Any = chain.invoke("?")
+    assert (result["parsed"] if include_raw else result) == {"name": "Turku"}

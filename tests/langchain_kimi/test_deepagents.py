@@ -59,7 +59,7 @@ def with_todos() -> Any:
     return deepagents.create_deep_agent(model="kimi:kimi-k3", middleware=[TodoListMiddleware()])
 
 
-def called(messages: list[Any]) -> list[str]:
+def names_called(messages: list[Any]) -> list[str]:
     return [call["name"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
 
 
@@ -71,9 +71,9 @@ def results(messages: list[Any]) -> list[str]:
 
 
 def test_the_distribution_offers_itself_to_deepagents() -> None:
-    found = {point.name: point.value for point in entry_points(group="deepagents.provider_profiles")}
+    profiles = {point.name: point.value for point in entry_points(group="deepagents.provider_profiles")}
     hint = "installed before the entry point came: pip install --no-deps -e ."
-    assert found.get("kimi") == "langchain_kimi.registry:register_with_deepagents", hint
+    assert profiles.get("kimi") == "langchain_kimi.registry:register_with_deepagents", hint
 
 
 def test_in_a_new_process_the_name_alone_is_enough(kimi: Emulator) -> None:
@@ -141,10 +141,10 @@ async def test_files_and_todos(kimi_env: Emulator, how: str) -> None:
     assert state["todos"] == [{**todo, "status": "completed"}]
     assert "lies by the sea." in str(state["files"]["/report.md"])
     assert state["messages"][-1].text == "It is in /report.md."
-    assert called(state["messages"]) == ["write_todos", "write_file", "read_file", "grep", "write_todos"]
-    read, found = results(state["messages"])[2:4]
+    assert names_called(state["messages"]) == ["write_todos", "write_file", "read_file", "grep", "write_todos"]
+    read, matches = results(state["messages"])[2:4]
     assert "lies by the sea." in read
-    assert "/report.md" in found
+    assert "/report.md" in matches
     assert kimi_env.report == kimi_env.refusals == []
     # Each turn got its own thinking back, and the prefix stayed as it was.
     turns = [m for m in kimi_env.chats[-1]["messages"] if m["role"] == "assistant"]

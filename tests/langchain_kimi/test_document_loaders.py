@@ -82,8 +82,8 @@ def test_choice_on_errors_is_checked(kimi: Emulator) -> None:
     ],
 )
 def test_a_pattern(kimi: Emulator, folder: Path, pattern: str, names: list[str]) -> None:
-    found = loader(kimi, str(folder / pattern)).load()
-    assert [document.metadata["file_name"] for document in found] == names
+    documents = loader(kimi, str(folder / pattern)).load()
+    assert [document.metadata["file_name"] for document in documents] == names
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(kimi: Emulator, tmp_path: Path) -> None:

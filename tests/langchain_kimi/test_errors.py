@@ -156,9 +156,11 @@ def test_callbacks_see_the_response(kimi: Emulator, llm: ChatKimi) -> None:
 def test_every_error_of_kimi_api_has_its_twin() -> None:
     from kimi_api.errors import _sdk
 
-    made = {value for value in vars(_sdk).values() if isinstance(value, type) and issubclass(value, _sdk.KimiAPIError)}
+    error_classes = {
+        value for value in vars(_sdk).values() if isinstance(value, type) and issubclass(value, _sdk.KimiAPIError)
+    }
     twins = errors.error_types()
-    assert set(twins) == {*made, KimiEmptyReplyError}
+    assert set(twins) == {*error_classes, KimiEmptyReplyError}
     for ours, twin in twins.items():
         assert issubclass(twin, ours)
         assert issubclass(twin, core.ModelError)
@@ -166,27 +168,27 @@ def test_every_error_of_kimi_api_has_its_twin() -> None:
 
 def test_every_error_crosses_processes(kimi: Emulator) -> None:
     request = transport().Request("POST", kimi.base_url)
-    made: list[Any] = []
+    examples: list[Any] = []
     for name in errors.__all__:
         cls: Any = getattr(errors, name)
         if issubclass(cls, kimi_api.KimiInputError):
-            made.append(cls("temperature", 3, "it is 1", "leave it out"))
+            examples.append(cls("temperature", 3, "it is 1", "leave it out"))
         elif issubclass(cls, kimi_api.KimiLimitError):
-            made.append(cls("no tokens left today", limit="tpd", retry_after=60.0))
+            examples.append(cls("no tokens left today", limit="tpd", retry_after=60.0))
         elif issubclass(cls, errors.KimiStructuredOutputError):
-            made.append(cls("no object", llm_output="text", request_id="r1"))
+            examples.append(cls("no object", llm_output="text", request_id="r1"))
         elif issubclass(cls, KimiEmptyReplyError):
-            made.append(cls("nothing", request_id="r1"))
+            examples.append(cls("nothing", request_id="r1"))
         elif issubclass(cls, openai.APITimeoutError):
-            made.append(cls(request))
+            examples.append(cls(request))
         elif issubclass(cls, openai.APIConnectionError):
-            made.append(cls(message="gone", request=request))
+            examples.append(cls(message="gone", request=request))
         else:
             body = {"message": "no", "type": "some_error"}
-            made.append(cls("no", response=transport().Response(400, request=request), body=body))
+            examples.append(cls("no", response=transport().Response(400, request=request), body=body))
     script = "import pickle, sys; print([f'{type(e).__name__}: {e}' for e in pickle.load(sys.stdin.buffer)])"
-    done = subprocess.run([sys.executable, "-c", script], input=pickle.dumps(made), capture_output=True, check=True)
-    assert done.stdout.decode().strip() == str([f"{type(error).__name__}: {error}" for error in made])
+    done = subprocess.run([sys.executable, "-c", script], input=pickle.dumps(examples), capture_output=True, check=True)
+    assert done.stdout.decode().strip() == str([f"{type(error).__name__}: {error}" for error in examples])
 
 
 def test_errors_are_exported_by_name() -> None:

@@ -22,10 +22,10 @@ from langchain_kimi import ChatKimi, KimiLLM
 
 @pytest.fixture
 def make_llm(kimi: Emulator) -> Callable[..., KimiLLM]:
-    def made(**fields: Any) -> KimiLLM:
+    def make_completion(**fields: Any) -> KimiLLM:
         return KimiLLM(**{"base_url": kimi.base_url, "api_key": kimi.api_key, **fields})
 
-    return made
+    return make_completion
 
 
 async def in_every_way(llm: KimiLLM, prompt: str, **more: Any) -> dict[str, str]:
@@ -235,11 +235,11 @@ async def test_fields_of_the_chat_model_are_configurable(kimi: Emulator, make_ll
     await in_every_way(llm, "Hello")
     assert [(chat["model"], chat["max_completion_tokens"]) for chat in kimi.chats] == [("kimi-k3", 20_000)] * 6
     kimi.reset()
-    given: Any = {"configurable": {"budget": 17_000, "model": "kimi-k2.6"}}
-    await in_every_way(llm, "Hello", config=given)
+    config: Any = {"configurable": {"budget": 17_000, "model": "kimi-k2.6"}}
+    await in_every_way(llm, "Hello", config=config)
     assert [(chat["model"], chat["max_completion_tokens"]) for chat in kimi.chats] == [("kimi-k2.6", 17_000)] * 6
     with pytest.warns(KimiWarning, match="temperature=1"):
-        llm.with_config(given).with_config(configurable={"heat": 0.3}).invoke("Hello")
+        llm.with_config(config).with_config(configurable={"heat": 0.3}).invoke("Hello")
     assert (llm.default.chat.model, llm.default.chat.max_tokens) == ("kimi-k3", 20_000)
 
 

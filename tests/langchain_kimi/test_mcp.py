@@ -89,13 +89,13 @@ async def test_the_schema_goes_out_in_moonshots_dialect_and_keeps_its_meaning(
     kimi: Emulator, make: Make, hotel: str
 ) -> None:
     async with mcp_tools(hotel) as tools:
-        given: Any = tools["book_room"].args_schema
+        schema: Any = tools["book_room"].args_schema
         make().bind_tools(list(tools.values())).invoke("Hello")
     (sent,) = (t["function"] for t in kimi.chats[0]["tools"] if t["function"]["name"] == "book_room")
-    assert "$defs" in given  # else the test would show nothing
-    assert given["properties"]["nights"]["exclusiveMinimum"] == 0
+    assert "$defs" in schema  # else the test would show nothing
+    assert schema["properties"]["nights"]["exclusiveMinimum"] == 0
     properties = sent["parameters"]["properties"]
-    assert set(properties) == set(given["properties"])
+    assert set(properties) == set(schema["properties"])
     assert sent["parameters"]["required"] == ["arrival", "room", "nights"]
     assert (properties["nights"]["minimum"], properties["nights"]["maximum"]) == (1, 30)
     assert properties["arrival"]["type"] == "string"

@@ -261,10 +261,10 @@ def arguments(message: AIMessage) -> str:
 
 def test_arguments_keep_their_bytes_as_long_as_they_mean_the_same() -> None:
     text = '{"a":1,  "b": "\\u00e9"}'
-    kept = {"kimi": {"tool_calls": {"c1": {"arguments": text}}}}
+    extras = {"kimi": {"tool_calls": {"c1": {"arguments": text}}}}
 
     def turn(args: dict[str, Any]) -> AIMessage:
-        return AIMessage("", tool_calls=[{"name": "f", "args": args, "id": "c1"}], additional_kwargs=kept)
+        return AIMessage("", tool_calls=[{"name": "f", "args": args, "id": "c1"}], additional_kwargs=extras)
 
     assert arguments(turn({"a": 1, "b": "é"})) == text
     assert arguments(turn({"a": 2, "b": "é"})) == '{"a": 2, "b": "é"}'
@@ -452,9 +452,9 @@ def test_files_that_are_text(block: Any, text: str) -> None:
 @pytest.mark.parametrize("name", ["json", "search_result", "resource_link", "no_such_thing"])
 def test_blocks_of_others_in_a_result_are_texts(name: str) -> None:
     block = {"type": name, "title": "Tides", "url": "https://e.com"}
-    for given in (block, {"type": "non_standard", "value": block}):
+    for content in (block, {"type": "non_standard", "value": block}):
         message = ToolMessage("", tool_call_id="c")
-        message.content = [given]
+        message.content = [content]
         with pytest.warns(KimiWarning, match=f"{name} content of the result of a tool"):
             (wire,) = to_wire([message])
         forget_warnings()

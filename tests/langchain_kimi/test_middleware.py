@@ -63,16 +63,16 @@ def make_agent(llm: Any, *more: AgentMiddleware[Any, Any], **fields: Any) -> Any
 
 
 async def run(agent: Any, how: str, text: Any, config: Any = None) -> list[Any]:
-    given = text if isinstance(text, dict) else {"messages": [HumanMessage(text)]}
+    start = text if isinstance(text, dict) else {"messages": [HumanMessage(text)]}
     if how == "invoke":
-        return agent.invoke(given, config)["messages"]
+        return agent.invoke(start, config)["messages"]
     if how == "ainvoke":
-        return (await agent.ainvoke(given, config))["messages"]
+        return (await agent.ainvoke(start, config))["messages"]
     states = []
     if how == "stream":
-        states = [state for mode, state in agent.stream(given, config, stream_mode=["messages", "values"])]
+        states = [state for mode, state in agent.stream(start, config, stream_mode=["messages", "values"])]
     else:
-        async for _, state in agent.astream(given, config, stream_mode=["messages", "values"]):
+        async for _, state in agent.astream(start, config, stream_mode=["messages", "values"]):
             states.append(state)
     return [state for state in states if isinstance(state, dict)][-1]["messages"]
 
@@ -81,15 +81,15 @@ def check_prefix(chats: Sequence[dict[str, Any]]) -> None:
     """Each request begins with all of the one before it, byte for byte."""
     for before, after in pairwise(chats):
         assert json.dumps(before["tools"]) == json.dumps(after["tools"])
-        kept = after["messages"][: len(before["messages"])]
-        assert json.dumps(before["messages"]) == json.dumps(kept)
+        prefix = after["messages"][: len(before["messages"])]
+        assert json.dumps(before["messages"]) == json.dumps(prefix)
 
 
 def names_of(wire: dict[str, Any]) -> list[str]:
     return [each["function"]["name"] for each in wire.get("tools", ())]
 
 
-def brought(chat: dict[str, Any]) -> list[list[str]]:
+def names_per_message(chat: dict[str, Any]) -> list[list[str]]:
     """Names in each message of a request that brings tools."""
     return [names_of(m) for m in chat["messages"] if m.get("tools")]
 
@@ -114,9 +114,9 @@ async def test_a_tool_is_asked_for_loaded_and_run(kimi: Emulator, make: Make, ho
     messages = await run(make_agent(make()), how, "How much is 2.50?")
     first, second, third = kimi.chats
     assert sorted(names_of(first)) == ["get_weather", "load_tools"]
-    assert brought(first) == []
+    assert names_per_message(first) == []
     assert [m["role"] for m in second["messages"]] == ["user", "assistant", "tool", "system"]
-    assert brought(second) == brought(third) == [["convert_currency"]]
+    assert names_per_message(second) == names_per_message(third) == [["convert_currency"]]
     assert "content" not in second["messages"][-1]
     check_prefix(kimi.chats)
     assert third["messages"][-1]["content"] == "2.5 euros in SEK: 5.0"
@@ -134,7 +134,7 @@ async def test_parallel_calls_load_together_behind_the_last_result(kimi: Emulato
     await run(make_agent(make(repair="none")), how, "Go")  # nothing has to be moved by repair
     sent = kimi.chats[1]["messages"]
     assert [m["role"] for m in sent] == ["user", "assistant", "tool", "tool", "tool", "system"]
-    assert brought(kimi.chats[1]) == [["translate", "refund_order"]]
+    assert names_per_message(kimi.chats[1]) == [["translate", "refund_order"]]
     results = [m["content"] for m in kimi.chats[2]["messages"] if m["role"] == "tool"][3:]
     assert results == ["cba", "refunded A1 after 7 messages"]  # the graph's own arguments reach the tool
     check_prefix(kimi.chats)
@@ -148,7 +148,7 @@ def test_tools_come_one_message_after_the_other(kimi: Emulator, make: Make) -> N
         Reply(content="Done."),
     )
     make_agent(make()).invoke({"messages": [HumanMessage("Go")]})
-    assert brought(kimi.chats[-1]) == [["translate"], ["convert_currency"]]
+    assert names_per_message(kimi.chats[-1]) == [["translate"], ["convert_currency"]]
     check_prefix(kimi.chats)
 
 
@@ -165,7 +165,7 @@ def test_the_platform_finds_the_prefix_in_its_cache(kimi: Emulator, make: Make) 
 def test_a_query_loads_what_fits(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(tool_calls=[load(query="change euros to another currency")]), Reply(content="Done."))
     messages = make_agent(make()).invoke({"messages": [HumanMessage("Go")]})["messages"]
-    assert brought(kimi.chats[1])[0][0] == "convert_currency"
+    assert names_per_message(kimi.chats[1])[0][0] == "convert_currency"
     assert "convert_currency" in messages[2].text
 
 
@@ -179,11 +179,11 @@ def test_a_search_of_ones_own(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(tool_calls=[load(query="money back")]), Reply(content="Done."))
     make_agent(make(), search=search).invoke({"messages": [HumanMessage("Go")]})
     assert seen == [("money back", ["convert_currency", "refund_order", "translate"])]
-    assert brought(kimi.chats[1]) == [["refund_order"]]
+    assert names_per_message(kimi.chats[1]) == [["refund_order"]]
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (load("convert_curency"), "did you mean 'convert_currency'?"),
         (load("zzzz"), "There is no tool 'zzzz'."),
@@ -191,12 +191,12 @@ def test_a_search_of_ones_own(kimi: Emulator, make: Make) -> None:
         (load(), "Nothing was asked for"),
     ],
 )
-def test_the_model_is_told_what_it_asked_wrongly(kimi: Emulator, make: Make, call: ToolCall, told: str) -> None:
+def test_the_model_is_told_what_it_asked_wrongly(kimi: Emulator, make: Make, call: ToolCall, message: str) -> None:
     kimi.script(Reply(tool_calls=[call]), Reply(content="Oh."))
     messages = make_agent(make()).invoke({"messages": [HumanMessage("Go")]})["messages"]
-    assert told in messages[2].text
+    assert message in messages[2].text
     assert messages[2].status == "error"
-    assert brought(kimi.chats[1]) == []
+    assert names_per_message(kimi.chats[1]) == []
 
 
 @HOW
@@ -211,16 +211,16 @@ async def test_a_tool_that_is_not_loaded_is_not_run(kimi: Emulator, make: Make, 
 
 
 def test_a_large_catalogue_is_found_by_query_and_not_listed(kimi: Emulator, make: Make) -> None:
-    def numbered(n: int) -> BaseTool:
+    def report_tool(n: int) -> BaseTool:
         return tool(f"report_{n}", description=f"The report number {n}.")(lambda: f"report {n}")
 
     kimi.script(Reply(tool_calls=[load(query="report 150")]), Reply(content="Done."))
-    make_agent(make(), catalogue=[numbered(n) for n in range(200)]).invoke({"messages": [HumanMessage("Go")]})
+    make_agent(make(), catalogue=[report_tool(n) for n in range(200)]).invoke({"messages": [HumanMessage("Go")]})
     (loader,) = (each["function"] for each in kimi.chats[0]["tools"] if each["function"]["name"] == "load_tools")
     assert "There are 200 tools" in loader["description"]
     assert "report_7" not in loader["description"]
-    assert brought(kimi.chats[1])[0][0] == "report_150"
-    assert len(brought(kimi.chats[1])[0]) == 5
+    assert names_per_message(kimi.chats[1])[0][0] == "report_150"
+    assert len(names_per_message(kimi.chats[1])[0]) == 5
 
 
 # ------------------------------------------------------------------------------------------- chosen by the program
@@ -237,10 +237,10 @@ async def test_the_program_chooses(kimi: Emulator, make: Make, how: str) -> None
     )
     await run(agent, how, "A refund, please.")
     assert names_of(kimi.chats[0]) == ["get_weather"]
-    assert brought(kimi.chats[0]) == brought(kimi.chats[1]) == [["refund_order"]]
+    assert names_per_message(kimi.chats[0]) == names_per_message(kimi.chats[1]) == [["refund_order"]]
     check_prefix(kimi.chats)
     await run(agent, how, "Hello")
-    assert brought(kimi.chats[2]) == []
+    assert names_per_message(kimi.chats[2]) == []
 
 
 async def test_the_program_may_choose_asynchronously_in_asynchronous_runs(kimi: Emulator, make: Make) -> None:
@@ -249,7 +249,7 @@ async def test_the_program_may_choose_asynchronously_in_asynchronous_runs(kimi: 
 
     agent = make_agent(make(), select=select)
     await agent.ainvoke({"messages": [HumanMessage("Go")]})
-    assert brought(kimi.chats[0]) == [["translate"]]
+    assert names_per_message(kimi.chats[0]) == [["translate"]]
     with pytest.raises(KimiInputError, match="ainvoke"):
         agent.invoke({"messages": [HumanMessage("Go")]})
 
@@ -271,7 +271,7 @@ async def test_a_restored_thread_goes_on_with_its_tools(kimi: Emulator, make: Ma
     await run(make_agent(make(), checkpointer=saver), how, "Get ready", config)
     kimi.script(Reply(tool_calls=[ToolCall("translate", {"text": "abc"})]), Reply(content="cba"))
     messages = await run(make_agent(make(), checkpointer=saver), how, "Now translate abc", config)
-    assert brought(kimi.chats[-1]) == [["translate"]]
+    assert names_per_message(kimi.chats[-1]) == [["translate"]]
     assert messages[-2].text == "cba"
     check_prefix(kimi.chats)
 
@@ -284,7 +284,7 @@ def test_a_thread_whose_messages_are_all_that_was_kept_goes_on_too(kimi: Emulato
     kimi.script(Reply(tool_calls=[ToolCall("translate", {"text": "abc"})]), Reply(content="cba"))
     state = make_agent(make()).invoke({"messages": [*state["messages"], HumanMessage("Translate abc")]})
     assert state["messages"][-2].text == "cba"
-    assert brought(kimi.chats[-1]) == [["translate"]]
+    assert names_per_message(kimi.chats[-1]) == [["translate"]]
 
 
 def test_a_tool_that_left_the_catalogue_is_known_to_be_gone(kimi: Emulator, make: Make) -> None:
@@ -306,10 +306,10 @@ class _Trims(AgentMiddleware):
         self.most = most
 
     def wrap_model_call(self, request: Any, handler: Any) -> Any:
-        kept = trim_messages(
+        recent = trim_messages(
             request.messages, max_tokens=self.most, token_counter=len, strategy="last", start_on="human"
         )
-        return handler(request.override(messages=kept))
+        return handler(request.override(messages=recent))
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["trimmed before", "trimmed after"])
@@ -332,13 +332,13 @@ def test_tools_of_a_message_that_is_trimmed_away_are_declared_in_front(kimi: Emu
     last = kimi.chats[-1]
     if first:
         assert [m["role"] for m in last["messages"]][:3] == ["system", "system", "user"]
-        assert brought(last) == [["translate", "refund_order"]]
+        assert names_per_message(last) == [["translate", "refund_order"]]
         assert last["messages"][-1]["content"] == "ba3"
         before = kimi.chats[-2]
         assert json.dumps(before["messages"][:2]) == json.dumps(last["messages"][:2])
         assert before["tools"] == last["tools"]
     else:
-        assert brought(last) == []
+        assert names_per_message(last) == []
 
 
 def test_tools_of_a_message_that_was_summarised_are_declared_in_front(kimi: Emulator, make: Make) -> None:
@@ -351,7 +351,7 @@ def test_tools_of_a_message_that_was_summarised_are_declared_in_front(kimi: Emul
     for n in range(3):
         kimi.script(Reply(tool_calls=[ToolCall("translate", {"text": f"{n}ab"})]), Reply(content="Done."))
         state = agent.invoke({"messages": [HumanMessage(f"Number {n}")]}, config)
-        assert brought(kimi.chats[-1]) == [["translate"]]
+        assert names_per_message(kimi.chats[-1]) == [["translate"]]
         assert kimi.chats[-1]["messages"][-1]["content"] == f"ba{n}"
     assert not any(isinstance(m, SystemMessage) for m in state["messages"])  # it was summarised away
     assert kimi.chats[-1]["messages"][0]["tools"]
@@ -377,12 +377,12 @@ def test_names_used_twice_are_refused_before_sending(kimi: Emulator, make: Make)
         """Another tool of that name."""
         return text
 
-    given: list[dict[str, Any]] = [
+    settings: list[dict[str, Any]] = [
         {"tools": [get_weather, other]},
         {"tools": [{"type": "function", "function": {"name": "translate", "parameters": {}}}]},
         {"tools": [get_weather, translate]},
     ]
-    for fields in given:
+    for fields in settings:
         with pytest.raises(KimiInputError, match=r"'translate'.*catalogue.*agent's own"):
             make_agent(make(), **fields).invoke({"messages": [HumanMessage("Go")]})
     form = tool("Answer", description="Not the form.")(translate)
@@ -427,7 +427,7 @@ async def test_other_models_get_loaded_tools_in_the_request(kimi: Emulator, make
         ["get_weather", "load_tools"],
         *[["get_weather", "load_tools", "translate"]] * 2,
     ]
-    assert brought(kimi.chats[-1]) == []
+    assert names_per_message(kimi.chats[-1]) == []
     assert messages[-2].text == "cba"
 
 
@@ -438,7 +438,7 @@ def test_a_thread_changes_models_and_back(kimi: Emulator, make: Make) -> None:
     with pytest.warns(KimiWarning, match="no tools in messages"):
         make_agent(make(model="kimi-k2.6"), checkpointer=saver).invoke({"messages": [HumanMessage("2")]}, config)
     make_agent(make(), checkpointer=saver).invoke({"messages": [HumanMessage("3")]}, config)
-    assert [brought(chat) for chat in kimi.chats[1:]] == [[["translate"]], [], [["translate"]]]
+    assert [names_per_message(chat) for chat in kimi.chats[1:]] == [[["translate"]], [], [["translate"]]]
     assert "translate" in names_of(kimi.chats[2])
     check_prefix([kimi.chats[1], kimi.chats[3]])
 

@@ -33,10 +33,10 @@ BUSY = Failure(429, "rate_limit_reached_error", "too many", headers={"retry-afte
 class _Other(GenericFakeChatModel):
     """Another vendor's model, which notes what it is given."""
 
-    given: list[list[BaseMessage]] = []  # noqa: RUF012 - a field of pydantic
+    prompts: list[list[BaseMessage]] = []  # noqa: RUF012 - a field of pydantic
 
     def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Any:
-        self.given.append(messages)
+        self.prompts.append(messages)
         return super()._generate(messages, *args, **kwargs)
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
@@ -44,7 +44,7 @@ class _Other(GenericFakeChatModel):
 
 
 def other(*answers: AIMessage) -> _Other:
-    return _Other(messages=iter(answers), given=[])
+    return _Other(messages=iter(answers), prompts=[])
 
 
 # ------------------------------------------------------------------------------------------------- retries
@@ -228,7 +228,7 @@ def test_a_history_goes_to_another_model_and_back(kimi: Emulator, make: Make) ->
     history.append(ToolMessage("waves", tool_call_id=history[-1].tool_calls[0]["id"]))  # type: ignore[attr-defined]
     history.append(chain.invoke(history))
     assert history[-1].text == "Waves, says the other."
-    assert stand_in.given == [history[:3]]
+    assert stand_in.prompts == [history[:3]]
     history.append(HumanMessage("And now?"))
     assert chain.invoke(history).text
     first, second = (m for m in kimi.chats[-1]["messages"] if m["role"] == "assistant")
@@ -334,8 +334,8 @@ def test_calls_that_stand_only_in_blocks_of_a_foreign_turn_are_read(kimi: Emulat
 
 
 def test_a_bare_function_call_and_its_function_message_are_read(kimi: Emulator, make: Make) -> None:
-    asked = AIMessage("", additional_kwargs={"function_call": {"name": "look", "arguments": '{"at": "sea"}'}})
-    make().invoke([HumanMessage("?"), asked, FunctionMessage(name="look", content="blue"), HumanMessage("So?")])
+    call_turn = AIMessage("", additional_kwargs={"function_call": {"name": "look", "arguments": '{"at": "sea"}'}})
+    make().invoke([HumanMessage("?"), call_turn, FunctionMessage(name="look", content="blue"), HumanMessage("So?")])
     turn, answer = kimi.chats[-1]["messages"][1:3]
     assert turn["tool_calls"][0]["function"] == {"name": "look", "arguments": '{"at": "sea"}'}
     assert (answer["role"], answer["tool_call_id"]) == ("tool", turn["tool_calls"][0]["id"])

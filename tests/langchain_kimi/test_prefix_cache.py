@@ -88,10 +88,10 @@ def test_each_request_of_a_long_thread_begins_with_the_one_before_it(
     last = kimi.chats[-1]
     assert last["prompt_cache_key"] == "tides"
     assert last["prompt_cache_options"] == {"mode": "implicit", "ttl": "1h"}
-    given = [reply["reasoning_content"] or ("" if model == "kimi-k3" else " ") for reply in kimi.replies]
+    thinking = [reply["reasoning_content"] or ("" if model == "kimi-k3" else " ") for reply in kimi.replies]
     sent_back = [m["reasoning_content"] for m in last["messages"] if m["role"] == "assistant"]
-    kept = [(a, b) for a, b in zip(given, sent_back, strict=False) if a != b and (a or b).strip()]
-    assert kept == []
+    lost = [(a, b) for a, b in zip(thinking, sent_back, strict=False) if a != b and (a or b).strip()]
+    assert lost == []
     assert any(thought.strip() for thought in sent_back)
     assert kimi.report == []
     shares = []

@@ -86,15 +86,15 @@ def test_over_twenty_turns_with_pauses_an_hour_keeps_what_five_minutes_lose(make
         assert broken([request.body for request in kimi.requests]) == []
     with Emulator() as kimi:
         llm = make(base_url=kimi.base_url, api_key=kimi.api_key)
-        kept = converse(kimi, llm, how, KimiPromptCachingMiddleware(ttl="1h"))
+        with_hour = converse(kimi, llm, how, KimiPromptCachingMiddleware(ttl="1h"))
         assert broken([request.body for request in kimi.requests]) == []
         assert {options(chat) for chat in kimi.chats} == {(cache_key(ANNA), "1h")}
         assert kimi.report == kimi.refusals == []
     print(f"{how}: cached share of a turn's first request, without {sum(without) / TURNS:.0%}, "
-          f"with {sum(kept[1:]) / (TURNS - 1):.0%} from the second turn on")  # fmt: skip
+          f"with {sum(with_hour[1:]) / (TURNS - 1):.0%} from the second turn on")  # fmt: skip
     assert max(without) == 0
-    assert kept[0] == 0
-    assert min(kept[1:]) >= 0.9, kept
+    assert with_hour[0] == 0
+    assert min(with_hour[1:]) >= 0.9, with_hour
 
 
 # ---------------------------------------------------------------------------------------------------- what is sent

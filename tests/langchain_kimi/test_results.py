@@ -40,11 +40,12 @@ def wire_messages(draw: Any) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": draw(texts)}
     if draw(st.booleans()):
         message[draw(st.sampled_from(["reasoning_content", "reasoning"]))] = draw(texts)
-    made = draw(calls)
-    if made:
+    functions = draw(calls)
+    if functions:
         kinds = ["function", "builtin_function"]
         message["tool_calls"] = [
-            {"id": f"{c['name']}_{i}", "type": draw(st.sampled_from(kinds)), "function": c} for i, c in enumerate(made)
+            {"id": f"{c['name']}_{i}", "type": draw(st.sampled_from(kinds)), "function": c}
+            for i, c in enumerate(functions)
         ]
     return message
 
@@ -61,11 +62,11 @@ def sent_back(raw: dict[str, Any]) -> dict[str, Any]:
             value = None
         return arguments if isinstance(value, dict) else json.dumps({UNREADABLE: arguments}, ensure_ascii=False)
 
-    made = [
+    tool_calls = [
         {**call, "function": {**call["function"], "arguments": text(call["function"]["arguments"])}}
         for call in raw.get("tool_calls", [])
     ]
-    return {**raw, **({"tool_calls": made} if made else {})}
+    return {**raw, **({"tool_calls": tool_calls} if tool_calls else {})}
 
 
 def without_ids(wire: dict[str, Any]) -> dict[str, Any]:
@@ -96,9 +97,9 @@ def test_streamed_it_is_the_same_too(raw: dict[str, Any], size: int) -> None:
     chunks = []
 
     def feed(delta: dict[str, Any]) -> None:
-        found = builder.feed({"id": "chatcmpl-1", "choices": [{"delta": delta}]})
-        if found is not None:
-            chunks.append(delta_to_chunk(found))
+        shown = builder.feed({"id": "chatcmpl-1", "choices": [{"delta": delta}]})
+        if shown is not None:
+            chunks.append(delta_to_chunk(shown))
 
     for name in ("reasoning_content", "reasoning", "content"):
         text = raw.get(name)

@@ -41,11 +41,11 @@ TOOLS = [
 ]
 
 
-def invoked(llm: Any, prompt: Any = "How are you?") -> AIMessage:
+def invoke(llm: Any, prompt: Any = "How are you?") -> AIMessage:
     return llm.invoke(prompt)
 
 
-def streamed(llm: Any, prompt: Any = "How are you?") -> AIMessage:
+def stream(llm: Any, prompt: Any = "How are you?") -> AIMessage:
     chunks = list(llm.stream(prompt))
     return sum(chunks[1:], chunks[0])
 
@@ -58,11 +58,11 @@ def through_v3_events(llm: Any, prompt: Any = "How are you?") -> AIMessage:
     return llm.stream_events(prompt, version="v3").output
 
 
-def ainvoked(llm: Any, prompt: Any = "How are you?") -> AIMessage:
+def ainvoke(llm: Any, prompt: Any = "How are you?") -> AIMessage:
     return asyncio.run(llm.ainvoke(prompt))
 
 
-def astreamed(llm: Any, prompt: Any = "How are you?") -> AIMessage:
+def astream(llm: Any, prompt: Any = "How are you?") -> AIMessage:
     async def collect() -> AIMessage:
         chunks = [chunk async for chunk in llm.astream(prompt)]
         return sum(chunks[1:], chunks[0])
@@ -78,12 +78,12 @@ def through_async_v3_events(llm: Any, prompt: Any = "How are you?") -> AIMessage
 
 
 PATHS = [
-    invoked,
-    streamed,
+    invoke,
+    stream,
     invoked_through_a_stream,
     through_v3_events,
-    ainvoked,
-    astreamed,
+    ainvoke,
+    astream,
     through_async_v3_events,
 ]
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
@@ -183,7 +183,7 @@ def test_a_stream_that_breaks_has_no_last_chunk(kimi: Emulator, llm: ChatKimi) -
 def test_arguments_cut_off_in_a_stream_do_not_break_the_history(kimi: Emulator, llm: ChatKimi) -> None:
     kimi.script(Reply(tool_calls=[ToolCall("a", '{"x": [1, 2')], finish_reason="length"), Reply(content="ok"))
     with pytest.warns(KimiWarning, match="runs with a part of what was meant"):
-        turn: Any = streamed(llm.bind_tools(TOOLS))
+        turn: Any = stream(llm.bind_tools(TOOLS))
     assert turn.tool_calls[0]["args"] == {"x": [1, 2]}  # core closes the brackets
     result = ToolMessage("r", tool_call_id=turn.tool_calls[0]["id"])
     llm.bind_tools(TOOLS).invoke([HumanMessage("?"), turn, result])

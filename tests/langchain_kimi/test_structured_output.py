@@ -55,9 +55,9 @@ def test_methods_and_schemas(kimi: Emulator, llm: ChatKimi, schema: Any, method:
     tool = [ToolCall("City" if schema is not CityDict else "CityDict", TURKU)]
     answer = Reply(tool_calls=tool) if method == "function_calling" else Reply(content=TURKU)
     kimi.script(answer, answer, answer)
-    found = chain.invoke("Answer in JSON: a city?")
+    city = chain.invoke("Answer in JSON: a city?")
     expected = City(**AS_DICT) if schema is City else AS_DICT  # type: ignore[arg-type]
-    assert found == expected
+    assert city == expected
     assert asyncio.run(chain.ainvoke("Answer in JSON: a city?")) == expected
     assert list(chain.stream("Answer in JSON: a city?"))[-1] == expected
     sent = kimi.chats[0]
@@ -169,9 +169,9 @@ def test_json_that_is_no_object_is_an_error_and_never_none(
     kimi.script(Reply(content=content))
     chain = llm.with_structured_output(schema, method=method, include_raw=how == "raw")
     if how == "raw":
-        found = chain.invoke("JSON?")
-        assert found["parsed"] is None
-        error = found["parsing_error"]
+        output = chain.invoke("JSON?")
+        assert output["parsed"] is None
+        error = output["parsing_error"]
     else:
         with pytest.raises(KimiStructuredOutputError) as caught:
             _ = chain.invoke("JSON?") if how == "plain" else list(chain.stream("JSON?"))
@@ -211,8 +211,8 @@ def test_an_object_that_the_user_began_is_read_whole(kimi: Emulator, llm: ChatKi
     kimi.script(Reply(content='"name": "Turku", "inhabitants": 200000}'))
     messages = [HumanMessage("?"), partial_message("{")]
     chain = llm.with_structured_output(City)
-    found = chain.invoke(messages) if how == "plain" else list(chain.stream(messages))[-1]
-    assert found == City(name="Turku", inhabitants=200_000)
+    city = chain.invoke(messages) if how == "plain" else list(chain.stream(messages))[-1]
+    assert city == City(name="Turku", inhabitants=200_000)
 
 
 def test_a_refused_tool_is_an_error_not_none(kimi: Emulator, llm: ChatKimi) -> None:
@@ -230,12 +230,12 @@ def test_method_and_schema_are_checked(llm: ChatKimi) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "given"),
+    ("method", "option"),
     [("function_calling", "tool_choice"), ("function_calling", "tools"), ("json_schema", "response_format")],
 )
-def test_what_a_schema_decides_cannot_be_given_beside_it(llm: ChatKimi, method: Any, given: str) -> None:
-    with pytest.raises(KimiInputError, match=f"^{given}: .*method '{method}' sets it from the schema"):
-        llm.with_structured_output({"title": "T", "type": "object"}, method=method, **{given: "auto"})
+def test_what_a_schema_decides_cannot_be_given_beside_it(llm: ChatKimi, method: Any, option: str) -> None:
+    with pytest.raises(KimiInputError, match=f"^{option}: .*method '{method}' sets it from the schema"):
+        llm.with_structured_output({"title": "T", "type": "object"}, method=method, **{option: "auto"})
 
 
 class Node(BaseModel):
@@ -276,8 +276,8 @@ def test_unusual_schemas(
     chain = llm.with_structured_output(schema, method=method)
     name = chain.first.kwargs["tools"][0]["function"]["name"] if method == "function_calling" else ""  # type: ignore[attr-defined]
     kimi.script(Reply(tool_calls=[ToolCall(name, text)]) if name else Reply(content=text))
-    found = list(chain.stream("?"))[-1] if streamed else chain.invoke("?")
-    assert found == expected
+    output = list(chain.stream("?"))[-1] if streamed else chain.invoke("?")
+    assert output == expected
     sent = kimi.chats[-1]
     schema_sent = (
         sent["tools"][0]["function"]["parameters"] if name else sent["response_format"]["json_schema"]["schema"]

@@ -70,16 +70,16 @@ async def test_the_object_comes_in_every_way(kimi: Emulator, make: Make, model: 
         chain = make(model=model).with_structured_output(schema, method=method, include_raw=include_raw)
         for how in ("invoke", "ainvoke", "stream", "astream"):
             kimi.script(Reply(tool_calls=[ToolCall(name, TEXT)]) if called else Reply(content=TEXT))
-            found = await got(chain, how)
+            output = await got(chain, how)
             if include_raw:
-                assert found["parsing_error"] is None
-                assert found["raw"].usage_metadata["output_tokens"] > 0
+                assert output["parsing_error"] is None
+                assert output["raw"].usage_metadata["output_tokens"] > 0
                 # K2.6 stops thinking when one tool is forced; all else thinks, and the thinking is there.
                 thought = not (called and model == "kimi-k2.6")
-                assert bool(found["raw"].additional_kwargs.get("reasoning_content")) is thought
-                found = found["parsed"]
-            assert found == expected
-            assert type(found) is type(expected)
+                assert bool(output["raw"].additional_kwargs.get("reasoning_content")) is thought
+                output = output["parsed"]
+            assert output == expected
+            assert type(output) is type(expected)
     assert len(kimi.chats) == 8
     assert {"response_format" in sent for sent in kimi.chats} == {not called}
     assert kimi.report == []
@@ -112,11 +112,11 @@ async def test_include_raw_keeps_the_answer_that_could_not_be_read(
     kimi: Emulator, make: Make, model: str, how: str
 ) -> None:
     kimi.script(Reply(content='{"name": "Tur', finish_reason="length"))
-    found = await got(make(model=model).with_structured_output(City, include_raw=True), how)
-    assert found["parsed"] is None
-    assert isinstance(found["parsing_error"], KimiStructuredOutputError)
-    assert "max_tokens" in str(found["parsing_error"])
-    assert found["raw"].text == '{"name": "Tur'
+    output = await got(make(model=model).with_structured_output(City, include_raw=True), how)
+    assert output["parsed"] is None
+    assert isinstance(output["parsing_error"], KimiStructuredOutputError)
+    assert "max_tokens" in str(output["parsing_error"])
+    assert output["raw"].text == '{"name": "Tur'
 
 
 # ------------------------------------------------------------------------------------------- agents
@@ -128,16 +128,16 @@ def get_weather(city: str) -> str:
 
 
 async def run(agent: Any, how: str) -> Any:
-    given: Any = {"messages": [HumanMessage("Turku?")]}
+    start: Any = {"messages": [HumanMessage("Turku?")]}
     if how == "invoke":
-        return agent.invoke(given)
+        return agent.invoke(start)
     if how == "ainvoke":
-        return await agent.ainvoke(given)
+        return await agent.ainvoke(start)
     modes: Any = ["messages", "values"]
     if how == "stream":
-        states = [state for mode, state in agent.stream(given, stream_mode=modes) if mode == "values"]
+        states = [state for mode, state in agent.stream(start, stream_mode=modes) if mode == "values"]
     else:
-        states = [state async for mode, state in agent.astream(given, stream_mode=modes) if mode == "values"]
+        states = [state async for mode, state in agent.astream(start, stream_mode=modes) if mode == "values"]
     return states[-1]
 
 

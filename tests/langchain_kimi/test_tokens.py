@@ -57,8 +57,8 @@ def test_ids_need_a_vocabulary(llm: ChatKimi) -> None:
 
 
 def test_a_vocabulary_gives_ids_and_exact_counts(make: Make, vocabulary: KimiTokenizer) -> None:
-    for given in (vocabulary, vocabulary.path, Path(vocabulary.path)):
-        llm = make(tokenizer=given)
+    for tokenizer in (vocabulary, vocabulary.path, Path(vocabulary.path)):
+        llm = make(tokenizer=tokenizer)
         assert llm.get_token_ids("hello world") == vocabulary.encode("hello world")
         assert llm.get_num_tokens("hello world") == 2
         counted = llm.get_num_tokens_from_messages([HumanMessage("hello world")])
@@ -88,16 +88,16 @@ def test_other_forms_of_messages_and_pictures(llm: ChatKimi) -> None:
 def test_trim_messages_counts_thinking_and_asks_nobody(llm: ChatKimi, kimi: Emulator, strategy: Any) -> None:
     thought = "the Moon pulls at the sea " * 40
 
-    def trimmed(messages: list[BaseMessage], budget: int) -> list[BaseMessage]:
+    def trim(messages: list[BaseMessage], budget: int) -> list[BaseMessage]:
         last: dict[str, Any] = {"include_system": True, "start_on": "human"} if strategy == "last" else {}
         return trim_messages(messages, max_tokens=budget, token_counter=llm, strategy=strategy, **last)
 
     budget = 1_500
-    plain, thinking = trimmed(history(20), budget), trimmed(history(20, thought), budget)
+    plain, thinking = trim(history(20), budget), trim(history(20, thought), budget)
     assert 0 < len(thinking) < len(plain)
     assert llm.get_num_tokens_from_messages(thinking) <= budget
     assert llm.get_num_tokens_from_messages(plain) <= budget
-    assert trimmed(history(20, thought), 10**6) == history(20, thought)
+    assert trim(history(20, thought), 10**6) == history(20, thought)
     if strategy == "last":
         assert thinking[0] == SystemMessage("Be brief.")
         assert thinking[1].type == "human"

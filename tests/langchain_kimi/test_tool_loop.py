@@ -34,10 +34,10 @@ def three_turns(kimi: Emulator) -> None:
 
 def check_turns(kimi: Emulator, messages: list[BaseMessage]) -> None:
     sent = kimi.chats[-1]["messages"]
-    said = kimi.replies
+    replies = kimi.replies
     turns = [m for m in sent if m["role"] == "assistant"]
-    assert len(turns) == len(said) - 1 == 2
-    for turn, reply in zip(turns, said, strict=False):
+    assert len(turns) == len(replies) - 1 == 2
+    for turn, reply in zip(turns, replies, strict=False):
         assert turn["reasoning_content"] == reply["reasoning_content"]
         assert [c["function"] for c in turn["tool_calls"]] == [c["function"] for c in reply["tool_calls"]]
     ids = [call["id"] for turn in turns for call in turn["tool_calls"]]

@@ -37,20 +37,20 @@ def toolkit(kimi: Emulator, *formulas: str) -> KimiFormulaToolkit:
 
 def run(agent: Any, how: str, question: str, config: Any = None) -> list[Any]:
     """The messages after a run of an agent, in any of the four ways."""
-    given = {"messages": [HumanMessage(question)]}
+    start = {"messages": [HumanMessage(question)]}
     if how == "invoke":
-        return agent.invoke(given, config)["messages"]
+        return agent.invoke(start, config)["messages"]
     if how == "ainvoke":
-        return asyncio.run(agent.ainvoke(given, config))["messages"]
+        return asyncio.run(agent.ainvoke(start, config))["messages"]
     modes = ["messages", "values"]
     if how == "stream":
-        parts = list(agent.stream(given, config, stream_mode=modes))
+        parts = list(agent.stream(start, config, stream_mode=modes))
     else:
 
-        async def collected() -> list[Any]:
-            return [part async for part in agent.astream(given, config, stream_mode=modes)]
+        async def collect() -> list[Any]:
+            return [part async for part in agent.astream(start, config, stream_mode=modes)]
 
-        parts = asyncio.run(collected())
+        parts = asyncio.run(collect())
     assert any(isinstance(piece[0], AIMessageChunk) for mode, piece in parts if mode == "messages")
     return next(state["messages"] for mode, state in reversed(parts) if mode == "values")
 
@@ -63,10 +63,10 @@ def check_echo(kimi: Emulator) -> None:
     """Every turn of the last request stands as it was given, and each search is answered by its own arguments."""
     sent = kimi.chats[-1]["messages"]
     turns = [m for m in sent if m["role"] == "assistant" and m.get("tool_calls")]
-    given = [reply for reply in kimi.replies if reply.get("tool_calls")]
-    assert len(turns) == len(given) > 0
+    replies = [reply for reply in kimi.replies if reply.get("tool_calls")]
+    assert len(turns) == len(replies) > 0
     results = {m["tool_call_id"]: m["content"] for m in sent if m["role"] == "tool"}
-    for turn, reply in zip(turns, given, strict=True):
+    for turn, reply in zip(turns, replies, strict=True):
         assert turn["reasoning_content"] == reply["reasoning_content"] or turn["reasoning_content"] == " "
         assert [c["function"] for c in turn["tool_calls"]] == [c["function"] for c in reply["tool_calls"]]
         for call in turn["tool_calls"]:
@@ -246,8 +246,8 @@ def test_a_tool_by_itself(kimi: Emulator, how: str) -> None:
     assert isinstance(tool, KimiFormulaTool)
     assert tool.formula == "moonshot/base64:latest"
     assert tool.description == "Encode a text as base64"
-    said = tool.invoke({"text": "abc"}) if how == "sync" else asyncio.run(tool.ainvoke({"text": "abc"}))
-    assert said == "YWJj"
+    result = tool.invoke({"text": "abc"}) if how == "sync" else asyncio.run(tool.ainvoke({"text": "abc"}))
+    assert result == "YWJj"
     assert fibers(kimi) == [{"name": "base64_encode", "arguments": '{"text": "abc"}'}]
 
 

@@ -238,12 +238,12 @@ def test_blocks_in_two_threads_do_not_see_each_other(kimi: Emulator, llm: ChatKi
 
 
 def test_counts_go_there_and_back(kimi: Emulator, llm: ChatKimi) -> None:
-    told = {
+    usage = {
         "prompt_tokens": 900, "completion_tokens": 50, "total_tokens": 950, "cached_tokens": 256,
         "prompt_tokens_details": {"cached_tokens": 256, "cache_write_tokens": 300},
         "completion_tokens_details": {"reasoning_tokens": 20},
     }  # fmt: skip
-    kimi.script(Reply(content="Yes.", usage=told))
+    kimi.script(Reply(content="Yes.", usage=usage))
     message = llm.invoke("hi")
     assert message.usage_metadata is not None
     assert usage_of(message.usage_metadata) == Usage(900, 50, 950, 256, 300, 20)

@@ -18,10 +18,10 @@ from llama_index_kimi import Kimi
 def make(kimi: Emulator) -> Callable[..., Kimi]:
     """Make a `Kimi` that talks to the emulator."""
 
-    def made(**settings: Any) -> Kimi:
+    def make_llm(**settings: Any) -> Kimi:
         return Kimi(**{"base_url": kimi.base_url, "api_key": kimi.api_key, **settings})
 
-    return made
+    return make_llm
 
 
 @pytest.fixture

@@ -33,11 +33,11 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-def said(text: str) -> ChatMessage:
+def text_turn(text: str) -> ChatMessage:
     return ChatMessage(role="assistant", content=text)
 
 
-def called(tool: str, text: str = "calling", call_id: str = "one", **arguments: Any) -> ChatMessage:
+def call_turn(tool: str, text: str = "calling", call_id: str = "one", **arguments: Any) -> ChatMessage:
     selection = ToolSelection(tool_id=call_id, tool_name=tool, tool_kwargs=arguments)
     return ChatMessage(role="assistant", content=text, additional_kwargs={"tool_calls": [selection]})
 
@@ -70,7 +70,7 @@ def thinker(text: str = "Hello there") -> Reply:
     )
 
 
-async def streamed(agent: Any) -> list[AgentStream]:
+async def run_streamed(agent: Any) -> list[AgentStream]:
     handler = agent.run("test")
     events = [event async for event in handler.stream_events() if isinstance(event, AgentStream)]
     await handler
@@ -89,7 +89,7 @@ def check(events: list[AgentStream], text: str) -> None:
 
 
 async def test_thinking_of_a_function_agent_is_streamed(scripted: ScriptedKimi, model: str) -> None:
-    check(await streamed(FunctionAgent(llm=scripted([thinker()], model=model))), "Hello there")
+    check(await run_streamed(FunctionAgent(llm=scripted([thinker()], model=model))), "Hello there")
 
 
 async def test_thinking_of_a_code_act_agent_is_streamed(scripted: ScriptedKimi, model: str) -> None:
@@ -98,19 +98,19 @@ async def test_thinking_of_a_code_act_agent_is_streamed(scripted: ScriptedKimi, 
         raise AssertionError(code)
 
     agent = CodeActAgent(llm=scripted([thinker()], model=model), code_execute_fn=execute)
-    check(await streamed(agent), "Hello there")
+    check(await run_streamed(agent), "Hello there")
 
 
 @pytest.mark.skipif(not NEW_CORE, reason="this core's ReActAgent cannot keep thinking")
 async def test_thinking_of_a_react_agent_is_streamed(scripted: ScriptedKimi, model: str) -> None:
     text = "Thought: I can answer without using any more tools.\n|Answer: Hello"
     agent = ReActAgent(llm=scripted([thinker(text)], model=model))
-    check(await streamed(agent), text.replace("|", ""))
+    check(await run_streamed(agent), text.replace("|", ""))
 
 
 async def test_a_model_that_was_told_not_to_think_streams_none(scripted: ScriptedKimi) -> None:
     llm = scripted(["Hello there"], model="kimi-k2.6", thinking="disabled")
-    events = await streamed(FunctionAgent(llm=llm))
+    events = await run_streamed(FunctionAgent(llm=llm))
     assert {event.thinking_delta for event in events} == {None}
     assert events[-1].response == "Hello there"
 
@@ -131,9 +131,9 @@ async def answer_and_warnings(
 async def test_an_answer_left_in_the_thinking_is_warned_of_and_promoted_by_cores_that_know_it(
     scripted: ScriptedKimi, model: str, streaming: bool
 ) -> None:
-    answer, said = await answer_and_warnings(scripted, Reply(content="", reasoning=ANSWER), streaming, model)
+    answer, warnings = await answer_and_warnings(scripted, Reply(content="", reasoning=ANSWER), streaming, model)
     assert answer == (ANSWER if PROMOTES else "")
-    (warning,) = said
+    (warning,) = warnings
     assert "neither an answer nor a tool call" in warning
 
 
@@ -146,7 +146,7 @@ def calculator(llm: Any, **settings: Any) -> ReActAgent:
 
 @thinks_aloud
 async def test_a_react_agent_needs_no_native_calls(scripted: ScriptedKimi, model: str, streaming: bool) -> None:
-    llm = scripted([said(ADD), said(SUM)], model=model)
+    llm = scripted([text_turn(ADD), text_turn(SUM)], model=model)
     memory = ChatMemoryBuffer.from_defaults(llm=llm)
     assert str(await calculator(llm, streaming=streaming).run("5 and 3?", memory=memory)) == "The sum is 8"
     assert "Observation: 8" in scripted.chats(llm)[-1]["messages"][-1]["content"]
@@ -200,7 +200,7 @@ async def test_a_tool_without_arguments_runs_once(scripted: ScriptedKimi, model:
         ran.append(1)
         return "nothing"
 
-    llm = scripted([called("empty_tool"), said("finished")], model=model)
+    llm = scripted([call_turn("empty_tool"), text_turn("finished")], model=model)
     agent = FunctionAgent(tools=[empty_tool], llm=llm, streaming=streaming)
     assert str(await agent.run("Run the empty tool")) == "finished"
     assert ran == [1]
@@ -216,8 +216,8 @@ async def test_an_agent_that_is_stopped_early_answers_from_what_its_tools_gave(s
 
     def answer(request: Mapping[str, Any]) -> ChatMessage:
         if "maximum number of iterations" in str(request["messages"]):
-            return said("So far so good.")
-        return called("get_info", call_id=f"call_{next(turn)}")
+            return text_turn("So far so good.")
+        return call_turn("get_info", call_id=f"call_{next(turn)}")
 
     llm = scripted(answer)
     agent = FunctionAgent(tools=[get_info], llm=llm, early_stopping_method="generate")
@@ -242,8 +242,8 @@ async def test_an_agents_object_comes_by_the_platforms_own_constraint(
     )
     assert str(result) == "Success"
     assert result.get_pydantic_model(Structure) == Structure(hello="hello", world=1)
-    asked, formatted = scripted.chats(llm)
-    assert "response_format" not in asked
+    unformatted, formatted = scripted.chats(llm)
+    assert "response_format" not in unformatted
     # Constrained by the platform, and not by a forced tool, which thinking models refuse.
     assert formatted["response_format"]["json_schema"]["name"] == "Structure"
     assert "tool_choice" not in formatted
@@ -268,7 +268,7 @@ async def test_the_next_agent_sees_the_turn_that_handed_over(
     scripted: ScriptedKimi, model: str, streaming: bool
 ) -> None:
     retriever = scripted([HANDOFF], model=model)
-    calculator = scripted([said(ADD), said(SUM)], model=model)
+    calculator = scripted([text_turn(ADD), text_turn(SUM)], model=model)
     workflow = team(calculator, retriever, streaming=streaming)
     handler = workflow.run("Can you add 5 and 3?", memory=ChatMemoryBuffer.from_defaults(llm=calculator))
     names = [getattr(event, "current_agent_name", None) async for event in handler.stream_events()]
@@ -288,7 +288,7 @@ async def test_the_context_of_a_tool_is_no_part_of_its_schema(scripted: Scripted
         await ctx_val.store.set("state", state)
         return f"State updated to {state}"
 
-    llm = scripted([called("modify_state", random_arg="hello"), said("Current state processed")])
+    llm = scripted([call_turn("modify_state", random_arg="hello"), text_turn("Current state processed")])
     agent = FunctionAgent(name="agent", description="test", tools=[modify_state], llm=llm)
     workflow = AgentWorkflow(
         agents=[agent], initial_state={"counter": 0}, state_prompt="Current state: {state}. User message: {msg}"

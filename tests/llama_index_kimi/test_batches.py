@@ -94,8 +94,8 @@ def test_tools_go_out_and_their_calls_come_back(kimi: Emulator, llm: Kimi, run: 
     first = run(KimiBatch(llm, tools=[tool], max_tokens=900), {"a": "Look at Turku"})["a"]
     [selection] = llm.get_tool_calls_from_response(first)
     assert (selection.tool_name, selection.tool_kwargs) == ("look", {"place": "Turku"})
-    told = ChatMessage("a town", role="tool", additional_kwargs={"tool_call_id": selection.tool_id})
-    history = [ChatMessage("Look at Turku"), first.message, told]
+    result = ChatMessage("a town", role="tool", additional_kwargs={"tool_call_id": selection.tool_id})
+    history = [ChatMessage("Look at Turku"), first.message, result]
     assert run(KimiBatch(llm, tools=[tool]), {"a": history})["a"].message.content == "Nice."
     assert bodies(kimi)[0]["max_completion_tokens"] == 900
     assert bodies(kimi)[-1]["messages"][1]["reasoning_content"] == "where"

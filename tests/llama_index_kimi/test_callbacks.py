@@ -55,9 +55,9 @@ def test_handlers_are_told_of_start_and_end_and_no_secret(scripted: ScriptedKimi
     assert [event["type"] for event in handler.started] == [event["type"] for event in handler.ended]
     assert handler.started[0]["type"] == CBEventType.LLM
     assert EventPayload.SERIALIZED in handler.started[0]
-    told = f"{handler.started}{handler.ended}"
-    assert scripted.emulator.api_key not in told
-    assert "hush" not in told
+    events = f"{handler.started}{handler.ended}"
+    assert scripted.emulator.api_key not in events
+    assert "hush" not in events
 
 
 def test_a_prompt_is_given_once_by_position_or_by_name(scripted: ScriptedKimi) -> None:

@@ -171,9 +171,9 @@ def test_the_key_is_in_no_event_and_the_payload_names_model_and_host(
     llm = make(default_headers={"X-Proxy": "hush"}, temperature=1)
     llm.chat(HI)
     list(llm.stream_complete("x"))
-    told = "".join(repr(event.model_dump()) for event in recorder.seen)
-    assert kimi.api_key not in told
-    assert "hush" not in told
+    events = "".join(repr(event.model_dump()) for event in recorder.seen)
+    assert kimi.api_key not in events
+    assert "hush" not in events
     payload = llm.to_payload()
     assert (payload["model"], payload["base_url"], payload["temperature"]) == ("kimi-k3", kimi.base_url, 1)
 
@@ -183,20 +183,20 @@ async def test_the_rate_limiter_is_asked_before_each_request(kimi: Emulator, mak
         pytest.skip("this core has no rate limiters")
 
     class Limiter:
-        asked = 0
+        acquisitions = 0
 
         def acquire(self) -> None:
-            self.asked += 1
+            self.acquisitions += 1
 
         async def async_acquire(self) -> None:
-            self.asked += 1
+            self.acquisitions += 1
 
     limiter = Limiter()
     llm = make(rate_limiter=limiter)
     llm.chat(HI)
     await llm.achat(HI)
     list(llm.stream_complete("x"))
-    assert limiter.asked == len(kimi.requests) == 3
+    assert limiter.acquisitions == len(kimi.requests) == 3
 
 
 def test_tools_may_be_given_to_chat_directly(kimi: Emulator, llm: Kimi) -> None:

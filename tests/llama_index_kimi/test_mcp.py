@@ -53,16 +53,16 @@ SCRIPT = {
 }
 
 
-def told(kimi: Emulator) -> list[str]:
+def results_sent(kimi: Emulator) -> list[str]:
     """The results that went to the model."""
     return [m["content"] for m in kimi.chats[-1]["messages"] if m["role"] == "tool"]
 
 
 def check_results(results: list[str]) -> None:
-    found, counted, kept, failed = results
-    assert "5 records of kind person {'era': ['新', 'old']} None" in found
+    matches, counted, stored, failed = results
+    assert "5 records of kind person {'era': ['新', 'old']} None" in matches
     assert "42" in counted
-    assert "kept '7'" in kept
+    assert "kept '7'" in stored
     assert "no records of Oslo" in failed
 
 
@@ -71,7 +71,9 @@ def check_results(results: list[str]) -> None:
 async def test_an_agent_uses_every_tool_of_a_server(
     kimi: Emulator, make: Callable[..., Kimi], tools: list[FunctionTool], model: str, streaming: bool
 ) -> None:
-    turns = [Reply(reasoning=f"Use {name}.", tool_calls=[ToolCall(name, given)]) for name, given in SCRIPT.items()]
+    turns = [
+        Reply(reasoning=f"Use {name}.", tool_calls=[ToolCall(name, arguments)]) for name, arguments in SCRIPT.items()
+    ]
     kimi.script(*turns, Reply(content="Done."))
     agent = FunctionAgent(tools=list(tools), llm=make(model=model), streaming=streaming)
     handler = agent.run("Use all of them")
@@ -79,7 +81,7 @@ async def test_an_agent_uses_every_tool_of_a_server(
     assert str(await handler) == "Done."
     # By their own names, though a dot cannot go over the wire.
     assert called == ["find", "archive.count", "anything", "broken"]
-    check_results(told(kimi))
+    check_results(results_sent(kimi))
     sent = kimi.chats[-1]["messages"]
     assert [m["reasoning_content"] for m in sent if m.get("tool_calls")] == [turn.reasoning for turn in turns]
     assert kimi.report == []
@@ -120,7 +122,7 @@ async def test_a_server_over_stdio(kimi: Emulator, make: Callable[..., Kimi]) ->
     kimi.script(Reply(reasoning="Count.", tool_calls=[ToolCall("archive_count")]), Reply(content="There are 42."))
     tools = await tools_of(sys.executable, args=[mcp_server_li.__file__])
     assert str(await FunctionAgent(tools=list(tools), llm=make()).run("How many records?")) == "There are 42."
-    assert "42" in told(kimi)[-1]
+    assert "42" in results_sent(kimi)[-1]
 
 
 async def test_tools_of_a_server_inside_a_workflow_of_agents(
@@ -136,7 +138,7 @@ async def test_tools_of_a_server_inside_a_workflow_of_agents(
     archivist = FunctionAgent(name="archivist", description="Knows the records", tools=list(tools), llm=make())
     workflow = AgentWorkflow(agents=[desk, archivist], root_agent="desk")
     assert str(await workflow.run("How many records?")) == "There are 42."
-    assert "42" in told(kimi)[-1]
+    assert "42" in results_sent(kimi)[-1]
 
 
 async def test_a_link_and_an_embedded_file_of_a_server_end_no_thread(kimi: Emulator, make: Callable[..., Kimi]) -> None:
@@ -147,7 +149,7 @@ async def test_a_link_and_an_embedded_file_of_a_server_end_no_thread(kimi: Emula
     agent = FunctionAgent(tools=list(tools), llm=make())
     assert str(await agent.run("When was it sold?", memory=memory)) == "In 1901."
     assert str(await agent.run("Thank you", memory=memory)) == "Bye."
-    assert "https://archive.example/deed.pdf" in told(kimi)[0]
+    assert "https://archive.example/deed.pdf" in results_sent(kimi)[0]
 
 
 async def test_what_a_server_embeds_is_read_where_a_tool_gives_it_as_a_block(
@@ -157,7 +159,7 @@ async def test_what_a_server_embeds_is_read_where_a_tool_gives_it_as_a_block(
 
     client = BasicMCPClient(sys.executable, args=[mcp_server_li.__file__])
 
-    async def deed(year: int) -> list[Any]:
+    async def read_deed(year: int) -> list[Any]:
         """A deed, as blocks."""
         text, link, scan = (await client.call_tool("deed", {"year": year})).content
         return [
@@ -167,7 +169,7 @@ async def test_what_a_server_embeds_is_read_where_a_tool_gives_it_as_a_block(
         ]
 
     kimi.script(Reply(tool_calls=[ToolCall("deed", {"year": 1901})]), Reply(content="In 1901."))
-    agent = FunctionAgent(tools=[FunctionTool.from_defaults(async_fn=deed)], llm=make())
+    agent = FunctionAgent(tools=[FunctionTool.from_defaults(async_fn=read_deed)], llm=make())
     with pytest.warns(KimiWarning, match="document content of the result of a tool goes out as a short text"):
         assert str(await agent.run("When was it sold?")) == "In 1901."
     assert [part["text"] for part in kimi.chats[-1]["messages"][-1]["content"]] == [

@@ -38,7 +38,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def sent(kimi: Emulator) -> list[str]:
+def urls_sent(kimi: Emulator) -> list[str]:
     content = kimi.chats[-1]["messages"][-1]["content"]
     return [content] if isinstance(content, str) else [part.get("text", part["type"]) for part in content]
 
@@ -59,15 +59,15 @@ def test_a_document_by_its_data(kimi: Emulator, make: Make, how: str, role: str)
     llm = make()
     for _ in range(2):
         llm.chat([ChatMessage(role=role, blocks=[TextBlock(text="Sum up"), block])])
-        assert sent(kimi) == ["Sum up", TEXT]
+        assert urls_sent(kimi) == ["Sum up", TEXT]
     assert kimi.files == {}
 
 
 def test_a_document_by_its_path(kimi: Emulator, make: Make, file: Path) -> None:
     make().chat([ChatMessage(role="user", blocks=[DocumentBlock(path=file)])])
-    assert sent(kimi) == [TEXT]
+    assert urls_sent(kimi) == [TEXT]
     make().chat([ChatMessage(role="user", blocks=[DocumentBlock(path=str(file), title="Report")])])
-    assert sent(kimi) == [TEXT.replace("r.pdf", "Report.pdf")]
+    assert urls_sent(kimi) == [TEXT.replace("r.pdf", "Report.pdf")]
     assert sum(request.path == "/v1/files" for request in kimi.requests) == 1
 
 
@@ -76,7 +76,7 @@ def test_a_picture_in_a_document_block_is_a_picture(kimi: Emulator, make: Make, 
     path.write_bytes(b"GIF89a" + bytes(40))
     for block in (DocumentBlock(path=path), DocumentBlock(data=path.read_bytes())):
         make().chat([ChatMessage(role="user", blocks=[block])])
-        assert sent(kimi) == ["image_url"]
+        assert urls_sent(kimi) == ["image_url"]
         url = kimi.chats[-1]["messages"][-1]["content"][0]["image_url"]["url"]
         assert url.startswith("data:image/gif;base64,")
 
@@ -101,7 +101,7 @@ def test_a_path_that_a_tool_names_is_not_read(kimi: Emulator, make: Make, tmp_pa
     }[kind]
     with pytest.warns(KimiWarning, match="for the user's messages only"):
         make(fetch_media=True).chat(of_a_tool(block))
-    (text,) = sent(kimi)
+    (text,) = urls_sent(kimi)
     assert text.startswith(f"[{kind}: secret.pdf, ")
     assert str(tmp_path) not in str(kimi.chats)
     assert len(kimi.requests) == 1
@@ -151,6 +151,6 @@ async def test_an_agents_tool_gives_a_document(kimi: Emulator, make: Make) -> No
     kimi.script(Reply(tool_calls=[ToolCall("read")]), Reply(content="Good."), Reply(content="Bye."))
     agent = FunctionAgent(tools=[FunctionTool.from_defaults(read)], llm=make())
     assert str(await agent.run(user_msg="How was it?")) == "Good."
-    assert sent(kimi) == [TEXT]
+    assert urls_sent(kimi) == [TEXT]
     assert kimi.report == kimi.refusals == []
     assert kimi.files == {}

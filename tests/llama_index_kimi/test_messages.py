@@ -34,9 +34,9 @@ LIFT, SNOW = FunctionTool.from_defaults(lift_times), FunctionTool.from_defaults(
 @pytest.mark.parametrize("name", [None, "Teller"])
 @pytest.mark.parametrize("thinking", [None, "", "A tale."])
 def test_a_partial_message_is_the_platforms_own(name: str | None, thinking: str | None) -> None:
-    made = partial_message("Once", name=name, reasoning_content=thinking)
-    assert wire_message(made) == plain.partial_message("Once", name=name, reasoning_content=thinking)
-    assert wire_message(ChatMessage.model_validate_json(made.model_dump_json())) == wire_message(made)
+    message = partial_message("Once", name=name, reasoning_content=thinking)
+    assert wire_message(message) == plain.partial_message("Once", name=name, reasoning_content=thinking)
+    assert wire_message(ChatMessage.model_validate_json(message.model_dump_json())) == wire_message(message)
 
 
 @pytest.mark.parametrize("streaming", [True, False], ids=["streamed", "plain"])
@@ -51,12 +51,12 @@ async def test_tools_join_an_agent_in_a_later_turn(
         Reply(reasoning="q", tool_calls=[ToolCall("lift_times", {"day": "Friday"})]),
         Reply(content="From 9 to 17."),
     )
-    kept = memory if stored == "memory" else ChatMemoryBuffer.from_defaults(token_limit=100_000)
+    chat_memory = memory if stored == "memory" else ChatMemoryBuffer.from_defaults(token_limit=100_000)
     agent = FunctionAgent(llm=llm, tools=[SNOW], streaming=streaming)
-    await agent.run("How deep is the snow?", memory=kept)
-    await kept.aput(dynamic_tools_message([LIFT]))
+    await agent.run("How deep is the snow?", memory=chat_memory)
+    await chat_memory.aput(dynamic_tools_message([LIFT]))
     agent = FunctionAgent(llm=llm, tools=[SNOW, LIFT], streaming=streaming)
-    assert str(await agent.run("When does the lift run on Friday?", memory=kept)) == "From 9 to 17."
+    assert str(await agent.run("When does the lift run on Friday?", memory=chat_memory)) == "From 9 to 17."
     first, last = kimi.chats[0], kimi.chats[-1]
     assert last["messages"][-1]["content"] == lift_times("Friday")
     assert [body["tools"] for body in kimi.chats] == [first["tools"]] * 4

@@ -93,8 +93,8 @@ async def test_each_request_of_a_long_thread_begins_with_the_one_before_it(
     assert last["prompt_cache_key"] == "tides"
     assert last["prompt_cache_options"] == {"mode": "implicit", "ttl": "1h"}
     sent_back = [m["reasoning_content"] for m in last["messages"] if m["role"] == "assistant"]
-    given = [reply["reasoning_content"] for reply in kimi.replies]
-    assert [text.strip() for text in sent_back] == [text.strip() for text in given[:-1]]
+    thinking = [reply["reasoning_content"] for reply in kimi.replies]
+    assert [text.strip() for text in sent_back] == [text.strip() for text in thinking[:-1]]
     assert any(text.strip() for text in sent_back)
     assert kimi.report == []
     assert len(used) == 2 * TURNS

@@ -64,8 +64,12 @@ async def test_async_function_program(scripted: ScriptedKimi, model: str) -> Non
 @pytest.mark.parametrize("choice", ["auto", "required", "Album", {"type": "function", "function": {"name": "Album"}}])
 async def test_function_program_forwards_tool_choice(scripted: ScriptedKimi, choice: Any) -> None:
     llm = scripted([CALL])
-    made = program(llm, tool_choice=choice)
-    assert made(topic="songs") == await made.acall(topic="songs") == Album.model_validate(ALBUM)
+    program_with_choice = program(llm, tool_choice=choice)
+    assert (
+        program_with_choice(topic="songs")
+        == await program_with_choice.acall(topic="songs")
+        == Album.model_validate(ALBUM)
+    )
     assert [chat["tool_choice"] for chat in scripted.chats(llm)] == ["auto" if choice == "auto" else "required"] * 2
 
 
@@ -86,8 +90,10 @@ async def test_function_program_raises_on_no_tool_calls(scripted: ScriptedKimi, 
 async def test_llm_program(scripted: ScriptedKimi, model: str) -> None:
     llm = scripted([f"Here it is:\n```json\n{json.dumps(ALBUM)}\n```"], model=model)
     template = PromptTemplate(PROMPT)
-    made = LLMTextCompletionProgram.from_defaults(output_parser=PydanticOutputParser(Album), prompt=template, llm=llm)
-    assert made(topic="songs") == await made.acall(topic="songs") == Album.model_validate(ALBUM)
+    text_program = LLMTextCompletionProgram.from_defaults(
+        output_parser=PydanticOutputParser(Album), prompt=template, llm=llm
+    )
+    assert text_program(topic="songs") == await text_program.acall(topic="songs") == Album.model_validate(ALBUM)
     assert "response_format" not in scripted.chats(llm)[0]
 
 

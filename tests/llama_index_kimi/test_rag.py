@@ -97,12 +97,12 @@ class WordHashes(BaseEmbedding):
 def documents() -> list[Document]:
     """All documents, read once."""
     with Emulator() as reading:
-        found = KimiFileReader(base_url=reading.base_url, api_key=reading.api_key).load_data(FILES)
+        loaded = KimiFileReader(base_url=reading.base_url, api_key=reading.api_key).load_data(FILES)
         assert list(reading.report) == []
         assert not reading.files, "the uploaded copies are removed"
-    for document in found:  # where the checkout lies decides neither where texts are cut nor what a search finds
+    for document in loaded:  # where the checkout lies decides neither where texts are cut nor what a search finds
         document.metadata["file_path"] = f"/somewhere/examples/documents/{document.metadata['file_name']}"
-    return found
+    return loaded
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def retriever(nodes: list[BaseNode], names: tuple[str, ...] = (), most: int = 3)
 
 
 def best_source(response: Any) -> str:
-    return max(response.source_nodes, key=lambda found: found.score or 0.0).metadata["file_name"]
+    return max(response.source_nodes, key=lambda source: source.score or 0.0).metadata["file_name"]
 
 
 def system_texts(kimi: Emulator) -> str:
@@ -157,8 +157,8 @@ async def test_a_citation_query_engine_cites_the_source_that_says_it(
     question, fact = FACTS[name]
     engine = CitationQueryEngine(retriever=retriever(nodes), llm=llm, citation_chunk_size=128)
     response = await engine.aquery(question)
-    said, _, number = str(response).rstrip("]").rpartition(" [")
-    assert fact in said
+    sentence, _, number = str(response).rstrip("]").rpartition(" [")
+    assert fact in sentence
     cited = response.source_nodes[int(number) - 1].node
     assert cited.metadata["file_name"] == name
     assert fact in cited.get_content(MetadataMode.NONE).replace("\n", " ")
@@ -168,15 +168,15 @@ async def test_an_index_of_vectors_answers_in_all_four_ways(kimi: Emulator, llm:
     llm.wire = "plain"  # what is streamed then, the engine streams
     index = VectorStoreIndex(nodes, embed_model=WordHashes())
     plain, streamed = (index.as_query_engine(llm=llm, similarity_top_k=4, streaming=flag) for flag in (False, True))
-    said = [str(plain.query(GREASE)), str(await plain.aquery(GREASE))]
+    replies = [str(plain.query(GREASE)), str(await plain.aquery(GREASE))]
     response = streamed.query(GREASE)
     assert isinstance(response, StreamingResponse)
-    said.append("".join(str(piece) for piece in response.response_gen))
+    replies.append("".join(str(piece) for piece in response.response_gen))
     aresponse = await streamed.aquery(GREASE)
     assert isinstance(aresponse, AsyncStreamingResponse)
-    said.append("".join([piece async for piece in aresponse.response_gen]))
-    assert len(set(said)) == 1
-    assert "45 operating hours" in said[0]
+    replies.append("".join([piece async for piece in aresponse.response_gen]))
+    assert len(set(replies)) == 1
+    assert "45 operating hours" in replies[0]
     assert [bool(body.get("stream")) for body in kimi.chats] == [False, False, True, True]
 
 
@@ -206,9 +206,9 @@ def test_streamed_response_modes(mode: Any, llm: Kimi, nodes: list[BaseNode]) ->
 
 def test_a_long_context_is_refined_and_the_found_answer_kept(kimi: Emulator, llm: Kimi) -> None:
     texts = ["The lamp room was painted in 1931.", "The zorblat key hangs on hook 44.", "Rain fell for a week in May."]
-    found = [NodeWithScore(node=TextNode(text=text), score=1.0) for text in texts]
+    nodes = [NodeWithScore(node=TextNode(text=text), score=1.0) for text in texts]
     synthesizer = get_response_synthesizer(llm=llm, response_mode="refine")  # type: ignore[arg-type]
-    assert "hook 44" in str(synthesizer.synthesize("Where does the zorblat key hang?", nodes=found))
+    assert "hook 44" in str(synthesizer.synthesize("Where does the zorblat key hang?", nodes=nodes))
     assert len(kimi.chats) == 3
 
 
@@ -250,10 +250,12 @@ TALK = (
     ("Where are the spare fuses kept?", "drawer 12"),
 )
 CHATS: dict[str, Callable[[Kimi, BM25Retriever], BaseChatEngine]] = {
-    "condense plus context": lambda llm, found: CondensePlusContextChatEngine.from_defaults(retriever=found, llm=llm),
-    "context": lambda llm, found: ContextChatEngine.from_defaults(retriever=found, llm=llm),
-    "condense question": lambda llm, found: CondenseQuestionChatEngine.from_defaults(
-        query_engine=RetrieverQueryEngine.from_args(found, llm=llm), llm=llm
+    "condense plus context": lambda llm, retriever_of_nodes: CondensePlusContextChatEngine.from_defaults(
+        retriever=retriever_of_nodes, llm=llm
+    ),
+    "context": lambda llm, retriever_of_nodes: ContextChatEngine.from_defaults(retriever=retriever_of_nodes, llm=llm),
+    "condense question": lambda llm, retriever_of_nodes: CondenseQuestionChatEngine.from_defaults(
+        query_engine=RetrieverQueryEngine.from_args(retriever_of_nodes, llm=llm), llm=llm
     ),
 }
 
@@ -266,19 +268,19 @@ async def test_a_chat_engine_holds_a_conversation(
     engine = CHATS[kind](llm, retriever(nodes))
     if kind == "condense question" and way in ("stream", "astream"):
         # This engine streams only what its query engine streams.
-        found = RetrieverQueryEngine.from_args(retriever(nodes), llm=llm, streaming=True)
-        engine = CondenseQuestionChatEngine.from_defaults(query_engine=found, llm=llm)
+        query_engine = RetrieverQueryEngine.from_args(retriever(nodes), llm=llm, streaming=True)
+        engine = CondenseQuestionChatEngine.from_defaults(query_engine=query_engine, llm=llm)
     for question, fact in TALK:
         if way == "chat":
-            said = str(engine.chat(question))
+            reply = str(engine.chat(question))
         elif way == "achat":
-            said = str(await engine.achat(question))
+            reply = str(await engine.achat(question))
         elif way == "stream":
-            said = "".join(engine.stream_chat(question).response_gen)
+            reply = "".join(engine.stream_chat(question).response_gen)
         else:
             streamed = await engine.astream_chat(question)
-            said = "".join([piece async for piece in streamed.async_response_gen()])
-        assert fact in said
+            reply = "".join([piece async for piece in streamed.async_response_gen()])
+        assert fact in reply
     roles = [message.role for message in engine.chat_history]
     assert roles == [MessageRole.USER, MessageRole.ASSISTANT] * 3
     assert "16:10" in str(engine.chat_history[1].content)
@@ -377,8 +379,8 @@ async def test_a_reranker_puts_the_right_passage_first(
     reranker: Any, kimi: Emulator, llm: Kimi, nodes: list[BaseNode]
 ) -> None:
     question, fact = FACTS["rota.xlsx"]
-    found = retriever(nodes, most=6).retrieve(question)
-    worst_first = [NodeWithScore(node=each.node, score=0.5) for each in reversed(found)]
+    nodes_by_rank = retriever(nodes, most=6).retrieve(question)
+    worst_first = [NodeWithScore(node=each.node, score=0.5) for each in reversed(nodes_by_rank)]
     rerank = reranker(llm=llm, top_n=2, choice_batch_size=10)
     for chosen in (
         rerank.postprocess_nodes(worst_first, QueryBundle(question)),
@@ -424,8 +426,8 @@ async def test_metadata_extractors(program: Any, kimi: Emulator, llm: Kimi, node
     card = program.from_defaults(output_cls=Card, prompt_template_str="Fill in the card.\n{input}", llm=llm)
     extractor = PydanticProgramExtractor(program=card, input_key="input", show_progress=False)
     priced = TextNode(text="The price in euros is 12.50. Suppliers: Nygard Drives, Optika Umea")
-    (found,) = await extractor.aextract([priced])
-    assert found == {"price_in_euros": 12.5, "suppliers": ["Nygard Drives", "Optika Umea"]}
+    (metadata,) = await extractor.aextract([priced])
+    assert metadata == {"price_in_euros": 12.5, "suppliers": ["Nygard Drives", "Optika Umea"]}
     assert kimi.chats[-1].get("tool_choice") == ("required" if program is FunctionCallingProgram else None)
 
 

@@ -24,10 +24,10 @@ from llama_index_kimi import KimiFileReader
 
 @pytest.fixture
 def make_reader(kimi: Emulator) -> Callable[..., KimiFileReader]:
-    def made(**settings: Any) -> KimiFileReader:
+    def make_file_reader(**settings: Any) -> KimiFileReader:
         return KimiFileReader(**{"base_url": kimi.base_url, "api_key": kimi.api_key, **settings})
 
-    return made
+    return make_file_reader
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def _watch(reader: KimiFileReader) -> Callable[[], int]:
             under_way += change
             peak = max(peak, under_way)
 
-    def watched(method: str, path: str, **kwargs: Any) -> Any:
+    def watch_request(method: str, path: str, **kwargs: Any) -> Any:
         if method == "POST":
             count(1)
         try:
@@ -96,7 +96,7 @@ def _watch(reader: KimiFileReader) -> Callable[[], int]:
             if method == "DELETE":
                 count(-1)
 
-    async def awatched(method: str, path: str, **kwargs: Any) -> Any:
+    async def awatch_request(method: str, path: str, **kwargs: Any) -> Any:
         if method == "POST":
             count(1)
         try:
@@ -105,7 +105,7 @@ def _watch(reader: KimiFileReader) -> Callable[[], int]:
             if method == "DELETE":
                 count(-1)
 
-    client.request, client.arequest = watched, awatched  # type: ignore[method-assign]
+    client.request, client.arequest = watch_request, awatch_request  # type: ignore[method-assign]
     return lambda: peak
 
 

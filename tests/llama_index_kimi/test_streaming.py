@@ -27,7 +27,7 @@ def piece(index: int, arguments: str, **first: Any) -> dict[str, Any]:
     return {"index": index, "function": function, **first}
 
 
-def grown(events: list[dict[str, Any]], **settings: Any) -> list[ChatResponse]:
+def grow(events: list[dict[str, Any]], **settings: Any) -> list[ChatResponse]:
     """Responses for deltas that come as given, without a server."""
     builder = ReplyBuilder()
     accumulator = Accumulator(builder, **settings)
@@ -44,25 +44,25 @@ def arguments_of(response: ChatResponse) -> list[str]:
     return [block.tool_kwargs for block in response.message.blocks if isinstance(block, ToolCallBlock)]  # type: ignore[misc]
 
 
-async def every(llm: Kimi, how: str, **given: Any) -> list[ChatResponse]:
+async def every(llm: Kimi, how: str, **options: Any) -> list[ChatResponse]:
     if how == "sync":
-        return list(llm.stream_chat(HI, **given))
-    return [response async for response in await llm.astream_chat(HI, **given)]
+        return list(llm.stream_chat(HI, **options))
+    return [response async for response in await llm.astream_chat(HI, **options)]
 
 
 @pytest.mark.parametrize("how", ["sync", "async"])
 async def test_each_response_holds_everything_so_far(kimi: Emulator, llm: Kimi, how: str) -> None:
     kimi.script(Reply(content="Well hello there", reasoning="Greet them warmly"))
     responses = await every(llm, how)
-    thought = said = ""
+    thought = content = ""
     for response in responses[:-1]:
         thought += response.additional_kwargs.get("thinking_delta", "")
-        said += response.delta or ""
+        content += response.delta or ""
         by_kind = {type(block): block for block in response.message.blocks}
         assert by_kind[ThinkingBlock].content == thought  # type: ignore[union-attr]
-        assert (response.message.content or "") == said
+        assert (response.message.content or "") == content
         assert "thinking_delta" not in response.message.additional_kwargs
-    assert (thought, said) == ("Greet them warmly", "Well hello there")
+    assert (thought, content) == ("Greet them warmly", "Well hello there")
     last = responses[-1]
     assert last.delta == ""
     assert [type(block) for block in last.message.blocks] == [ThinkingBlock, TextBlock]
@@ -91,7 +91,7 @@ async def test_arguments_grow_as_text_in_blocks_and_dicts(kimi: Emulator, llm: K
 
 def test_several_calls_in_one_chunk_stay_whole() -> None:
     both = [piece(0, '{"a":1}', id="f_0", name="f"), piece(1, '{"b":2}', id="g_1", name="g")]
-    responses = grown([{"tool_calls": both}])
+    responses = grow([{"tool_calls": both}])
     for response in responses:
         assert arguments_of(response) == ['{"a":1}', '{"b":2}']
         assert len({b.tool_call_id for b in response.message.blocks}) == 2  # type: ignore[union-attr]
@@ -104,13 +104,13 @@ def test_interleaved_calls_stay_whole() -> None:
         {"tool_calls": [piece(0, ":1}")]},
         {"tool_calls": [piece(1, ":2}")]},
     ]
-    responses = grown(events)
+    responses = grow(events)
     assert arguments_of(responses[-2]) == arguments_of(responses[-1]) == ['{"a":1}', '{"b":2}']
     assert arguments_of(responses[2]) == ['{"a":1}', '{"b"']
 
 
 def test_responses_given_out_before_do_not_change() -> None:
-    responses = grown(
+    responses = grow(
         [
             {"reasoning_content": "r"},
             {"content": "a"},
@@ -131,7 +131,7 @@ def test_cost_per_chunk_does_not_grow_with_the_stream() -> None:
         best = float("inf")
         for _ in range(3):
             start = time.thread_time()
-            grown(events)
+            grow(events)
             best = min(best, time.thread_time() - start)
         return best / count
 

@@ -43,14 +43,14 @@ PROMPT = PromptTemplate("An album about {topic}")
 HOWS = ("plain", "async", "streamed", "async streamed")
 
 
-async def predict(llm: Kimi, how: str, cls: Any = Album, **given: Any) -> Any:
+async def predict(llm: Kimi, how: str, cls: Any = Album, **options: Any) -> Any:
     if how == "plain":
-        return llm.structured_predict(cls, PROMPT, topic="moons", **given)
+        return llm.structured_predict(cls, PROMPT, topic="moons", **options)
     if how == "async":
-        return await llm.astructured_predict(cls, PROMPT, topic="moons", **given)
+        return await llm.astructured_predict(cls, PROMPT, topic="moons", **options)
     if how == "streamed":
-        return list(llm.stream_structured_predict(cls, PROMPT, topic="moons", **given))[-1]
-    stream = await llm.astream_structured_predict(cls, PROMPT, topic="moons", **given)
+        return list(llm.stream_structured_predict(cls, PROMPT, topic="moons", **options))[-1]
+    stream = await llm.astream_structured_predict(cls, PROMPT, topic="moons", **options)
     return [x async for x in stream][-1]
 
 

@@ -72,8 +72,8 @@ def test_the_tokenizer_counts_offline(llm: Kimi, kimi: Emulator) -> None:
 
 
 def test_a_vocabulary_makes_it_exact(make: Make, vocabulary: KimiTokenizer) -> None:
-    for given in (vocabulary, vocabulary.path, Path(vocabulary.path)):
-        llm = make(tokenizer=given)
+    for tokenizer in (vocabulary, vocabulary.path, Path(vocabulary.path)):
+        llm = make(tokenizer=tokenizer)
         assert llm.tokenizer("hello world") == vocabulary.encode("hello world")
         counted = llm.count_tokens([ChatMessage(role="user", content="hello world")])
         assert counted == count_messages([{"role": "user", "content": "hello world"}], tokenizer=vocabulary)
@@ -127,8 +127,8 @@ def test_whole_turns_go_oldest_first() -> None:
     system = ChatMessage(role="system", content="Be brief.")
     messages = [system, *turns(6, THOUGHT)]
     one = count_messages_of(turn(0, THOUGHT))
-    kept = newest_within(messages, count_messages_of([system]) + 2 * one + 5)
-    assert kept == [system, *turn(4, THOUGHT), *turn(5, THOUGHT)]
+    recent = newest_within(messages, count_messages_of([system]) + 2 * one + 5)
+    assert recent == [system, *turn(4, THOUGHT), *turn(5, THOUGHT)]
     assert newest_within(messages, 10**6) == messages
     assert newest_within(messages, 1) == [system, *turn(5, THOUGHT)]
     assert newest_within([], 10) == []
@@ -188,7 +188,7 @@ async def test_the_buffer_asynchronously() -> None:
 
 async def test_the_memory_counts_what_cores_does_not(make: Make) -> None:
     history = turns(10, THOUGHT)
-    found: dict[str, list[ChatMessage]] = {}
+    histories: dict[str, list[ChatMessage]] = {}
     for kind in (Memory, KimiMemory):
         engine = create_async_engine("sqlite+aiosqlite:///:memory:")
         memory = kind.from_defaults(
@@ -196,13 +196,13 @@ async def test_the_memory_counts_what_cores_does_not(make: Make) -> None:
         )
         assert isinstance(memory, kind)
         await memory.aput_messages(history)
-        found[kind.__name__] = await memory.aget()
+        histories[kind.__name__] = await memory.aget()
         assert await memory.aget_all() == history
         await engine.dispose()
-    assert found["Memory"] == history
-    assert count_messages_of(found["KimiMemory"]) <= 2_000
-    assert found["KimiMemory"] == history[-len(found["KimiMemory"]) :]
-    assert found["KimiMemory"][0].role == "user"
+    assert histories["Memory"] == history
+    assert count_messages_of(histories["KimiMemory"]) <= 2_000
+    assert histories["KimiMemory"] == history[-len(histories["KimiMemory"]) :]
+    assert histories["KimiMemory"][0].role == "user"
 
 
 async def test_an_agent_runs_on_it(make: Make, kimi: Emulator) -> None:

@@ -36,7 +36,7 @@ def growing(arguments: str) -> ChatResponse:
     return ChatResponse(message=ChatMessage(role="assistant", blocks=[block]), raw={"id": "c"})
 
 
-def finished(arguments: str, reason: str) -> ChatResponse:
+def final_response(arguments: str, reason: str) -> ChatResponse:
     response = growing(arguments)
     response.raw = {"choices": [{"finish_reason": reason}]}
     return response
@@ -56,7 +56,7 @@ def test_prepare_chat_with_tools_returns_what_chat_takes(llm: Kimi) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "choice"),
+    ("options", "choice"),
     [
         ({}, None),
         ({"tool_required": False}, None),
@@ -65,8 +65,8 @@ def test_prepare_chat_with_tools_returns_what_chat_takes(llm: Kimi) -> None:
         ({"tool_choice": "search"}, "search"),
     ],
 )
-def test_prepare_chat_with_tools_passes_the_wish_on(llm: Kimi, given: dict[str, Any], choice: str | None) -> None:
-    assert llm._prepare_chat_with_tools([SEARCH], "x", **given).get("tool_choice") == choice
+def test_prepare_chat_with_tools_passes_the_wish_on(llm: Kimi, options: dict[str, Any], choice: str | None) -> None:
+    assert llm._prepare_chat_with_tools([SEARCH], "x", **options).get("tool_choice") == choice
 
 
 def test_prepare_chat_with_tools_without_tools_sends_no_choice(kimi: Emulator, llm: Kimi) -> None:
@@ -93,9 +93,9 @@ def test_definitions_are_made_once_per_tool_and_anew_when_it_changes() -> None:
 def test_a_long_description_and_raw_definitions_pass() -> None:
     long = FunctionTool.from_defaults(search, name="long", description="x" * 3000)
     raw = {"type": "builtin_function", "function": {"name": "$web_search"}}
-    made = wire_tools([long, raw])
-    assert len(made[0]["function"]["description"]) == 3000
-    assert made[1] == raw
+    wire = wire_tools([long, raw])
+    assert len(wire[0]["function"]["description"]) == 3000
+    assert wire[1] == raw
 
 
 def test_what_is_no_tool_is_refused_with_what_to_do(kimi: Emulator, llm: Kimi) -> None:
@@ -142,7 +142,7 @@ def test_growing_arguments_are_read_as_far_as_they_have_come(llm: Kimi, argument
 
 def test_a_tool_never_runs_with_half_of_its_arguments(llm: Kimi) -> None:
     with pytest.warns(KimiWarning, match="Raise max_tokens"):
-        (selection,) = llm.get_tool_calls_from_response(finished('{"path": "/etc', "length"))
+        (selection,) = llm.get_tool_calls_from_response(final_response('{"path": "/etc', "length"))
     assert selection.tool_name == "f (unreadable arguments)"
     assert selection.tool_kwargs == {"unreadable_arguments": '{"path": "/etc'}
 
@@ -162,10 +162,10 @@ def test_a_missing_call_says_what_came_and_what_to_do(llm: Kimi, reason: str | N
     response = ChatResponse(message=message, raw={"choices": [{"finish_reason": reason}]})
     with pytest.raises(ValueError, match=r"kimi-k3 answered with the text 'No\. No\. ") as caught:
         llm.get_tool_calls_from_response(response)
-    said = str(caught.value)
-    assert remedy in said
-    assert len(said) < 500
-    assert (f"finish_reason {reason!r}" in said) == (reason is not None)
+    error_text = str(caught.value)
+    assert remedy in error_text
+    assert len(error_text) < 500
+    assert (f"finish_reason {reason!r}" in error_text) == (reason is not None)
 
 
 def test_selections_are_read_from_additional_kwargs_too(llm: Kimi) -> None:

@@ -62,10 +62,10 @@ def check_echo(kimi: Emulator) -> None:
     """
     sent = kimi.chats[-1]["messages"]
     turns = [m for m in sent if m["role"] == "assistant" and m.get("tool_calls")]
-    given = [reply for reply in kimi.replies if reply.get("tool_calls")]
-    assert len(turns) == len(given) > 0
+    replies = [reply for reply in kimi.replies if reply.get("tool_calls")]
+    assert len(turns) == len(replies) > 0
     results = {m["tool_call_id"]: m["content"] for m in sent if m["role"] == "tool"}
-    for turn, reply in zip(turns, given, strict=True):
+    for turn, reply in zip(turns, replies, strict=True):
         assert turn["reasoning_content"] == (reply["reasoning_content"] or " ")
         assert [c["function"] for c in turn["tool_calls"]] == [c["function"] for c in reply["tool_calls"]]
         for call in turn["tool_calls"]:
@@ -86,10 +86,10 @@ async def test_two_builtin_searches_in_one_turn(kimi: Emulator, make: Make, thin
     agent = FunctionAgent(llm=llm, tools=builtin(), streaming=streaming)
     handler = agent.run(BOTH)
     called = [event.tool_name async for event in handler.stream_events() if isinstance(event, ToolCallResult)]
-    said = str(await handler)
+    reply = str(await handler)
     assert called == ["$web_search"] * 2
-    assert "25 minutes" in said
-    assert "Jonna Pihl" in said
+    assert "25 minutes" in reply
+    assert "Jonna Pihl" in reply
     assert [body["tools"] for body in kimi.chats] == [[BUILTIN], [BUILTIN]]
     assert [body.get("stream", False) for body in kimi.chats] == [streaming] * 2
     assert bool(kimi.replies[0]["reasoning_content"]) == (thinking == "enabled")
@@ -129,9 +129,9 @@ async def test_a_search_survives_memory_and_a_stored_context(kimi: Emulator, mak
 async def test_a_search_survives_a_context_as_json(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(reasoning="I search.", tool_calls=[ToolCall("$web_search", ODD)]))
     llm = make(model="kimi-k2.6")
-    asked = ChatMessage(role="user", content=TALL)
-    turn = llm.chat_with_tools(builtin(), chat_history=[asked]).message
-    [call] = llm.get_tool_calls_from_response(llm.chat_with_tools(builtin(), chat_history=[asked]))
+    question = ChatMessage(role="user", content=TALL)
+    turn = llm.chat_with_tools(builtin(), chat_history=[question]).message
+    [call] = llm.get_tool_calls_from_response(llm.chat_with_tools(builtin(), chat_history=[question]))
     assert call.tool_name == "$web_search"
     agent = FunctionAgent(llm=llm, tools=builtin())
     context = Context(agent)
@@ -141,7 +141,7 @@ async def test_a_search_survives_a_context_as_json(kimi: Emulator, make: Make) -
     turn = await restored.store.get("turn")
     call_id = turn.additional_kwargs["tool_calls"][0]["id"]
     result = ChatMessage(role="tool", content="x", additional_kwargs={"tool_call_id": call_id})
-    assert "37 metres" in str(llm.chat_with_tools(builtin(), chat_history=[asked, turn, result]).message.content)
+    assert "37 metres" in str(llm.chat_with_tools(builtin(), chat_history=[question, turn, result]).message.content)
     assert kimi.chats[-1]["messages"][-1]["content"] == ODD
     assert kimi.report == []
 
@@ -159,17 +159,17 @@ async def test_a_search_beside_a_python_function(kimi: Emulator, make: Make, str
         )
     )
     agent = FunctionAgent(llm=make(model="kimi-k2.6"), tools=[note, *builtin()], streaming=streaming)
-    said = str(await agent.run("The ferry?"))
-    assert "noted: ferry" in said
-    assert "18 minutes" in said
+    reply = str(await agent.run("The ferry?"))
+    assert "noted: ferry" in reply
+    assert "18 minutes" in reply
     assert kimi.chats[0]["tools"][1] == BUILTIN
     check_echo(kimi)
 
 
 async def test_a_search_inside_a_workflow_of_agents(kimi: Emulator, make: Make) -> None:
     agent = FunctionAgent(name="finder", description="Finds.", llm=make(model="kimi-k2.6"), tools=builtin())
-    said = str(await AgentWorkflow(agents=[agent], root_agent="finder").run(TALL))
-    assert "37 metres" in said
+    reply = str(await AgentWorkflow(agents=[agent], root_agent="finder").run(TALL))
+    assert "37 metres" in reply
     check_echo(kimi)
 
 
@@ -203,9 +203,9 @@ def test_predict_and_call_runs_the_search_tool(kimi: Emulator, make: Make) -> No
 
 
 def test_the_search_spec_by_itself() -> None:
-    made = KimiWebSearchToolSpec()
-    [tool] = made.to_tool_list()
-    assert isinstance(made, BaseToolSpec)
+    spec = KimiWebSearchToolSpec()
+    [tool] = spec.to_tool_list()
+    assert isinstance(spec, BaseToolSpec)
     assert tool.metadata.name == "$web_search"
     assert wire_tools([tool]) == [BUILTIN]
     assert str(tool.call(a={"b": "北"}).content) == '{"a": {"b": "北"}}'
@@ -219,9 +219,9 @@ def test_the_search_spec_by_itself() -> None:
 @pytest.mark.parametrize("model", ["kimi-k3", "kimi-k2.6"])
 async def test_two_formula_searches_in_one_turn(kimi: Emulator, make: Make, model: str, streaming: bool) -> None:
     tools = await spec(kimi).to_tool_list_async()
-    said = str(await FunctionAgent(llm=make(model=model), tools=tools, streaming=streaming).run(BOTH))
-    assert "25 minutes" in said
-    assert "Jonna Pihl" in said
+    outcome = str(await FunctionAgent(llm=make(model=model), tools=tools, streaming=streaming).run(BOTH))
+    assert "25 minutes" in outcome
+    assert "Jonna Pihl" in outcome
     called = [c["function"]["arguments"] for reply in kimi.replies for c in reply.get("tool_calls", ())]
     assert sorted(fiber["arguments"] for fiber in fibers(kimi)) == sorted(called)
     assert len(called) == 2
@@ -251,15 +251,15 @@ def test_tools_carry_the_platforms_own_schema(kimi: Emulator, make: Make) -> Non
         "/v1/formulas/moonshot/convert:latest/tools",
         "/v1/formulas/moonshot/base64:latest/tools",
     ]
-    wanted = spec(kimi, "base64").to_tool_list(spec_functions=["base64_decode"])
-    assert [tool.metadata.name for tool in wanted] == ["base64_decode"]
+    decoding = spec(kimi, "base64").to_tool_list(spec_functions=["base64_decode"])
+    assert [tool.metadata.name for tool in decoding] == ["base64_decode"]
 
 
 @pytest.mark.parametrize("how", ["sync", "async"])
 def test_a_tool_by_itself(kimi: Emulator, how: str) -> None:
     tool = spec(kimi, "base64").to_tool_list()[0]
-    said = tool.call(text="abc") if how == "sync" else asyncio.run(tool.acall(text="abc"))
-    assert str(said.content) == "YWJj"
+    result = tool.call(text="abc") if how == "sync" else asyncio.run(tool.acall(text="abc"))
+    assert str(result.content) == "YWJj"
     assert fibers(kimi) == [{"name": "base64_encode", "arguments": '{"text": "abc"}'}]
 
 

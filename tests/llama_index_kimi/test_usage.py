@@ -266,8 +266,8 @@ def test_cache_writes_cost_what_the_call_asked_for(kimi: Emulator, make: Callabl
         (make(callback_manager=manager), {"cache_ttl": "1h"}),
     ]:
         with get_kimi_costs() as costs:
-            found = getattr(llm, how)([ChatMessage(role="user", content="hi")], **call)
-            assert how == "chat" or list(found)
+            answer = getattr(llm, how)([ChatMessage(role="user", content="hi")], **call)
+            assert how == "chat" or list(answer)
         totals.append(costs.cost.write)
     assert totals == pytest.approx([500 * 3e-6, 500 * 6e-6, 500 * 6e-6])
     assert old.cost.write == pytest.approx(sum(totals))

@@ -102,6 +102,6 @@ async def test_agents_of_different_models_hand_over_with_their_thinking(kimi: Em
 def test_a_pipeline_in_worker_processes_asks_from_there(kimi: Emulator, llm: Kimi) -> None:
     extractor = KeywordExtractor(llm=llm, keywords=2, show_progress=False)
     nodes = [TextNode(text=f"Motor {number} needs grease.") for number in range(4)]
-    made = IngestionPipeline(transformations=[extractor]).run(nodes=nodes, num_workers=2)
-    assert [bool(node.metadata["excerpt_keywords"]) for node in made] == [True] * 4
+    enriched = IngestionPipeline(transformations=[extractor]).run(nodes=nodes, num_workers=2)
+    assert [bool(node.metadata["excerpt_keywords"]) for node in enriched] == [True] * 4
     assert len(kimi.chats) == 4
