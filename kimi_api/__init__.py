@@ -5,7 +5,7 @@ Imports no framework, and `openai` only when a request is made or an error class
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kimi_api import _state as _state  # resets after a fork what the packages remember
 from kimi_api._warn import KimiWarning
@@ -100,22 +100,23 @@ __all__ = [
     "partial_message",
 ]
 
+if not TYPE_CHECKING:  # a checker that sees it believes in every name
 
-def __getattr__(name: str) -> Any:
-    if name == "normalize_schema":  # milliseconds to load, and few programs need it
-        from kimi_api import mfjs
+    def __getattr__(name: str) -> object:
+        if name == "normalize_schema":  # milliseconds to load, and few programs need it
+            from kimi_api import mfjs
 
-        return mfjs.normalize_schema
-    if name == "KimiTokenizer":
-        from kimi_api.tokens import tokenizer
+            return mfjs.normalize_schema
+        if name == "KimiTokenizer":
+            from kimi_api.tokens import tokenizer
 
-        return tokenizer.KimiTokenizer
-    if name == "AccountLimits":
-        from kimi_api import limits
+            return tokenizer.KimiTokenizer
+        if name == "AccountLimits":
+            from kimi_api import limits
 
-        return limits.AccountLimits
-    if name in __all__:
-        from kimi_api import errors
+            return limits.AccountLimits
+        if name in __all__:
+            from kimi_api import errors
 
-        return getattr(errors, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return getattr(errors, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from kimi_api._warn import warn
 from kimi_api.errors import KimiInputError
@@ -19,14 +19,14 @@ Message = dict[str, Any]
 CANCELLED = "The call was cancelled before it returned a result."
 
 
-def call_name(call: Any) -> str | None:
+def call_name(call: object) -> str | None:
     """The name of the function that a wire tool call calls; None for what is no tool call."""
     function = call.get("function") if isinstance(call, Mapping) else None
     name = function.get("name") if isinstance(function, Mapping) else None
     return name if isinstance(name, str) else None
 
 
-def is_id(value: object) -> bool:
+def is_id(value: object) -> TypeGuard[str]:
     """Whether `value` can identify a call."""
     return isinstance(value, str) and bool(value.strip())
 
@@ -71,7 +71,7 @@ def repair_history(messages: Sequence[Message], *, lossy: bool) -> tuple[list[Me
 class _Call:
     """One call of a turn: as it stands there, its id on the wire, and the messages that bring its result."""
 
-    def __init__(self, wire: Mapping[str, Any], own_id: Any, new_id: str) -> None:
+    def __init__(self, wire: Mapping[str, Any], own_id: object, new_id: str) -> None:
         self.wire = wire
         self.own_id = own_id
         self.id = new_id
@@ -211,8 +211,8 @@ def _calls_of(message: Message, position: int, turn: int, lossy: bool) -> list[_
     seen: set[str] = set()
     calls: list[_Call] = []
     for place, (wire, own_id) in enumerate(zip(wires, own_ids, strict=True)):
-        new_id = own_id
         if is_id(own_id) and own_id not in seen:
+            new_id = own_id
             seen.add(own_id)
         else:
             new_id = f"call_{turn}_{place}"
@@ -223,16 +223,16 @@ def _calls_of(message: Message, position: int, turn: int, lossy: bool) -> list[_
     return calls
 
 
-def _own(call: Any) -> Any:
+def _own(call: object) -> object:
     return call.get("id") if isinstance(call, Mapping) else None
 
 
-def _id_of(value: Any) -> Any:
+def _id_of(value: object) -> object:
     """An id as text: some hosts number their calls."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _readable(calls: Any, position: int) -> list[Any]:
+def _readable(calls: object, position: int) -> list[Any]:
     """The calls that are some; a warning names the others."""
     if not isinstance(calls, list | tuple):
         calls = [calls]
@@ -258,10 +258,11 @@ def _join_results(call: _Call) -> Message:
     return {**first, "tool_call_id": call.id, "content": content}
 
 
-def _parts(content: Any) -> list[Any]:
+def _parts(content: object) -> list[Any]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content else []
-    return list(content or ())
+    parts: Any = content or ()
+    return list(parts)
 
 
 def _modern(message: Message) -> Message:
@@ -277,7 +278,7 @@ def _modern(message: Message) -> Message:
 # ------------------------------------------------------------------------------------------------- what is said
 
 
-def check_calls(calls: Any, position: int) -> None:
+def check_calls(calls: object, position: int) -> None:
     """Refuse tool calls that have not their form, ids apart.
 
     Raises:
@@ -293,9 +294,9 @@ def check_calls(calls: Any, position: int) -> None:
     )
 
 
-def _is_call(call: Any) -> bool:
+def _is_call(call: object) -> bool:
     name = call_name(call)
-    if name is None:
+    if name is None or not isinstance(call, Mapping):
         return False
     return not name.startswith("$") or isinstance(call["function"].get("arguments"), str)
 

@@ -65,7 +65,7 @@ def former_name(old: str, function: _F) -> _F:
     """`function` under the name `old` that it had before: it warns once per place of use (`DeprecationWarning`)."""
 
     @functools.wraps(function)
-    def renamed(*args: Any, **kwargs: Any) -> Any:
+    def renamed(*args: object, **kwargs: object) -> object:
         warnings.warn(f"{old} is now called {function.__name__}", DeprecationWarning, stacklevel=2)
         return function(*args, **kwargs)
 

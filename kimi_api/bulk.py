@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from glob import glob as globbed
 from glob import has_magic
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Protocol
 
 from kimi_api import errors, retry
 from kimi_api._many import Slots, aordered_map, ordered_map, progress
@@ -235,7 +235,19 @@ def find_files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     return [Path(file) for path in patterns for file in files_of(Path(path), glob=glob)]
 
 
-def files_of(path: str | PurePath, *, glob: str = "**/*", fs: Any = None) -> Sequence[str | PurePath]:
+class FileSystem(Protocol):
+    """What is asked of an fsspec filesystem."""
+
+    def isdir(self, path: str) -> bool:
+        """Whether `path` is a directory."""
+        ...
+
+    def find(self, path: str) -> list[str]:
+        """The files below a directory."""
+        ...
+
+
+def files_of(path: str | PurePath, *, glob: str = "**/*", fs: FileSystem | None = None) -> Sequence[str | PurePath]:
     """The files that one path stands for; see `find_files`.
 
     Args:

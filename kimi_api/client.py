@@ -24,7 +24,11 @@ from kimi_api.options import budget_of
 if TYPE_CHECKING:
     from typing import Literal
 
+    from openai import AsyncOpenAI, AsyncStream, Stream
+
+    from kimi_api._transport.http import Response
     from kimi_api._transport.translate import RequestContext
+    from kimi_api._transport.upload import FilePart
     from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
     from kimi_api.limits._queue import Permit
@@ -100,7 +104,7 @@ class KimiClient(Connection):
         context = _request_context(self.base_url, body, deadline)
         limits = self._limits(path, account_limits)
 
-        def open_at(body: Mapping[str, Any]) -> Any:
+        def open_at(body: Mapping[str, Any]) -> Stream[object]:
             return Redirects("POST").send(
                 path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout, deadline)
             )
@@ -116,7 +120,7 @@ class KimiClient(Connection):
                 opened.response.close()
             return read_answer(opened.response, context, self._types(), text=text)
 
-        def exchange(path: str) -> Any:
+        def exchange(path: str) -> Response:
             with _files(upload) as files:
                 return self._send(self._sdk(), method, path, upload, files, headers, timeout, deadline)
 
@@ -153,12 +157,12 @@ class KimiClient(Connection):
         context = _request_context(self.base_url, body, deadline)
         limits = self._limits(path, account_limits)
 
-        async def open_at(sdk: Any, body: Mapping[str, Any]) -> Any:
+        async def open_at(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncStream[object]:
             return await Redirects("POST").asend(
                 path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout, deadline)
             )
 
-        async def post(sdk: Any, body: Mapping[str, Any]) -> Answer:
+        async def post(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> Answer:
             body = self.outgoing(body)
             with self._translate_errors(context):
                 opened = await ain_time(deadline, lambda: open_at(sdk, body))
@@ -169,7 +173,7 @@ class KimiClient(Connection):
                 await opened.response.aclose()
             return read_answer(opened.response, context, self._types(), text=text)
 
-        async def exchange(sdk: Any, path: str) -> Any:
+        async def exchange(sdk: AsyncOpenAI, path: str) -> Response:
             with _files(upload) as files:
                 return await self._send(sdk, method, path, upload, files, headers, timeout, deadline)
 
@@ -220,12 +224,12 @@ class KimiClient(Connection):
         permits: list[Permit] = []
         whole = False
 
-        def open_at(body: Mapping[str, Any]) -> Any:
+        def open_at(body: Mapping[str, Any]) -> Stream[object]:
             return Redirects("POST").send(
                 path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout, deadline)
             )
 
-        def start() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any]]:
+        def start() -> tuple[Stream[object], Generator[dict[str, Any], None, None], dict[str, Any]]:
             sent = self.outgoing(body)
             with self._translate_errors(context):
                 opened = in_time(deadline, lambda: open_at(sent))
@@ -245,7 +249,7 @@ class KimiClient(Connection):
                 opened.close()
                 raise
 
-        def start_with_permit() -> tuple[Any, Generator[dict[str, Any], None, None], dict[str, Any]]:
+        def start_with_permit() -> tuple[Stream[object], Generator[dict[str, Any], None, None], dict[str, Any]]:
             assert limits is not None  # noqa: S101
             with self._acquire(limits, body, context) as permit:
                 started = start()
@@ -286,15 +290,15 @@ class KimiClient(Connection):
         context = _request_context(self.base_url, body, deadline)
         limits = self._limits(path, account_limits)
         permits: list[Permit] = []
-        started: list[AsyncGenerator[Any, None]] = []
+        started: list[AsyncGenerator[dict[str, Any], None]] = []
         whole = False
 
-        async def open_at(sdk: Any, body: Mapping[str, Any]) -> Any:
+        async def open_at(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncStream[object]:
             return await Redirects("POST").asend(
                 path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout, deadline)
             )
 
-        async def start() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any]]:
+        async def start() -> tuple[AsyncStream[object], AsyncGenerator[dict[str, Any], None], dict[str, Any]]:
             sdk = await self._async_sdk()
             sent = self.outgoing(body)
             with self._translate_errors(context):
@@ -319,7 +323,9 @@ class KimiClient(Connection):
                 await close_all(started)
                 raise
 
-        async def start_with_permit() -> tuple[Any, AsyncGenerator[dict[str, Any], None], dict[str, Any]]:
+        async def start_with_permit() -> tuple[
+            AsyncStream[object], AsyncGenerator[dict[str, Any], None], dict[str, Any]
+        ]:
             assert limits is not None  # noqa: S101
             with await self._aacquire(limits, body, context) as permit:
                 opening = await start()
@@ -380,7 +386,7 @@ def follow(
 
 
 @contextmanager
-def _files(upload: Upload | None) -> Iterator[list[Any] | None]:
+def _files(upload: Upload | None) -> Iterator[list[FilePart] | None]:
     """The SDK's `files` argument, open for one try. An open file is streamed; a path would be read whole."""
     if upload is None:
         yield None

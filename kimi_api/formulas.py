@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from kimi_api._arguments import verbatim
@@ -169,7 +168,7 @@ def _run_in_steps(uri: str, name: str, arguments: str) -> Steps[Fiber]:
 # ------------------------------------------------------------------------------------------------- pure parts
 
 
-def parse_tools(body: Any, uri: str, request_id: str | None = None) -> list[WireTool]:
+def parse_tools(body: object, uri: str, request_id: str | None = None) -> list[WireTool]:
     """The tools in the answer to a listing."""
     tools = body.get("tools") if isinstance(body, Mapping) else None
     if not isinstance(tools, list) or not all(map(_is_function, tools)):
@@ -181,12 +180,12 @@ def parse_tools(body: Any, uri: str, request_id: str | None = None) -> list[Wire
     return tools
 
 
-def _is_function(tool: Any) -> bool:
+def _is_function(tool: object) -> bool:
     function = tool.get("function") if isinstance(tool, dict) else None
     return isinstance(function, dict) and isinstance(function.get("name"), str) and bool(function["name"])
 
 
-def parse_fiber(body: Any, uri: str, name: str, request_id: str | None = None) -> Fiber:
+def parse_fiber(body: object, uri: str, name: str, request_id: str | None = None) -> Fiber:
     """The finished run in `body`: `context.output`, or else `context.encrypted_output` as it is."""
     fiber = body if isinstance(body, Mapping) else {}
     context = fiber.get("context")
@@ -204,7 +203,7 @@ def parse_fiber(body: Any, uri: str, name: str, request_id: str | None = None) -
     return Fiber(fiber_id, status, "" if output is None else _text(output), sealed and output is not None)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, Mapping) and isinstance(value.get("message"), str):
         return value["message"]
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

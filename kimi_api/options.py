@@ -16,6 +16,8 @@ from kimi_api.errors import KimiInputError
 from kimi_api.messages import Repair
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from kimi_api.wire import ResponseFormat, Tool
 
 __all__ = ["ChatOptions", "EmptyAnswers", "Thinking", "Unsupported", "Wire"]
@@ -186,7 +188,7 @@ class ChatOptions:
         return rules
 
 
-def _foreign() -> Any:
+def _foreign() -> ModuleType:
     """`kimi_api._settings.foreign`: 1 ms, which an import of the package need not pay."""
     from kimi_api._settings import foreign
 

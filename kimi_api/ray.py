@@ -259,10 +259,10 @@ def _column(batch: object, name: str) -> list[Any]:
     return [_plain(cell) for cell in batch[name]]
 
 
-def _plain(cell: Any) -> Any:
+def _plain(cell: object) -> object:
     """A cell without numpy's types; of dicts without the members that Arrow filled up with None."""
-    if hasattr(cell, "tolist"):
-        cell = cell.tolist()
+    if (tolist := getattr(cell, "tolist", None)) is not None:
+        cell = tolist()
     if isinstance(cell, Mapping):
         return {name: _plain(value) for name, value in cell.items() if value is not None}
     if isinstance(cell, (list, tuple)):

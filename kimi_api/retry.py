@@ -14,6 +14,8 @@ from kimi_api._transport import observer as _observer
 from kimi_api.errors._base import name_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from tenacity import AsyncRetrying, RetryCallState, Retrying
 
     from kimi_api._transport.deadline import Deadline
@@ -78,21 +80,21 @@ class Retries:
         return not self.take()
 
 
-def retrying(retries: Retries, sleep: Any = None) -> Retrying:
+def retrying(retries: Retries, sleep: Callable[[float], None] | None = None) -> Retrying:
     """The policy for blocking calls."""
     from tenacity import Retrying
 
-    return Retrying(**_policy(retries), **({"sleep": sleep} if sleep else {}))
+    return Retrying(**_policy(retries, sleep))
 
 
-def async_retrying(retries: Retries, sleep: Any = None) -> AsyncRetrying:
+def async_retrying(retries: Retries, sleep: Callable[[float], Awaitable[None]] | None = None) -> AsyncRetrying:
     """The policy for asynchronous calls."""
     from tenacity import AsyncRetrying
 
-    return AsyncRetrying(**_policy(retries), **({"sleep": sleep} if sleep else {}))
+    return AsyncRetrying(**_policy(retries, sleep))
 
 
-def _policy(retries: Retries) -> dict[str, Any]:
+def _policy(retries: Retries, sleep: object) -> dict[str, Any]:
     from tenacity import retry_if_exception
 
     return {
@@ -101,6 +103,7 @@ def _policy(retries: Retries) -> dict[str, Any]:
         "wait": _wait,
         "before_sleep": _note,
         "reraise": True,
+        **({"sleep": sleep} if sleep else {}),
     }
 
 

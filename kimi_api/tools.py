@@ -41,7 +41,7 @@ class ToolChoice:
     notice: str = ""
 
 
-def list_of_tools(tools: Any) -> Iterable[Any]:
+def list_of_tools(tools: object) -> Iterable[Any]:
     """`tools` if it is several of something; None is none.
 
     Raises:

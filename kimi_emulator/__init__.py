@@ -8,7 +8,7 @@ emulator meet only on the wire.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kimi_emulator.brain import Brain, BrainContext
@@ -59,22 +59,23 @@ _LAZY = {
     "ToolCall": "script",
 }
 
+if not TYPE_CHECKING:  # a checker that sees it believes in every name
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        value = getattr(import_module(f"kimi_emulator.{_LAZY[name]}"), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "kimi_emulator":
-            raise
-        raise ModuleNotFoundError(
-            f"kimi_emulator needs {error.name}, which is not installed. "
-            "What to do: pip install 'kimi-integrations[emulator]'",
-            name=error.name,
-        ) from None
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            value = getattr(import_module(f"kimi_emulator.{_LAZY[name]}"), name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] == "kimi_emulator":
+                raise
+            raise ModuleNotFoundError(
+                f"kimi_emulator needs {error.name}, which is not installed. "
+                "What to do: pip install 'kimi-integrations[emulator]'",
+                name=error.name,
+            ) from None
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 try:
     import langchain_core as _
@@ -69,8 +69,9 @@ _LAZY = {
 for _ in range(4):
     ChatKimi(api_key="not-a-key", base_url="https://api.moonshot.ai/v1")
 
+if not TYPE_CHECKING:  # a checker that sees it believes in every name
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"langchain_kimi.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in _LAZY:
+            return getattr(import_module(f"langchain_kimi.{_LAZY[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 try:
     import llama_index.core as _  # noqa: F401 - only to say what to install
@@ -57,8 +57,9 @@ _LAZY = {
     "partial_message": "messages",
 }
 
+if not TYPE_CHECKING:  # a checker that sees it believes in every name
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"llama_index_kimi.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in _LAZY:
+            return getattr(import_module(f"llama_index_kimi.{_LAZY[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -52,7 +52,7 @@ def correct(text: str, members: Callable[[], Members]) -> tuple[str, str]:
     pieces: list[str] = []
     done = 0
     for name, start, end in _strings(text) if structured else ():
-        inner = value_of(text[start:end])
+        inner: Any = value_of(text[start:end])
         value = value_of(inner) if name in structured and isinstance(inner, str) else None
         if any(isinstance(value, _DECODED[kind]) for kind in structured.get(name, ())):
             pieces += text[done:start], strict_text(inner)
@@ -122,7 +122,8 @@ class Watch:
                     return -1
                 self._within = False
                 if self._key_text is not None:
-                    self._key, self._key_text = value_of(f'"{"".join(self._key_text)}"') or "", None
+                    key: Any = value_of(f'"{"".join(self._key_text)}"')
+                    self._key, self._key_text = key or "", None
                 position = end + 1
                 continue
             match = _NEXT.search(piece, position)
@@ -155,7 +156,8 @@ def _unwrap(text: str) -> str:
 
 def _strings(text: str) -> Iterator[tuple[str, int, int]]:
     """The members of the object `text` whose values are strings: name, and where the string begins and ends."""
-    depth, key = 0, None
+    depth = 0
+    key: Any = None
     for match in _PART.finditer(text):
         part = match.group()
         if part in "{[":
@@ -193,7 +195,7 @@ def _gather(
         _gather(branch, root, members, seen)
 
 
-def _kinds(schema: Any, root: Mapping[str, Any], seen: tuple[str, ...]) -> frozenset[str]:
+def _kinds(schema: object, root: Mapping[str, Any], seen: tuple[str, ...]) -> frozenset[str]:
     """The types that a schema allows, without null; `_ANY` where it does not say."""
     if not isinstance(schema, Mapping):
         return _ANY

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kimi_api.errors import KimiInputError
@@ -38,7 +38,7 @@ def read(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def value_of(text: str) -> Any:
+def value_of(text: str) -> object:
     """The JSON value in `text`, None if there is none, or one that is nested deeper than `DEEPEST`."""
     try:
         return None if _too_deep(text) else _decode(text)
@@ -46,7 +46,7 @@ def value_of(text: str) -> Any:
         return None
 
 
-def encode(arguments: Mapping[str, Any]) -> str:
+def encode(arguments: object) -> str:
     """Arguments as JSON text, in the spelling that models use; other scripts stay readable.
 
     Raises:
@@ -57,7 +57,7 @@ def encode(arguments: Mapping[str, Any]) -> str:
     except (RecursionError, ValueError) as error:  # ValueError: an object that holds itself
         raise KimiInputError(
             "arguments of a tool call",
-            sorted(map(str, arguments)),
+            sorted(map(str, arguments)) if isinstance(arguments, Iterable) else "",
             "they are nested too deeply for JSON, or hold themselves",
             "shorten them, or take the call out of the history",
         ) from error
@@ -125,7 +125,7 @@ def _escape(string: re.Match[str]) -> str:
     return _CONTROL.sub(lambda char: _encode(char.group())[1:-1], string.group())
 
 
-def _is(written: Any, held: Any) -> bool:
+def _is(written: object, held: object) -> bool:
     if isinstance(written, str) and isinstance(held, list | dict):
         value = value_of(written)
         return type(value) is type(held) and _encode(value) == _encode(held)

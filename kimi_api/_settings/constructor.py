@@ -61,7 +61,7 @@ def constructor_settings(arguments: Mapping[str, Any], fields: Collection[str]) 
     return settings
 
 
-def _put(settings: dict[str, Any], field: str, value: Any, name: str, arguments: Mapping[str, Any]) -> None:
+def _put(settings: dict[str, Any], field: str, value: object, name: str, arguments: Mapping[str, Any]) -> None:
     if value is None and field != "model":
         return
     before = settings.get(field)

@@ -93,7 +93,7 @@ _IGNORED: Mapping[str, tuple[object, ...]] = {
 values that say nothing new."""
 
 
-def leave_out(name: str, value: Any, unsupported: object) -> None:
+def leave_out(name: str, value: object, unsupported: object) -> None:
     """Warn once that a setting of `FOREIGN` is left out; nothing is said where it asks for what happens anyway.
 
     Raises:
@@ -109,7 +109,7 @@ def leave_out(name: str, value: Any, unsupported: object) -> None:
     warn_once(("setting", name), f"{name}={value!r} is left out, for {row.why}{remedy}.")
 
 
-def note_ignored(name: str, value: Any, unsupported: object) -> None:
+def note_ignored(name: str, value: object, unsupported: object) -> None:
     """Warn once of a request field that the platform does not follow. It is sent all the same.
 
     Raises:
@@ -126,7 +126,7 @@ def note_ignored(name: str, value: Any, unsupported: object) -> None:
         warn_once(("setting", name), f"{text}.")
 
 
-def from_reasoning(value: Any) -> dict[str, Any]:
+def from_reasoning(value: object) -> dict[str, Any]:
     """The settings that OpenAI's `reasoning` object stands for; what else it holds is left out with one warning.
 
     Raises:

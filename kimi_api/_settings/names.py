@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from kimi_api.errors import KimiInputError
 
@@ -55,7 +54,7 @@ def unknown_name(name: str, known: Collection[str], what: str = "argument", *, b
     return KimiInputError(what, name, "there is no such option", remedy.removesuffix("."))
 
 
-def call_only(name: str, value: Any) -> KimiInputError:
+def call_only(name: str, value: object) -> KimiInputError:
     """The error for an argument of a call that was given to a constructor."""
     remedy = "pass it with the call; in LangChain llm.bind(...) and llm.bind_tools(...) keep it for later calls"
     return KimiInputError(name, value, "it belongs to one call, and the model has no such setting", remedy)

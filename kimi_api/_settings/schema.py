@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 
-def settings_schema(model_json_schema: Callable[..., dict[str, Any]], *args: Any, **kwargs: Any) -> dict[str, Any]:
+def settings_schema(
+    model_json_schema: Callable[..., dict[str, Any]], *args: object, **kwargs: object
+) -> dict[str, Any]:
     """What pydantic's `model_json_schema` gives, without the settings that JSON has no form for.
 
     Such are functions, callbacks and HTTP clients, for which pydantic raises: "Cannot generate a JsonSchema for

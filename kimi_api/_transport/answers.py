@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kimi_api._transport.http import Response
     from kimi_api._transport.translate import RequestContext
     from kimi_api.errors import ErrorTypes, KimiAPIError
 
@@ -20,7 +21,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_answer(response: Any, context: RequestContext, types: ErrorTypes | None, *, text: bool) -> Answer:
+def read_answer(response: Response, context: RequestContext, types: ErrorTypes | None, *, text: bool) -> Answer:
     """The answer in a response with status 2xx, as text or decoded.
 
     Raises:
@@ -42,12 +43,12 @@ def read_answer(response: Any, context: RequestContext, types: ErrorTypes | None
     return Answer(decoded, response.headers)
 
 
-def is_json(response: Any) -> bool:
+def is_json(response: Response) -> bool:
     """Whether a response says that it is plain JSON."""
     return "json" in response.headers.get("content-type", "")
 
 
-def not_a_stream(response: Any, context: RequestContext, types: ErrorTypes | None) -> KimiAPIError:
+def not_a_stream(response: Response, context: RequestContext, types: ErrorTypes | None) -> KimiAPIError:
     """What came in place of events: an error as plain JSON (then already read), or something else altogether."""
     from kimi_api._transport.translate import from_body, is_error_body
 
@@ -64,7 +65,7 @@ def not_a_stream(response: Any, context: RequestContext, types: ErrorTypes | Non
 _NO_JSON: Any = object()
 
 
-def _decode(content: bytes) -> Any:
+def _decode(content: bytes) -> object:
     """Decoded JSON, or `_NO_JSON`. Not the decoder's error: it holds the whole text, and would stand behind ours."""
     try:
         return json.loads(content)
@@ -76,7 +77,7 @@ ENDED: Any = object()
 """What stands for the first event where there is none."""
 
 
-def check_first(event: Any, response: Any, context: RequestContext, types: ErrorTypes | None) -> None:
+def check_first(event: object, response: Response, context: RequestContext, types: ErrorTypes | None) -> None:
     """Look at the first event of a stream, or at `ENDED`.
 
     Raises:
@@ -97,13 +98,15 @@ def check_first(event: Any, response: Any, context: RequestContext, types: Error
         raise not_a_stream(response, context, types)
 
 
-def _is_answer(event: Any) -> bool:
+def _is_answer(event: object) -> bool:
     choices = event.get("choices") if isinstance(event, dict) else None
     first = choices[0] if isinstance(choices, list) and choices else choices
     return isinstance(first, dict) and bool(first.get("message") or first.get("delta"))
 
 
-def _unexpected_output(message: str, response: Any, context: RequestContext, types: ErrorTypes | None) -> KimiAPIError:
+def _unexpected_output(
+    message: str, response: Response, context: RequestContext, types: ErrorTypes | None
+) -> KimiAPIError:
     from kimi_api._transport.translate import from_body
 
     body = {"error": {"message": message, "type": "unexpected_output"}}

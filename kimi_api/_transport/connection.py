@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from urllib.parse import urlsplit
 
 from kimi_api._settings.names import ALIASES
@@ -17,10 +17,14 @@ from kimi_api.credentials import ApiKey, Bearer, Region, is_loopback, key_for, r
 from kimi_api.errors import KimiError, KimiInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from typing import Literal
 
+    from openai import AsyncOpenAI, AsyncStream, OpenAI, Stream
+
+    from kimi_api._transport.http import Response
     from kimi_api._transport.translate import RequestContext
-    from kimi_api._transport.upload import Upload
+    from kimi_api._transport.upload import FilePart, Upload
     from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
     from kimi_api.limits._queue import Permit
@@ -89,8 +93,8 @@ class Connection:
         timeout: float | None = None,
         max_retries: int = 2,
         default_headers: Mapping[str, str] | None = None,
-        http_client: Any = None,
-        async_http_client: Any = None,
+        http_client: object = None,
+        async_http_client: object = None,
         error_types: Callable[[], ErrorTypes] | None = None,
         account_limits: AccountLimits | Mapping[str, Any] | None = None,
         before_send: BeforeSend | None = None,
@@ -145,7 +149,7 @@ class Connection:
         account = f"{self.base_url}\n{key_for(self._api_key, self.base_url) or ''}".encode()
         return f"{host}-{hashlib.blake2b(account, digest_size=8, person=b'kimi-scope').hexdigest()}"
 
-    def _sdk(self) -> Any:
+    def _sdk(self) -> OpenAI:
         from kimi_api._transport import pool  # brings asyncio: half our import time
 
         if self._http_client is None:
@@ -156,7 +160,7 @@ class Connection:
             self._own["sync"] = pool.build(openai.OpenAI, self.base_url, self._http_client)
         return self._own["sync"]
 
-    async def _async_sdk(self) -> Any:
+    async def _async_sdk(self) -> AsyncOpenAI:
         from kimi_api._transport import pool
 
         if self._async_http_client is None:
@@ -269,21 +273,47 @@ class Connection:
             "follow_redirects": False,  # see `kimi_api._transport.redirects`
         }
 
+    @overload
     def _send(
         self,
-        sdk: Any,
+        sdk: OpenAI,
         method: str,
         path: str,
         upload: Upload | None,
-        files: list[Any] | None,
+        files: list[FilePart] | None,
         headers: Mapping[str, str] | None,
         timeout: float | None,
         deadline: Deadline | None = None,
-    ) -> Any:
+    ) -> Response: ...
+
+    @overload
+    def _send(
+        self,
+        sdk: AsyncOpenAI,
+        method: str,
+        path: str,
+        upload: Upload | None,
+        files: list[FilePart] | None,
+        headers: Mapping[str, str] | None,
+        timeout: float | None,
+        deadline: Deadline | None = None,
+    ) -> Awaitable[Response]: ...
+
+    def _send(
+        self,
+        sdk: OpenAI | AsyncOpenAI,
+        method: str,
+        path: str,
+        upload: Upload | None,
+        files: list[FilePart] | None,
+        headers: Mapping[str, str] | None,
+        timeout: float | None,
+        deadline: Deadline | None = None,
+    ) -> Response | Awaitable[Response]:
         """The SDK call of a `request` without JSON: a response, or from an asynchronous client the awaitable of one."""
         from kimi_api._transport.sdk_compat import response_class
 
-        options = self._options(headers, timeout, deadline)
+        options: Any = self._options(headers, timeout, deadline)
         if method == "GET":
             return sdk.get(path, cast_to=response_class(), options=options)
         if method == "DELETE":
@@ -293,16 +323,40 @@ class Connection:
         options["headers"]["Content-Type"] = "multipart/form-data"  # the SDK adds the boundary
         return sdk.post(path, cast_to=response_class(), body=upload.fields, files=files, options=options)
 
+    @overload
     def _open(
         self,
-        sdk: Any,
+        sdk: OpenAI,
+        stream_cls: Literal["Stream"],
+        path: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None,
+        timeout: float | None,
+        deadline: Deadline | None = None,
+    ) -> Stream[object]: ...
+
+    @overload
+    def _open(
+        self,
+        sdk: AsyncOpenAI,
+        stream_cls: Literal["AsyncStream"],
+        path: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None,
+        timeout: float | None,
+        deadline: Deadline | None = None,
+    ) -> Awaitable[AsyncStream[object]]: ...
+
+    def _open(
+        self,
+        sdk: OpenAI | AsyncOpenAI,
         stream_cls: str,
         path: str,
         body: Mapping[str, Any],
         headers: Mapping[str, str] | None,
         timeout: float | None,
         deadline: Deadline | None = None,
-    ) -> Any:
+    ) -> Stream[object] | Awaitable[AsyncStream[object]]:
         """The SDK call that sends JSON: an open SDK stream of plain objects, or the awaitable of one.
 
         Answers that are not streamed are opened in the same way, since only so it is known whether a broken connection
@@ -310,21 +364,16 @@ class Connection:
         """
         import openai
 
-        return sdk.post(
-            path,
-            cast_to=object,
-            body=body,
-            options=self._options(headers, timeout, deadline),
-            stream=True,
-            stream_cls=getattr(openai, stream_cls)[object],
-        )
+        options: Any = self._options(headers, timeout, deadline)
+        kind = getattr(openai, stream_cls)[object]
+        return sdk.post(path, cast_to=object, body=body, options=options, stream=True, stream_cls=kind)
 
     def _types(self) -> ErrorTypes | None:
         return self._error_types() if self._error_types else None
 
     @contextmanager
     def _translate_errors(
-        self, context: RequestContext, response: Any = None, *, begun: bool = False
+        self, context: RequestContext, response: Response | None = None, *, begun: bool = False
     ) -> Iterator[None]:
         """Raise our errors for the SDK's and its transport's. `begun`: a part of the answer has been given out."""
         try:
@@ -394,7 +443,7 @@ def plain_limits(value: AccountLimits | Mapping[str, Any] | None) -> dict[str, A
     return None if limits is None else limits.as_dict()
 
 
-def seconds(timeout: Any) -> Any:
+def seconds(timeout: object) -> object:
     """The time without a byte that a `timeout` of the OpenAI-like classes asks for.
 
     They also take a pair (connecting, reading) and an `httpx.Timeout`; reading is what takes long. Other values are
@@ -418,20 +467,20 @@ def _warn_of_plain_http(base_url: str) -> None:
         )
 
 
-def _check_timeout(timeout: Any) -> float | None:
+def _check_timeout(timeout: object) -> float | None:
     timeout = seconds(timeout)
     if timeout is None or (isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0):
         return timeout
     raise wrong_setting("timeout", timeout)
 
 
-def _check_seconds(setting: Any) -> float | None:
+def _check_seconds(setting: object) -> float | None:
     if setting is None or (isinstance(setting, int | float) and not isinstance(setting, bool) and setting > 0):
         return setting
     raise wrong_setting("max_seconds", setting)
 
 
-def _check_retries(retries: Any) -> int:
+def _check_retries(retries: object) -> int:
     if isinstance(retries, int) and not isinstance(retries, bool) and retries >= 0:
         return retries
     raise wrong_setting("max_retries", retries)
@@ -442,7 +491,7 @@ def _without_authorization(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in _check_headers(headers).items() if name.lower() != "authorization"}
 
 
-def _check_headers(headers: Any) -> Mapping[str, str]:
+def _check_headers(headers: object) -> Mapping[str, str]:
     if not isinstance(headers, Mapping):
         raise KimiInputError("headers", headers, "they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}")
     return headers

@@ -12,7 +12,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar, copy_context
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from kimi_api._transport.http import Response
 
 T = TypeVar("T")
 
@@ -85,7 +88,7 @@ class Deadline:
         return outcome[0]
 
     @contextmanager
-    def watch(self, response: Any) -> Iterator[None]:
+    def watch(self, response: Response) -> Iterator[None]:
         """Cut the connection of an open response when the time is over, from a thread: reading it fails then.
 
         Raises:
@@ -103,7 +106,7 @@ class Deadline:
             raise TimeoutError("max_seconds")
 
     @contextmanager
-    def awatch(self, response: Any) -> Iterator[None]:
+    def awatch(self, response: Response) -> Iterator[None]:
         """The twin of `watch` within a running event loop."""
         import asyncio
 
@@ -162,17 +165,17 @@ async def ain_time(deadline: Deadline | None, work: Callable[[], Awaitable[T]]) 
 _UNWATCHED: AbstractContextManager[None] = nullcontext()
 
 
-def watch(deadline: Deadline | None, response: Any) -> AbstractContextManager[None]:
+def watch(deadline: Deadline | None, response: Response) -> AbstractContextManager[None]:
     """A block in which an open response is read; see `Deadline.watch`."""
     return _UNWATCHED if deadline is None else deadline.watch(response)
 
 
-def awatch(deadline: Deadline | None, response: Any) -> AbstractContextManager[None]:
+def awatch(deadline: Deadline | None, response: Response) -> AbstractContextManager[None]:
     """The twin of `watch` within a running event loop."""
     return _UNWATCHED if deadline is None else deadline.awatch(response)
 
 
-def _cut(response: Any, cuts: list[bool]) -> None:
+def _cut(response: Response, cuts: list[bool]) -> None:
     # Several answers share a connection of HTTP/2, and would all be cut.
     if response.is_closed or response.http_version == "HTTP/2":
         return

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kimi_api._transport.http import Response
     from kimi_api._transport.translate import RequestContext
     from kimi_api.errors import ErrorTypes
 
@@ -23,7 +24,7 @@ _decode = json.JSONDecoder().decode
 
 
 def read_events(
-    response: Any, context: RequestContext, types: ErrorTypes | None
+    response: Response, context: RequestContext, types: ErrorTypes | None
 ) -> Generator[dict[str, Any], None, None]:
     """The events of an open response, read to the end of its body: only so its connection can be used again.
 
@@ -51,7 +52,7 @@ def read_events(
 
 
 async def aread_events(
-    response: Any, context: RequestContext, types: ErrorTypes | None
+    response: Response, context: RequestContext, types: ErrorTypes | None
 ) -> AsyncGenerator[dict[str, Any], None]:
     """The asynchronous twin of `read_events`."""
     splitter = Splitter()
@@ -72,7 +73,7 @@ async def aread_events(
 
 
 def parse_event(
-    name: str, text: str, response: Any, context: RequestContext, types: ErrorTypes | None
+    name: str, text: str, response: Response, context: RequestContext, types: ErrorTypes | None
 ) -> dict[str, Any]:
     """The event in a `data` field. Raises as `read_events` does."""
     try:
@@ -94,7 +95,7 @@ def parse_event(
     return event
 
 
-def _error_event(event: Any, text: str) -> dict[str, Any]:
+def _error_event(event: object, text: str) -> dict[str, Any]:
     """An event named "error" as an error object, with its words wherever they stand."""
     error = event.get("error") if isinstance(event, dict) else None
     if error and isinstance(error, (dict, str)):

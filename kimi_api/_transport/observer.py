@@ -16,18 +16,18 @@ T = TypeVar("T")
 class Observer(Protocol):
     """What is told of calls. It raises nothing of its own."""
 
-    def chat(self, client: Any, request: Any) -> AbstractContextManager[Callable[[Any], Any]]:
+    def chat(self, client: object, request: object) -> AbstractContextManager[Callable[[Any], Any]]:
         """Watch an answer that is waited for as a whole; what it gives takes the answer, and gives it back."""
         ...
 
     def stream(
-        self, client: Any, request: Any, builder: Any, deltas: Generator[T, None, None]
+        self, client: object, request: object, builder: object, deltas: Generator[T, None, None]
     ) -> Generator[T, None, None]:
         """Watch a stream while it is read, to its end, its error or its being closed."""
         ...
 
     def astream(
-        self, client: Any, request: Any, builder: Any, deltas: AsyncGenerator[T, None]
+        self, client: object, request: object, builder: object, deltas: AsyncGenerator[T, None]
     ) -> AsyncGenerator[T, None]:
         """The asynchronous twin of `stream`."""
         ...

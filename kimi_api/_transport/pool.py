@@ -13,7 +13,7 @@ import contextlib
 import threading
 from collections.abc import AsyncGenerator
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kimi_api._transport.sdk_compat import isolating_headers, shared_ssl_context
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # The SDK insists on a key; the real one goes into each request's own Authorization header.
 _NO_KEY = "the-key-is-sent-with-each-request"
+
+_SDK = TypeVar("_SDK", "OpenAI", "AsyncOpenAI")
 
 USER_AGENT = f"kimi-integrations/{version('kimi-integrations')}"
 
@@ -55,17 +57,12 @@ class _LoopClients:
                 await client.close()
 
 
-def build(cls: Any, base_url: str, http_client: Any = None) -> Any:
+def build(cls: type[_SDK], base_url: str, http_client: object = None) -> _SDK:
     """An SDK client for `base_url` that takes nothing from `OPENAI_*` variables and never retries by itself."""
     headers = {**isolating_headers(), "User-Agent": USER_AGENT}
     headers.update({name: USER_AGENT for name in headers if name.lower() == "user-agent"})
-    return cls(
-        api_key=_NO_KEY,
-        base_url=base_url,
-        max_retries=0,
-        default_headers=headers,
-        **({} if http_client is None else {"http_client": http_client}),
-    )
+    own: dict[str, Any] = {} if http_client is None else {"http_client": http_client}
+    return cls(api_key=_NO_KEY, base_url=base_url, max_retries=0, default_headers=headers, **own)
 
 
 def sync_client(base_url: str) -> OpenAI:

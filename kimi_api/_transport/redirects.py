@@ -7,10 +7,13 @@ followed by itself (`follow_redirects=False` with each request, which counts for
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from kimi_api._transport.sdk_compat import transport
+
+if TYPE_CHECKING:
+    from kimi_api._transport.http import Response
 
 T = TypeVar("T")
 
@@ -28,7 +31,7 @@ class Redirects:
         timeout: the request's, for an answer that is fetched elsewhere.
     """
 
-    def __init__(self, method: str, timeout: Any = None) -> None:
+    def __init__(self, method: str, timeout: object = None) -> None:
         self._method = method
         self._timeout = timeout
         self._left = MAX_REDIRECTS
@@ -46,7 +49,8 @@ class Redirects:
                 path, elsewhere = self._next_address(error)
             if elsewhere:
                 with transport().Client(timeout=self._timeout, follow_redirects=True) as bare:
-                    return _check(bare.get(path))
+                    answer: Any = _check(bare.get(path))  # only a GET goes elsewhere: T is a response
+                    return answer
 
     async def asend(self, path: str, send: Callable[[str], Awaitable[T]]) -> T:
         """The asynchronous twin of `send`."""
@@ -57,9 +61,10 @@ class Redirects:
                 path, elsewhere = self._next_address(error)
             if elsewhere:
                 async with transport().AsyncClient(timeout=self._timeout, follow_redirects=True) as bare:
-                    return _check(await bare.get(path))
+                    answer: Any = _check(await bare.get(path))
+                    return answer
 
-    def _next_address(self, error: Any) -> tuple[str, bool]:
+    def _next_address(self, error: Exception) -> tuple[str, bool]:
         """The address to ask instead, and whether it is on another host.
 
         Raises:
@@ -80,7 +85,7 @@ class Redirects:
         return there, elsewhere
 
 
-def target(response: Any) -> str:
+def target(response: Response) -> str:
     """The absolute address that a 3xx names; "" for one that names none, or none of http."""
     if not 300 <= response.status_code < 400:
         return ""
@@ -104,7 +109,7 @@ def redact(address: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "..." if parts.query else "", ""))
 
 
-def explain(response: Any, base_url: str) -> tuple[str, str]:
+def explain(response: Response, base_url: str) -> tuple[str, str]:
     """What a 3xx that was not followed says, and what to do about it; ("", "") for any other answer."""
     there = target(response)
     if not there:
@@ -132,7 +137,7 @@ def _is_of_transport(error: BaseException) -> bool:
     return module.partition(".")[0] in ("httpx", "httpx2")
 
 
-def _check(response: Any) -> Any:
+def _check(response: Response) -> Response:
     if response.is_success:
         return response
     import openai

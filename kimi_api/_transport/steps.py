@@ -38,7 +38,7 @@ class Client(Protocol):
         upload: Upload | None = None,
         max_retries: int | None = None,
         text: bool = False,
-    ) -> Any:
+    ) -> object:
         """Send one request and wait for its answer."""
         ...
 
@@ -51,7 +51,7 @@ class Client(Protocol):
         upload: Upload | None = None,
         max_retries: int | None = None,
         text: bool = False,
-    ) -> Any:
+    ) -> object:
         """The asynchronous twin of `request`."""
         ...
 
@@ -157,7 +157,7 @@ async def _aupload(client: Client, step: Send) -> tuple[Any, asyncio.CancelledEr
         raise
 
 
-def _do(client: Client, step: Send | Pause | Call) -> Any:
+def _do(client: Client, step: Send | Pause | Call) -> object:
     if isinstance(step, Pause):
         stopped = STOPPED.get()
         if stopped is None:
@@ -172,7 +172,7 @@ def _do(client: Client, step: Send | Pause | Call) -> Any:
     )
 
 
-async def _ado(client: Client, step: Send | Pause | Call) -> Any:
+async def _ado(client: Client, step: Send | Pause | Call) -> object:
     if isinstance(step, Pause):
         await asyncio.sleep(clip(step.seconds))
         return None

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import openai
 
@@ -40,6 +40,9 @@ from kimi_api.errors._sdk import (
     KimiStatusError,
     KimiTimeoutError,
 )
+
+if TYPE_CHECKING:
+    from kimi_api._transport.http import Request, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ _BY_STATUS: dict[int, type[KimiStatusError]] = {
 
 
 def from_sdk(
-    error: BaseException, context: RequestContext, types: ErrorTypes | None = None, response: Any = None
+    error: BaseException, context: RequestContext, types: ErrorTypes | None = None, response: Response | None = None
 ) -> KimiAPIError | None:
     """The error of this module for an exception of the SDK or its transport; None for anything else.
 
@@ -137,7 +140,9 @@ def from_sdk(
     return None
 
 
-def deadline_error(context: RequestContext, types: ErrorTypes | None = None, response: Any = None) -> KimiDeadlineError:
+def deadline_error(
+    context: RequestContext, types: ErrorTypes | None = None, response: Response | None = None
+) -> KimiDeadlineError:
     """The error for a call whose time is over."""
     seconds = 0.0 if context.deadline is None else context.deadline.seconds
     what = "no answer of" if response is None else "no end of the answer of"
@@ -152,7 +157,7 @@ def deadline_error(context: RequestContext, types: ErrorTypes | None = None, res
 
 
 def from_response(
-    status: int, body: object, response: Any, context: RequestContext, types: ErrorTypes | None = None
+    status: int, body: object, response: Response, context: RequestContext, types: ErrorTypes | None = None
 ) -> KimiStatusError:
     """The error that an HTTP status and body mean."""
     secrets = secrets_of(response.request)
@@ -173,7 +178,11 @@ def from_response(
 
 
 def from_body(
-    body: object, response: Any, request: Any, context: RequestContext, types: ErrorTypes | None = None
+    body: object,
+    response: Response | None,
+    request: Request | None,
+    context: RequestContext,
+    types: ErrorTypes | None = None,
 ) -> KimiAPIError:
     """The error that arrived where an answer was expected: in a stream, or with HTTP 200."""
     secrets = secrets_of(request)
@@ -184,7 +193,7 @@ def from_body(
     error_class = _framework_class(cls, types)
     error = error_class.__new__(error_class)
     other = _other_host(context, response)
-    openai.APIError.__init__(error, _text(cls, None, kind, message, context, other), request, body=body)
+    openai.APIError.__init__(error, _text(cls, None, kind, message, context, other), request, body=body)  # type: ignore[arg-type]
     error.response = None if response is None else mask_response(response, secrets)  # type: ignore[assignment]
     error.status_code = status
     return _fill_in(error, cls, kind, response, context, message)
@@ -216,7 +225,12 @@ def is_error_body(body: object) -> bool:
 
 
 def _fill_in(
-    error: _Status, cls: type[KimiStatusError], kind: str | None, response: Any, context: RequestContext, message: str
+    error: _Status,
+    cls: type[KimiStatusError],
+    kind: str | None,
+    response: Response | None,
+    context: RequestContext,
+    message: str,
 ) -> _Status:
     error.type = kind
     other = "" if response is None else _other_host(context, response)
@@ -229,7 +243,7 @@ def _fill_in(
     return error
 
 
-def _note_ids(error: KimiAPIError, response: Any) -> Mapping[str, str]:
+def _note_ids(error: KimiAPIError, response: Response | None) -> Mapping[str, str]:
     headers = getattr(response, "headers", None) or {}
     error.request_id = headers.get("msh-request-id") or headers.get("x-request-id")
     error.trace_id = headers.get("x-msh-trace-id") or headers.get("x-trace-id")
@@ -241,7 +255,7 @@ def _connection_error(
     error: BaseException,
     context: RequestContext,
     types: ErrorTypes | None,
-    response: Any,
+    response: Response | None,
 ) -> KimiAPIError:
     cause = error.__cause__ or error
     request = error.request if isinstance(error, openai.APIError) else getattr(error, "_request", None)
@@ -330,7 +344,7 @@ def _error_object(body: object) -> tuple[str | None, str]:
     return (kind if isinstance(kind, str) else None), str(error.get("message") or error.get("detail") or "")
 
 
-def _other_host(context: RequestContext, response: Any) -> str:
+def _other_host(context: RequestContext, response: Response | None) -> str:
     """The address that answered, if that is not Moonshot's platform; "" where it is.
 
     On loopback and behind a proxy it shows in the headers: every answer of the platform has a `Msh-Request-Id`.

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO
+
+FilePart = tuple[str, tuple[str, IO[bytes], str]]
+"""One entry of the SDK's `files`: the field, and the name, the bytes and the type of the file."""
 
 
 @dataclass(slots=True)
@@ -12,6 +16,6 @@ class Upload:
     """A file to send as multipart. `open` is called once per try, so that a retry starts at the first byte."""
 
     name: str
-    open: Callable[[], Any]
+    open: Callable[[], AbstractContextManager[IO[bytes]]]
     fields: dict[str, str]
     mime: str = "application/octet-stream"

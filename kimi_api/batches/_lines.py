@@ -77,7 +77,7 @@ class BatchResult:
     """What was asked, if that is known."""
 
 
-def parse_batch(body: Any) -> BatchObject:
+def parse_batch(body: object) -> BatchObject:
     """A BatchObject from its JSON; members that are missing, unknown or not understood are no error.
 
     Raises:

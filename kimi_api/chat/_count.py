@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kimi_api._content.addresses import with_addresses
 from kimi_api._content.notes import DOCUMENT
 from kimi_api._media_rules import part_types, with_parts
 
+if TYPE_CHECKING:
+    from kimi_api.files.cache import FileCache
+
 
 def countable(
-    messages: Sequence[Mapping[str, Any]], base_url: str, cache: Any, *, notes: bool = False
+    messages: Sequence[Mapping[str, Any]], base_url: str, cache: FileCache | None, *, notes: bool = False
 ) -> Sequence[Mapping[str, Any]]:
     """`messages` with the texts of documents that are known, because they were sent before or need no extraction.
 

@@ -23,7 +23,7 @@ def feed_for(builder: ReplyBuilder, request: ChatRequest) -> _Feed:
     return _Events(builder).feed
 
 
-def without_tags(body: Any, request: ChatRequest) -> Any:
+def without_tags(body: Mapping[str, Any], request: ChatRequest) -> Mapping[str, Any]:
     """A plain answer with the thinking out of its text, as if the host had done it. Other bodies as they are."""
     if not request.think_tags or request.prefix is not None:
         return body

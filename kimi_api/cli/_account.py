@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -72,7 +73,7 @@ def _spec_as_json(spec: ModelSpec) -> dict[str, Any]:
     }
 
 
-def _table(specs: Any) -> None:
+def _table(specs: Iterable[ModelSpec]) -> None:
     rows = []
     for spec in specs:
         price = spec.price

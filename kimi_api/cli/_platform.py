@@ -172,7 +172,7 @@ def _request(source: str, is_text: bool, is_request: bool, model: str, max_token
     """
     if not is_request:
         content = source if is_text else input_text(source)
-        body: dict[str, Any] = {"messages": [{"role": "user", "content": content}]}
+        body: Any = {"messages": [{"role": "user", "content": content}]}
     else:
         where = "--text" if is_text else source
         body = input_json(source if is_text else input_text(source), where)

@@ -178,8 +178,8 @@ def report_errors(command: F) -> F:
     """Turn what a command raises into a paragraph and an exit code."""
 
     @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        context = kwargs.get("context")
+    def run(*args: object, **kwargs: object) -> object:
+        context: Any = kwargs.get("context")
         session = session_of(context, bool(kwargs.get("as_json"))) if context is not None else Session()
         try:
             return command(*args, **kwargs)

@@ -88,7 +88,7 @@ def input_text(path: str) -> str:
         raise KimiInputError("PATH", path, f"it cannot be read: {error.strerror}", "check the name") from None
 
 
-def input_json(text: str, path: str) -> Any:
+def input_json(text: str, path: str) -> object:
     """The JSON in a text; `path` is for the error."""
     try:
         return json.loads(text)

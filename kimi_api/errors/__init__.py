@@ -35,7 +35,7 @@ on first use: importing `openai` costs more than everything else in this package
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kimi_api.errors._base import (
     KimiBatchError,
@@ -104,10 +104,11 @@ __all__ = [
     "KimiToolChoiceError",
 ]
 
+if not TYPE_CHECKING:  # a checker that sees it believes in every name
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from kimi_api.errors import _sdk
+    def __getattr__(name: str) -> object:
+        if name in __all__:
+            from kimi_api.errors import _sdk
 
-        return getattr(_sdk, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return getattr(_sdk, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -73,7 +73,7 @@ class KimiLimitError(KimiError):
         return _limit_error, (type(self), self.message, self.limit, self.retry_after)
 
 
-def _limit_error(cls: type[KimiLimitError], message: str, limit: str | None, retry_after: float | None) -> Any:
+def _limit_error(cls: type[KimiLimitError], message: str, limit: str | None, retry_after: float | None) -> object:
     return cls(message, limit=limit, retry_after=retry_after)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kimi_api._transport.http import Request, Response
 
 _SECRET_HEADERS = ("authorization", "cookie", "key", "secret", "token")
 _SHORTEST_SECRET = 8  # a shorter one would be found within ordinary words
@@ -37,7 +40,7 @@ def mask_ids(text: str, secrets: Collection[str] = ()) -> str:
     return credentials.sub("***@", ids.sub(r"\1-***", text))
 
 
-def mask(value: Any, secrets: Collection[str] = ()) -> Any:
+def mask(value: object, secrets: Collection[str] = ()) -> object:
     """A decoded JSON value, or bytes, with every text in it masked; anything else as it is."""
     try:
         return _mask(value, secrets)
@@ -45,7 +48,7 @@ def mask(value: Any, secrets: Collection[str] = ()) -> Any:
         return "(nested too deeply to be shown)"
 
 
-def _mask(value: Any, secrets: Collection[str]) -> Any:
+def _mask(value: object, secrets: Collection[str]) -> object:
     if isinstance(value, str):
         return mask_ids(value, secrets)
     if isinstance(value, bytes):
@@ -57,7 +60,7 @@ def _mask(value: Any, secrets: Collection[str]) -> Any:
     return value
 
 
-def secrets_of(request: Any) -> frozenset[str]:
+def secrets_of(request: Request | None) -> frozenset[str]:
     """What a request carried in headers that hold keys: servers repeat it ("Incorrect API key provided: ...").
 
     Keys of other hosts have no form by which `mask_ids` could know them.
@@ -69,7 +72,7 @@ def secrets_of(request: Any) -> frozenset[str]:
     return frozenset(secrets)
 
 
-def mask_response(response: Any, secrets: Collection[str] = ()) -> Any:
+def mask_response(response: Response, secrets: Collection[str] = ()) -> Response:
     """A copy of an HTTP response, masked, without cookies; without a body where that was not read.
 
     LangChain's core records headers and body of `error.response` in its traces.
@@ -81,7 +84,7 @@ def mask_response(response: Any, secrets: Collection[str] = ()) -> Any:
     ]
     extensions = {name: response.extensions[name] for name in _KEPT_EXTENSIONS if name in response.extensions}
     try:
-        content = mask(response.content, secrets)
+        content: Any = mask(response.content, secrets)
     except RuntimeError:  # not read: an event stream
         content = b""
     # A client of the user's may give responses of a class with a constructor of its own.

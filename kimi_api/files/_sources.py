@@ -140,7 +140,7 @@ def _from_stream(stream: BinaryIO, name: str | None) -> SourceFile:
         return open_source(_read_all(stream), label)
     size = stream.seek(0, os.SEEK_END)
 
-    def rewound() -> Any:
+    def rewound() -> object:
         stream.seek(0)  # the HTTP library does the same: a file is sent whole, wherever its position was
         return contextlib.nullcontext(stream)  # it is the caller's to close
 

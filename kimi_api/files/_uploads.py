@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
 from kimi_api import errors, retry
 from kimi_api._transport.steps import Call, Pause, Send, Steps
@@ -59,7 +58,7 @@ class FileObject:
         return f"ms://{self.id}"
 
 
-def parse_file(body: Any, file_id: str = "") -> FileObject:
+def parse_file(body: object, file_id: str = "") -> FileObject:
     """A FileObject from its JSON; members that are missing, unknown or not understood are no error.
 
     Args:
@@ -242,7 +241,7 @@ def list_all() -> Steps[list[FileObject]]:
     return read_listing(answer.body)
 
 
-def read_listing(body: Any) -> list[FileObject]:
+def read_listing(body: object) -> list[FileObject]:
     """The files of a listing; entries that are none are left out with a warning.
 
     Raises:

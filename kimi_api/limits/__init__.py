@@ -10,7 +10,7 @@ extraction, batches (their lines too), token counts, and the lists of models and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kimi_api.errors import KimiLimitError
 from kimi_api.limits._memory import MemoryStore
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["AccountLimits", "KimiLimitError", "LimitStore", "MemoryStore", "RedisStore", "SharedStore", "Wait"]
 
+if not TYPE_CHECKING:  # a checker that sees it believes in every name
 
-def __getattr__(name: str) -> Any:
-    if name == "RedisStore":
-        from kimi_api.limits import _redis
+    def __getattr__(name: str) -> object:
+        if name == "RedisStore":
+            from kimi_api.limits import _redis
 
-        return _redis.RedisStore
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return _redis.RedisStore
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

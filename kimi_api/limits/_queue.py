@@ -153,7 +153,7 @@ class Permit:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None:
             self._pause_after(error)
             # After a refusal (it has a status) the server is done with the request; else it may not be.

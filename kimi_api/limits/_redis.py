@@ -162,7 +162,7 @@ class RedisStore:
 
     # ------------------------------------------------------------------------ the server
 
-    def _try(self, script: str, account: str, ticket: str, *arguments: Any) -> None:
+    def _try(self, script: str, account: str, ticket: str, *arguments: object) -> None:
         """Tell the server something that it would also learn by waiting. While it is out of reach, don't insist."""
         failed_at = self._failed_at
         if failed_at is not None and time.monotonic() - failed_at < _TIMEOUT_SECONDS:
@@ -172,7 +172,7 @@ class RedisStore:
         except KimiLimitError as error:
             logger.debug("%s", error)
 
-    def _run(self, script: str, account: str, ticket: str, *arguments: Any) -> Any:
+    def _run(self, script: str, account: str, ticket: str, *arguments: object) -> Any:  # noqa: ANN401 - each script gives its own
         try:
             from redis.exceptions import RedisError
         except ImportError as error:
@@ -215,7 +215,7 @@ class RedisStore:
     def _channel(self, account: str) -> str:
         return f"{self._prefix}:{{{account}}}:turn"
 
-    def _script(self, text: str) -> Any:
+    def _script(self, text: str) -> Callable[..., Any]:
         with self._lock:
             self._renew_after_fork()
             script = self._scripts.get(text)

@@ -326,7 +326,7 @@ def _check_file(source: FileSource, kind: Kind | None, name: str | None) -> tupl
     return file, media_type(head, mimetypes.guess_type(file.name)[0], kind, file.label)
 
 
-def _name_of(stream: Any) -> str:
+def _name_of(stream: object) -> str:
     name = getattr(stream, "name", None)
     return PurePath(name).name if isinstance(name, str) and PurePath(name).suffix else "media.bin"
 

@@ -13,9 +13,9 @@ import socket
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from kimi_api._transport.deadline import CURRENT, Deadline, ain_time
@@ -23,6 +23,9 @@ from kimi_api._transport.observer import observe
 from kimi_api._transport.sdk_compat import transport
 from kimi_api._transport.steps import Call, Steps
 from kimi_api.errors import KimiInputError
+
+if TYPE_CHECKING:
+    from kimi_api._transport.http import Response
 
 MAX_BYTES = 100 * 1024 * 1024
 MAX_REDIRECTS = 5
@@ -266,7 +269,7 @@ def _at(url: str, address: str, port: int) -> str:
     return urlsplit(url)._replace(netloc=f"{host}:{port}", fragment="").geturl()
 
 
-def _addresses(step: _Resolve, records: Any) -> list[str]:
+def _addresses(step: _Resolve, records: Sequence[tuple[Any, ...]] | Exception) -> list[str]:
     """The distinct addresses in what `getaddrinfo` gave or raised. Raises `KimiInputError`: there are none."""
     if isinstance(records, Exception):
         raise KimiInputError("url", step.host, f"no such host is known ({records})", "check the address") from None
@@ -285,7 +288,7 @@ def _extensions(step: _Get) -> dict[str, Any]:
     return {"sni_hostname": step.host}
 
 
-def _answer(response: Any, body: bytearray) -> tuple[int, str | None, str | None, bytes]:
+def _answer(response: Response, body: bytearray) -> tuple[int, str | None, str | None, bytes]:
     headers = response.headers
     return response.status_code, headers.get("location"), headers.get("content-type"), bytes(body)
 

@@ -53,7 +53,7 @@ class _Result(NamedTuple):
     notes: tuple[str, ...]
 
 
-def normalize_schema(schema: Any, *, where: str = "schema") -> Node:
+def normalize_schema(schema: object, *, where: str = "schema") -> Node:
     """`schema` in Moonshot's dialect, as a new dict with an object at its root.
 
     Args:
@@ -67,7 +67,7 @@ def normalize_schema(schema: Any, *, where: str = "schema") -> Node:
     return plain(_convert_once(schema, where).schema, {})
 
 
-def changes(schema: Any, *, where: str = "schema") -> list[str]:
+def changes(schema: object, *, where: str = "schema") -> list[str]:
     """What `normalize_schema` would change, one line each with its path, in the order it was found. Titles aside.
 
     Raises:
@@ -76,7 +76,7 @@ def changes(schema: Any, *, where: str = "schema") -> list[str]:
     return list(_convert_once(schema, where).notes)
 
 
-def unwrap(schema: Any, value: Any) -> Any:
+def unwrap(schema: object, value: object) -> object:
     """The value that answers `schema`, out of the object a model sent for `normalize_schema(schema)`."""
     if isinstance(value, Mapping) and value.keys() == {ROOT} and _convert_once(schema, "schema").wrapped:
         return value[ROOT]
@@ -146,7 +146,7 @@ class NormalizedCache:
         return NormalizedCache, (self._size,)
 
 
-def _text(schema: Any, where: str) -> str:
+def _text(schema: object, where: str) -> str:
     """The schema as JSON: the key of the cache, and a copy that belongs to nobody else."""
     try:
         return json.dumps(schema, default=_jsonable)
@@ -156,7 +156,7 @@ def _text(schema: Any, where: str) -> str:
         ) from None
 
 
-def _jsonable(value: Any) -> Any:
+def _jsonable(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, set | frozenset):
@@ -164,7 +164,7 @@ def _jsonable(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else str(value)
 
 
-def _convert_once(schema: Any, where: str) -> _Result:
+def _convert_once(schema: object, where: str) -> _Result:
     text = _text(schema, where)
     try:
         return _convert_text(text)
@@ -190,7 +190,7 @@ def _convert_text(text: str) -> _Result:
     return _Result(result.schema, first.wrapped, first.notes)
 
 
-def _convert(schema: Any, text: str) -> _Result:
+def _convert(schema: object, text: str) -> _Result:
     if schema is not None and not isinstance(schema, dict | bool):
         raise KimiInputError("root", schema, "a schema is an object", 'start from {"type": "object", "properties": {}}')
     walker = Walker(schema)

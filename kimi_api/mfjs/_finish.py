@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import overload
 
 from kimi_api.errors import KimiInputError
 from kimi_api.mfjs._refs import ALL_TYPES, Node
@@ -59,7 +59,15 @@ def finish(root: Node, defs: dict[str, Node], notes: list[str]) -> Node:
     return root
 
 
-def plain(node: Any, aliases: dict[str, str]) -> Any:
+@overload
+def plain(node: Node, aliases: dict[str, str]) -> Node: ...
+
+
+@overload
+def plain(node: object, aliases: dict[str, str]) -> object: ...
+
+
+def plain(node: object, aliases: dict[str, str]) -> object:
     """A deep copy in plain dicts, with renamed references."""
     if isinstance(node, dict):
         copy = {key: plain(value, aliases) for key, value in node.items()}
@@ -209,7 +217,7 @@ def sentences(*parts: str) -> str:
     return text
 
 
-def short(value: Any, most: int = 300) -> str:
+def short(value: object, most: int = 300) -> str:
     """Compact JSON, cut to `most` characters."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text if len(text) <= most else f"{text[:most]}…"

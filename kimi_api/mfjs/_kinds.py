@@ -20,7 +20,7 @@ class Kinds(Merging):
 
     refs: References
 
-    def node(self, schema: Any, path: str, name: str, depth: int) -> Node | None:
+    def node(self, schema: object, path: str, name: str, depth: int) -> Node | None:
         """Convert a schema below this one; given by the walker."""
         raise NotImplementedError
 
@@ -180,7 +180,7 @@ class Kinds(Merging):
         self._say_object(schema, path, words)
         return result
 
-    def _widen(self, extra: Any, patterns: Node, path: str, depth: int) -> Any:
+    def _widen(self, extra: object, patterns: Node, path: str, depth: int) -> object:
         if extra is None or extra is True:
             return extra
         nodes = [self.node(sub, f"{path}.patternProperties".lstrip("."), "", depth + 1) for sub in patterns.values()]

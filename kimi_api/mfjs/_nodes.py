@@ -55,7 +55,7 @@ MAX_EXPANSIONS = 200
 class Walker(Kinds):
     """Converts the nodes of one document, and collects definitions and notes on what changed."""
 
-    def __init__(self, root: Any) -> None:
+    def __init__(self, root: object) -> None:
         self.refs = References(root)
         self.notes: list[str] = []
         self.defs: dict[str, Node] = {}
@@ -70,7 +70,7 @@ class Walker(Kinds):
         """Record a change for `mfjs.changes`."""
         self.notes.append(f"{path or 'root'}: {text}")
 
-    def node(self, schema: Any, path: str, name: str, depth: int) -> Node | None:
+    def node(self, schema: object, path: str, name: str, depth: int) -> Node | None:
         """The closed node, None where no value is allowed."""
         if type(schema) is dict:
             kind = schema.get("type")
@@ -82,7 +82,7 @@ class Walker(Kinds):
         alternatives, words = self.open(schema, path, name, depth)
         return self.close(alternatives, words) if alternatives else None
 
-    def open(self, schema: Any, path: str, name: str, depth: int) -> tuple[list[Node], str]:
+    def open(self, schema: object, path: str, name: str, depth: int) -> tuple[list[Node], str]:
         """The alternatives of a schema and the words that go with all of them. No alternative: nothing is valid."""
         if depth > self.deepest:
             self.deepest = depth
@@ -127,7 +127,7 @@ class Walker(Kinds):
             own = telling_title(schema, name)
         return alternatives, sentences(own, *texts, *words)
 
-    def _not_a_schema(self, schema: Any, path: str) -> list[Node]:
+    def _not_a_schema(self, schema: object, path: str) -> list[Node]:
         if schema is False:
             self.note(path, "false: allows nothing")
             return []

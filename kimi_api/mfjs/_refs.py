@@ -26,7 +26,7 @@ class References:
     A target stays when it is recursive, or when it is used twice and not small (copies of copies grow exponentially).
     """
 
-    def __init__(self, root: Any) -> None:
+    def __init__(self, root: object) -> None:
         self.root = root
         self.kept: dict[int, str] = {}
         self._named: dict[str, Any] | None = None
@@ -34,13 +34,13 @@ class References:
         if _mentions_ref(root):
             self._choose()
 
-    def resolve(self, ref: str, path: str) -> Any:
+    def resolve(self, ref: str, path: str) -> object:
         """The schema that `ref` points to, in any local spelling: pointer, anchor, `$id`, nested definitions."""
         if ref not in self._targets:
             self._targets[ref] = self._find(ref, path)
         return self._targets[ref]
 
-    def _find(self, ref: str, path: str) -> Any:
+    def _find(self, ref: str, path: str) -> object:
         base = self.root.get("$id") if isinstance(self.root, dict) else None
         local = ref.removeprefix(base) if isinstance(base, str) and base else ref
         if local in ("", "#", "#/"):
@@ -63,7 +63,7 @@ class References:
             remedy = "copy the remote schema under $defs and refer to #/$defs/NAME"
         raise KimiInputError(f"$ref at {path or 'root'}", ref, rule, remedy)
 
-    def _walk(self, parts: list[str]) -> Any:
+    def _walk(self, parts: list[str]) -> object:
         at: Any = self.root
         for part in parts:
             if isinstance(at, dict):
@@ -80,7 +80,7 @@ class References:
         names: dict[int, str] = {}
         uses: dict[int, int] = {}
 
-        def look(schema: Any) -> list[Any]:
+        def look(schema: object) -> list[Any]:
             targets: list[Any] = []
             weight = 0
             for path, sub in _subschemas(schema, ""):
@@ -102,7 +102,7 @@ class References:
         order: list[int] = []
         recursive: set[int] = set()
 
-        def visit(schema: Any) -> None:
+        def visit(schema: object) -> None:
             key = id(schema)
             index[key] = low[key] = len(index)
             stack.append(key)
@@ -146,13 +146,13 @@ def reference_in(schema: Node) -> str | None:
     return None
 
 
-def _mentions_ref(value: Any) -> bool:
+def _mentions_ref(value: object) -> bool:
     if isinstance(value, dict):
         return reference_in(value) is not None or any(_mentions_ref(part) for part in value.values())
     return isinstance(value, list) and any(_mentions_ref(part) for part in value)
 
 
-def _subschemas(schema: Any, path: str) -> Iterator[tuple[str, Node]]:
+def _subschemas(schema: object, path: str) -> Iterator[tuple[str, Node]]:
     """`schema` and what is inside it, without following references or looking into data (default, enum, ...)."""
     if not isinstance(schema, dict):
         return
@@ -171,7 +171,7 @@ def _subschemas(schema: Any, path: str) -> Iterator[tuple[str, Node]]:
         yield from _subschemas(schema.get(keyword), f"{path}.{keyword}".lstrip("."))
 
 
-def _names(value: Any) -> Iterator[tuple[str, Any]]:
+def _names(value: object) -> Iterator[tuple[str, Any]]:
     """Anchors, ids and nested definitions; of two with one name the outer one wins (it is yielded last)."""
     if isinstance(value, list):
         for part in value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from kimi_api.mfjs._finish import sentences
 from kimi_api.mfjs._refs import ALL_TYPES, Node
@@ -26,7 +26,7 @@ _SPELLINGS = {
 }
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: object) -> str:
     """The JSON type of a value; an integral float is an integer, as JSON Schema has it."""
     if value is None:
         return "null"
@@ -44,12 +44,12 @@ def accepts(kinds: list[str], kind: str) -> bool:
     return kind in kinds or (kind == "integer" and "number" in kinds)
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: object, other: object) -> bool:
     """Equality as JSON has it: 1 and true differ."""
     return one == other and kind_of(one) == kind_of(other)
 
 
-def within(node: Node, value: Any) -> bool:
+def within(node: Node, value: object) -> bool:
     """Whether `value` keeps the bounds of `node`."""
     low, high, size = "minimum", "maximum", value
     if isinstance(value, str):
@@ -59,7 +59,7 @@ def within(node: Node, value: Any) -> bool:
     return node.get(low, -math.inf) <= size <= node.get(high, math.inf)
 
 
-def fits(node: Node, value: Any) -> bool:
+def fits(node: Node, value: object) -> bool:
     """Whether `value` keeps the bounds and the enum of `node`."""
     return within(node, value) and ("enum" not in node or any(same(value, allowed) for allowed in node["enum"]))
 
@@ -87,7 +87,7 @@ def type_name(kind: str) -> str | None:
     return kind if kind in _TYPES else _SPELLINGS.get(kind)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether `value` is a number, and no boolean."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(as_float(value))
 
@@ -106,13 +106,13 @@ def exact(value: float) -> bool:
     return is_number(value) and float(value) == value and abs(value) < 1e21 and (value == 0 or abs(value) >= 1e-6)
 
 
-def number_at(schema: Node, keyword: str) -> Any:
+def number_at(schema: Node, keyword: str) -> float | None:
     """The number under `keyword`, None where there is none."""
     value = schema.get(keyword)
     return value if is_number(value) else None
 
 
-def outward(value: Any, *, up: bool) -> Any:
+def outward(value: float | None, *, up: bool) -> float | None:
     """The nearest bound that a double can hold, never a tighter one; None where there is none."""
     if value is None or abs(value) >= 1e21 or 0 < abs(value) < 1e-6:
         return None
@@ -126,12 +126,12 @@ def outward(value: Any, *, up: bool) -> Any:
     return near
 
 
-def strings(value: Any) -> list[str]:
+def strings(value: object) -> list[str]:
     """The strings in a list; nothing where there is no list."""
     return list(dict.fromkeys(v for v in value if isinstance(v, str))) if isinstance(value, list) else []
 
 
-def is_impossible(declared: Any, name: str) -> bool:
+def is_impossible(declared: object, name: str) -> bool:
     """Whether `name` was declared as impossible."""
     return isinstance(declared, dict) and name in declared
 

@@ -289,7 +289,7 @@ class ReplyBuilder:
         reply.model = model if model.__class__ is str else tidy_text(model)
         reply.created = created if created.__class__ is int else tidy_number(created)
 
-    def _note_end(self, finish_reason: Any) -> None:
+    def _note_end(self, finish_reason: object) -> None:
         self.reply.finish_reason = finish_reason if isinstance(finish_reason, str) else encode(finish_reason)
 
     def _with_partial(self, error: KimiReplyError) -> KimiReplyError:
@@ -345,7 +345,7 @@ def _as_event(body: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**body, "choices": [{**choice, "delta": message, "message": None}]}
 
 
-def _with_index(piece: object, index: int) -> Any:
+def _with_index(piece: object, index: int) -> object:
     return {**piece, "index": index} if isinstance(piece, Mapping) else piece
 
 

@@ -89,7 +89,7 @@ def tidy_piece(piece: object) -> Tidied | None:
     )
 
 
-def tidy_content(content: Any) -> str:
+def tidy_content(content: object) -> str:
     """The text of a message's content that is no text: the texts of its parts, or a value as JSON."""
     if isinstance(content, str):
         return content

@@ -53,10 +53,10 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": kind}  # a picture's bytes, or the address of one that is not public
 
 
-def _read(arguments: Any) -> Any:
+def _read(arguments: object) -> object:
     try:
-        return json.loads(arguments)
-    except (TypeError, ValueError):
+        return json.loads(arguments) if isinstance(arguments, str) else arguments
+    except ValueError:
         return arguments
 
 

@@ -60,7 +60,7 @@ def _function(function: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _comment(schema: Any, indent: str, *, limits: bool = True) -> str:
+def _comment(schema: object, indent: str, *, limits: bool = True) -> str:
     """Description, limits and default of a value, each on lines of their own, with a line break behind."""
     if not isinstance(schema, Mapping):
         return ""
@@ -74,7 +74,7 @@ def _comment(schema: Any, indent: str, *, limits: bool = True) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def _type(schema: Any, indent: str) -> str:
+def _type(schema: object, indent: str) -> str:
     if not isinstance(schema, Mapping):
         return "null" if schema is False else "any"
     if "$ref" in schema:
