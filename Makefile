@@ -7,7 +7,7 @@ SEED   ?= 1
 # Three workers on two cores: tests of time-outs and deadlines wait, and leave a core free. Long files are shared out.
 TESTS  := -n 3 --dist worksteal -q
 
-.PHONY: help demo test test-slow litellm lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation mutation conformance matrix build check-dist docs clean
+.PHONY: help demo test test-slow litellm lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation verify-live mutation conformance matrix build check-dist docs clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -90,8 +90,14 @@ schemas: $(READY)  ## what becomes of 1,500 schemas of all kinds, as JSON
 rules: $(READY)  ## the emulator's rules by section, each with the tests that speak for it
 	@$(BIN)/python -m scripts.rules_table
 
-rules-mutation: $(READY)  ## spoil each rule of the emulator in turn: a test must fail then
+rules-verify-live: $(READY)  ## each rule's two requests to the platform, once (needs MOONSHOT_API_KEY; a few cents; VERIFY="--tier 1")
+	$(BIN)/python -m scripts.verify_live $(VERIFY)
+
+mutation: $(READY)  ## spoil each rule of the emulator in turn: a test must fail then
 	$(BIN)/python -m scripts.rules_mutation
+
+verify-live: $(READY)  ## each rule's two requests to the platform, once (needs MOONSHOT_API_KEY; a few cents; VERIFY="--tier 1")
+	$(BIN)/python -m scripts.verify_live $(VERIFY)
 
 mutation: $(READY)  ## alter lines of what decides about requests and answers, drawn by SEED: a test must fail (20 minutes)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group mutation
