@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kimi_api import _state as _state  # resets after a fork what the packages remember
 from kimi_api._warn import KimiWarning
+from kimi_api._warn import langchain_kimi_is_ours as _langchain_kimi_is_ours
 from kimi_api.catalog import MODELS, ModelSpec, Price, get_model_spec
 from kimi_api.client import KimiClient
 from kimi_api.errors import (
@@ -99,6 +100,11 @@ __all__ = [
     "normalize_schema",
     "partial_message",
 ]
+
+if not _langchain_kimi_is_ours():  # PyPI's `langchain-kimi`, a stranger's, overwrites a file of ours
+    from kimi_api.doctor import _packages
+
+    _packages.warn_of_damage()
 
 if not TYPE_CHECKING:  # a checker that sees it believes in every name
 

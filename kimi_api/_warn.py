@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import threading
 import warnings
@@ -28,6 +29,7 @@ _PACKAGES = frozenset(
         "tenacity",
         "pydantic",
         "contextlib",
+        "importlib",
     }
 )
 _RUNNERS = frozenset({"asyncio", "concurrent", "threading", "uvloop"})
@@ -39,6 +41,7 @@ _line_of_caller: ContextVar[_Line | None] = ContextVar("kimi_line_of_caller", de
 _said: set[tuple[str, ...]] = set()
 _MOST_KEYS = 4_096
 _lock = threading.Lock()
+_FIRST_LINE = b'"""Kimi (Moonshot AI) for LangChain."""'
 
 
 class KimiWarning(UserWarning):
@@ -70,6 +73,19 @@ def former_name(old: str, function: _F) -> _F:
         return function(*args, **kwargs)
 
     return cast("_F", renamed)
+
+
+def langchain_kimi_is_ours(file: str | None = None) -> bool:
+    """Whether `langchain_kimi/__init__.py`, by default the one beside this package, is the one that we wrote.
+
+    True where there is none because `langchain_kimi` is not there at all.
+    """
+    path = file or os.path.join(os.path.dirname(os.path.dirname(__file__)), "langchain_kimi", "__init__.py")
+    try:
+        with open(path, "rb") as source:
+            return source.read(len(_FIRST_LINE)) == _FIRST_LINE
+    except OSError:
+        return not os.path.isdir(os.path.dirname(path))
 
 
 def forget_warnings() -> None:

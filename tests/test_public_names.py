@@ -56,6 +56,9 @@ PUBLIC = {
         ApiKey BASE_URL_VARIABLES Bearer CHINA INTERNATIONAL KEY_VARIABLES REGIONS Region Secret check_key
         key_from_environment other_region read_key resolve_base_url
     """,
+    "kimi_api.doctor": """
+        Finding examine
+    """,
     "kimi_api.errors": """
         KimiAPIError KimiAuthenticationError KimiBadRequestError KimiBatchError KimiConnectionError
         KimiContentFilterError KimiContextOverflowError KimiDeadlineError KimiEmptyReplyError KimiError

@@ -138,6 +138,17 @@ class Connection:
         # HTTP clients hold locks and sockets, which cannot be copied; a copy in the same process shares them.
         return self.__copy__()
 
+    @property
+    def has_own_key(self) -> bool:
+        """Whether a key was passed, or a function that gives one; otherwise the environment's counts."""
+        return self._api_key is not None
+
+    def at(self, base_url: str) -> Self:
+        """A copy for another address, with the same key and settings."""
+        twin = self.__copy__()
+        twin.base_url, twin._own = resolve_base_url(base_url), {}
+        return twin
+
     def scope(self) -> str:
         """A word for this host and key, under which notes about uploaded files are kept apart from other accounts'.
 

@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from kimi_api.cli import _account, _batches, _emulator, _files, _platform, _text
+from kimi_api.cli import _account, _ask, _batches, _doctor, _emulator, _files, _platform, _text
 from kimi_api.cli._session import Session, chosen_key, chosen_url, report_errors
 
 app = typer.Typer(
     name="kimi-tools",
-    help="The Kimi Open Platform (Moonshot AI) from a shell: account, requests, files, tokens, schemas, batches.\n\n"
-    "Options of the connection stand before the command, as in: kimi-tools --region cn balance --json. "
+    help="The Kimi Open Platform (Moonshot AI) from a shell: questions, account, files, tokens, schemas, batches.\n\n"
+    "Options of the connection stand before the command, as in: kimi-tools --region china balance --json. "
     "Without them MOONSHOT_API_KEY (or KIMI_API_KEY) and MOONSHOT_BASE_URL (or MOONSHOT_API_BASE) count.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -24,8 +24,10 @@ app = typer.Typer(
 
 
 class Region(StrEnum):
-    """The platform's two hosts, each with its own accounts and keys."""
+    """The platform's two hosts, each with its own accounts and keys: by the constructors' words, or by domain."""
 
+    INTERNATIONAL = "international"
+    CHINA = "china"
     AI = "ai"
     CN = "cn"
 
@@ -40,7 +42,9 @@ def _version(requested: bool) -> None:
 @report_errors
 def root(
     context: typer.Context,
-    region: Annotated[Region | None, typer.Option(help="ai: api.moonshot.ai, cn: api.moonshot.cn.")] = None,
+    region: Annotated[
+        Region | None, typer.Option(help="international or ai: api.moonshot.ai; china or cn: api.moonshot.cn.")
+    ] = None,
     base_url: Annotated[str | None, typer.Option(help="Another address, including /v1.")] = None,
     api_key: Annotated[
         str | None, typer.Option(help="The key. Others on this machine can see it; prefer MOONSHOT_API_KEY or a file.")
@@ -65,10 +69,11 @@ def root(
     )
 
 
+app.command("doctor")(_doctor.doctor)
 app.command("models")(_account.models)
 app.command("balance")(_account.balance)
 app.command("cost")(_account.cost)
-app.command("ask")(_platform.ask)
+app.command("ask")(_ask.ask)
 app.command("media")(_platform.media)
 app.command("extract")(_files.extract)
 app.command("tokens")(_text.tokens)

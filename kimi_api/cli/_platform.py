@@ -1,4 +1,4 @@
-"""`ask`, `media`, `formula ls | run`: one request at a time, and what stands behind it."""
+"""`media`, `formula ls | run`: one thing at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from kimi_api.catalog import DEFAULT_MODEL
 from kimi_api.cli._exits import exit_of_many
 from kimi_api.cli._session import (
     AsJson,
@@ -23,51 +22,12 @@ from kimi_api.cli._session import (
     report_errors,
     session_of,
 )
-from kimi_api.cli._text import input_json, input_text
+from kimi_api.cli._text import input_text
 from kimi_api.errors import KimiError, KimiInputError
-from kimi_api.options import ChatOptions
-from kimi_api.request import ChatRequest, build_request
 
 app = typer.Typer(help="Official tools, which the platform runs itself.", no_args_is_help=True)
 
 Formula = Annotated[str, typer.Argument(help="A name such as web-search, or a whole URI.")]
-
-
-@report_errors
-def ask(
-    context: typer.Context,
-    path: Annotated[str, typer.Argument(help="A file with a question, or a request (--request); - reads stdin.")] = "-",
-    text: Annotated[str | None, typer.Option(help="The question itself.")] = None,
-    request: Annotated[
-        bool, typer.Option("--request", help="The input is the JSON body of a chat request, tools and all.")
-    ] = False,
-    model: Annotated[str, typer.Option(help="The model, where the request names none.")] = DEFAULT_MODEL,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Budget for thinking and answer together.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check it, print what would be sent, and send nothing.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Ask once. The rules of the model are applied to the request first; --dry-run shows what becomes of it."""
-    from kimi_api.chat import complete
-
-    session = session_of(context, as_json)
-    built = _request(text if text is not None else path, text is not None, request, model, max_tokens)
-    if dry_run:
-        print_json(built.body)
-        return
-    reply = complete(session.client(), built)
-    if session.json:
-        answer: dict[str, Any] = {"model": reply.model, "content": reply.content, "finish_reason": reply.finish_reason}
-        if reply.reasoning is not None:
-            answer["reasoning_content"] = reply.reasoning
-        if reply.tool_calls:
-            answer["tool_calls"] = [call.as_dict() for call in reply.tool_calls]
-        print_json({**answer, "usage": reply.usage.as_dict() if reply.usage else None, "request_id": reply.request_id})
-        return
-    for call in reply.tool_calls:
-        note(f"calls {call.name} {call.arguments}")
-    print_line(reply.content)
 
 
 @report_errors
@@ -162,30 +122,3 @@ def formula_run(
     if fiber.sealed:
         note("sealed: only the platform can read this, as the content of a tool message")
     print_line(fiber.result)
-
-
-def _request(source: str, is_text: bool, is_request: bool, model: str, max_tokens: int | None) -> ChatRequest:
-    """The request with the rules of its model applied.
-
-    Raises:
-        KimiInputError: the file cannot be read, holds no request, or one that the model would refuse.
-    """
-    if not is_request:
-        content = source if is_text else input_text(source)
-        body: Any = {"messages": [{"role": "user", "content": content}]}
-    else:
-        where = "--text" if is_text else source
-        body = input_json(source if is_text else input_text(source), where)
-        if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
-            raise KimiInputError(
-                where,
-                body,
-                "a request is a JSON object with messages",
-                'write e.g. {"messages": [{"role": "user", "content": "Hello"}]}',
-            )
-    messages = body.pop("messages")
-    body.pop("stream", None)
-    body.setdefault("model", model)
-    if max_tokens is not None:
-        body["max_tokens"] = max_tokens
-    return build_request(ChatOptions().with_changes(body), messages)

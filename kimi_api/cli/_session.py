@@ -15,12 +15,14 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from kimi_api.cli._exits import Exit, exit_of
 from kimi_api.client import KimiClient
-from kimi_api.credentials import CHINA, INTERNATIONAL, check_key
+from kimi_api.credentials import CHINA, INTERNATIONAL, REGIONS, check_key
 from kimi_api.errors import KimiError, KimiKeyError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,7 +68,7 @@ def chosen_url(region: str | None, base_url: str | None) -> str | None:
     """The address that `--region` or `--base-url` ask for."""
     if region and base_url:
         raise typer.BadParameter("give --region or --base-url, not both")
-    return {"ai": INTERNATIONAL, "cn": CHINA}[region] if region else base_url
+    return {**REGIONS, "ai": INTERNATIONAL, "cn": CHINA}[region] if region else base_url
 
 
 def chosen_key(api_key: str | None, key_file: Path | None) -> str | None:
@@ -102,21 +104,38 @@ def print_json_line(value: object) -> None:
     sys.stdout.flush()
 
 
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]], *, right: Iterable[str] = ()) -> None:
-    """A table: drawn on a terminal, plain columns elsewhere. Cells are text, whatever brackets they hold."""
+def print_table(
+    columns: Iterable[str],
+    rows: Iterable[Iterable[object]],
+    *,
+    right: Iterable[str] = (),
+    styles: Mapping[str, str] | None = None,
+) -> None:
+    """A table: drawn on a terminal, plain columns elsewhere. Cells are text, whatever brackets they hold.
+
+    The first column and those on the `right`, ids and numbers, are never broken. Where a terminal is too narrow for
+    that, each row becomes a paragraph under its id. `styles` has the style of a cell by its text.
+    """
+    columns, numbers, styles = list(columns), set(right), styles or {}
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    numbers = set(right)
-    for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    if console.is_terminal:
+    for index, column in enumerate(columns):
+        whole = index == 0 or column in numbers
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold", no_wrap=whole)
+    for row in cells:
+        table.add_row(*(Text(cell, style=styles.get(cell, "")) for cell in row))
+    if not console.is_terminal:
+        with console.capture() as captured:
+            console.print(table)
+        sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+    elif Measurement.get(console, console.options.update(max_width=_PLAIN_WIDTH), table).minimum <= console.width:
         console.print(table)
-        return
-    with console.capture() as captured:
-        console.print(table)
-    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+    else:
+        for first, *others in cells:
+            console.print(Text(first, style="bold"), soft_wrap=True)
+            details = [f"{column} {cell}".strip() for column, cell in zip(columns[1:], others, strict=True) if cell]
+            console.print(Padding(Text(", ".join(details)), (0, 0, 0, 2)))
 
 
 def print_line(text: str) -> None:
@@ -170,7 +189,12 @@ def complain(error: BaseException, session: Session) -> None:
 
 def shell_text(error: BaseException) -> str:
     """An error's words, with the options of the command line where the library's own errors name arguments."""
-    text = _KEY_ARGUMENT.sub("--api-key-file FILE", str(error))
+    return shell_words(str(error))
+
+
+def shell_words(text: str) -> str:
+    """A text with the options of the command line in place of arguments."""
+    text = _KEY_ARGUMENT.sub("--api-key-file FILE", text)
     return _ARGUMENT.sub(lambda match: f"--{match[1].replace('_', '-')} {match[2]}", text)
 
 

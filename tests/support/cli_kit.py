@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -26,6 +27,26 @@ class Ran(NamedTuple):
     @property
     def lines(self) -> list[Any]:
         return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Screen(io.StringIO):
+    """What a terminal shows."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def in_terminal(monkeypatch: pytest.MonkeyPatch, width: int, *arguments: str) -> str:
+    """What a run in a terminal of this width shows, stdout and stderr in their order."""
+    screen = Screen()
+    with monkeypatch.context() as patch:
+        for name, value in {"COLUMNS": str(width), "LINES": "50", "TERM": "xterm"}.items():
+            patch.setenv(name, value)
+        patch.delenv("NO_COLOR", raising=False)
+        patch.setattr("sys.stdout", screen)
+        patch.setattr("sys.stderr", screen)
+        assert cli.main(arguments) == 0, screen.getvalue()
+    return screen.getvalue()
 
 
 Tools = Callable[..., Ran]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_kit import Tools
+from cli_kit import Tools, in_terminal
 
 from kimi_api import cli
+from kimi_api.catalog import MODELS
+from kimi_api.cli._app import Region
 from kimi_api.cli._exits import Exit, exit_of, exit_of_many
 from kimi_api.cli._session import size
+from kimi_api.credentials import REGIONS
 from kimi_api.errors import KimiConnectionError, KimiError, KimiInputError, KimiReplyError
 from kimi_emulator import Emulator, Failure
 
@@ -39,11 +42,23 @@ def program(*arguments: str, stdin: str = "", **environment: str) -> subprocess.
 
 def test_without_arguments_it_says_what_it_can_do(tools: Tools) -> None:
     ran = tools()
-    for command in ("models", "balance", "cost", "files", "extract", "tokens", "schema", "batch", "emulator"):
+    for command in (
+        "ask",
+        "doctor",
+        "models",
+        "balance",
+        "cost",
+        "files",
+        "extract",
+        "tokens",
+        "schema",
+        "batch",
+        "emulator",
+    ):
         assert command in ran.out + ran.err
 
 
-@pytest.mark.parametrize("command", ["models", "balance", "cost", "extract", "tokens", "schema"])
+@pytest.mark.parametrize("command", ["ask", "doctor", "models", "balance", "cost", "extract", "tokens", "schema"])
 def test_every_command_explains_itself(tools: Tools, command: str) -> None:
     ran = tools(command, "--help")
     assert ran.code == 0
@@ -236,8 +251,16 @@ def test_the_key_from_standard_input(kimi: Emulator) -> None:
     assert json.loads(done.stdout)["available"] > 0
 
 
-@pytest.mark.parametrize("region", ["ai", "cn"])
-def test_a_region_is_its_platforms_address(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("region", "address"),
+    [
+        ("ai", "https://api.moonshot.ai/v1"),
+        ("international", "https://api.moonshot.ai/v1"),
+        ("cn", "https://api.moonshot.cn/v1"),
+        ("china", "https://api.moonshot.cn/v1"),
+    ],
+)
+def test_a_region_is_its_platforms_address(region: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from kimi_api._transport.answers import Answer
     from kimi_api.client import KimiClient
 
@@ -250,7 +273,47 @@ def test_a_region_is_its_platforms_address(region: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(KimiClient, "request", request)
     monkeypatch.setenv("MOONSHOT_API_KEY", KEY)
     assert cli.main(["--region", region, "balance"]) == 0
-    assert addresses == [f"https://api.moonshot.{region}/v1"]
+    assert addresses == [address]
+
+
+def test_the_regions_of_the_constructors_are_understood() -> None:
+    assert set(REGIONS) < set(Region)
+
+
+# ------------------------------------------------------------------------------------------------- doctor
+
+
+def test_a_sound_set_up(tools: Tools) -> None:
+    ran = tools("doctor")
+    assert (ran.code, ran.err) == (0, "")
+    assert re.search(r"^ok +langchain-kimi +langchain_kimi is ours", ran.out, re.M)
+    assert re.search(r"^ok +request +kimi-k3 answered in", ran.out, re.M)
+
+
+def test_what_is_wrong_comes_with_its_cure_and_its_exit_code(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOONSHOT_API_KEY", "sk-test-wrong")
+    ran = tools("doctor", "--json")
+    assert ran.code == Exit.AUTH
+    checks = {check["check"]: check for check in ran.json["checks"]}
+    assert ran.json["ok"] is False
+    assert checks["models"]["status"] == "error"
+    assert "check the key" in checks["models"]["remedy"]
+    assert checks["request"]["status"] == "skipped"
+    monkeypatch.delenv("MOONSHOT_API_KEY")
+    ran = tools("doctor")
+    assert ran.code == Exit.AUTH
+    assert re.search(r"^error +key .*What to do: pass --api-key-file FILE or set MOONSHOT_API_KEY", ran.out, re.M)
+
+
+def test_a_model_that_is_not_there_is_no_fault_of_the_keys(tools: Tools, kimi: Emulator) -> None:
+    assert tools("doctor", "--model", "kimi-k33", "--no-request").code == Exit.FAILED
+    assert kimi.chats == []
+
+
+def test_the_doctor_on_a_terminal(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = in_terminal(monkeypatch, 100, "doctor", "--no-request")
+    assert "\x1b[1mwhat to do" in text
+    assert "\x1b[32mok" in text
 
 
 # ------------------------------------------------------------------------------------------------- account
@@ -396,33 +459,35 @@ def test_the_emulator_is_the_emulator() -> None:
 def test_a_port_that_is_taken(kimi: Emulator) -> None:
     port = kimi.base_url.split(":")[2].split("/")[0]
     done = program("emulator", "--port", port)
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert "Address already in use" in done.stderr
     assert "--port 0" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 # ------------------------------------------------------------------------------------------------- output
 
 
-def test_tables_on_a_terminal_fit_it_and_elsewhere_are_not_cut(kimi: Emulator) -> None:
-    environment = {**os.environ, "COLUMNS": "60", "TERM": "xterm"}
-    command = [sys.executable, "-m", "kimi_api.cli", "models", "--offline"]
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment) as running:
-        os.close(theirs)
-        seen = b""
-        try:
-            while piece := os.read(ours, 65_536):
-                seen += piece
-        except OSError:  # the terminal is closed with the program
-            assert running.wait(30) == 0
-    os.close(ours)
-    text = seen.decode()
+def test_tables_on_a_terminal_fit_it_and_elsewhere_are_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = in_terminal(monkeypatch, 120, "models", "--offline")
     assert "\x1b[1m" in text  # a bold head
-    assert "kimi-k3" in text
-    piped = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    command = [sys.executable, "-m", "kimi_api.cli", "models", "--offline"]
+    piped = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "60"}
+    ).stdout
     assert "\x1b" not in piped
     assert "kimi-k2.7-code-highspeed    262,144  image video  always" in piped
+
+
+@pytest.mark.parametrize("width", [120, 80, 50, 20])
+def test_ids_and_numbers_stay_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    text = re.sub(r"\x1b\[[0-9;]*m", "", in_terminal(monkeypatch, width, "models", "--offline"))
+    words = re.split(r"[\s,]+", text)
+    for spec in MODELS.values():
+        if not spec.retired():
+            assert spec.id in words
+    assert "1,048,576" in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= max(width, len("kimi-k2.7-code-highspeed"))
 
 
 def test_sizes_in_words() -> None:

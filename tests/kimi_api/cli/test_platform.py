@@ -1,8 +1,7 @@
-"""`kimi-tools ask | media | formula`: one request at a time, and what stands behind it."""
+"""`kimi-tools media | formula`: one thing at a time."""
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from cli_kit import Tools
 
-from kimi_emulator import Emulator, Reply, ToolCall
+from kimi_emulator import Emulator
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d494844520000000100000001080200000090"
@@ -23,87 +22,6 @@ def write_request(folder: Path, body: Any) -> str:
     path = folder / "request.json"
     path.write_text(json.dumps(body), "utf-8")
     return str(path)
-
-
-# ------------------------------------------------------------------------------------------ ask
-
-
-def test_a_question_is_answered(kimi: Emulator, tools: Tools) -> None:
-    kimi.script(Reply(reasoning="A greeting.", content="Hello."))
-    assert tools("ask", "--text", "Say hello.") == (0, "Hello.\n", "")
-
-
-def test_an_answer_as_json_has_thinking_usage_and_request_id(kimi: Emulator, tools: Tools) -> None:
-    kimi.script(Reply(reasoning="A greeting.", content="Hello."))
-    code, out, _ = tools("ask", "--text", "Say hello.", "--model", "kimi-k2.6", "--json")
-    answer = json.loads(out)
-    assert code == 0
-    assert (answer["model"], answer["content"], answer["reasoning_content"]) == ("kimi-k2.6", "Hello.", "A greeting.")
-    assert answer["usage"]["total_tokens"] > 0
-    assert answer["request_id"]
-
-
-def test_a_question_comes_from_standard_input(kimi: Emulator, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("From the pipe."))
-    assert tools("ask")[0] == 0
-    assert kimi.chats[0]["messages"][0]["content"] == "From the pipe."
-
-
-def test_a_request_with_tools_shows_the_calls(kimi: Emulator, tools: Tools, tmp_path: Path) -> None:
-    kimi.script(Reply(reasoning="Look.", tool_calls=[ToolCall("look", {})]))
-    body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "Look."}], "tools": [TOOL]}
-    code, out, _ = tools("ask", "--request", write_request(tmp_path, body), "--json")
-    assert code == 0
-    assert json.loads(out)["tool_calls"][0]["function"]["name"] == "look"
-
-
-@pytest.mark.filterwarnings("always::UserWarning")
-def test_a_dry_run_shows_what_the_rules_make_of_a_request_and_sends_nothing(
-    kimi: Emulator, tools: Tools, tmp_path: Path
-) -> None:
-    schema = {"type": "object", "properties": {"n": {"type": "integer", "exclusiveMinimum": 0}}}
-    tool = {"type": "function", "function": {"name": "take", "parameters": schema}}
-    body = {
-        "model": "kimi-k2.6",
-        "temperature": 0.3,
-        "max_tokens": 100,
-        "messages": [{"role": "user", "content": "Hi"}],
-        "tools": [tool],
-    }
-    code, out, err = tools("ask", "--request", write_request(tmp_path, body), "--dry-run")
-    sent = json.loads(out)
-    assert code == 0
-    assert "temperature" not in sent
-    assert "temperature" in err
-    assert sent["max_completion_tokens"] == 100
-    assert sent["tools"][0]["function"]["parameters"]["properties"]["n"] == {"type": "integer", "minimum": 1}
-    assert kimi.requests == []
-
-
-def test_tools_loaded_in_the_middle_are_checked_for_names_used_twice(
-    kimi: Emulator, tools: Tools, tmp_path: Path
-) -> None:
-    loaded = {"role": "system", "tools": [TOOL]}
-    body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "Hi"}, loaded]}
-    code, out, _ = tools("ask", "--request", write_request(tmp_path, body), "--dry-run")
-    assert code == 0
-    assert json.loads(out)["messages"][1]["tools"][0]["function"]["name"] == "look"
-    code, out, err = tools(
-        "ask", "--request", write_request(tmp_path, {**body, "tools": [TOOL]}), "--dry-run", "--json"
-    )
-    assert code == 2
-    assert "look" in json.loads(out)["error"]["message"]
-    assert "What to do" in err
-    assert kimi.requests == []
-
-
-@pytest.mark.parametrize(
-    ("body", "message"), [([], "JSON object with messages"), ({"model": "kimi-k3"}, "JSON object with messages")]
-)
-def test_what_is_no_request_is_refused(tools: Tools, tmp_path: Path, body: Any, message: str) -> None:
-    code, _, err = tools("ask", "--request", write_request(tmp_path, body))
-    assert code == 2
-    assert message in err
 
 
 # ------------------------------------------------------------------------------------------ media
