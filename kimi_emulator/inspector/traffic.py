@@ -16,12 +16,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["PLACE", "Exchange", "Traffic", "watching"]
 
-KEPT = 500
+KEPT = 5_000
 """So many exchanges are kept, the newest."""
 KEPT_BYTES = 64 * 1024 * 1024
 """And so many bytes of answers, all exchanges together."""
 ANSWER_BYTES = 4 * 1024 * 1024
 """Of one answer, at most so many bytes are kept; what came after them is only counted."""
+
+TIMES = 20_000
+"""Of one answer, the times of so many pieces are kept; later ones are only counted."""
 
 PLACE = "kimi_emulator.place"
 """The key of the ASGI scope under which the application leaves the request's position in ``State.requests``."""
@@ -46,11 +49,13 @@ class Exchange:
     headers: dict[str, str] = field(default_factory=dict)
     chunks: list[bytes] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    pieces: int = 0
     size: int = 0
     bytes_held: int = 0
     ended: float | None = None
     whole: bool = False
     version: int = 0
+    dropped: bool = False
 
     def answer(self) -> bytes:
         """The kept bytes of the answer."""
@@ -63,6 +68,7 @@ class Traffic:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: deque[Exchange] = deque()
+        self._held = 0
         self._ids = 0
         self.version: int = 0
         self.cleared: int = 0
@@ -73,9 +79,10 @@ class Traffic:
             self._ids += 1
             exchange = Exchange(self._ids, method, path, time.time(), time.perf_counter())
             self._kept.append(exchange)
-            held = sum(each.bytes_held for each in self._kept)
-            while len(self._kept) > KEPT or (held > KEPT_BYTES and len(self._kept) > 1):
-                held -= self._kept.popleft().bytes_held
+            while len(self._kept) > KEPT or (self._held > KEPT_BYTES and len(self._kept) > 1):
+                oldest = self._kept.popleft()
+                oldest.dropped = True
+                self._held -= oldest.bytes_held
             self._touch(exchange)
         return exchange
 
@@ -90,26 +97,41 @@ class Traffic:
 
     def add(self, exchange: Exchange, piece: bytes) -> None:
         """A piece of an answer goes out."""
-        exchange.times.append(time.perf_counter())
+        exchange.pieces += 1
         exchange.size += len(piece)
-        if exchange.bytes_held + len(piece) <= ANSWER_BYTES:
+        if len(exchange.times) < TIMES:
+            exchange.times.append(time.perf_counter())
+        if exchange.bytes_held + len(piece) <= ANSWER_BYTES and not exchange.dropped:
             exchange.chunks.append(piece)
             exchange.bytes_held += len(piece)
+            self._held += len(piece)
 
     def since(self, version: int) -> list[Exchange]:
         """Those that changed after ``version``, the oldest first."""
+        if version >= self.version:
+            return []
         with self._lock:
             return [exchange for exchange in self._kept if exchange.version > version]
 
     def get(self, id: int) -> Exchange | None:
         """One of them by its number."""
         with self._lock:
-            return next((exchange for exchange in self._kept if exchange.id == id), None)
+            at = id - self._kept[0].id if self._kept else -1  # numbers follow one another
+            return self._kept[at] if 0 <= at < len(self._kept) else None
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest exchange that is kept, or of the next one to come."""
+        with self._lock:
+            return self._kept[0].id if self._kept else self._ids + 1
 
     def clear(self) -> None:
         """Forget them."""
         with self._lock:
+            for exchange in self._kept:
+                exchange.dropped = True
             self._kept.clear()
+            self._held = 0
             self.version += 1
             self.cleared = self.version
 

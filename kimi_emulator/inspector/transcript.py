@@ -7,18 +7,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kimi_emulator.content import text_of
+from kimi_emulator.inspector.board import received_by
+from kimi_emulator.inspector.reading import read_answer
 from kimi_emulator.inspector.traffic import Exchange
-from kimi_emulator.inspector.view import read_answer, received_by, rules_about
+from kimi_emulator.inspector.view import rules_about
 from kimi_emulator.platform.state import State
 
 __all__ = ["transcript"]
 
 _LINE = 110
+_SHOWN = 500
 
 
 def transcript(traffic: Iterable[Exchange], state: State) -> str:
-    """All exchanges that are kept, the oldest first; "" for none."""
-    return "\n".join(line for exchange in traffic for line in _lines(exchange, state))
+    """The newest 500 exchanges that are kept, from the oldest to the newest; "" for none."""
+    return "\n".join(line for exchange in [*traffic][-_SHOWN:] for line in _lines(exchange, state))
 
 
 def _lines(exchange: Exchange, state: State) -> Iterator[str]:

@@ -1,346 +1,176 @@
-"use strict";
+// The page: follows what happens, keeps the address in step with the chosen request, and listens to the keyboard.
 
-// Everything that clients sent is shown through textContent, never as markup.
+import { byId, copy, element } from "./elements.js";
+import { detail } from "./detail.js";
+import * as list from "./list.js";
 
-const KINDS = [
-  ["cached", "from the cache"],
-  ["input", "other input"],
-  ["thinking", "thinking"],
-  ["answer", "answer"],
-];
-const LONG = 1200; // characters of a message that are shown without asking
-const exchanges = new Map();
+const LOOK_AGAIN = 500; // milliseconds between two looks at an answer that is still coming
+const narrowPage = matchMedia("(max-width: 50rem)");
 let chosen = null;
-let shownVersion = 0;
+let asked = 0;
+let again = null;
 
-const $ = (id) => document.getElementById(id);
+function fromAddress() {
+  const match = /^#\/r\/(\d+)$/.exec(location.hash);
+  return match ? Number(match[1]) : null;
+}
 
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value);
+function say(text) {
+  byId("detail").replaceChildren(element("a", { class: "back", href: "#/" }, "All requests"), element("p", { class: "hint" }, text));
+}
+
+async function show(id) {
+  const mine = ++asked;
+  clearTimeout(again);
+  let response;
+  try {
+    response = await fetch(`/_inspector/exchanges/${id}`);
+  } catch {
+    return; // the state in the header says that the emulator does not answer
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
-  return made;
-}
-
-function seconds(value) {
-  if (value === null || value === undefined) return "";
-  return value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(2)} s`;
-}
-
-function milliseconds(value) {
-  return value === null || value === undefined ? "none" : seconds(value / 1000);
-}
-
-function statusOf(exchange) {
-  if (exchange.status === null) return ["open", exchange.done ? "no answer" : "..."];
-  if (exchange.status >= 400) return ["no", String(exchange.status)];
-  if (!exchange.done) return ["open", `${exchange.status} ...`];
-  return exchange.whole ? ["ok", String(exchange.status)] : ["no", `${exchange.status} cut off`];
-}
-
-function statusBadge(exchange) {
-  const [kind, text] = statusOf(exchange);
-  return element("span", { class: `status ${kind}` }, text);
-}
-
-function bar(tokens, small) {
-  const total = KINDS.reduce((sum, [kind]) => sum + tokens[kind], 0);
-  const made = element("div", {
-    class: small ? "bar small" : "bar",
-    role: "img",
-    "aria-label": KINDS.map(([kind, name]) => `${tokens[kind]} tokens ${name}`).join(", "),
-  });
-  for (const [kind] of KINDS) {
-    if (!tokens[kind]) continue;
-    const part = element("span", { class: kind });
-    part.style.flexGrow = String(tokens[kind] / total);
-    made.append(part);
-  }
-  return made;
-}
-
-function listed(exchange) {
-  const time = new Date(exchange.at * 1000).toLocaleTimeString();
-  const button = element(
-    "button",
-    { type: "button", "data-id": exchange.id, "aria-current": exchange.id === chosen ? "true" : null },
-    element(
-      "div",
-      { class: "row" },
-      element("span", { class: "path" }, `${exchange.method} ${exchange.path.replace(/^\/v1/, "")}`),
-      statusBadge(exchange),
-    ),
-    element(
-      "div",
-      { class: "row quiet" },
-      element("span", {}, [time, exchange.model, exchange.streamed ? "streamed" : ""].filter(Boolean).join(" · ")),
-      element("span", {}, seconds(exchange.seconds)),
-    ),
-    ...exchange.rules.map((rule) =>
-      element("span", { class: `rule ${rule.refused ? "refused" : "reported"}` }, rule.id),
-    ),
-    exchange.tokens ? bar(exchange.tokens, true) : null,
-  );
-  button.addEventListener("click", () => choose(exchange.id));
-  return element("li", {}, button);
-}
-
-function wanted(exchange) {
-  if ($("only-rules").checked && !exchange.rules.length) return false;
-  const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const head = `${exchange.path} ${exchange.model ?? ""} ${exchange.status ?? ""} `;
-  const text = head.toLowerCase() + exchange.rules.map((rule) => rule.id).join(" ") + " " + exchange.text;
-  return words.every((word) => text.includes(word));
-}
-
-function renderList() {
-  const shown = [...exchanges.values()].filter(wanted).sort((a, b) => b.id - a.id);
-  const focused = document.activeElement?.dataset?.id;
-  $("list").replaceChildren(...shown.map(listed));
-  if (focused) $("list").querySelector(`[data-id="${focused}"]`)?.focus();
-  $("empty").hidden = exchanges.size > 0;
-}
-
-let listWaits = false;
-function renderListSoon() {
-  if (listWaits) return;
-  listWaits = true;
-  requestAnimationFrame(() => {
-    listWaits = false;
-    renderList();
-  });
-}
-
-async function choose(id) {
-  chosen = id;
-  renderList();
-  const asked = ++shownVersion;
-  const answer = await fetch(`/_inspector/exchanges/${id}`);
-  if (asked !== shownVersion) return;
-  if (!answer.ok) {
-    $("detail").replaceChildren(element("p", { class: "hint" }, await answer.text()));
+  if (mine !== asked) return;
+  if (!response.ok) {
+    say(await response.text());
     return;
   }
-  const open = [...$("detail").querySelectorAll("details[open]")].map((each) => each.dataset.name);
-  const top = $("detail").scrollTop;
-  $("detail").replaceChildren(...detail(await answer.json()));
+  const exchange = await response.json();
+  if (mine !== asked) return;
+  const pane = byId("detail");
+  const same = pane.dataset.id === String(id);
+  const open = same ? [...pane.querySelectorAll("details[open]")].map((each) => each.dataset.name) : [];
+  const top = same ? pane.scrollTop : 0;
+  pane.replaceChildren(...detail(exchange));
+  pane.dataset.id = String(id);
   for (const name of open) {
-    const same = $("detail").querySelector(`details[data-name="${CSS.escape(name)}"]`);
-    if (same) same.open = true;
+    const fold = pane.querySelector(`details[data-name="${CSS.escape(name)}"]`);
+    if (fold) fold.open = true;
   }
-  $("detail").scrollTop = top;
+  pane.scrollTop = top;
+  if (!exchange.done) again = setTimeout(() => chosen === id && show(id), LOOK_AGAIN);
 }
 
-function folded(name, title, ...children) {
-  return element("details", { "data-name": name }, element("summary", {}, title), ...children);
+// Chooses what the address says; without an address the first row, where there is room for both panes.
+function follow({ focus = false } = {}) {
+  const wanted = fromAddress();
+  document.body.classList.toggle("with-detail", wanted !== null);
+  const id = wanted ?? (narrowPage.matches ? null : chosen !== null && list.has(chosen) ? chosen : list.first());
+  if (id === null) {
+    chosen = null;
+    list.mark(null);
+    byId("detail").replaceChildren();
+    delete byId("detail").dataset.id;
+    return;
+  }
+  list.mark(id, { focus });
+  if (id === chosen && byId("detail").dataset.id === String(id)) return;
+  chosen = id;
+  show(id);
 }
 
-function json(value) {
-  return element("pre", {}, typeof value === "string" ? value : JSON.stringify(value, null, 2));
+function choose(id) {
+  if (id === null) return;
+  history.replaceState(null, "", `#/r/${id}`);
+  follow({ focus: true });
 }
 
-function partText(part) {
-  if (part.type === "text") return part.text ?? "";
-  const value = part[part.type];
-  const url = typeof value === "string" ? value : value?.url ?? value?.file_id ?? "";
-  return `[${part.type}: ${url.length > 80 ? url.slice(0, 77) + "..." : url}]`;
+let changes = [];
+function applySoon(change) {
+  if (changes.push(change) > 1) return;
+  setTimeout(() => {
+    const all = changes;
+    changes = [];
+    for (const each of all) list.apply(each);
+    const touched = all.some((each) => each.rows.some((row) => row.id === chosen));
+    if (touched) show(chosen);
+    if (chosen === null || !list.has(chosen)) {
+      if (!all.at(-1).more) follow();
+    } else list.mark(chosen, { scroll: false });
+    if (byId("search").value.trim()) searchSoon();
+  }, 30);
 }
 
-function contentText(content) {
-  if (content === null || content === undefined) return "";
-  return Array.isArray(content) ? content.map(partText).join("\n") : String(content);
+let typing = null;
+function searchSoon() {
+  clearTimeout(typing);
+  typing = setTimeout(search, 120);
 }
 
-function spoken(text, kind, name) {
-  if (!text) return [];
-  if (text.length <= LONG) return [element("div", { class: kind }, text)];
-  return [
-    element("div", { class: kind }, `${text.slice(0, LONG / 2)} ...`),
-    folded(name, `all ${text.length.toLocaleString()} characters`, element("div", { class: kind }, text)),
-  ];
-}
-
-function message(said, name) {
-  const thought = said.reasoning_content ?? said.reasoning;
-  const label = [said.role, said.name, said.tool_call_id, said.partial ? "partial" : ""].filter(Boolean).join(" · ");
-  return element(
-    "div",
-    { class: `message ${["system", "user", "assistant", "tool"].includes(said.role) ? said.role : "system"}` },
-    element("div", { class: "role" }, label),
-    ...spoken(thought, "thought text", `${name}-thought`),
-    ...spoken(contentText(said.content), "text", `${name}-text`),
-    ...(said.tool_calls ?? []).map((call) =>
-      element(
-        "div",
-        { class: "call" },
-        element("div", { class: "quiet" }, `calls ${call.function?.name ?? "?"} (${call.id ?? "no id"})`),
-        element("pre", {}, call.function?.arguments ?? ""),
-      ),
-    ),
-    said.tools?.length ? folded(`${name}-tools`, `loads ${said.tools.length} tools`, json(said.tools)) : null,
-  );
-}
-
-function timeline(timing) {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("viewBox", "0 0 1000 70");
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `${timing.pieces} pieces, the first after ${milliseconds(timing.first)}`);
-  const end = timing.last || 1;
-  for (const point of timing.points) {
-    const line = document.createElementNS(space, "rect");
-    line.setAttribute("x", String((point / end) * 995));
-    line.setAttribute("y", "8");
-    line.setAttribute("width", "2");
-    line.setAttribute("height", "54");
-    svg.append(line);
+async function search() {
+  const words = byId("search").value.trim();
+  const problems = byId("only-problems").checked;
+  if (!words) {
+    list.narrow(null, problems);
+    return;
   }
-  return svg;
-}
-
-function copyButton(text) {
-  const button = element("button", { type: "button", id: "copy-curl" }, "Copy as curl");
-  button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
-    } catch {
-      // No permission, or no secure context: leave it selected instead.
-      const pre = $("curl");
-      pre.closest("details").open = true;
-      getSelection().selectAllChildren(pre);
-      button.textContent = "Selected below";
-    }
-    setTimeout(() => (button.textContent = "Copy as curl"), 2000);
-  });
-  return button;
-}
-
-function detail(exchange) {
-  const body = exchange.request.json ?? {};
-  const reply = exchange.reply;
-  const parts = [
-    element(
-      "div",
-      { class: "heading" },
-      element("h2", {}, `${exchange.method} ${exchange.path} `, statusBadge(exchange)),
-      exchange.curl ? copyButton(exchange.curl) : null,
-    ),
-    element(
-      "div",
-      { class: "facts quiet" },
-      ...[
-        exchange.model,
-        exchange.streamed ? "streamed" : "in one piece",
-        exchange.seconds === null ? "still answering" : seconds(exchange.seconds),
-        exchange.cost === null ? null : `$${exchange.cost.toFixed(6)} at list price`,
-        exchange.answer_headers["msh-request-id"],
-        exchange.request.headers.authorization,
-      ]
-        .filter(Boolean)
-        .map((fact) => element("span", {}, fact)),
-    ),
-  ];
-  for (const rule of exchange.rules) {
-    parts.push(
-      element(
-        "div",
-        { class: `explain ${rule.refused ? "refused" : "reported"}` },
-        element("strong", {}, `${rule.refused ? "Refused by" : "Let through, but forbidden:"} ${rule.id}`),
-        element("p", {}, rule.sentence),
-        element("p", {}, rule.message),
-      ),
-    );
-  }
-  if (reply.error) parts.push(element("h3", {}, "Error"), json(reply.error));
-  if (exchange.tokens) {
-    parts.push(element("h3", {}, "Tokens"), bar(exchange.tokens, false));
-    const legend = KINDS.map(([kind, name]) =>
-      element("span", {}, element("i", { class: kind }), `${exchange.tokens[kind].toLocaleString()} ${name}`),
-    );
-    parts.push(element("div", { class: "legend quiet" }, ...legend));
-  }
-  if (reply.message && (reply.message.content || reply.message.tool_calls || reply.finish_reason)) {
-    const why = reply.finish_reason ? ` (${reply.finish_reason})` : "";
-    parts.push(element("h3", {}, `Answer${why}`), message({ role: "assistant", ...reply.message }, "answer"));
-  } else if (reply.json) {
-    parts.push(element("h3", {}, "Answer"), json(reply.json));
-  }
-  if (exchange.streamed && exchange.timing.pieces) {
-    parts.push(
-      element("h3", {}, "Timing of the stream"),
-      timeline(exchange.timing),
-      element(
-        "p",
-        { class: "quiet" },
-        `${exchange.timing.pieces} pieces; the first after ${milliseconds(exchange.timing.first)}, ` +
-          `the last after ${milliseconds(exchange.timing.last)}; ` +
-          `the longest silence between two ${milliseconds(exchange.timing.longest_gap)}`,
-      ),
-    );
-  }
-  if (body.messages?.length) {
-    parts.push(element("h3", {}, `Messages (${body.messages.length})`));
-    parts.push(...body.messages.map((said, place) => message(said, `message-${place}`)));
-  }
-  if (body.tools?.length) {
-    parts.push(element("h3", {}, `Tools (${body.tools.length})`));
-    parts.push(
-      ...body.tools.map((tool, place) =>
-        folded(`tool-${place}`, tool.function?.name ?? tool.type ?? "?", json(tool)),
-      ),
-    );
-  }
-  if (exchange.request.form) parts.push(element("h3", {}, "File"), json(exchange.request.form));
-  parts.push(element("h3", {}, "As it was"));
-  const others = Object.fromEntries(Object.entries(body).filter(([name]) => name !== "messages" && name !== "tools"));
-  if (Object.keys(others).length) parts.push(folded("options", "Other fields of the request", json(others)));
-  parts.push(folded("request-headers", "Headers of the request", json(exchange.request.headers)));
-  parts.push(folded("answer-headers", "Headers of the answer", json(exchange.answer_headers)));
-  const cut = exchange.cut ? `, ${exchange.cut.toLocaleString()} of them not kept` : "";
-  parts.push(folded("raw", `Answer as sent (${exchange.size.toLocaleString()} bytes${cut})`, json(exchange.raw)));
-  if (exchange.curl) {
-    parts.push(folded("curl", "As a curl command", element("pre", { id: "curl" }, exchange.curl)));
-  }
-  return parts.filter(Boolean);
+  const response = await fetch(`/_inspector/search?words=${encodeURIComponent(words)}`);
+  if (words === byId("search").value.trim()) list.narrow(new Set(await response.json()), problems);
 }
 
 function listen() {
   const source = new EventSource("/_inspector/events");
+  const state = byId("state");
   source.addEventListener("open", () => {
-    $("state").textContent = "live";
-    $("state").className = "live";
+    state.textContent = "live";
+    state.className = "live";
   });
   source.addEventListener("error", () => {
-    $("state").textContent = "the emulator does not answer; trying again";
-    $("state").className = "lost";
+    state.textContent = "does not answer, trying again";
+    state.className = "lost";
   });
   source.addEventListener("clear", () => {
-    exchanges.clear();
+    changes = [];
     chosen = null;
-    $("detail").replaceChildren(element("p", { class: "hint" }, "Choose a request on the left."));
-    renderListSoon();
+    if (list.size() && fromAddress() !== null) history.replaceState(null, "", "#/"); // what it named is gone
+    list.clear();
+    follow();
   });
-  source.addEventListener("exchange", (event) => {
-    const exchange = JSON.parse(event.data);
-    exchanges.set(exchange.id, exchange);
-    if (exchange.id === chosen) choose(chosen);
-    renderListSoon();
-  });
+  source.addEventListener("change", (event) => applySoon(JSON.parse(event.data)));
 }
 
-$("address").textContent = `${location.origin}/v1`;
-$("search").addEventListener("input", renderListSoon);
-$("only-rules").addEventListener("change", renderListSoon);
-$("clear").addEventListener("click", () => fetch("/_inspector/exchanges", { method: "DELETE" }));
+const STEPS = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
+
 document.addEventListener("keydown", (event) => {
-  if (event.key === "/" && document.activeElement !== $("search")) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
+  const field = byId("search");
+  const typingNow = document.activeElement === field;
+  if (event.key === "/" && !typingNow) {
     event.preventDefault();
-    $("search").focus();
+    field.focus();
+  } else if (event.key === "Escape" && typingNow) {
+    field.value = "";
+    search();
+  } else if (event.key in STEPS && !byId("detail").contains(document.activeElement)) {
+    if (typingNow && !["ArrowDown", "ArrowUp"].includes(event.key)) return;
+    event.preventDefault();
+    choose(list.neighbour(chosen, STEPS[event.key]));
   }
 });
+
+byId("search").addEventListener("input", searchSoon);
+byId("only-problems").addEventListener("change", search);
+byId("clear").addEventListener("click", () => fetch("/_inspector/exchanges", { method: "DELETE" }));
+byId("show-all").addEventListener("click", () => {
+  byId("search").value = "";
+  byId("only-problems").checked = false;
+  search();
+  byId("search").focus();
+});
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", () => {
+    const source = byId(button.dataset.copy);
+    copy(button, source.textContent, () => getSelection().selectAllChildren(source));
+  });
+}
+addEventListener("hashchange", () => {
+  follow();
+  if (document.body.classList.contains("with-detail") && narrowPage.matches) byId("detail").focus();
+});
+
+const settings = await (await fetch("/_inspector/settings")).json();
+byId("address").textContent = settings.base_url;
+byId("key").textContent = settings.api_key;
+document.querySelector("[data-copy='key']").hidden = !settings.whole_key;
+const key = settings.whole_key ? settings.api_key : "(the key that you gave the emulator)";
+byId("exports").textContent = `export MOONSHOT_BASE_URL=${settings.base_url}\nexport MOONSHOT_API_KEY=${key}`;
+list.filter();
 listen();

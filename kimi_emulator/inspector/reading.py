@@ -1,0 +1,90 @@
+"""An answer put together from its bytes, as far as they can be read: a fault may have left them in any state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kimi_emulator.inspector.traffic import Exchange
+
+__all__ = ["read_answer", "thought_of"]
+
+_THOUGHTS = ("reasoning_content", "reasoning")
+
+
+def thought_of(message: Mapping[str, Any]) -> str:
+    """The thinking of an assistant message, by either of its names; "" for none."""
+    return next((value for name in _THOUGHTS if isinstance(value := message.get(name), str) and value), "")
+
+
+def read_answer(exchange: Exchange) -> dict[str, Any]:
+    """``message``, ``finish_reason``, ``usage`` and ``model`` of a chat's answer; ``error``; or ``json`` of another."""
+    kind, data = exchange.headers.get("content-type", ""), exchange.answer()
+    if "event-stream" in kind:
+        return _join_events(_events(data))
+    try:
+        body = json.loads(data) if data else {}
+    except ValueError:
+        return {}
+    if not isinstance(body, dict):
+        return {}
+    if not isinstance(body.get("choices"), list):
+        return {"error": body["error"]} if "error" in body else {"json": body}
+    choices = [choice for choice in body["choices"] if isinstance(choice, dict)]
+    choice = choices[0] if choices else {}
+    return {
+        "model": body.get("model"),
+        "message": choice.get("message") or {},
+        "finish_reason": choice.get("finish_reason"),
+        "usage": body.get("usage"),
+    }
+
+
+def _events(data: bytes) -> Iterable[dict[str, Any]]:
+    for line in data.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"):
+        if line.startswith("data:") and line[5:].strip() != "[DONE]":
+            try:
+                event = json.loads(line[5:])
+            except ValueError:  # cut or glued by a fault; the raw bytes show how
+                continue
+            if isinstance(event, dict):
+                yield event
+
+
+def _join_events(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": ""}
+    answer: dict[str, Any] = {"message": message}
+    texts: dict[str, list[str]] = {name: [] for name in ("content", *_THOUGHTS)}
+    calls: dict[int, dict[str, Any]] = {}
+    for event in events:
+        if "error" in event:
+            answer["error"] = event["error"]
+        answer["model"] = event.get("model", answer.get("model"))
+        for choice in event.get("choices") or ():
+            delta = choice.get("delta") or {}
+            for name, pieces in texts.items():
+                if delta.get(name):
+                    pieces.append(delta[name])
+            for call in delta.get("tool_calls") or ():
+                _add_call(calls, call)
+            answer["finish_reason"] = choice.get("finish_reason") or answer.get("finish_reason")
+            answer["usage"] = choice.get("usage") or answer.get("usage")
+        answer["usage"] = event.get("usage") or answer.get("usage")
+    message.update({name: "".join(pieces) for name, pieces in texts.items() if pieces})
+    if calls:
+        message["tool_calls"] = list(calls.values())
+    return answer
+
+
+def _add_call(calls: dict[int, dict[str, Any]], piece: Mapping[str, Any]) -> None:
+    index = piece.get("index")
+    call = calls.setdefault(
+        index if isinstance(index, int) else len(calls), {"function": {"name": "", "arguments": ""}}
+    )
+    for name in ("id", "type"):
+        if piece.get(name):
+            call[name] = piece[name]
+    function = piece.get("function") or {}
+    for name in ("name", "arguments"):
+        call["function"][name] += function.get(name) or ""
