@@ -2,6 +2,5 @@
 
 from kimi_emulator.brain.contract import Brain, BrainContext
 from kimi_emulator.brain.default import DefaultBrain
-from kimi_emulator.brain.model_server import ModelServer, ModelServerError
 
-__all__ = ["Brain", "BrainContext", "DefaultBrain", "ModelServer", "ModelServerError"]
+__all__ = ["Brain", "BrainContext", "DefaultBrain"]

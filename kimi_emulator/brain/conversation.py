@@ -8,28 +8,16 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from kimi_emulator.brain.filling import chinese
+from kimi_emulator.brain.reading import Parts, split, without_instructions
 from kimi_emulator.content import ToolResult, text_of, tool_results
 
 __all__ = ["Conversation"]
 
-_ASKS = re.compile(
-    r"^\s*(?:query|question|user question|follow ?up input|user query|task|request|input|q)\s*:\s*(.+?)\s*$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_REFINE = re.compile(r"original query is as follows:\s*(.+?)\n", re.IGNORECASE)
-_LEAD = re.compile(
-    r"^\s*(?:answer|helpful answer|refined answer|assistant|standalone question)\s*:?\s*$", re.IGNORECASE
-)
-_TAGGED = re.compile(
-    r"^<[^>\n]{0,40}\b(?:question|query|follow ?up)\b[^>\n]{0,40}>\s*\n+(?!follow ?up input:)(.+?)\s*$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_QUOTED = re.compile(r"\b(?:question|query)\s*:\s*(['\"])(.+)\1\s*$", re.IGNORECASE | re.MULTILINE)
 _DEMAND = re.compile(
     r"^[^.\n]*\b(?:answer|respond|reply)\b[^.\n]*\bcall(?:ing)?\b[^.\n]*\b(?:tool|function)s?\b(?:\s+`?(\w+)`?)?",
     re.IGNORECASE,
 )
-_STANDALONE = re.compile(r"standalone (?:question|message)\s*[:>]?\s*$", re.IGNORECASE)
 
 
 class Conversation:
@@ -59,37 +47,18 @@ class Conversation:
         return text_of(self.messages[self._last_user].get("content")) if self._last_user >= 0 else ""
 
     @cached_property
-    def _split(self) -> tuple[str, str]:
-        """The question in the last user message, and the rest of it."""
-        text = self.request
-        refine = _REFINE.search(text)
-        if refine:
-            return refine.group(1).strip(), text[refine.end() :]
-        marked = [(match.start(), match.group(1)) for match in _TAGGED.finditer(text)]
-        marked += [(match.start(), match.group(2)) for match in _QUOTED.finditer(text)]
-        if marked:
-            start, question = max(marked)
-            return question, text[:start]
-        labelled = list(_ASKS.finditer(text))
-        if labelled and len(text) > len(labelled[-1].group(0)) + 20:
-            last = labelled[-1]
-            return last.group(1), text[: last.start()]
-        lines = [line for line in text.splitlines() if line.strip() and not _LEAD.match(line)]
-        if len(text) < 200 or len(lines) < 2:
-            return text.strip(), ""
-        asking = [line for line in (lines[-1], lines[0]) if line.rstrip().endswith(("?", "？"))]
-        question = (asking or lines[-1:])[0]
-        return question.strip(), text.replace(question, "", 1)
+    def _parts(self) -> Parts:
+        return split(self.request)
 
     @property
     def question(self) -> str:
         """What is asked, without the text it is asked about."""
-        return self._split[0]
+        return self._parts.question
 
     @property
-    def asks_rephrasing(self) -> bool:
-        """Whether a framework wants the follow-up question as a standalone one."""
-        return bool(_STANDALONE.search(self.request.rstrip()))
+    def chinese(self) -> bool:
+        """Whether to answer in Chinese."""
+        return chinese.is_chinese(self.question or self.request)
 
     @cached_property
     def done(self) -> list[ToolResult]:
@@ -97,17 +66,29 @@ class Conversation:
         return list(tool_results(self.messages[self._last_user + 1 :]))
 
     @cached_property
+    def prompts(self) -> list[str]:
+        """Texts of system messages as they are."""
+        return [text for m in self.messages if m.get("role") == "system" if (text := text_of(m.get("content")))]
+
+    @cached_property
+    def frame(self) -> str:
+        """Beginnings and ends of system messages and request: there stands what is to be done with long texts."""
+        return "\n".join(
+            text if len(text) < 9000 else f"{text[:6000]}\n{text[-3000:]}" for text in (*self.prompts, self.request)
+        )
+
+    @cached_property
     def system(self) -> list[str]:
-        """Texts of system messages; an extracted file given as JSON counts as its content."""
-        texts = [text_of(m.get("content")) for m in self.messages if m.get("role") == "system"]
-        return [_file_content(text) for text in texts if text]
+        """What system messages tell beside instructions; an extracted file given as JSON counts as its content."""
+        pairs = [(text, _file_content(text)) for text in self.prompts]
+        return [own for text, file in pairs if (own := file if file is not text else without_instructions(text))]
 
     @cached_property
     def documents(self) -> list[str]:
         """Texts that questions may be about: system texts of some length, and what surrounds the question."""
-        rest = self._split[1]
-        texts = [text for text in self.system if len(text) > 100 or "\n" in text.strip()]
-        return [*texts, rest] if len(rest.strip()) > 40 else texts
+        rest = without_instructions(self._parts.rest)
+        texts = [text for text in self.system if len(text) > 100 or "\n" in text.strip() or chinese.is_chinese(text)]
+        return [*texts, rest] if len(rest.strip()) > (10 if chinese.is_chinese(rest) else 25) else texts
 
     @cached_property
     def earlier(self) -> list[str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["DIRECTIONS", "in_range", "loose", "parts", "prepositions", "same", "scalar", "way"]
+__all__ = ["DIRECTIONS", "loose", "number_in", "parts", "prepositions", "same", "scalar", "way"]
 
 DIRECTIONS = {
     "from": "from",
@@ -60,15 +59,12 @@ def scalar(value: Any) -> str | None:
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
-def in_range(text: str | None, schema: Mapping[str, Any], *, whole: bool) -> int | float | None:
-    """The number a text says, if the schema takes it."""
+def number_in(text: str | None, *, whole: bool) -> int | float | None:
+    """The number that a text says; None where it says none, or no whole one where one is asked for."""
     match = re.search(r"-?\d[\d,]*(?:\.\d+)?", text or "")
     if not match:
         return None
     number = float(match.group(0).replace(",", ""))
     if whole and number != int(number):
-        return None
-    low, high = schema.get("minimum"), schema.get("maximum")
-    if (isinstance(low, int | float) and number < low) or (isinstance(high, int | float) and number > high):
         return None
     return int(number) if number == int(number) and (whole or abs(number) < 1e15) else number

@@ -9,8 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from kimi_emulator.brain import BrainContext, ModelServer, ModelServerError, thought
-from kimi_emulator.brain.model_server import demands_call
+from kimi_emulator.brain import BrainContext, thought
 from kimi_emulator.content import text_of
 from kimi_emulator.dialects import PLATFORM
 from kimi_emulator.errors import ApiError, Facts
@@ -18,6 +17,7 @@ from kimi_emulator.faults import fault_named
 from kimi_emulator.http import delivery
 from kimi_emulator.http.calls import Call, Failed, Service
 from kimi_emulator.http.relay import relay
+from kimi_emulator.model_server import ModelServer, ModelServerError, demands_call
 from kimi_emulator.platform.answers import finish
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.platform.state import State

@@ -9,9 +9,9 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 
 from kimi_emulator.brain import BrainContext, thought
-from kimi_emulator.brain.model_server import ModelServer, ModelServerError
 from kimi_emulator.http import delivery, streaming
 from kimi_emulator.http.calls import Failed
+from kimi_emulator.model_server import ModelServer, ModelServerError
 from kimi_emulator.platform.answers import finish
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.script import Answer, Reply, ToolCall

@@ -9,7 +9,7 @@ from datetime import date
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from kimi_emulator.brain import Brain, DefaultBrain, ModelServer
+from kimi_emulator.brain import Brain, DefaultBrain
 from kimi_emulator.dialects import Dialect, dialect_named
 from kimi_emulator.faults import FaultQueue
 from kimi_emulator.http.app import build_app
@@ -17,6 +17,7 @@ from kimi_emulator.http.calls import Service
 from kimi_emulator.http.serving import Serving
 from kimi_emulator.http.transport import connection_class
 from kimi_emulator.inspector import Traffic, transcript
+from kimi_emulator.model_server import ModelServer
 from kimi_emulator.platform.batches import ENDPOINT, Batch
 from kimi_emulator.platform.clock import Clock
 from kimi_emulator.platform.files import StoredFile

@@ -15,7 +15,7 @@ from rule_kit import OBJECT, USER, call, called, result, schema_format, tool
 from scripted_openai import ScriptedOpenAI
 
 from kimi_emulator import Emulator, Failure, Reply
-from kimi_emulator.brain.model_server import ThinkTags
+from kimi_emulator.model_server import ThinkTags
 
 TOOL = tool()
 

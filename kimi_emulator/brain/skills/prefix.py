@@ -1,58 +1,36 @@
-"""Answers that are JSON: after a schema, after the words of the request, or as the rest of something begun."""
+"""Partial mode: the rest of an answer that was begun, JSON or text."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from kimi_emulator.brain.fill import Filler
-from kimi_emulator.brain.values import Source
-from kimi_emulator.words import sentences
+from kimi_emulator.brain.skills import speech, structured
+from kimi_emulator.brain.task import Task
+from kimi_emulator.script import Reply
 
-__all__ = ["continue_json", "from_schema", "from_words"]
-
-_KEYS = re.compile(r"(?:keys?|fields?|propert(?:y|ies)|members?|attributes?|entries)\b", re.IGNORECASE)
-_NUMERIC = re.compile(r"age$|count|number|year|price|total|amount|quantity|score", re.IGNORECASE)
-_ABOUT_FORMAT = re.compile(r"\bJSON\b.*\b(?:key|field|format|object|nothing|only)|nothing other than", re.IGNORECASE)
-_QUOTED_KEY = re.compile(r"[\"'`]([A-Za-z_][\w-]{0,60})[\"'`]")
-_BARE_KEYS = re.compile(
-    r"(?:keys?|fields?|properties|members?|attributes?|JSON(?: object)? with)\b\s*(?:are|named|called|:)?\s*"
-    r"((?:[a-z_][\w]*\s*(?:,|and)+\s*)*[a-z_]\w*)",
-)
+__all__ = ["answer"]
 
 
-def from_schema(schema: Mapping[str, Any], texts: Sequence[str], question: str) -> dict[str, Any]:
-    """An object that is valid for the schema, with values from the texts where names match."""
-    filled = Filler(texts, schema, question=question)
-    resolved = filled.resolve(schema)
-    branches = resolved.get("anyOf") or resolved.get("oneOf")
-    if "properties" not in resolved and isinstance(branches, list) and branches:
-        resolved = branches[0]
-    return filled.object(resolved)[0]
-
-
-def from_words(request: str, texts: Sequence[str], question: str, answer: str) -> dict[str, Any]:
-    """An object with the keys that the request names; without any, the answer under "answer"."""
-    keys: list[str] = []
-    if _KEYS.search(request) or "{" in request or "JSON" in request:
-        keys = [key for key in _QUOTED_KEY.findall(request) if key.lower() not in ("json", "key", "keys")]
-    if not keys:
-        bare = _BARE_KEYS.search(request)
-        keys = re.split(r"\s*(?:,|\band\b)\s*", bare.group(1)) if bare else []
-    keys = [key for key in dict.fromkeys(keys) if key]
-    if not keys:
-        return {"answer": answer}
-    # What is said about the format itself holds no values.
-    own = [
-        " ".join(s for line in text.splitlines() for s in sentences(line) if not _ABOUT_FORMAT.search(s)) or text
-        for text in texts
-    ]
-    spoken = Source("\n".join(own))
-    kinds = {key: {"type": "number" if _NUMERIC.search(key) or spoken.number_near(key) else "string"} for key in keys}
-    schema = {"type": "object", "properties": kinds, "required": keys}
-    return Filler(own, schema, question=question).object(schema)[0]
+def answer(task: Task) -> Reply | None:
+    """Only the continuation, or None when nothing was begun."""
+    prefix = task.context.prefix
+    if prefix is None:
+        return None
+    members = structured.members(task)
+    if members is not None and not prefix.strip():
+        return Reply(content=json.dumps(members, ensure_ascii=False))
+    if members is not None or prefix.rstrip().rsplit("\n", 1)[-1].lstrip("`jsonJSON \n").startswith(("{", "[")):
+        known = structured.in_words(task) if members is None else members
+        rest = continue_json(prefix, known if isinstance(known, dict) else {})
+        if rest is not None:
+            return Reply(content=rest)
+    plain = speech.say(task.talk)
+    if plain.startswith(prefix):
+        return Reply(content=plain[len(prefix) :])
+    return Reply(content=plain if prefix[-1:].isspace() or not prefix else f" {plain}")
 
 
 _OPEN_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*(?:"((?:[^"\\]|\\.)*))?$')

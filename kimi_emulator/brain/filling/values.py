@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from kimi_emulator.brain.filling import chinese, labels
+from kimi_emulator.brain.filling.dates import DATE
 from kimi_emulator.words import words
 
-__all__ = ["CURRENCIES", "Source", "iso_date"]
+__all__ = ["CURRENCIES", "Source"]
 
 _LIMIT = 100_000
 """Characters looked at."""
-_NUMBER = re.compile(r"(?<![\w.,-])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w-])|(?<![\w.-])-?\d+(?:\.\d+)?(?![\w-]|\.\d)")
-_GLUED_NUMBER = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?=[A-Za-z°])")
-_QUOTED = re.compile(
-    r"\"([^\"\n]{1,300})\"|“([^”\n]{1,300})”|「([^」\n]{1,300})」|`([^`\n]{1,300})`|(?<!\w)'([^'\n]{1,300})'(?!\w)"
+# ASCII in most patterns: in Chinese there are no spaces around Latin letters and digits.
+_NUMBER = re.compile(
+    r"(?<![\w.,-])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w-])|(?<![\w.-])-?\d+(?:\.\d+)?(?![\w-]|\.\d)", re.ASCII
 )
-_NAME = r"[A-ZÀ-Þ][\w'’.&-]*(?:(?:\s+(?:of|de|la|le|the|and Sons)\b)?\s+[A-ZÀ-Þ0-9][\w'’&-]*)*(?:,\s[A-Z]{2}\b)?"
-_PROPER = re.compile(rf"(?<![\w'])({_NAME})")
-_CODE = re.compile(r"(?<![\w-])#?(?=[\w-]*\d)(?=[\w-]*[A-Za-z_-])[A-Za-z0-9][\w-]+(?![\w-])")
+_GLUED_NUMBER = re.compile(r"(?<![A-Za-z0-9.-])-?\d+(?:\.\d+)?(?=[A-Za-z°])")
+_QUOTED = re.compile(
+    r"\"([^\"\n]{1,300})\"|“([^”\n]{1,300})”|[「『]([^」』\n]{1,300})[」』]|`([^`\n]{1,300})`|《([^》\n]{1,300})》"
+    r"|(?<!\w)'([^'\n]{1,300})'(?!\w)"
+)
+_NAME = (
+    r"[A-ZÀ-ÞА-ЯЁ](?:(?![㐀-鿿])[\w'’.&-])*"
+    r"(?:(?:\s+(?:of|de|la|le|the|and Sons)\b)?\s+[A-ZÀ-ÞА-ЯЁ0-9](?:(?![㐀-鿿])[\w'’&-])*)*(?:,\s[A-Z]{2}\b)?"
+)
+_PROPER = re.compile(rf"(?<![A-Za-z0-9_à-ÿа-я'])({_NAME})")
+_CODE = re.compile(r"(?<![\w-])#?(?=[\w-]*\d)(?=[\w-]*[A-Za-z_-])[A-Za-z0-9][\w-]+(?![\w-])", re.ASCII)
 _CURRENCY = re.compile(r"\b[A-Z]{3}\b")
 CURRENCIES = frozenset(
     re.findall(
@@ -31,16 +39,9 @@ CURRENCIES = frozenset(
         "PHPVNDAEDSARILSISK",
     )
 )
-_MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
-_DATE = re.compile(
-    rf"\b\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}})?Z?)?|\b\d{{1,2}}\s+{_MONTH}\s+\d{{4}}"
-    rf"|\b{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}}|\b(?:today|tomorrow|yesterday|tonight)\b",
-    re.IGNORECASE,
-)
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]*\w")
-_URL = re.compile(r"https?://[^\s\"'<>)\]]+[^\s\"'<>)\].,;]")
-_PATH = re.compile(r"(?<![\w:/])(?:\.{0,2}/)?[\w-]+(?:/[\w.-]+)+|\b[\w-]+\.[a-z]{1,5}\b")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]*\w", re.ASCII)
+_URL = re.compile(r"https?://[^\s\"'<>)\]，。、）㐀-鿿]+[^\s\"'<>)\].,;，。、）㐀-鿿]")
+_PATH = re.compile(r"(?<![\w:/])(?:\.{0,2}/)?[\w-]+(?:/[\w.-]+)+|\b[\w-]+\.[a-z]{1,5}\b", re.ASCII)
 _EXPRESSION = re.compile(r"[-(]*\d[\d.\s()]*(?:[-+*/^%]|\*\*)[-+*/^%().\d\s]*\d\)*")
 _NUMBER_WORDS = {
     word: number
@@ -54,20 +55,14 @@ _OPENERS = frozenset(
     give show find get look search use call compute calculate convert add multiply subtract divide book send create
     list check i the a an in on at for of to and then also compare return answer reply read write set make let my if
     given based context question query summarize translate explain describe fetch schedule order run ask need
-    remember json hello hi hey thanks extract using now""".split()  # noqa: SIM905
+    remember json hello hi hey thanks extract using now he she it his her they we you my our their this that these those
+    but so because by from with there not no yes if per into over answer please let's suppose imagine classify rate
+    multiply send remind play turn grade evaluate monday tuesday wednesday thursday friday saturday sunday
+    wie was wer wo wann warum welche welcher welches ist sind bitte kannst
+    quel quelle quels quelles que qui quoi combien comment où est est-ce peux donne
+    qué cuál cuánto cuántos quién cómo dónde cuándo hay che come quale quanto chi dove
+    какая какой какое какие кто что где когда сколько как qual quanto onde como""".split()  # noqa: SIM905
 )
-
-
-def iso_date(text: str) -> str:
-    """A date in ISO form where the text says which it is, or the text."""
-    match = re.match(
-        rf"(\d{{1,2}})\s+({_MONTH})\s+(\d{{4}})|({_MONTH})\s+(\d{{1,2}})\w*,?\s+(\d{{4}})", text, re.IGNORECASE
-    )
-    if not match:
-        return text
-    day, month, year = match.group(1, 2, 3) if match.group(1) else match.group(5, 4, 6)
-    number = next(n for n, name in enumerate(_MONTHS, 1) if name.startswith(month[:3].lower()))
-    return f"{year}-{number:02d}-{int(day):02d}"
 
 
 class Source:
@@ -102,6 +97,12 @@ class Source:
         for match in pattern.finditer(self.text):
             yield match.group(0), match.start(), match.end()
 
+    def groups(self, pattern: re.Pattern[str]) -> Iterator[tuple[str, int, int]]:
+        """The first group of each match that holds something."""
+        for match in pattern.finditer(self.text):
+            number = next((i for i in range(1, pattern.groups + 1) if match.group(i)), 0)
+            yield match.group(number), match.start(number), match.end(number)
+
     def before(self, place: int) -> str:
         """The last characters before a place."""
         return self.text[max(place - 8, 0) : place]
@@ -116,16 +117,17 @@ class Source:
                 if any(start < b and end > a for a, b in dates):
                     continue
                 yield str(_NUMBER_WORDS.get(value.lower(), value)).replace(",", ""), start, end
+        yield from chinese.numbers(self.text)
 
     def quotations(self) -> Iterator[tuple[str, int, int]]:
         """Quoted texts without their quotes."""
         for match in _QUOTED.finditer(self.text):
-            group = next(i for i in range(1, 6) if match.group(i) is not None)
+            group = next(i for i in range(1, 7) if match.group(i) is not None)
             yield match.group(group), match.start(group), match.end(group)
 
     def dates(self) -> Iterator[tuple[str, int, int]]:
-        """Dates: ISO, written out, or today, tomorrow, yesterday."""
-        yield from self._matches(_DATE)
+        """Dates: ISO, written out, days of the week, today and the like."""
+        yield from self._matches(DATE)
 
     def codes(self) -> Iterator[tuple[str, int, int]]:
         """Words of letters and digits, such as order numbers."""
@@ -151,6 +153,7 @@ class Source:
                 value = value[:-2]
             if value and (len(value) > 1 or not value.isalpha()):
                 yield value, start, min(end, start + len(value))
+        yield from chinese.names(self.text)
 
     def kind(self, name: str) -> Iterator[tuple[str, int, int]]:
         """Values of a named kind: email, url, path or expression."""
@@ -177,91 +180,27 @@ class Source:
     # -- labelled ---------------------------------------------------------------------------------------------
 
     @cached_property
-    def _json(self) -> Any:
-        values: list[Any] = []
-        decoder, place = json.JSONDecoder(), 0
-        for _ in range(20):  # results of several tools stand one below the other
-            starts = [start for bracket in "{[" if (start := self.text.find(bracket, place)) >= 0]
-            if not starts:
-                break
-            try:
-                value, place = decoder.raw_decode(self.text, min(starts))
-                values.append(value)
-            except (ValueError, RecursionError):
-                place = min(starts) + 1
-        return values
+    def _json(self) -> list[Any]:
+        return labels.json_values(self.text)
 
     def entry(self, name: str) -> Any:
         """The value under a key of this name where the text holds JSON, or None. Spelling differences are forgiven."""
-        key_sought = _key(name)
-        level: list[Any] = [self._json]
-        for _ in range(6):
-            below: list[Any] = []
-            for value in level[:200]:
-                if isinstance(value, dict):
-                    for key, child in value.items():
-                        if _key(str(key)) == key_sought and child is not None:
-                            return child
-                    below += value.values()
-                elif isinstance(value, list):
-                    below += value
-            level = below
-        return None
+        return labels.entry(self._json, name) if self._json else None
 
     def value_of_label(self, name: str) -> str | None:
-        """What stands behind the label: ``name: value``, ``name = value``, ``name is value``, ``**Name**: value``."""
-        spoken = r"[\s_-]*".join(re.escape(part) for part in _name_parts(name))
-        if not spoken:
-            return None
-        head = rf"(?<![\w])[*_`\"']{{0,3}}{spoken}[*_`\"']{{0,3}}"
-        for joint in (r"\s*[:=：]\s*", r"\s*\|\s*", r"\s+(?:is|was|are|of|named|called)\s+", r"\s+(?=[\"'“`\d])"):
-            match = re.search(
-                head + joint + r"[*_`]{0,2}(?:\"([^\"\n]+)\"|'([^'\n]+)'|“([^”\n]+)”|([^\n|;,?!]+))",
-                self.text,
-                re.IGNORECASE,
-            )
-            if match:
-                value = next(group for group in match.groups() if group)
-                if match.group(4):
-                    value = re.split(r"\s+(?:and|but|with|in|for)\s+|\.\s|\.$", value)[0].strip(" *_`\"'")
-                if value:
-                    return value
-        return None
+        """What stands behind the name, or behind what it is called otherwise."""
+        return labels.label_value(self.text, name)
 
     def number_near(self, name: str) -> str | None:
         """A number that belongs to the name: before it (``3 days``, ``two days``) or behind it (``limit 5``)."""
-        for part in _name_parts(name)[::-1]:
-            if len(part) < 3:  # "a" and "b" are words of their own
-                match = re.search(rf"\b{re.escape(part)}\s*[:=]\s*(-?\d+(?:\.\d+)?)", self.text)
-                if match:
-                    self._taken.add(match.span(1))
-                    return match.group(1)
-                continue
-            word = re.escape(part.rstrip("s"))
-            for pattern in (
-                rf"\b{word}\w{{0,2}}\b[\s:=]*(?:is|of|to|at|=|:)?\s*[$€£¥]?(-?\d[\d,]{{0,20}}(?:\.\d+)?)",
-                rf"(-?\d[\d,]{{0,20}}(?:\.\d+)?)[\s-]*{word}\w{{0,2}}\b",
-            ):
-                match = re.search(pattern, self.text, re.IGNORECASE)
-                if match:
-                    self._taken.add(match.span(1))
-                    return match.group(1).replace(",", "")
-            match = re.search(rf"{_NUMBER_WORD.pattern}\s+{word}\w{{0,2}}\b", self.text, re.IGNORECASE)
-            if match:
-                self._taken.add(match.span(1))
-                return str(_NUMBER_WORDS[match.group(1).lower()])
-        return None
+        match = labels.number_near(self.text, name)
+        if match is None:
+            return None
+        self._taken.add(match[1])
+        return match[0]
 
     def mentions(self, name: str) -> bool:
         """Whether all words of the name occur."""
         own = set(words(self.text))
         parts = words(name.replace("_", " "))
         return bool(parts) and all(part in own for part in parts)
-
-
-def _name_parts(name: str) -> list[str]:
-    return [part for part in re.split(r"[\s_-]+|(?<=[a-z])(?=[A-Z])", name) if part]
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[\s_-]+", "", name).lower()

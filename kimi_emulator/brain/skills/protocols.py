@@ -13,10 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.brain.skills import speech
+from kimi_emulator.brain.skills.tools import Planner
+from kimi_emulator.brain.task import Task
 from kimi_emulator.content import text_of
-from kimi_emulator.script import ToolCall
+from kimi_emulator.script import Reply, ToolCall
 
-__all__ = ["read"]
+__all__ = ["answer", "read"]
 
 _ACTION_TOOL = re.compile(
     r"^[>\s-]*Tool Name:\s*(?P<name>\S+)\s*\nTool Description:\s*(?P<about>.*?)\nTool Args:\s*(?P<args>\{.*\})\s*$",
@@ -53,6 +57,16 @@ class Spoken:
             arguments = json.loads(call.arguments_text)
             lines.append(f"print({call.name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())}))")
         return "<execute>\n" + "\n".join(lines) + "\n</execute>"
+
+
+def answer(task: Task) -> Reply | None:
+    """The next call or the answer in the prompt's form, or None for any other prompt."""
+    conversation = None if task.response_format else read(task.talk.messages)
+    if conversation is None:
+        return None
+    talk = Conversation(conversation.messages)
+    calls = Planner(conversation.tools, talk, search=False).calls() if conversation.tools else []
+    return Reply(content=conversation.format_answer(calls, "" if calls else speech.say(talk)))
 
 
 def read(messages: Sequence[Mapping[str, Any]]) -> Spoken | None:

@@ -1,0 +1,42 @@
+"""Says what tools gave."""
+
+from __future__ import annotations
+
+import json
+
+from kimi_emulator.brain import documents
+from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.content import compact
+
+__all__ = ["say"]
+
+_LONG = 600
+"""Characters of a tool result that are repeated whole; of longer ones the fitting sentences are quoted."""
+
+
+def say(talk: Conversation) -> str | None:
+    """The results of the calls that were made for the last request."""
+    if not talk.done:
+        return None
+    lines: list[str] = []
+    for done in talk.done:
+        text = _sayable(done.content)
+        if len(text) > _LONG:
+            text = documents.best(talk.question, [done.content], most=3) or text[:_LONG] + " ..."
+        lines.append(f"{done.name or 'The tool'}: {text}" if len(talk.done) > 1 else text)
+    if len(lines) == 1:
+        return f"结果是：{lines[0]}" if talk.chinese else f"The result is: {lines[0]}"
+    return ("结果如下：\n" if talk.chinese else "The results are:\n") + "\n".join(lines)
+
+
+def _sayable(result: str) -> str:
+    """A tool result as part of a sentence: JSON becomes ``key: value`` pairs."""
+    try:
+        value = json.loads(result)
+    except ValueError:
+        return result.strip()
+    if isinstance(value, dict) and value:
+        return ", ".join(f"{key}: {compact(v) if isinstance(v, dict | list) else v}" for key, v in value.items())
+    if isinstance(value, list) and value and all(not isinstance(each, dict | list) for each in value):
+        return ", ".join(str(each) for each in value)
+    return result.strip().strip('"')

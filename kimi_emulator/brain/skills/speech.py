@@ -1,0 +1,24 @@
+"""Answers that are plain text: the skills that speak, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.brain.skills import choose, evaluate, fields, graph, greet, otherwise, quote, rephrase, results
+from kimi_emulator.brain.task import Task
+from kimi_emulator.script import Reply
+
+__all__ = ["answer", "say"]
+
+SPEAKING = (
+    *(results.say, rephrase.say, evaluate.say, graph.say, choose.say, fields.say, greet.say, quote.say, otherwise.say),
+)
+
+
+def say(talk: Conversation) -> str:
+    """The answer as text."""
+    return next(text for skill in SPEAKING if (text := skill(talk)) is not None)
+
+
+def answer(task: Task) -> Reply:
+    """The answer of the first skill that has one."""
+    return Reply(content=say(task.talk))

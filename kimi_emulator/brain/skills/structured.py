@@ -1,0 +1,200 @@
+"""Answers that are JSON: after a schema, after a schema or a sample that the prompt shows, or after its words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from kimi_emulator.brain.filling import Filler, Source
+from kimi_emulator.brain.skills import speech
+from kimi_emulator.brain.task import Task
+from kimi_emulator.script import Reply
+from kimi_emulator.words import sentences
+
+__all__ = ["answer", "in_words", "members"]
+
+_KEYS = re.compile(r"(?:keys?|fields?|propert(?:y|ies)|members?|attributes?|entries)\b|字段|键|属性", re.IGNORECASE)
+_NUMERIC = re.compile(
+    r"age$|count|number|year|price|total|amount|quantity|score|年龄|数量|价格|金额|年份|分数", re.IGNORECASE
+)
+_ABOUT_FORMAT = re.compile(
+    r"\bJSON\b.*\b(?:key|field|format|object|nothing|only)|nothing other than|\bJSON[ _]?schema|\boutput schema"
+    r"|well-formatted"
+    r"|STRICT OUTPUT FORMAT|markdown|code ?(?:block|fence)s?|backticks|do not (?:prepend|append|wrap|repeat)"
+    r"|as an example, for the schema"
+    r"|top-level JSON|^\s*```|(?:JSON|json).*(?:格式|字段|输出|返回)|(?:格式|输出|返回).*(?:JSON|json)"
+    r"|match(?:es)? the following json|parsed objects in json"
+    r"|instance of the JSON|compatible with this schema|following schema",
+    re.IGNORECASE,
+)
+_LONG = 1000
+"""Sentences about a format are shorter."""
+_QUOTED_KEY = re.compile(r"[\"'`“]([A-Za-z_][\w-]{0,60}|[㐀-鿿]{1,10})[\"'`”]")
+_BARE_KEYS = re.compile(
+    r"(?:keys?|fields?|properties|members?|attributes?|JSON(?: object)? with)\b\s*(?:are|named|called|:)?\s*"
+    r"((?:[a-z_][\w]*\s*(?:,|and)+\s*)*[a-z_]\w*)"
+)
+_CHINESE_KEYS = re.compile(
+    r"(?:字段|键|属性|包含|包括)[^a-zA-Z\n]{0,6}?[:：为是有]?\s*((?:[a-z_]\w*\s*[,，、和及与]*\s*)+)"
+)
+_SAYS_JSON = re.compile(r"\bJSON\b", re.IGNORECASE)
+_FENCED = re.compile(r"within a ```json|```json\s*(?:codeblock|code block)", re.IGNORECASE)
+_LABEL_AT_END = re.compile(r"(?:^|\n)[ \t]*(<[\w ]{1,40}>|[A-Z][\w ]{1,40}:)\s*$")
+_EXAMPLE = re.compile(
+    r"(?:\b(?:example|format|sample)\b|示例|例如|格式)[^\n:：]{0,100}[:：][^\n]{0,100}\n", re.IGNORECASE
+)
+_BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_]\w*)(\s*:)")
+_OPENS = re.compile(r"\{\s*[\"\w}]|\[\s*\{")
+_DOTS = re.compile(r",?\s*\.\.\.\s*(?=[\]}])")
+
+
+def answer(task: Task) -> Reply | None:
+    """JSON where the request wants it, else None."""
+    value = members(task)
+    if value is None:
+        shown = _after_form(task, samples=not task.talk.done)
+        if not shown:
+            return None
+        value = shown[0]
+    text = json.dumps(value, ensure_ascii=False)
+    return Reply(
+        content=f"```json\n{text}\n```" if _FENCED.search(task.talk.request) and not task.response_format else text
+    )
+
+
+def members(task: Task) -> Any:
+    """The whole answer where ``response_format`` wants JSON, else None."""
+    kind = task.response_format.get("type")
+    if kind == "json_schema":
+        schema = task.response_format["json_schema"].get("schema")
+        texts = [_without_format(text) for text in task.texts]
+        return Filler(texts, schema if isinstance(schema, dict) else {}, question=task.talk.question).whole()[0]
+    if kind != "json_object":
+        return None
+    value = (_after_form(task, samples=True) or [None])[0]
+    return value if isinstance(value, dict) else in_words(task)
+
+
+def in_words(task: Task) -> dict[str, Any]:
+    """An object with the keys that the request names; without any, the answer under "answer"."""
+    request = "\n".join([*task.talk.prompts, task.talk.request])
+    keys: list[str] = []
+    if _KEYS.search(request) or "{" in request or "JSON" in request:
+        keys = [key for key in _QUOTED_KEY.findall(request) if key.lower() not in ("json", "key", "keys")]
+    if not keys:
+        bare = _BARE_KEYS.search(request) or _CHINESE_KEYS.search(request)
+        keys = re.split(r"\s*(?:[,，、和及与]|\band\b)\s*", bare.group(1)) if bare else []
+    keys = [key.strip() for key in dict.fromkeys(keys) if key.strip()]
+    if not keys:
+        return {"answer": speech.say(task.talk)}
+    # What is said about the format itself holds no values.
+    own = [_without_format(text) for text in task.texts]
+    spoken = Source("\n".join(own))
+    kinds = {key: {"type": "number" if _NUMERIC.search(key) or spoken.number_near(key) else "string"} for key in keys}
+    schema = {"type": "object", "properties": kinds, "required": keys}
+    return Filler(own, schema, question=_without_format(task.talk.question)).whole()[0]
+
+
+def _without_format(text: str) -> str:
+    """The text without sentences about the format of the answer."""
+    lines = (
+        " ".join(s for s in sentences(line) if len(s) > _LONG or not _ABOUT_FORMAT.search(s))
+        for line in text.splitlines()
+    )
+    return "\n".join(line for line in lines if line.strip()) or text
+
+
+# ------------------------------------------------------------------------------------- shown in the prompt
+
+
+def _after_form(task: Task, *, samples: bool) -> list[Any]:
+    """The answer (as a list of one) after a schema or a sample in the prompt; [] when it shows none."""
+    talk = task.talk
+    for text in (talk.request, *talk.prompts):
+        schema, rest = _schema_in_words(text, samples=samples)
+        if schema is None:
+            continue
+        query = _without_format(rest if text is talk.request else talk.question)
+        others = [done.content for done in talk.done] + [query, *talk.system, *talk.earlier]
+        question = talk.question if talk.question in query and text is talk.request else query
+        return [Filler(others, schema, question=question).whole()[0]]
+    return []
+
+
+def _schema_in_words(request: str, *, samples: bool) -> tuple[Mapping[str, Any] | None, str]:
+    """The schema that the request spells out, or that fits the sample it shows; and the request without it."""
+    if not _SAYS_JSON.search(request):
+        return None, request
+    if "{{" in request:  # some templates leave their escapes in the text
+        request = request.replace("{{", "{").replace("}}", "}")
+    values = list(_json_in(request))
+    schemas = [each for each in values if isinstance(each[0], dict) and _is_schema(each[0])]
+    if schemas:
+        schema, start, end = schemas[-1]
+        return schema, request[:start] + request[end:]
+    shown = _sample(request, values) if samples else None
+    if shown is None:
+        return None, request
+    sample, start, end = shown
+    # Names with descriptions, as `{"tool": "what it is for"}`: where the sample uses such names, so must the answer.
+    named = [
+        value
+        for value, _, _ in values
+        if isinstance(value, dict) and value and all(isinstance(each, str) for each in value.values())
+    ]
+    known = {name for value in named[:-1] or named for name in value}
+    return _fitting(sample, named[-1] if named else {}, known), request[:start] + request[end:]
+
+
+def _is_schema(value: Mapping[str, Any]) -> bool:
+    return isinstance(value.get("properties"), dict) or ("$defs" in value and ("$ref" in value or "anyOf" in value))
+
+
+def _sample(request: str, values: Sequence[tuple[Any, int, int]]) -> tuple[Any, int, int] | None:
+    """The JSON behind the label that the request ends with, or behind the word "example"."""
+    label = _LABEL_AT_END.search(request)
+    before = request.rfind(f"\n{label.group(1)}\n", 0, label.start(1) - 1) if label else -1
+    places = [before] if before >= 0 else [match.end() for match in _EXAMPLE.finditer(request)]
+    return next((each for place in places for each in values if each[1] >= place), None)
+
+
+def _json_in(text: str) -> Iterator[tuple[Any, int, int]]:
+    """Objects and lists of objects in a text, with where they begin and end.
+
+    Samples may be sloppy: keys without quotes, lists that end in dots.
+    """
+    decoder, place = json.JSONDecoder(), 0
+    for _ in range(50):
+        match = _OPENS.search(text, place)
+        if not match:
+            return
+        start = match.start()
+        try:
+            value, place = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            try:
+                value = decoder.raw_decode(_BARE_KEY.sub(r'\1"\2"\3', _DOTS.sub("", text[start : start + 4000])))[0]
+            except (ValueError, RecursionError):
+                place = start + 1
+                continue
+            close = text.find("]" if text[start] == "[" else "}", start)
+            place = close + 1 if close > 0 else len(text)
+        yield value, start, place
+
+
+def _fitting(sample: Any, names: Mapping[str, str], known: set[str]) -> dict[str, Any]:
+    """A JSON Schema that the sample fits."""
+    if isinstance(sample, dict):
+        fitting = {key: _fitting(value, names, known) for key, value in sample.items()}
+        return {"type": "object", "properties": fitting, "required": list(fitting)}
+    if isinstance(sample, list):
+        return {"type": "array", "items": _fitting(sample[0], names, known) if sample else {}, "minItems": 1}
+    if isinstance(sample, bool):
+        return {"type": "boolean"}
+    if isinstance(sample, int | float):
+        return {"type": "integer" if isinstance(sample, int) else "number"}
+    if isinstance(sample, str) and sample in known and names:
+        return {"type": "string", "enum": list(names), "enumDescriptions": dict(names)}
+    return {"type": "string"}

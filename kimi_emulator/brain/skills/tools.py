@@ -1,0 +1,143 @@
+"""Tool calls: which tools a request asks for, with what, and when it is time to answer instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kimi_emulator.brain import arithmetic
+from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.brain.filling import LIKELY, Filler, Source
+from kimi_emulator.brain.task import Task
+from kimi_emulator.brain.toolbox import Tool, fitting, stems_of
+from kimi_emulator.script import Reply, ToolCall
+from kimi_emulator.words import clauses
+
+__all__ = ["Planner", "answer"]
+
+_SEARCHING = re.compile(
+    r"search|retriev|query|lookup|look_up|knowledge|documents?\b|find_|搜索|检索|查询|知识库", re.IGNORECASE
+)
+_ASKING = re.compile(
+    r"\?|？|^\s*(?:what|which|who|whom|when|where|why|how|search|look|find|tell|is|are|does|did)\b"
+    r"|什么|谁|哪|怎么|如何|多少|为什么|搜索|查找|查一下|介绍",
+    re.IGNORECASE,
+)
+_LIST = re.compile(r"\s*(?:,\s*(?:and\s+)?|\s+(?:and|und|et|y|e)\s+(?:in\s+|for\s+|of\s+)?|、|，|和|与|跟|以及)\s*")
+
+
+def answer(task: Task) -> Reply | None:
+    """Calls that are due, or None when it is time to answer."""
+    choice, talk = task.request.get("tool_choice"), task.talk
+    if not task.context.tools or choice == "none" or task.context.prefix is not None:
+        return None
+    planner = Planner(task.context.tools, talk, search=not talk.documents)
+    if choice not in (None, "auto"):
+        calls = planner.force(choice["function"]["name"] if isinstance(choice, dict) else None)
+    elif talk.demanded is not None:
+        names = {tool.name for tool in planner.tools}
+        calls = planner.force(talk.demanded if talk.demanded in names else None)
+    else:
+        calls = planner.calls()
+    return Reply(tool_calls=calls) if calls else None
+
+
+class Planner:
+    """Decides on tool calls for the last user message, given what has been done for it."""
+
+    def __init__(self, tools: Sequence[Mapping[str, Any]], talk: Conversation, *, search: bool) -> None:
+        self.tools: list[Tool] = [Tool.read(tool) for tool in tools]
+        self.talk = talk
+        self.search = search
+        """Whether a search tool fits any question (no texts are at hand)."""
+
+    def calls(self) -> list[ToolCall]:
+        """Calls that the request asks for and that have not been made; [] when it is time to answer."""
+        done = {each.name for each in self.talk.done}
+        plain = [tool for tool in self.tools if not tool.answers]
+        steps = arithmetic.steps(self.talk.question, plain, self.talk.done)
+        if steps is not None:
+            return steps
+        chosen = fitting(self.talk.question, plain)
+        if not chosen and not done:
+            chosen = self._searchers(plain) or fitting(self.talk.question, [t for t in self.tools if t.answers])[:1]
+        waiting = [tool for tool in chosen if tool.name not in done]
+        ready: list[ToolCall] = []
+        for tool in waiting:
+            values, strength = self._fill(tool, alone=len(chosen) == 1)
+            if strength >= LIKELY:  # else its arguments may come out of the results of the others
+                ready += self._spread(tool, values)
+        if not ready and waiting and not done:
+            ready = self._spread(waiting[0], self._fill(waiting[0], alone=True)[0])
+        return ready
+
+    def force(self, name: str | None) -> list[ToolCall]:
+        """Calls when one is demanded: of this function, or of any."""
+        if name is not None:
+            tools = [tool for tool in self.tools if tool.name == name]
+        else:
+            calls = self.calls()
+            if calls:
+                return calls
+            done = {each.name for each in self.talk.done}
+            tools = [tool for tool in self.tools if tool.name not in done]
+            # Once something was done, what is left to do is to fill in the form for the answer.
+            tools.sort(key=lambda tool: tool.answers is not bool(done))
+            tools = tools or self.tools[-1:]
+        return [ToolCall(tools[0].name, self._fill(tools[0])[0])] if tools else []
+
+    # -- arguments --------------------------------------------------------------------------------------------
+
+    def _clause(self, tool: Tool) -> str:
+        """The part of the question that asks for this tool."""
+        pieces = clauses(self.talk.question)
+        fits = [sum(tool.weights.get(word, 0) for word in stems_of(piece)) for piece in pieces]
+        best = max(fits, default=0)
+        return pieces[fits.index(best)] if best > 0 else self.talk.question
+
+    def _fill(self, tool: Tool, *, alone: bool = True) -> tuple[dict[str, Any], int]:
+        results = [done.content for done in self.talk.done]
+        texts = [self.talk.question, *results]
+        if tool.answers:
+            texts = [*results, self.talk.request, *self.talk.documents]
+            filler = Filler(texts, tool.parameters, question=self.talk.question)
+        else:
+            if not alone:
+                texts = [self._clause(tool), *results, *([self.talk.question] if results else [])]
+            filler = Filler(texts, tool.parameters, question=texts[0])
+        values, strength = filler.whole() if tool.parameters else ({}, LIKELY)
+        return (values, strength) if isinstance(values, dict) else ({}, LIKELY)
+
+    def _spread(self, tool: Tool, values: Mapping[str, Any]) -> list[ToolCall]:
+        """One call, or one for each of several names that stand in a list where the argument was found."""
+        required = tool.parameters.get("required") or list(tool.properties)[:1]
+        texts = [name for name in required if isinstance(values.get(name), str)]
+        first = ToolCall(tool.name, values)
+        if len(required) != 1 or len(texts) != 1 or not values[texts[0]]:
+            return [first]
+        name, value = texts[0], str(values[texts[0]])
+        names = {phrase for phrase, _, _ in Source(self.talk.question).names()}
+        quoted = {phrase for phrase, _, _ in Source(self.talk.question).quotations()}
+        pool = quoted if value in quoted else names
+        place = self.talk.question.find(value)
+        if value not in pool or place < 0:
+            return [first]
+        listed = [piece.strip(" .?!\"'？。") for piece in _LIST.split(self.talk.question[place:])]
+        more: list[str] = []
+        for piece in listed[1:]:
+            # In Chinese the list runs on into the sentence: 上海的天气.
+            begun = [
+                each
+                for each in pool
+                if piece == each or piece.startswith((each + " ", each) if not each.isascii() else each + " ")
+            ]
+            if not begun:
+                break
+            more.append(max(begun, key=len))
+        return [first, *(ToolCall(tool.name, {**values, name: each}) for each in dict.fromkeys(more) if each != value)]
+
+    def _searchers(self, tools: Sequence[Tool]) -> list[Tool]:
+        if not self.search or not _ASKING.search(self.talk.question):
+            return []
+        return [tool for tool in tools if _SEARCHING.search(f"{tool.name} {tool.description}")][:1]

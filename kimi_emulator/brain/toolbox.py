@@ -1,0 +1,120 @@
+"""The declared tools, and which of them a request speaks of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from kimi_emulator.brain.choices import with_names_of
+from kimi_emulator.brain.filling import CURRENCIES
+from kimi_emulator.brain.meanings import heads
+from kimi_emulator.words import rarity, stem, words
+
+__all__ = ["Tool", "fitting", "stems_of"]
+
+_FIT = 2.0
+_VERBS = frozenset(words("get fetch use call tool function run make return value data input output given current"))
+_SEARCH = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
+"""What a built-in search is asked for; ``platform.search.builtin`` makes its own arguments of it."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A declared function, with the stems that speak for it."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    builtin: bool = False
+
+    @classmethod
+    def read(cls, tool: Mapping[str, Any]) -> Tool:
+        """From its declaration."""
+        function = tool.get("function") or {}
+        parameters = function.get("parameters")
+        builtin = tool.get("type") == "builtin_function"
+        description = str(function.get("description") or "")
+        return cls(
+            str(function.get("name") or ""),
+            description,
+            _SEARCH if builtin else with_names_of(description, parameters) if isinstance(parameters, dict) else {},
+            builtin,
+        )
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """The parameters by name."""
+        properties = self.parameters.get("properties")
+        return properties if isinstance(properties, dict) else {}
+
+    @property
+    def answers(self) -> bool:
+        """Whether it looks like a form for the final answer: frameworks name those after a class."""
+        return self.name[:1].isupper() or self.name in ("final_result", "final_answer")
+
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """How strongly each stem speaks for this tool."""
+        by_stem: dict[str, float] = dict.fromkeys(_meanings(self.description), 1.0)
+        by_stem.update(dict.fromkeys(words(self.description), 1.0))
+        for name, schema in self.properties.items():
+            schema = schema if isinstance(schema, dict) else {}
+            extra = f"{name.replace('_', ' ')} {schema.get('description') or ''} {schema.get('enum') or ''}"
+            for word in words(extra):
+                by_stem[word] = max(by_stem.get(word, 0), 1.2)
+        name = self.name.replace("_", " ").replace("$", "")
+        by_stem.update(dict.fromkeys(_meanings(name), 2.0))
+        by_stem.update(dict.fromkeys(words(name), 3.0))
+        return {word: weight * (0.3 if word in _VERBS else 1.0) for word, weight in by_stem.items()}
+
+
+@lru_cache(maxsize=1000)
+def _meanings(text: str) -> list[str]:
+    """Stems of what a text names in other words or another language: 换算 is to convert."""
+    return [stem(head) for head in heads("tools", text)]
+
+
+def stems_of(request: str) -> set[str]:
+    """Stems of a request, with what they are otherwise called."""
+    stems = {*words(request), *_meanings(request)}
+    if CURRENCIES & set(re.findall(r"[A-Z]{3}", request)):
+        stems |= {stem("currency"), "convert", "exchang"}
+    return stems
+
+
+def _is_named(name: str, request: str) -> bool:
+    """Whether a request says a tool's name as a name: a plain word may be meant as that word."""
+    before, after = (r"(?<![a-z0-9_])", r"(?![a-z0-9_])") if "_" in name else (r"[`\"'“「]", r"[`\"'”」]")
+    name = re.escape(name)
+    return bool(
+        re.search(rf"{before}{name}{after}|(?<!\w){name}(?:\(|\s+(?:tool|function)\b|\s*(?:工具|函数))", request)
+    )
+
+
+def fitting(request: str, tools: Sequence[Tool]) -> list[Tool]:
+    """Tools that fit, best first: each must explain words of the request that a better one does not."""
+    lower = request.lower()
+    named = [tool for tool in tools if _is_named(tool.name.lower(), lower)]
+    if named:
+        # A request that names its tools needs no guesses beside them.
+        return sorted(named, key=lambda tool: lower.find(tool.name.lower()))
+    rare = rarity([tool.weights for tool in tools])
+    top = max(rare.values(), default=1.0)
+    left = stems_of(request)
+    chosen: list[Tool] = []
+    rest = list(tools)
+    while rest:
+        scores = [
+            sum(t.weights.get(word, 0) * (rare[word] / top if word in t.weights else 0) for word in left) for t in rest
+        ]
+        score = max(scores)
+        if score < _FIT * (1 / (1 + 0.15 * (len(tools) - 1))):
+            break
+        tool = rest.pop(scores.index(score))
+        if not tool.answers or not chosen:
+            chosen.append(tool)
+        left -= set(tool.weights)
+    return chosen
