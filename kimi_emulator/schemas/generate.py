@@ -102,8 +102,9 @@ def generate(grammar: Grammar, schema: Any, *, seed: int = 0) -> Any:
     Of a schema without any valid value (`minimum` above `maximum`), whatever comes nearest.
     """
     nearest: Any = None
+    maker = _Maker(grammar)
     for attempt in range(_TRIES):
-        maker = _Maker(grammar, attempt)
+        maker.attempt = attempt
         try:
             value = maker.value(schema, seed + attempt, 0)
         except _TooMuch:
@@ -115,23 +116,26 @@ def generate(grammar: Grammar, schema: Any, *, seed: int = 0) -> Any:
 
 
 class _Maker:
-    def __init__(self, grammar: Grammar, attempt: int) -> None:
+    def __init__(self, grammar: Grammar) -> None:
         self.grammar = grammar
-        self.attempt = attempt
+        self.attempt = 0
         self._left = _STEPS
 
-    def value(self, schema: Any, number: int, depth: int) -> Any:
-        """The ``number``-th value for a schema: others for other numbers, where there are others."""
+    def _step(self, depth: int = 0) -> None:
         self._left -= 1
         if self._left < 0 or depth > 40:
             raise _TooMuch
+
+    def value(self, schema: Any, number: int, depth: int) -> Any:
+        """The ``number``-th value for a schema: others for other numbers, where there are others."""
+        self._step(depth)
         options = self.grammar.alternatives(schema)
         if depth >= _DEEP or self.attempt > 2:
             options = sorted(options, key=_size)
         turn = self.attempt % len(options) if depth == 0 else 0
         second: list[Any] = []
         for option in options[turn:] + options[:turn]:
-            for round_ in range(3 if depth else _TRIES):
+            for round_ in range(3 if depth else 5):
                 try:
                     value = self._plain(option, number + round_, depth)
                 except _TooMuch:
@@ -168,6 +172,7 @@ class _Maker:
             return None if kind == "null" else bool(number % 2)
         first: list[Any] = []
         for value in makers[kind](schema):
+            self._step()
             if self.grammar.accepts(value, schema):
                 return value
             first.append(value)
@@ -296,7 +301,7 @@ def texts(schema: Mapping[str, Any], number: int) -> Iterator[str]:
         yield form(number)
     pattern = schema.get("pattern")
     if pattern is not None:
-        yield from (text for text in _PLAIN[number % 3 :] if least <= len(text) <= most)
+        yield from (text for text in (_PLAIN if not number else ()) if least <= len(text) <= most)
         yield from _by_pattern(pattern, number, least, most)
     word = _WORDS[number % len(_WORDS)] + (str(number) if number >= len(_WORDS) else "")
     yield word if least <= len(word) <= most else _stretch(word, least, most)

@@ -19,12 +19,12 @@ def answer(task: Task) -> Reply | None:
     prefix = task.context.prefix
     if prefix is None:
         return None
-    members = structured.members(task)
-    if members is not None and not prefix.strip():
-        return Reply(content=json.dumps(members, ensure_ascii=False))
-    if members is not None or prefix.rstrip().rsplit("\n", 1)[-1].lstrip("`jsonJSON \n").startswith(("{", "[")):
-        known = structured.in_words(task) if members is None else members
-        rest = continue_json(prefix, known if isinstance(known, dict) else {})
+    whole = structured.in_format(task)
+    if whole and not prefix.strip():
+        return Reply(content=json.dumps(whole[0], ensure_ascii=False))
+    if whole or prefix.rstrip().rsplit("\n", 1)[-1].lstrip("`jsonJSON \n").startswith(("{", "[")):
+        members = whole[0] if whole else structured.in_words(task)
+        rest = continue_json(prefix, members if isinstance(members, dict) else {})
         if rest is not None:
             return Reply(content=rest)
     plain = speech.say(task.talk)

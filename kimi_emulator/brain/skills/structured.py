@@ -13,7 +13,7 @@ from kimi_emulator.brain.task import Task
 from kimi_emulator.script import Reply
 from kimi_emulator.words import sentences
 
-__all__ = ["answer", "in_words", "members"]
+__all__ = ["answer", "in_format", "in_words"]
 
 _KEYS = re.compile(r"(?:keys?|fields?|propert(?:y|ies)|members?|attributes?|entries)\b|字段|键|属性", re.IGNORECASE)
 _NUMERIC = re.compile(
@@ -52,29 +52,25 @@ _DOTS = re.compile(r",?\s*\.\.\.\s*(?=[\]}])")
 
 def answer(task: Task) -> Reply | None:
     """JSON where the request wants it, else None."""
-    value = members(task)
-    if value is None:
-        shown = _after_form(task, samples=not task.talk.done)
-        if not shown:
-            return None
-        value = shown[0]
-    text = json.dumps(value, ensure_ascii=False)
-    return Reply(
-        content=f"```json\n{text}\n```" if _FENCED.search(task.talk.request) and not task.response_format else text
-    )
+    values = in_format(task) or _after_form(task, samples=not task.talk.done)
+    if not values:
+        return None
+    text = json.dumps(values[0], ensure_ascii=False)
+    fenced = _FENCED.search(task.talk.request) and not task.response_format
+    return Reply(content=f"```json\n{text}\n```" if fenced else text)
 
 
-def members(task: Task) -> Any:
-    """The whole answer where ``response_format`` wants JSON, else None."""
+def in_format(task: Task) -> list[Any]:
+    """The whole answer (as a list of one: it may be null) where ``response_format`` wants JSON, else []."""
     kind = task.response_format.get("type")
     if kind == "json_schema":
         schema = task.response_format["json_schema"].get("schema")
         texts = [_without_format(text) for text in task.texts]
-        return Filler(texts, schema if isinstance(schema, dict) else {}, question=task.talk.question).whole()[0]
+        return [Filler(texts, schema if isinstance(schema, dict) else {}, question=task.talk.question).whole()[0]]
     if kind != "json_object":
-        return None
-    value = (_after_form(task, samples=True) or [None])[0]
-    return value if isinstance(value, dict) else in_words(task)
+        return []
+    values = _after_form(task, samples=True)
+    return values if values and isinstance(values[0], dict) else [in_words(task)]
 
 
 def in_words(task: Task) -> dict[str, Any]:
