@@ -7,7 +7,7 @@ SEED   ?= 1
 # Three workers on two cores: tests of time-outs and deadlines wait, and leave a core free. Long files are shared out.
 TESTS  := -n 3 --dist worksteal -q
 
-.PHONY: help demo test test-slow litellm lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation verify-live mutation conformance matrix build check-dist docs clean
+.PHONY: help demo test test-slow litellm lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation verify-live mutation conformance matrix build check-dist docs site clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -119,5 +119,9 @@ check-dist: build  ## the same, and whether the package index will show it as it
 docs: $(READY)  ## check that the code in README.md and docs/ runs, and that its links lead somewhere
 	$(BIN)/python -m pytest -q tests/test_documents.py
 
+site: $(READY)  ## the documentation as a site, into site/: pages, reference from the docstrings, changelog; a warning is an error
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q
+
 clean:          ## remove what the targets made
-	rm -rf $(VENV) .litellm .ray .bench .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis mutants dist
+	rm -rf $(VENV) .litellm .ray .bench .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis mutants dist site

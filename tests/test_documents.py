@@ -15,7 +15,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "cassettes" / "README.md",
     *sorted(ROOT.glob("packaging/*/README.md")),
-    *sorted(DOCS.glob("*.md")),
+    *sorted(DOCS.rglob("*.md")),
 ]
 
 

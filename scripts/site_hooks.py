@@ -1,0 +1,98 @@
+"""What mkdocs does beside reading docs/: reference pages, the changelog, and links that lead out of docs/.
+
+mkdocs calls the functions by their names (`hooks:` in mkdocs.yml). The pages in docs/ are written to be read in the
+repository too, so their links to examples and tests become addresses of the repository here, and nothing else changes.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("langchain_kimi", "llama_index_kimi", "kimi_api", "kimi_emulator")
+REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["metadata"]["hooks"][
+    "custom"
+]["repository"]
+
+
+def public_modules(package: str) -> dict[str, list[str]]:
+    """The public modules of a package that have an `__all__`, each with its names; read, not imported."""
+    modules = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        inside = package == "kimi_emulator" and len(parts) > 2  # its floors are its own affair
+        if not inside and not any(part.startswith("_") for part in parts):
+            names = names_of(path)
+            if names:
+                modules[".".join(parts)] = names
+    return modules
+
+
+def names_of(path: Path) -> list[str]:
+    """A module's `__all__`; empty where it has none."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]:
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+def reference_pages() -> dict[str, str]:
+    """Page and text. A name that stands in several modules is described in the outermost one."""
+    pages, seen = {}, set()
+    for package in PACKAGES:
+        for module, names in sorted(public_modules(package).items(), key=lambda item: item[0].count(".")):
+            own = [name for name in names if (package, name) not in seen]
+            seen.update((package, name) for name in names)
+            text = [f"# `{module}`\n", f"::: {module}\n    options:\n      members: []\n"]
+            text += [f"## `{name}`\n\n::: {module}.{name}\n    options:\n      heading_level: 3\n" for name in own]
+            also = [f"`{name}`" for name in names if name not in own]
+            if also:
+                text.append(f"Also here: {', '.join(also)}; see [`{package}`]({package}.md).\n")
+            pages[f"reference/{module}.md"] = "\n".join(text)
+    return pages
+
+
+def on_config(config: Any) -> Any:
+    """The reference's part of the navigation, and the repository's address."""
+    config.repo_url, config.repo_name = REPOSITORY, REPOSITORY.rsplit("/", 1)[-1]
+    tree: dict[str, list[Any]] = {package: [] for package in PACKAGES}
+    for page in reference_pages():
+        module = page.removeprefix("reference/").removesuffix(".md")
+        package, _, rest = module.partition(".")
+        tree[package].append({rest or package: page})
+    for section in config.nav:
+        if "Reference" in section:
+            section["Reference"] = [{package: pages} for package, pages in tree.items()]
+    return config
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Pages that are made: the reference, and the changelog, which stands at the root of the repository."""
+    from mkdocs.structure.files import File
+
+    for page, text in reference_pages().items():
+        files.append(File.generated(config, page, content=text))
+    files.append(File.generated(config, "changelog.md", content=(ROOT / "CHANGELOG.md").read_text("utf-8")))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """Marks of the tests leave the code blocks; links that lead out of docs/ lead to the repository."""
+    here = posixpath.dirname(page.file.src_uri)
+    markdown = re.sub(r"^```python before$", '```python title="before"', markdown, flags=re.M)
+    markdown = re.sub(r"^```python test$", "```python", markdown, flags=re.M)
+
+    def lead(match: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join("docs", here, match[1]))
+        if target.startswith("docs/") or page.file.src_uri == "changelog.md":
+            return match[0]
+        kind = "tree" if (ROOT / target).is_dir() else "blob"
+        return f"]({REPOSITORY}/{kind}/main/{target}{match[2] or ''})"
+
+    return re.sub(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)]*)?\)", lead, markdown)

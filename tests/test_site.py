@@ -1,0 +1,55 @@
+"""The site that `make site` builds: every page has its place, every public name its description."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from scripts import site_hooks
+
+ROOT = Path(__file__).resolve().parents[1]
+NAV = (ROOT / "mkdocs.yml").read_text("utf-8")
+WRITTEN = sorted(path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", [page for page in WRITTEN if not page.startswith("upstream/")])
+def test_every_page_stands_in_the_navigation(page: str) -> None:
+    assert re.search(rf": {re.escape(page)}$", NAV, re.M), f"name docs/{page} in the nav of mkdocs.yml"
+
+
+@pytest.mark.parametrize("package", site_hooks.PACKAGES)
+def test_every_public_name_is_described_where_it_is_imported_from(package: str) -> None:
+    pages = site_hooks.reference_pages()
+    for module, names in site_hooks.public_modules(package).items():
+        assert sorted(names) == sorted(importlib.import_module(module).__all__)
+        described = set(re.findall(rf"^::: {re.escape(module)}\.(\w+)$", pages[f"reference/{module}.md"], re.M))
+        also = set(re.findall(r"`(\w+)`[,;]", pages[f"reference/{module}.md"]))
+        assert set(names) <= described | also
+
+
+def test_a_name_is_described_once_in_its_package() -> None:
+    named = re.findall(r"^::: (\w+)\.\S*?(\w+)$", "\n".join(site_hooks.reference_pages().values()), re.M)
+    described = [(package, name) for package, name in named if re.match("[A-Z]", name)]
+    assert len(described) == len(set(described))
+
+
+@pytest.mark.parametrize(
+    ("here", "link", "there"),
+    [
+        ("langchain.md", "[a](../examples/langchain)", "[a](REPO/tree/main/examples/langchain)"),
+        ("langchain.md", "[a](../tests/test_site.py)", "[a](REPO/blob/main/tests/test_site.py)"),
+        ("guides/x.md", "[a](../../README.md#two-commands)", "[a](REPO/blob/main/README.md#two-commands)"),
+        ("guides/x.md", "[a](../files.md#cache)", "[a](../files.md#cache)"),
+        ("langchain.md", "[a](https://example.com/x)", "[a](https://example.com/x)"),
+        ("langchain.md", "[a](#below)", "[a](#below)"),
+        ("testing.md", "```python test\nx\n```", "```python\nx\n```"),
+        ("migrating.md", "```python before\nx\n```", '```python title="before"\nx\n```'),
+    ],
+)
+def test_links_out_of_the_pages_lead_to_the_repository(here: str, link: str, there: str) -> None:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri=here))
+    assert site_hooks.on_page_markdown(link, page, None, None) == there.replace("REPO", site_hooks.REPOSITORY)
