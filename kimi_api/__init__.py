@@ -24,6 +24,7 @@ from kimi_api.errors import (
     KimiLimitError,
     KimiRefusalError,
     KimiReplyError,
+    KimiReplyTooLongError,
     KimiStructuredOutputError,
     KimiToolChoiceError,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "KimiRateLimitError",
     "KimiRefusalError",
     "KimiReplyError",
+    "KimiReplyTooLongError",
     "KimiServerError",
     "KimiStatusError",
     "KimiStructuredOutputError",

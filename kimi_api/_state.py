@@ -48,6 +48,7 @@ STATES: tuple[State, ...] = (
     State("kimi_api._transport.sdk_compat", "_ssl_context", "the certificates", "one", KEEP),
     State("kimi_api._transport.sdk_compat", "transport", "the HTTP library under the SDK", "one", KEEP),
     State("kimi_api._transport.sdk_compat", "response_class", "its class of responses", "one", KEEP),
+    State("kimi_api._transport.bodies", "_guard_class", "guarding classes, by the HTTP library's", "four", KEEP),
     State("kimi_api._transport.observer", "observer", "who is told of calls, set by `instrument`", "one", KEEP),
     _lock("kimi_api._warn"),
     State("kimi_api._warn", "_said", "the keys of warnings that were given", "4,096 keys", KEEP),

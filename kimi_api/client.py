@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._transport.answers import ENDED, Answer, check_first, is_json, read_answer
+from kimi_api._transport.bodies import aread_body, read_body
 from kimi_api._transport.connection import SETTINGS, Connection
 from kimi_api._transport.deadline import Deadline, ain_time, awatch, in_time, watch
 from kimi_api._transport.events import aread_events, read_events
 from kimi_api._transport.redirects import Redirects
 from kimi_api._transport.unregistered import FirstStep, close_all
 from kimi_api._transport.upload import Upload
-from kimi_api.options import budget_of
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream, Stream
 
     from kimi_api._transport.http import Response
-    from kimi_api._transport.translate import RequestContext
     from kimi_api._transport.upload import FilePart
     from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
@@ -50,6 +49,8 @@ class KimiClient(Connection):
         timeout: seconds without a byte before giving up; default 10 s to connect and 900 s to read.
         max_seconds: how long a call may take as a whole, from the call to the last byte, waiting for limits and retries
             included; None (default): no limit.
+        max_answer_bytes: how much the body of one answer may hold, unpacked; default 256 MB. One event of a stream, and
+            what comes between two, may have an eighth of it.
         max_retries: how often a request that failed for a passing reason is sent again: n means n + 1 at most.
         default_headers: sent with every request; they win over ours, except `Authorization`.
         http_client, async_http_client: an `httpx` or `httpx2` client to use instead of the process's shared one. Not
@@ -97,11 +98,12 @@ class KimiClient(Connection):
 
         Raises:
             KimiAPIError: the platform refused the request, or cannot be reached, also after the retries.
+        KimiReplyTooLongError: the answer holds more than `max_answer_bytes`.
         """
         from kimi_api.retry import retrying
 
         deadline = self.deadline(max_seconds)
-        context = _request_context(self.base_url, body, deadline)
+        context = self._request_context(body, deadline, timeout)
         limits = self._limits(path, account_limits)
 
         def open_at(body: Mapping[str, Any]) -> Stream[object]:
@@ -115,14 +117,15 @@ class KimiClient(Connection):
                 opened = in_time(deadline, lambda: open_at(body))
             try:
                 with self._translate_errors(context, opened.response, begun=True), watch(deadline, opened.response):
-                    opened.response.read()
+                    response = read_body(opened.response, context.max_bytes, context.longest_silence)
             finally:
                 opened.response.close()
-            return read_answer(opened.response, context, self._types(), text=text)
+            return read_answer(response, context, self._types(), text=text)
 
         def exchange(path: str) -> Response:
             with _files(upload) as files:
-                return self._send(self._sdk(), method, path, upload, files, headers, timeout, deadline)
+                sent = self._send(self._sdk(), "Stream", method, path, upload, files, headers, timeout, deadline)
+            return read_body(_response_of(sent), context.max_bytes, context.longest_silence)
 
         def send() -> Answer:
             if body is not None:
@@ -131,7 +134,7 @@ class KimiClient(Connection):
                 with self._acquire(limits, body, context):
                     return post(body)
             with self._translate_errors(context):
-                response = in_time(deadline, lambda: Redirects(method, timeout).send(path, exchange))
+                response = in_time(deadline, lambda: Redirects(method, timeout, context.max_bytes).send(path, exchange))
                 return read_answer(response, context, self._types(), text=text)
 
         return retrying(self.count_retries(max_retries, deadline))(send)
@@ -154,7 +157,7 @@ class KimiClient(Connection):
         from kimi_api.retry import async_retrying
 
         deadline = self.deadline(max_seconds)
-        context = _request_context(self.base_url, body, deadline)
+        context = self._request_context(body, deadline, timeout)
         limits = self._limits(path, account_limits)
 
         async def open_at(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncStream[object]:
@@ -168,14 +171,15 @@ class KimiClient(Connection):
                 opened = await ain_time(deadline, lambda: open_at(sdk, body))
             try:
                 with self._translate_errors(context, opened.response, begun=True), awatch(deadline, opened.response):
-                    await opened.response.aread()
+                    response = await aread_body(opened.response, context.max_bytes, context.longest_silence)
             finally:
                 await opened.response.aclose()
-            return read_answer(opened.response, context, self._types(), text=text)
+            return read_answer(response, context, self._types(), text=text)
 
         async def exchange(sdk: AsyncOpenAI, path: str) -> Response:
             with _files(upload) as files:
-                return await self._send(sdk, method, path, upload, files, headers, timeout, deadline)
+                sent = await self._send(sdk, "AsyncStream", method, path, upload, files, headers, timeout, deadline)
+            return await aread_body(_response_of(sent), context.max_bytes, context.longest_silence)
 
         async def send() -> Answer:
             sdk = await self._async_sdk()
@@ -186,7 +190,8 @@ class KimiClient(Connection):
                     return await post(sdk, body)
             with self._translate_errors(context):
                 response = await ain_time(
-                    deadline, lambda: Redirects(method, timeout).asend(path, lambda path: exchange(sdk, path))
+                    deadline,
+                    lambda: Redirects(method, timeout, context.max_bytes).asend(path, lambda path: exchange(sdk, path)),
                 )
                 return read_answer(response, context, self._types(), text=text)
 
@@ -215,11 +220,12 @@ class KimiClient(Connection):
         Raises:
             KimiIncompleteReplyError: the stream ended before its first event, after the retries.
             KimiAPIError: the platform refused the request, or cannot be reached.
+        KimiReplyTooLongError: an event, or what comes without one, does not end within an eighth of `max_answer_bytes`.
         """
         from kimi_api.retry import retrying
 
         deadline = self.deadline(max_seconds)
-        context = _request_context(self.base_url, body, deadline)
+        context = self._request_context(body, deadline, timeout)
         limits = self._limits(path, account_limits)
         permits: list[Permit] = []
         whole = False
@@ -233,17 +239,18 @@ class KimiClient(Connection):
             sent = self.outgoing(body)
             with self._translate_errors(context):
                 opened = in_time(deadline, lambda: open_at(sent))
+            response = opened.response
             try:
-                if is_json(opened.response):  # a whole answer, or an error
-                    with self._translate_errors(context, opened.response, begun=True), watch(deadline, opened.response):
-                        opened.response.read()
-                events = read_events(opened.response, context, self._types())
-                with self._translate_errors(context, opened.response):
-                    with watch(deadline, opened.response):
+                if is_json(response):  # a whole answer, or an error
+                    with self._translate_errors(context, response, begun=True), watch(deadline, response):
+                        response = read_body(response, context.max_bytes, context.longest_silence)
+                events = read_events(response, context, self._types())
+                with self._translate_errors(context, response):
+                    with watch(deadline, response):
                         event = next(events, ENDED)
                         while event is None:  # `data: null`
                             event = next(events, ENDED)
-                    check_first(event, opened.response, context, self._types())
+                    check_first(event, response, context, self._types())
                 return opened, events, event
             except BaseException:
                 opened.close()
@@ -287,7 +294,7 @@ class KimiClient(Connection):
         from kimi_api.retry import async_retrying
 
         deadline = self.deadline(max_seconds)
-        context = _request_context(self.base_url, body, deadline)
+        context = self._request_context(body, deadline, timeout)
         limits = self._limits(path, account_limits)
         permits: list[Permit] = []
         started: list[AsyncGenerator[dict[str, Any], None]] = []
@@ -303,20 +310,18 @@ class KimiClient(Connection):
             sent = self.outgoing(body)
             with self._translate_errors(context):
                 opened = await ain_time(deadline, lambda: open_at(sdk, sent))
+            response = opened.response
             try:
-                if is_json(opened.response):  # a whole answer, or an error
-                    with (
-                        self._translate_errors(context, opened.response, begun=True),
-                        awatch(deadline, opened.response),
-                    ):
-                        await opened.response.aread()
-                events = aread_events(opened.response, context, self._types())
-                with self._translate_errors(context, opened.response):
-                    with awatch(deadline, opened.response):
+                if is_json(response):  # a whole answer, or an error
+                    with self._translate_errors(context, response, begun=True), awatch(deadline, response):
+                        response = await aread_body(response, context.max_bytes, context.longest_silence)
+                events = aread_events(response, context, self._types())
+                with self._translate_errors(context, response):
+                    with awatch(deadline, response):
                         event = await FirstStep(lambda: anext(events, ENDED), started)
                         while event is None:  # `data: null`
                             event = await anext(events, ENDED)
-                    check_first(event, opened.response, context, self._types())
+                    check_first(event, response, context, self._types())
                 return opened, events, event
             except BaseException:
                 await opened.close()
@@ -385,6 +390,12 @@ def follow(
     return settings, KimiClient(**settings, error_types=error_types)
 
 
+def _response_of(sent: Stream[object] | AsyncStream[object] | Response) -> Response:
+    """The response that came of sending something else than JSON."""
+    response: Any = getattr(sent, "response", sent)
+    return response
+
+
 @contextmanager
 def _files(upload: Upload | None) -> Iterator[list[FilePart] | None]:
     """The SDK's `files` argument, open for one try. An open file is streamed; a path would be read whole."""
@@ -393,11 +404,3 @@ def _files(upload: Upload | None) -> Iterator[list[FilePart] | None]:
         return
     with upload.open() as opened:
         yield [("file", (upload.name, opened, upload.mime))]
-
-
-def _request_context(base_url: str, body: Mapping[str, Any] | None, deadline: Deadline | None) -> RequestContext:
-    from kimi_api._transport.translate import RequestContext
-
-    if body is None:
-        return RequestContext(base_url, deadline=deadline)
-    return RequestContext(base_url, body.get("model"), budget_of(body), deadline)

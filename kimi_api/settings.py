@@ -93,6 +93,7 @@ class ModelSettings(ChatSettings, total=False):
     region: Region | None
     timeout: float | None
     max_seconds: float | None
+    max_answer_bytes: int | None
     max_retries: int
     account_limits: AccountLimits | Mapping[str, Any] | None
     default_headers: dict[str, str] | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -104,11 +104,13 @@ class Wire:
     * ``ending``: ``whole`` ends the answer properly, ``close`` closes the connection in the middle of it, ``reset``
       does so with a TCP reset, ``stall`` says nothing more until the client gives up, ``doomed`` ends it properly and
       resets the connection as soon as it is used again.
+    * ``packing``: the ``Content-Encoding`` that the packets have.
     """
 
-    packets: Sequence[bytes] = ()
+    packets: Iterable[bytes] = ()
     ending: Ending = "whole"
     head: bool = True
+    packing: str | None = None
 
 
 Kind = Literal["plain", "stream", "upload", "models", "batch", "fiber"]

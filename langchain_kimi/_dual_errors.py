@@ -31,6 +31,7 @@ from kimi_api.errors import (
     KimiPermissionError,
     KimiQuotaError,
     KimiRateLimitError,
+    KimiReplyTooLongError,
     KimiServerError,
     KimiStatusError,
     KimiTimeoutError,
@@ -104,6 +105,12 @@ class ChatKimiEmptyReplyError(KimiEmptyReplyError, ModelAPIError):
     """An answer with neither text nor a tool call, again and again."""
 
 
+class ChatKimiReplyTooLongError(KimiReplyTooLongError, ModelAPIError):
+    """More than an answer may hold here. What is sent again is paid for again, and hardly shorter."""
+
+    is_retryable = False
+
+
 class ChatKimiServerError(KimiServerError, ModelAPIError):
     """5xx: the platform failed."""
 
@@ -139,6 +146,7 @@ ERROR_TYPES: ErrorTypes = {
     KimiOverloadedError: ChatKimiOverloadedError,
     KimiQuotaError: ChatKimiQuotaError,
     KimiEmptyReplyError: ChatKimiEmptyReplyError,
+    KimiReplyTooLongError: ChatKimiReplyTooLongError,
     KimiServerError: ChatKimiServerError,
     KimiConnectionError: ChatKimiConnectionError,
     KimiTimeoutError: ChatKimiTimeoutError,

@@ -165,6 +165,11 @@ class ChatKimi(TokenCounting, StructuredOutput):
         description="Seconds that a call may take as a whole: from the call to the last byte, waiting for limits and "
         "retries included. None: no limit but `timeout`, which counts from byte to byte.",
     )
+    max_answer_bytes: int | None = Field(
+        default=None,
+        description="Bytes that an answer's body may hold, unpacked; one event of a stream, or what comes between two, "
+        "an eighth of that. None: 256 MB.",
+    )
     max_retries: int = Field(
         default=2,
         description="How often a request that failed for a passing reason is sent again; n means n + 1 requests at "

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         ChatKimiPermissionError,
         ChatKimiQuotaError,
         ChatKimiRateLimitError,
+        ChatKimiReplyTooLongError,
         ChatKimiServerError,
         ChatKimiTimeoutError,
     )
@@ -64,6 +65,7 @@ __all__ = [
     "ChatKimiPermissionError",
     "ChatKimiQuotaError",
     "ChatKimiRateLimitError",
+    "ChatKimiReplyTooLongError",
     "ChatKimiServerError",
     "ChatKimiTimeoutError",
     "KimiRefusalError",

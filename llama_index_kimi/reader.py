@@ -39,6 +39,7 @@ _CONNECTION = (
     "base_url",
     "region",
     "timeout",
+    "max_answer_bytes",
     "max_retries",
     "default_headers",
     "http_client",
@@ -89,6 +90,9 @@ class KimiFileReader(BasePydanticReader):
     )
     timeout: float | None = Field(default=None, description="Seconds without a byte; None: 10 to connect, 900 to read.")
     parse_timeout: float = Field(default=WAIT_SECONDS, gt=0, description="Seconds the platform may take for one file.")
+    max_answer_bytes: int | None = Field(
+        default=None, gt=0, description="Bytes that an answer's body, such as a file's text, may hold. None: 256 MB."
+    )
     max_retries: int = Field(default=2, ge=0, description="n means n + 1 requests at most.")
     num_workers: int = Field(default=4, ge=1, description="Files under way at a time.")
     show_progress: bool = Field(default=False, description="Show a progress bar.")

@@ -57,6 +57,7 @@ ADDITIONS: Mapping[str, tuple[str, str]] = {
     "calls.content_after": ("", " Let me look."),
 }
 """Text that a fault adds before and behind what was scripted, and that is to arrive with it."""
+_ENDLESS = ("sse.endless_comments", "sse.endless_event", "body.bomb")
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,8 @@ class Bench:
             "timeout": 0.3 if stalls else 10,
             "max_retries": 1,
         }
+        if fault.id in _ENDLESS:
+            host["max_answer_bytes"] = 2**20
         adapter = self._adapters[case.framework](host)
         use = getattr(self, f"_{case.use}")
         answers = _Answers()

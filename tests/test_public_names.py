@@ -18,7 +18,7 @@ PUBLIC = {
         KimiFormulaError
         KimiIncompleteReplyError KimiInputError KimiKeyError KimiLimitError KimiNotFoundError KimiOverloadedError
         KimiPermissionError KimiQuotaError KimiRateLimitError KimiRefusalError KimiReplyError KimiServerError
-        KimiStatusError KimiStructuredOutputError
+        KimiReplyTooLongError KimiStatusError KimiStructuredOutputError
         KimiTimeoutError KimiTokenizer KimiToolChoiceError KimiWarning MODELS ModelSpec Price Reply ToolCall Usage
         build_request dynamic_tools_message get_model_spec normalize_schema partial_message
     """,
@@ -65,7 +65,7 @@ PUBLIC = {
         KimiFileError KimiFormulaError
         KimiIncompleteReplyError KimiInputError KimiKeyError KimiLimitError KimiNotFoundError KimiOverloadedError
         KimiPermissionError KimiQuotaError KimiRateLimitError KimiRefusalError KimiReplyError KimiServerError
-        KimiStatusError KimiStructuredOutputError
+        KimiReplyTooLongError KimiStatusError KimiStructuredOutputError
         KimiTimeoutError KimiToolChoiceError
     """,
     "kimi_api.files": """
@@ -163,6 +163,7 @@ PUBLIC = {
         ChatKimiContextOverflowError ChatKimiDeadlineError ChatKimiEmptyReplyError ChatKimiInputError
         ChatKimiKeyError ChatKimiLimitError
         ChatKimiNotFoundError ChatKimiOverloadedError ChatKimiPermissionError ChatKimiQuotaError ChatKimiRateLimitError
+        ChatKimiReplyTooLongError
         ChatKimiServerError ChatKimiTimeoutError KimiRefusalError KimiStructuredOutputError
     """,
     "langchain_kimi.llms": """

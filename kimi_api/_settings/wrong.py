@@ -44,6 +44,7 @@ RULES: Mapping[str, tuple[str, str]] = {
     "empty_answers": ("it is 'retry' or 'warn'", "leave it out to have them asked for again"),
     "timeout": ("it is a number of seconds above 0", "pass e.g. timeout=900"),
     "max_seconds": ("it is a number of seconds above 0, for the whole call", "pass e.g. max_seconds=120"),
+    "max_answer_bytes": ("it is a whole number of bytes above 0", "leave it out for 256 MB"),
     "max_retries": (_WHOLE, "pass 0 to send each request once"),
     "auto_continue": (_WHOLE, "leave it out for 0"),
     "resume_streams": (_WHOLE, "leave it out for 0"),

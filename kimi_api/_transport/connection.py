@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 from kimi_api._settings.names import ALIASES
 from kimi_api._settings.wrong import wrong_setting
 from kimi_api._transport import observer as _observer
+from kimi_api._transport.bodies import LONGEST_SILENCE, MAX_ANSWER_BYTES, Exceeded
 from kimi_api._transport.deadline import CURRENT, Deadline, within
 from kimi_api._warn import warn_once
 from kimi_api.credentials import ApiKey, Bearer, Region, is_loopback, key_for, resolve_base_url
 from kimi_api.errors import KimiError, KimiInputError
+from kimi_api.options import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -45,6 +47,7 @@ SETTINGS = (
     "region",
     "timeout",
     "max_seconds",
+    "max_answer_bytes",
     "max_retries",
     "account_limits",
     "default_headers",
@@ -99,6 +102,7 @@ class Connection:
         account_limits: AccountLimits | Mapping[str, Any] | None = None,
         before_send: BeforeSend | None = None,
         max_seconds: float | None = None,
+        max_answer_bytes: int | None = None,
     ) -> None:
         _check_timeout(timeout)
         _check_retries(max_retries)
@@ -109,6 +113,7 @@ class Connection:
         self.timeout = timeout
         self.max_retries = max_retries
         self.max_seconds: float | None = _check_seconds(max_seconds)
+        self.max_answer_bytes: int = _check_bytes(max_answer_bytes)
         self.default_headers: dict[str, str] = _without_authorization(
             {} if default_headers is None else default_headers
         )
@@ -288,6 +293,7 @@ class Connection:
     def _send(
         self,
         sdk: OpenAI,
+        stream_cls: Literal["Stream"],
         method: str,
         path: str,
         upload: Upload | None,
@@ -295,12 +301,13 @@ class Connection:
         headers: Mapping[str, str] | None,
         timeout: float | None,
         deadline: Deadline | None = None,
-    ) -> Response: ...
+    ) -> Stream[object] | Response: ...
 
     @overload
     def _send(
         self,
         sdk: AsyncOpenAI,
+        stream_cls: Literal["AsyncStream"],
         method: str,
         path: str,
         upload: Upload | None,
@@ -308,11 +315,12 @@ class Connection:
         headers: Mapping[str, str] | None,
         timeout: float | None,
         deadline: Deadline | None = None,
-    ) -> Awaitable[Response]: ...
+    ) -> Awaitable[AsyncStream[object] | Response]: ...
 
     def _send(
         self,
         sdk: OpenAI | AsyncOpenAI,
+        stream_cls: str,
         method: str,
         path: str,
         upload: Upload | None,
@@ -320,19 +328,25 @@ class Connection:
         headers: Mapping[str, str] | None,
         timeout: float | None,
         deadline: Deadline | None = None,
-    ) -> Response | Awaitable[Response]:
-        """The SDK call of a `request` without JSON: a response, or from an asynchronous client the awaitable of one."""
+    ) -> object:
+        """The SDK call of a `request` without JSON: an open SDK stream, or from an asynchronous client its awaitable.
+
+        A DELETE, whose answer is a line, gives a response that has been read: the SDK opens none as a stream.
+        """
+        import openai
+
         from kimi_api._transport.sdk_compat import response_class
 
         options: Any = self._options(headers, timeout, deadline)
-        if method == "GET":
-            return sdk.get(path, cast_to=response_class(), options=options)
         if method == "DELETE":
             return sdk.delete(path, cast_to=response_class(), options=options)
+        stream: dict[str, Any] = {"cast_to": object, "stream": True, "stream_cls": getattr(openai, stream_cls)[object]}
+        if method == "GET":
+            return sdk.get(path, options=options, **stream)
         if upload is None:
-            return sdk.post(path, cast_to=response_class(), options=options)
+            return sdk.post(path, options=options, **stream)
         options["headers"]["Content-Type"] = "multipart/form-data"  # the SDK adds the boundary
-        return sdk.post(path, cast_to=response_class(), body=upload.fields, files=files, options=options)
+        return sdk.post(path, body=upload.fields, files=files, options=options, **stream)
 
     @overload
     def _open(
@@ -379,6 +393,17 @@ class Connection:
         kind = getattr(openai, stream_cls)[object]
         return sdk.post(path, cast_to=object, body=body, options=options, stream=True, stream_cls=kind)
 
+    def _request_context(
+        self, body: Mapping[str, Any] | None, deadline: Deadline | None, timeout: float | None
+    ) -> RequestContext:
+        """What of a request its reading and its errors need."""
+        from kimi_api._transport.translate import RequestContext
+
+        waits = self.timeout if timeout is None else _check_timeout(timeout)
+        silence = LONGEST_SILENCE if waits is None else max(LONGEST_SILENCE, waits)
+        model, budget = (None, None) if body is None else (body.get("model"), budget_of(body))
+        return RequestContext(self.base_url, model, budget, deadline, self.max_answer_bytes, silence)
+
     def _types(self) -> ErrorTypes | None:
         return self._error_types() if self._error_types else None
 
@@ -392,9 +417,11 @@ class Connection:
         except UnicodeEncodeError as error:
             raise not_unicode("messages", error) from None
         except Exception as error:
-            from kimi_api._transport.translate import from_sdk
+            from kimi_api._transport.translate import from_sdk, too_long_error
             from kimi_api.errors import KimiConnectionError
 
+            if isinstance(error, Exceeded):
+                raise too_long_error(error, context, self._types(), response) from None
             ours = from_sdk(error, context, self._types(), response)
             if ours is None:
                 raise
@@ -489,6 +516,14 @@ def _check_seconds(setting: object) -> float | None:
     if setting is None or (isinstance(setting, int | float) and not isinstance(setting, bool) and setting > 0):
         return setting
     raise wrong_setting("max_seconds", setting)
+
+
+def _check_bytes(setting: object) -> int:
+    if setting is None:
+        return MAX_ANSWER_BYTES
+    if isinstance(setting, int) and not isinstance(setting, bool) and setting > 0:
+        return setting
+    raise wrong_setting("max_answer_bytes", setting)
 
 
 def _check_retries(retries: object) -> int:

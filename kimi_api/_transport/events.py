@@ -9,8 +9,18 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
+
+from kimi_api._transport.bodies import (
+    EVENT_SHARE,
+    LONGEST_SILENCE,
+    MAX_ANSWER_BYTES,
+    Exceeded,
+    aiter_bytes,
+    iter_bytes,
+)
 
 if TYPE_CHECKING:
     from kimi_api._transport.http import Response
@@ -21,6 +31,9 @@ _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n" + _BOM
 _DONE = "[DONE]"
 _decode = json.JSONDecoder().decode
+_LARGE = 256 * 1024
+_LIMIT_AFTER_DONE = 64 * 1024
+_SECONDS_AFTER_DONE = 5.0
 
 
 def read_events(
@@ -33,14 +46,16 @@ def read_events(
     Raises:
         KimiAPIError: an event that is an error.
         ValueError: an event that is no JSON.
+        Exceeded: no end of an event, of comments, or of a packed body.
     """
-    splitter = Splitter()
+    splitter = Splitter(context.max_bytes // EVENT_SHARE, context.longest_silence)
     done = False
     try:
-        for data in response.iter_bytes():
+        for data in iter_bytes(response, context.max_bytes):
             for name, text in splitter.split(data):
                 if text == _DONE:
                     done = True
+                    splitter.expect_end()
                 elif not done:
                     yield parse_event(name, text, response, context, types)
     except Exception:
@@ -55,13 +70,14 @@ async def aread_events(
     response: Response, context: RequestContext, types: ErrorTypes | None
 ) -> AsyncGenerator[dict[str, Any], None]:
     """The asynchronous twin of `read_events`."""
-    splitter = Splitter()
+    splitter = Splitter(context.max_bytes // EVENT_SHARE, context.longest_silence)
     done = False
     try:
-        async for data in response.aiter_bytes():
+        async for data in aiter_bytes(response, context.max_bytes):
             for name, text in splitter.split(data):
                 if text == _DONE:
                     done = True
+                    splitter.expect_end()
                 elif not done:
                     yield parse_event(name, text, response, context, types)
     except Exception:
@@ -106,21 +122,38 @@ def _error_event(event: object, text: str) -> dict[str, Any]:
 
 
 class Splitter:
-    """Cuts bytes, as they come, into the events' names ("" as a rule) and `data`."""
+    """Cuts bytes, as they come, into the events' names ("" as a rule) and `data`.
 
-    __slots__ = ("_begun", "_rest")
+    Args:
+        limit: bytes that may come without completing an event: one event, comments, or both.
+        longest_silence: seconds for which that may go on.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_begun", "_limit", "_longest_silence", "_rest", "_since", "_without_event")
+
+    def __init__(self, limit: int = MAX_ANSWER_BYTES // EVENT_SHARE, longest_silence: float = LONGEST_SILENCE) -> None:
         self._begun = False
-        self._rest = b""
+        self._rest: bytes | bytearray = b""
+        self._limit = limit
+        self._longest_silence = longest_silence
+        self._without_event = 0
+        self._since = 0.0
 
-    def split(self, data: bytes) -> list[tuple[str, str]]:
-        """The events that `data` completes.
+    def expect_end(self) -> None:
+        """After "[DONE]" the answer is whole: what still comes is waited for no longer than is polite."""
+        self._limit = min(self._limit, _LIMIT_AFTER_DONE)
+        self._longest_silence = min(self._longest_silence, _SECONDS_AFTER_DONE)
+
+    def split(self, piece: bytes) -> list[tuple[str, str]]:
+        """The events that `piece` completes.
 
         Raises:
             UnicodeDecodeError: bytes that are not UTF-8.
+            Exceeded: too many bytes, or too long a time, without an event.
         """
-        data = self._rest + data
+        if self._without_event > _LARGE and self._goes_on(piece):
+            return []
+        data = self._rest + piece
         if not self._begun:
             if len(data) < len(_BOM) and _BOM.startswith(data):
                 self._rest = data
@@ -141,12 +174,39 @@ class Splitter:
                 events.append(("", block[6:].decode()))
             elif block and (event := _fields(block)) is not None:
                 events.append(event)
+        if not events:
+            self._count(len(piece))
+        elif self._without_event:
+            self._without_event = 0
         return events
+
+    def _goes_on(self, piece: bytes) -> bool:
+        """Whether `piece` is only more of a large event: then it is kept without copying what there is."""
+        rest = self._rest
+        if b"\r" in piece or b"\n\n" in piece or (piece.startswith(b"\n") and rest.endswith((b"\n", b"\r"))):
+            self._rest = bytes(rest)
+            return False
+        if rest.__class__ is bytes:
+            rest = self._rest = bytearray(rest)
+        rest += piece
+        self._count(len(piece))
+        return True
+
+    def _count(self, size: int) -> None:
+        """Note that so many bytes have completed no event."""
+        now = time.monotonic()
+        if not self._without_event:
+            self._since = now
+        self._without_event += size
+        if self._without_event > self._limit:
+            raise Exceeded("event" if len(self._rest) > self._limit // 2 else "comments")
+        if now - self._since > self._longest_silence:
+            raise Exceeded("silence")
 
     def last(self) -> list[tuple[str, str]]:
         """The event at the end of a body that lacks its blank line; none where it is cut short."""
         try:
-            event = _fields(self._rest.rstrip(b"\r"))
+            event = _fields(bytes(self._rest).rstrip(b"\r"))
             if event is None:
                 return []
             if event[0] != "error":
@@ -156,7 +216,7 @@ class Splitter:
         return [event]
 
 
-def _fields(block: bytes) -> tuple[str, str] | None:
+def _fields(block: bytes | bytearray) -> tuple[str, str] | None:
     """Name and `data` of a block of lines; None where it has no data.
 
     A block of plain JSON is its own data: hosts that do not stream answer so, some as `text/event-stream`.

@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kimi_api._transport.bodies import ACCEPTED, guard
 from kimi_api._transport.sdk_compat import isolating_headers, shared_ssl_context
 from kimi_api.doctor._packages import warn_of_stranger
 
@@ -61,9 +62,9 @@ class _LoopClients:
 def build(cls: type[_SDK], base_url: str, http_client: object = None) -> _SDK:
     """An SDK client for `base_url` that takes nothing from `OPENAI_*` variables and never retries by itself."""
     warn_of_stranger()
-    headers = {**isolating_headers(), "User-Agent": USER_AGENT}
+    headers = {**isolating_headers(), "User-Agent": USER_AGENT, "Accept-Encoding": ACCEPTED}
     headers.update({name: USER_AGENT for name in headers if name.lower() == "user-agent"})
-    own: dict[str, Any] = {} if http_client is None else {"http_client": http_client}
+    own: dict[str, Any] = {} if http_client is None else {"http_client": guard(http_client)}
     return cls(api_key=_NO_KEY, base_url=base_url, max_retries=0, default_headers=headers, **own)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
+from kimi_api._transport.bodies import ACCEPTED, MAX_ANSWER_BYTES, aread_body, read_body
 from kimi_api._transport.sdk_compat import transport
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 MAX_REDIRECTS = 5
 
+_BARE = {"Accept-Encoding": ACCEPTED}
 _KEEP_METHOD = (307, 308)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -29,11 +31,13 @@ class Redirects:
     Args:
         method: "POST" and the like.
         timeout: the request's, for an answer that is fetched elsewhere.
+        max_bytes: how much that answer may hold.
     """
 
-    def __init__(self, method: str, timeout: object = None) -> None:
+    def __init__(self, method: str, timeout: object = None, max_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._method = method
         self._timeout = timeout
+        self._max_bytes = max_bytes
         self._left = MAX_REDIRECTS
 
     def send(self, path: str, send: Callable[[str], T]) -> T:
@@ -48,9 +52,14 @@ class Redirects:
             except Exception as error:
                 path, elsewhere = self._next_address(error)
             if elsewhere:
-                with transport().Client(timeout=self._timeout, follow_redirects=True) as bare:
-                    answer: Any = _check(bare.get(path))  # only a GET goes elsewhere: T is a response
-                    return answer
+                with transport().Client(timeout=self._timeout, headers=_BARE) as bare:
+                    while True:
+                        response = bare.send(bare.build_request("GET", path), stream=True)
+                        path = self._next_elsewhere(response)
+                        if not path:
+                            answer: Any = _check(read_body(response, self._max_bytes))
+                            return answer  # only a GET goes elsewhere: T is a response
+                        response.close()
 
     async def asend(self, path: str, send: Callable[[str], Awaitable[T]]) -> T:
         """The asynchronous twin of `send`."""
@@ -60,9 +69,14 @@ class Redirects:
             except Exception as error:
                 path, elsewhere = self._next_address(error)
             if elsewhere:
-                async with transport().AsyncClient(timeout=self._timeout, follow_redirects=True) as bare:
-                    answer: Any = _check(await bare.get(path))
-                    return answer
+                async with transport().AsyncClient(timeout=self._timeout, headers=_BARE) as bare:
+                    while True:
+                        response = await bare.send(bare.build_request("GET", path), stream=True)
+                        path = self._next_elsewhere(response)
+                        if not path:
+                            answer: Any = _check(await aread_body(response, self._max_bytes))
+                            return answer
+                        await response.aclose()
 
     def _next_address(self, error: Exception) -> tuple[str, bool]:
         """The address to ask instead, and whether it is on another host.
@@ -83,6 +97,14 @@ class Redirects:
             raise error
         self._left -= 1
         return there, elsewhere
+
+    def _next_elsewhere(self, response: Response) -> str:
+        """The address that another host sends a GET on to; "" where it answers, or has sent it on too often."""
+        there = target(response)
+        if not there or not self._left:
+            return ""
+        self._left -= 1
+        return there
 
 
 def target(response: Response) -> str:

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import openai
 
+from kimi_api._transport.bodies import EVENT_SHARE, LONGEST_SILENCE, MAX_ANSWER_BYTES, Exceeded, UnknownPacking
 from kimi_api._transport.deadline import Deadline
 from kimi_api._transport.redirects import explain as explain_redirect
 from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
 from kimi_api.catalog import closest_model, current_models, find_model
 from kimi_api.credentials import CHINA, environment_key_belongs_to, is_moonshot, other_region
+from kimi_api.errors._base import KimiError, KimiReplyTooLongError
 from kimi_api.errors._masks import mask, mask_ids, mask_response, secrets_of
 from kimi_api.errors._sdk import (
     ErrorTypes,
@@ -53,10 +55,12 @@ class RequestContext:
     model: str | None = None
     max_tokens: int | None = None
     deadline: Deadline | None = None
+    max_bytes: int = MAX_ANSWER_BYTES
+    longest_silence: float = LONGEST_SILENCE
 
 
 _Status = TypeVar("_Status", bound=KimiStatusError)
-_API = TypeVar("_API", bound=KimiAPIError)
+_Ours = TypeVar("_Ours", bound=KimiError)
 
 _QUOTA_WORDS = re.compile(
     r"exceeded (your )?current (token )?quota|check your account balance|insufficient balance|recharge your account"
@@ -133,11 +137,46 @@ def from_sdk(
         return _connection_error(KimiConnectionError, error, context, types, response)
     if isinstance(error, openai.APIError):  # an error event inside a stream: HTTP said 200
         return from_body({"error": error.body or error.message}, response, error.request, context, types)
+    if response is not None and isinstance(error, UnknownPacking):
+        unreadable = {"message": f"{error}: find out which proxy packs it", "type": "unexpected_output"}
+        ours = from_body({"error": unreadable}, response, response.request, context, types)
+        ours.retryable = False
+        return ours
     if response is not None and isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
         # Seen: two events glued together on one line.
         broken = {"message": "an event of the stream is not JSON", "type": "unexpected_output"}
         return from_body({"error": broken}, response, response.request, context, types)
     return None
+
+
+_TOO_LONG = {
+    "body": "the body of an answer of {host} is longer than {limit} unpacked",
+    "event": "one event of a stream of {host} is longer than {limit}, and has not ended",
+    "comments": "a stream of {host} sent {limit} of comments, and no event",
+    "silence": "{host} sent nothing but signs of life for {limit}",
+}
+
+
+def too_long_error(
+    exceeded: Exceeded, context: RequestContext, types: ErrorTypes | None = None, response: Response | None = None
+) -> KimiReplyTooLongError:
+    """The error for an answer that passed a bound."""
+    kind, limit = exceeded.kind, context.max_bytes
+    if kind == "silence":
+        bound, shown = context.longest_silence, f"{context.longest_silence:g} seconds"
+        hint = "set max_seconds to give up sooner, or timeout to more seconds than that to wait longer"
+    else:
+        bound = limit if kind == "body" else limit // EVENT_SHARE
+        share = "" if kind == "body" else f", of which {bound:,} may come without an event,"
+        shown = f"{bound / 1024 / 1024:,.4g} MB"
+        hint = f"find out who answers there; if it is right, raise max_answer_bytes ({limit:,}{share} today)"
+    headers = getattr(response, "headers", None) or {}
+    return _framework_class(KimiReplyTooLongError, types)(
+        f"{_TOO_LONG[kind].format(host=context.base_url, limit=shown)}. What to do: {hint}",
+        bound=kind,
+        limit=bound,
+        request_id=headers.get("msh-request-id") or headers.get("x-request-id"),
+    )
 
 
 def deadline_error(
@@ -283,7 +322,7 @@ def _connection_error(
     return translated
 
 
-def _framework_class(cls: type[_API], types: ErrorTypes | None) -> type[_API]:
+def _framework_class(cls: type[_Ours], types: ErrorTypes | None) -> type[_Ours]:
     return (types or {}).get(cls, cls)  # type: ignore[return-value]
 
 

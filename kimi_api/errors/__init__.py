@@ -6,6 +6,7 @@
     ├── KimiLimitError                       held back here: the account's limits, as given, allow no more today
     ├── KimiReplyError                       the platform answered, but the answer cannot be used
     │   ├── KimiIncompleteReplyError         the stream ended before its finish_reason
+    │   ├── KimiReplyTooLongError            more than an answer may hold, or no end of keep-alives
     │   ├── KimiFormulaError                 an official tool failed; names the tool and its reason
     │   ├── KimiStructuredOutputError (ValueError)   an answer that is not the object asked for
     │   │   └── KimiRefusalError             the platform withheld it
@@ -49,6 +50,7 @@ from kimi_api.errors._base import (
     KimiLimitError,
     KimiRefusalError,
     KimiReplyError,
+    KimiReplyTooLongError,
     KimiStructuredOutputError,
     KimiToolChoiceError,
 )
@@ -97,6 +99,7 @@ __all__ = [
     "KimiRateLimitError",
     "KimiRefusalError",
     "KimiReplyError",
+    "KimiReplyTooLongError",
     "KimiServerError",
     "KimiStatusError",
     "KimiStructuredOutputError",

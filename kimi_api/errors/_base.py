@@ -106,6 +106,23 @@ class KimiIncompleteReplyError(KimiReplyError):
     retryable = False
 
 
+class KimiReplyTooLongError(KimiReplyError):
+    """An answer that passes what one may hold here: one event, an unpacked body, or what comes without an event.
+
+    Attributes:
+        bound: which one: "body", "event" and "comments" (bytes), or "silence" (seconds in which no event came).
+        limit: how much was allowed, in bytes or seconds.
+        partial: what had come of a streamed answer; of one that comes in one body nothing is kept.
+    """
+
+    retryable = False
+
+    def __init__(self, message: str, *, bound: str = "", limit: float = 0, request_id: str | None = None) -> None:
+        super().__init__(message, request_id=request_id)
+        self.bound = bound
+        self.limit = limit
+
+
 class KimiEmptyReplyError(KimiReplyError):
     """An answer with neither text nor a tool call, also when it was asked for again as often as `max_retries` says.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -80,17 +80,26 @@ def mask_response(response: Response, secrets: Collection[str] = ()) -> Response
     headers = [
         (name, mask_ids(value, secrets))
         for name, value in response.headers.multi_items()
-        if name.lower() not in _DECODED and name.lower() != "set-cookie"
+        if name.lower() != "set-cookie"
     ]
-    extensions = {name: response.extensions[name] for name in _KEPT_EXTENSIONS if name in response.extensions}
     try:
         content: Any = mask(response.content, secrets)
     except RuntimeError:  # not read: an event stream
         content = b""
+    return copy_response(response, headers, content)
+
+
+def copy_response(response: Response, headers: Iterable[tuple[str, str]], content: bytes) -> Response:
+    """An HTTP response with other headers, and with this content, which is not packed."""
+    extensions = {name: response.extensions[name] for name in _KEPT_EXTENSIONS if name in response.extensions}
     # A client of the user's may give responses of a class with a constructor of its own.
     plain = next((each for each in type(response).__mro__ if each.__module__.startswith("httpx")), type(response))
     return plain(
-        response.status_code, headers=headers, content=content, request=response.request, extensions=extensions
+        response.status_code,
+        headers=[(name, value) for name, value in headers if name.lower() not in _DECODED],
+        content=content,
+        request=response.request,
+        extensions=extensions,
     )
 
 

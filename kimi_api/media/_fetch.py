@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from kimi_api._transport.bodies import Exceeded, UnknownPacking, aiter_bytes, iter_bytes
 from kimi_api._transport.deadline import CURRENT, Deadline, ain_time
 from kimi_api._transport.observer import observe
 from kimi_api._transport.sdk_compat import transport
@@ -137,11 +138,13 @@ def _fetch(url: str, limit: int) -> tuple[bytes, str | None]:
             try:
                 with client.stream("GET", step.url, headers=_headers(step), extensions=_extensions(step)) as response:
                     body = bytearray()
-                    for piece in response.iter_bytes() if response.is_success else ():
+                    for piece in iter_bytes(response, limit) if response.is_success else ():
                         body += piece
                         _check_size(url, len(body), limit)
                     result = _answer(response, body)
-            except (transport().HTTPError, transport().InvalidURL, ValueError) as error:
+            except Exceeded:
+                raise _too_large(url, limit) from None
+            except (transport().HTTPError, transport().InvalidURL, UnknownPacking, ValueError) as error:
                 if isinstance(error, KimiInputError):
                     raise
                 raise _unreachable(url, error) from error
@@ -180,11 +183,13 @@ async def _afetch(url: str, limit: int) -> tuple[bytes, str | None]:
                 ) as response:
                     body = bytearray()
                     if response.is_success:
-                        async for piece in response.aiter_bytes():
+                        async for piece in aiter_bytes(response, limit):
                             body += piece
                             _check_size(url, len(body), limit)
                     result = _answer(response, body)
-            except (transport().HTTPError, transport().InvalidURL, ValueError) as error:
+            except Exceeded:
+                raise _too_large(url, limit) from None
+            except (transport().HTTPError, transport().InvalidURL, UnknownPacking, ValueError) as error:
                 if isinstance(error, KimiInputError):
                     raise
                 raise _unreachable(url, error) from error
@@ -295,9 +300,13 @@ def _answer(response: Response, body: bytearray) -> tuple[int, str | None, str |
 
 def _check_size(url: str, size: int, limit: int) -> None:
     if size > limit:
-        raise KimiInputError(
-            "url", _redact(url), f"it gives more than {limit / 1024 / 1024:g} MB, which is the limit", _REMEDY
-        )
+        raise _too_large(url, limit)
+
+
+def _too_large(url: str, limit: int) -> KimiInputError:
+    return KimiInputError(
+        "url", _redact(url), f"it gives more than {limit / 1024 / 1024:g} MB unpacked, which is the limit", _REMEDY
+    )
 
 
 def _too_slow(url: str) -> KimiInputError:

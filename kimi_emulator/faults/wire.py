@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +17,9 @@ __all__ = ["place"]
 
 _EVENT = re.compile(rb"data: (\{.*\})\n\n", re.DOTALL)
 _ANYWHERE = CHAT | UPLOAD | MODELS
+_PACKET = 256 * 1024
+_ENDLESS = 64 * 1024 * 1024
+_UNPACKED = 320 * 1024 * 1024
 
 
 def _chunk(event: bytes) -> dict[str, Any]:
@@ -100,6 +105,33 @@ def _truncated_and_glued(events: list[bytes]) -> Wire:
 
 def _comments(events: list[bytes]) -> Wire:
     return Wire([b": keep-alive\n\n", *(piece for event in events for piece in (b": ping\n\n", event))])
+
+
+def _go_on_with(piece: bytes, first: bytes = b"") -> Callable[[list[bytes]], Wire]:
+    """After some of the answer the same piece again and again, and no end that anybody would wait for."""
+
+    def go_on(events: list[bytes]) -> Wire:
+        packet = piece * (_PACKET // len(piece))
+        begun = [*events[: _half(events)], events[_half(events)] + first]
+        return Wire(itertools.chain(begun, itertools.repeat(packet, _ENDLESS // _PACKET)), "close")
+
+    return go_on
+
+
+def _bomb(events: list[bytes]) -> Wire:
+    """The answer packed, with hundreds of megabytes that pack to nearly nothing: white space, or an event once more."""
+    middle = _half(events)
+    first, again = (events[:1], b" ") if len(events) == 1 else (events[: middle + 1], events[middle])
+
+    def packets() -> Iterator[bytes]:
+        packing = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+        yield packing.compress(b"".join(first))
+        block = again * (_PACKET // len(again))
+        for _ in range(_UNPACKED // _PACKET):
+            yield packing.compress(block)
+        yield packing.flush()
+
+    return Wire(packets(), "close", packing="gzip")
 
 
 def _interrupt_with(event: bytes) -> Callable[[list[bytes]], Wire]:
@@ -228,6 +260,26 @@ declare(
     "gateways such as OpenRouter",
     on=STREAM,
     wire=_comments,
+)
+declare(
+    "sse.endless_comments",
+    "After some of the answer come comments, as keep-alive, and nothing else (64 MB of them).",
+    "a proxy that keeps a connection open whose other side is gone",
+    on=STREAM,
+    wire=_go_on_with(b": keep-alive\n\n"),
+)
+declare(
+    "sse.endless_event",
+    "After some of the answer comes an event that does not end (within 64 MB).",
+    "a consequence of any host that is broken, or means harm",
+    on=STREAM,
+    wire=_go_on_with(b"x", first=b"data: "),
+)
+declare(
+    "body.bomb",
+    "The answer is packed, and unpacks to 320 MB.",
+    "as above",
+    wire=_bomb,
 )
 declare(
     "sse.crlf",

@@ -94,8 +94,12 @@ def break_body(response: Response, fault: Fault | None, clock: Clock) -> Respons
     data = bytes(response.body)
     wire = fault.wire([data])
     own = {name: value for name, value in response.headers.items() if name not in ("content-length", "content-type")}
-    sent = sum(map(len, wire.packets)) if wire.ending in ("whole", "doomed") else len(data)
-    return WireAnswer(wire, own, _JSON, sent, clock)
+    length: int | None = len(data)
+    if wire.packing is not None:
+        length = None
+    elif wire.ending in ("whole", "doomed"):
+        length = sum(map(len, wire.packets))
+    return WireAnswer(wire, own, _JSON, length, clock)
 
 
 def plain(answer: Answer, own: Mapping[str, str], dialect: Dialect, fault: Fault | None, clock: Clock) -> Response:

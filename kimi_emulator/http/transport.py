@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -117,6 +117,8 @@ class WireAnswer(Response):
         self._wire = wire
         self._clock = clock
         size = [] if length is None else [(b"content-length", b"%d" % length)]
+        if wire.packing is not None:
+            size.append((b"content-encoding", wire.packing.encode()))
         self.raw_headers: list[tuple[bytes, bytes]] = [
             item for item in self.raw_headers if item[0] != b"content-length"
         ] + size
@@ -126,10 +128,12 @@ class WireAnswer(Response):
         wire, connection = self._wire, scope[_KEY]
         if wire.head:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            if not wire.packets and wire.ending != "whole":
+            if isinstance(wire.packets, Sequence) and not wire.packets and wire.ending != "whole":
                 # uvicorn keeps the head back until there is a body; an empty part sends it.
                 await send({"type": "http.response.body", "body": b"", "more_body": True})
         for packet in wire.packets:
+            if connection.transport.is_closing():
+                break
             await send({"type": "http.response.body", "body": packet, "more_body": True})
             await asyncio.sleep(0)
         if wire.ending in ("whole", "doomed"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import time
@@ -135,6 +136,10 @@ def test_every_fault_changes_something_that_is_seen(kimi: Emulator, client: http
                 fiber = {"name": "base64_encode", "arguments": '{"text":"hi"}'}
                 ran = client.post("/formulas/moonshot/base64:latest/fibers", json=fiber).json()
                 answer = httpx.Response(200, json=[ran["status"], ran["context"]])
+            elif fail and fault.id in ("sse.endless_comments", "sse.endless_event", "body.bomb"):
+                with client.stream("POST", "/chat/completions", json=body(stream=True)) as endless:
+                    sizes = itertools.accumulate(len(piece) for piece in endless.iter_bytes())
+                    return next(size for size in sizes if size > 2**20)
             else:
                 answer = client.post("/chat/completions", json=body(stream=kind == "stream", tools=shows))
             if fault.id == "connect.reset_on_reuse":

@@ -67,6 +67,7 @@ SILENT = fails("KimiTimeoutError", "raise timeout", replies=1)
 BROKEN = fails("KimiServerError", "try again", replies=1)
 QUOTA = fails("KimiQuotaError", "recharge the account")
 LATE_OVERLOAD = fails("KimiOverloadedError", "raise max_retries", replies=1)
+ENDLESS = fails("KimiReplyTooLongError", "raise max_answer_bytes", replies=1)
 NAMELESS = fails("KimiReplyError", "Send the request again", replies=1)
 
 
@@ -102,6 +103,9 @@ OUTCOMES: dict[str, Outcome | dict[str, Outcome]] = {
     "sse.truncated_glued": BROKEN,
     "sse.no_space": RIGHT,
     "sse.comments": RIGHT,
+    "sse.endless_comments": ENDLESS,
+    "sse.endless_event": ENDLESS,
+    "body.bomb": ENDLESS,
     "sse.crlf": RIGHT,
     "sse.line_separator": Outcome(content=TEXT + " before\u2028after\u0085end"),
     "sse.error_event": LATE_OVERLOAD,
@@ -200,7 +204,7 @@ def ask(ways: Ways, client: KimiClient, request: ChatRequest, kind: str) -> Answ
 @pytest.fixture
 def patient(kimi: Emulator) -> Iterator[KimiClient]:
     """A client that waits long enough for a healthy answer, and sends each request twice at most."""
-    client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, timeout=10, max_retries=1)
+    client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, timeout=10, max_retries=1, max_answer_bytes=2**20)
     yield client
     kimi.reset()
     client.request("GET", "/models")  # a connection that is to be reset on reuse stays in the process's pool
