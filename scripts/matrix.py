@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 import time
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class Row:
     requirements: tuple[str, ...] = ()
     as_pinned: tuple[str, ...] = ()
     group: str = "test"
+    python: str = ""
+    """Another Python than this one, e.g. "3.13"; the row is left out where it is not installed."""
 
 
 ROWS = (
@@ -44,6 +46,8 @@ ROWS = (
         group="dev",
     ),
     Row("newest", as_pinned=("openai", "langchain-core", "langchain", "llama-index-core", "deepagents"), group="dev"),
+    Row("python-3.12", as_pinned=("openai", "langchain-core", "llama-index-core"), python="3.12"),
+    Row("python-3.13", as_pinned=("openai", "langchain-core", "llama-index-core"), python="3.13"),
 )
 
 
@@ -57,6 +61,9 @@ def main() -> int:
     lines = []
     for row in ROWS:
         if options.row and row.name not in options.row:
+            continue
+        if interpreter(row.python) is None:
+            lines.append(f"none {row.name:<15} no Python {row.python} is installed here")
             continue
         started = time.monotonic()
         python = prepare(row)
@@ -90,7 +97,8 @@ def prepare(row: Row) -> str:
     recipe = f"{row.group} {requirements}\n{(ROOT / 'pyproject.toml').read_text()}"
     if stamp.exists() and stamp.read_text() == recipe:
         return python
-    venv.create(home, with_pip=True, clear=True)
+    create = [interpreter(row.python) or sys.executable, "-m", "venv", "--clear", str(home)]
+    subprocess.run(create, check=True)  # noqa: S603
     install = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     subprocess.run([*install, "--upgrade", "pip>=25.1"], check=True)  # noqa: S603
     subprocess.run(  # noqa: S603
@@ -98,6 +106,20 @@ def prepare(row: Row) -> str:
     )
     stamp.write_text(recipe)
     return python
+
+
+def interpreter(version: str) -> str | None:
+    """The path of a Python of this version, from the search path or pyenv; this one for ""; None: there is none."""
+    if not version:
+        return sys.executable
+    shims = Path.home() / ".pyenv" / "versions"
+    candidates = [shutil.which(f"python{version}"), *sorted(map(str, shims.glob(f"{version}.*/bin/python")))]
+    for path in filter(None, candidates):
+        command = [path, "-c", "import sys, venv; print(*sys.version_info[:2], sep='.')"]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if ran.stdout.strip() == version:  # pyenv's shim fails for versions that are not chosen
+            return path
+    return None
 
 
 def pins() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from scripts.docs_tables import DOCS, TABLES, fill_tables
 
 ROOT = DOCS.parent
 PAGES = [
-    ROOT / "README.md",
+    *sorted(ROOT.glob("*.md")),
     ROOT / "cassettes" / "README.md",
+    DOCS / "upstream" / "README.md",
     *sorted(ROOT.glob("packaging/*/README.md")),
     *sorted(DOCS.rglob("*.md")),
 ]
+DRAFTS = sorted([*DOCS.glob("upstream/*/*.mdx"), *DOCS.glob("upstream/*/*.ipynb")])
 
 
 def blocks() -> list[object]:
@@ -37,6 +40,29 @@ def test_the_code_runs_as_it_stands(
         monkeypatch.setenv("MOONSHOT_BASE_URL", kimi.base_url)
         exec(compile(code, "document", "exec", dont_inherit=True), {"__name__": "__main__"})
     assert capsys.readouterr().out.strip()
+
+
+def cells(draft: Path) -> list[str]:
+    """The Python of a draft for another project's documentation, from top to bottom."""
+    text = draft.read_text("utf-8")
+    if draft.suffix == ".ipynb":
+        sources = ["".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        return [source for source in sources if not source.startswith("%pip")]
+    return re.findall(r"^```python[^\n]*\n(.*?)^```", text, re.M | re.S)
+
+
+@pytest.mark.parametrize("draft", DRAFTS, ids=lambda draft: draft.name)
+def test_a_draft_for_upstream_runs_from_top_to_bottom(
+    draft: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "__main__"}
+    with Emulator() as kimi:
+        monkeypatch.setenv("MOONSHOT_API_KEY", kimi.api_key)
+        monkeypatch.setenv("MOONSHOT_BASE_URL", kimi.base_url)
+        for source in cells(draft):
+            exec(compile(source, draft.name, "exec", dont_inherit=True), names)
+    assert capsys.readouterr().out.count("\n") >= 2
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.filesize import decimal
 
 from kimi_api import bulk, files
 from kimi_api.cli._exits import exit_of_many
@@ -23,7 +24,6 @@ from kimi_api.cli._session import (
     print_table,
     report_errors,
     session_of,
-    size,
 )
 from kimi_api.errors import KimiError
 from kimi_api.files.cache import FileCache
@@ -47,10 +47,11 @@ def ls(
         print_json({"files": [asdict(file) for file in shown], "usage": _usage(usage)})
         return
     rows = [
-        [file.id, file.filename, file.purpose, size(file.bytes), file.status, moment(file.created_at)] for file in shown
+        [file.id, file.filename, file.purpose, decimal(file.bytes), file.status, moment(file.created_at)]
+        for file in shown
     ]
     print_table(["id", "name", "purpose", "size", "status", "created (UTC)"], rows, right=["size"])
-    note(f"{usage.count} of {usage.max_count} files, {size(usage.bytes)} of {size(usage.max_bytes)}")
+    note(f"{usage.count} of {usage.max_count} files, {decimal(usage.bytes)} of {decimal(usage.max_bytes)}")
 
 
 @app.command("rm")
@@ -102,7 +103,7 @@ def prune(
         return
     for file in gone:
         print_line(f"{'would delete' if dry_run else 'deleted'} {file.id} {file.filename}")
-    note(f"{len(gone)} files, {size(sum(file.bytes for file in gone))}")
+    note(f"{len(gone)} files, {decimal(sum(file.bytes for file in gone))}")
 
 
 @report_errors

@@ -148,16 +148,6 @@ def note(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def size(count: int) -> str:
-    """Bytes in a form to read."""
-    amount, unit = float(count), "B"
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1_000 or unit == "GB":
-            break
-        amount /= 1_000
-    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-
-
 def moment(seconds: float) -> str:
     """Unix seconds as a date and time in UTC; "" for none."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M") if seconds else ""

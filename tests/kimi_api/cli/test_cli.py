@@ -17,7 +17,6 @@ from kimi_api import cli
 from kimi_api.catalog import MODELS
 from kimi_api.cli._app import Region
 from kimi_api.cli._exits import Exit, exit_of, exit_of_many
-from kimi_api.cli._session import size
 from kimi_api.credentials import REGIONS
 from kimi_api.errors import KimiConnectionError, KimiError, KimiInputError, KimiReplyError
 from kimi_emulator import Emulator, Failure
@@ -488,9 +487,3 @@ def test_ids_and_numbers_stay_whole_on_a_narrow_terminal(monkeypatch: pytest.Mon
             assert spec.id in words
     assert "1,048,576" in text
     assert max(len(line.rstrip()) for line in text.splitlines()) <= max(width, len("kimi-k2.7-code-highspeed"))
-
-
-def test_sizes_in_words() -> None:
-    assert [size(n) for n in (0, 999, 1_000, 1_500_000, 10 * 1024**3, 5_000_000_000_000)] == [
-        "0 B", "999 B", "1.0 kB", "1.5 MB", "10.7 GB", "5000.0 GB",
-    ]  # fmt: skip

@@ -38,7 +38,7 @@ def test_files_are_listed_with_the_room_they_take(tools: Tools, client: KimiClie
     }  # fmt: skip
     ran = tools("files", "ls")
     assert "[bold]x[/bold].txt" in ran.out  # names are text, not markup
-    assert "1 of 1000 files, 5 B of 10.7 GB" in ran.err
+    assert "1 of 1000 files, 5 bytes of 10.7 GB" in ran.err
     assert tools("files", "ls", "--purpose", "image", "--json").json["files"] == []
 
 
