@@ -11,10 +11,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import unquote_to_bytes
 
 from kimi_api.errors import KimiInputError
+
+if TYPE_CHECKING:
+    from kimi_api.wire import WireMessage
 
 Kind = Literal["image", "video"]
 
@@ -145,10 +148,10 @@ def media_parts(messages: Sequence[Mapping[str, Any]]) -> Iterator[MediaPart]:
 
 
 def with_parts(
-    messages: Sequence[Mapping[str, Any]], parts: Mapping[tuple[int, int], dict[str, Any]]
-) -> list[dict[str, Any]]:
+    messages: Sequence[Mapping[str, Any]], parts: Mapping[tuple[int, int], Mapping[str, Any]]
+) -> list[WireMessage]:
     """`messages` with other parts at (message, part); the rest is shared, not copied."""
-    copies = [dict(message) for message in messages]
+    copies: list[Any] = [dict(message) for message in messages]
     for position in {position for position, _ in parts}:
         copies[position]["content"] = list(copies[position]["content"])
     for (position, place), part in parts.items():
@@ -156,9 +159,9 @@ def with_parts(
     return copies
 
 
-def with_urls(messages: Sequence[Mapping[str, Any]], urls: Mapping[tuple[int, int], str]) -> list[dict[str, Any]]:
+def with_urls(messages: Sequence[Mapping[str, Any]], urls: Mapping[tuple[int, int], str]) -> list[WireMessage]:
     """`messages` with other addresses in the parts at (message, part); the rest is shared, not copied."""
-    messages_copy = [dict(message) for message in messages]
+    messages_copy: list[Any] = [dict(message) for message in messages]
     copied: set[int] = set()
     for (position, place), url in urls.items():
         message = messages_copy[position]

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from kimi_api._warn import warn
 from kimi_api.errors import KimiInputError
 
-Message = dict[str, Any]
+if TYPE_CHECKING:
+    from kimi_api.wire import WireMessage
+
+Message = dict[str, Any]  # of a broken history: any member may hold anything
 
 CANCELLED = "The call was cancelled before it returned a result."
 
@@ -31,7 +34,7 @@ def is_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value.strip())
 
 
-def repair_history(messages: Sequence[Message], *, lossy: bool) -> tuple[list[Message], list[int]]:
+def repair_history(messages: Sequence[WireMessage], *, lossy: bool) -> tuple[list[WireMessage], list[int]]:
     """`messages` with every result right behind the turn that called, and where each of them stood before.
 
     Nothing is lost: what stood between a call and its results moves behind the last result, in its order; several
@@ -47,8 +50,9 @@ def repair_history(messages: Sequence[Message], *, lossy: bool) -> tuple[list[Me
     Raises:
         KimiInputError: a call that is none; without `lossy`, an open call, or a result whose call is gone.
     """
-    turns, owners = _match([_modern(message) for message in messages], lossy)
-    repaired: list[Message] = []
+    broken: Sequence[Any] = messages
+    turns, owners = _match([_modern(message) for message in broken], lossy)
+    repaired: list[Any] = []
     positions: list[int] = []
     for position, message in enumerate(messages):
         turn = turns.get(position)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kimi_api.limits import AccountLimits
     from kimi_api.limits._queue import Permit
     from kimi_api.retry import Retries
+    from kimi_api.wire import Event
 
 __all__ = ["Answer", "KimiClient", "Upload"]
 
@@ -210,7 +211,7 @@ class KimiClient(Connection):
         account_limits: AccountLimits | Literal[False] | None = None,
         max_seconds: float | Deadline | None = None,
         on_headers: Callable[[Mapping[str, str]], None] | None = None,
-    ) -> Generator[dict[str, Any], None, None]:
+    ) -> Generator[Event, None, None]:
         """The events of a streamed answer, as dicts. Closing the generator closes the connection.
 
         Sent again only as long as nothing arrived: a failure after the first event is raised. `on_headers` receives
@@ -235,7 +236,7 @@ class KimiClient(Connection):
                 path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout, deadline)
             )
 
-        def start() -> tuple[Stream[object], Generator[dict[str, Any], None, None], dict[str, Any]]:
+        def start() -> tuple[Stream[object], Generator[Event, None, None], Event]:
             sent = self.outgoing(body)
             with self._translate_errors(context):
                 opened = in_time(deadline, lambda: open_at(sent))
@@ -256,7 +257,7 @@ class KimiClient(Connection):
                 opened.close()
                 raise
 
-        def start_with_permit() -> tuple[Stream[object], Generator[dict[str, Any], None, None], dict[str, Any]]:
+        def start_with_permit() -> tuple[Stream[object], Generator[Event, None, None], Event]:
             assert limits is not None  # noqa: S101
             with self._acquire(limits, body, context) as permit:
                 started = start()
@@ -289,7 +290,7 @@ class KimiClient(Connection):
         account_limits: AccountLimits | Literal[False] | None = None,
         max_seconds: float | Deadline | None = None,
         on_headers: Callable[[Mapping[str, str]], None] | None = None,
-    ) -> AsyncGenerator[dict[str, Any], None]:
+    ) -> AsyncGenerator[Event, None]:
         """The asynchronous twin of `stream`."""
         from kimi_api.retry import async_retrying
 
@@ -297,7 +298,7 @@ class KimiClient(Connection):
         context = self._request_context(body, deadline, timeout)
         limits = self._limits(path, account_limits)
         permits: list[Permit] = []
-        started: list[AsyncGenerator[dict[str, Any], None]] = []
+        started: list[AsyncGenerator[Event, None]] = []
         whole = False
 
         async def open_at(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncStream[object]:
@@ -305,7 +306,7 @@ class KimiClient(Connection):
                 path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout, deadline)
             )
 
-        async def start() -> tuple[AsyncStream[object], AsyncGenerator[dict[str, Any], None], dict[str, Any]]:
+        async def start() -> tuple[AsyncStream[object], AsyncGenerator[Event, None], Event]:
             sdk = await self._async_sdk()
             sent = self.outgoing(body)
             with self._translate_errors(context):
@@ -328,9 +329,7 @@ class KimiClient(Connection):
                 await close_all(started)
                 raise
 
-        async def start_with_permit() -> tuple[
-            AsyncStream[object], AsyncGenerator[dict[str, Any], None], dict[str, Any]
-        ]:
+        async def start_with_permit() -> tuple[AsyncStream[object], AsyncGenerator[Event, None], Event]:
             assert limits is not None  # noqa: S101
             with await self._aacquire(limits, body, context) as permit:
                 opening = await start()

@@ -16,7 +16,9 @@ from kimi_api.catalog import ModelSpec
 from kimi_api.errors import KimiInputError
 
 if TYPE_CHECKING:
-    from kimi_api.wire import Message, Tool
+    from kimi_api.wire import AssistantMessage, Message, SystemMessage, Tool, ToolCall, WireMessage
+else:  # its class would cost every import of the package a part of a millisecond
+    WireMessage = dict[str, Any]
 
 __all__ = [
     "Repair",
@@ -29,7 +31,6 @@ __all__ = [
     "text_of",
 ]
 
-WireMessage = dict[str, Any]
 Repair = Literal["safe", "full", "cancel", "none"]
 """What may be mended in a history: "safe" what loses nothing; "full" also answers open tool calls and drops results
 whose call is gone, with a warning ("cancel" is its old name); "none" nothing."""
@@ -51,7 +52,7 @@ def tool_type(name: str) -> str:
     return BUILTIN if name.startswith("$") else "function"
 
 
-def partial_message(prefix: str, *, name: str | None = None, reasoning_content: str | None = None) -> WireMessage:
+def partial_message(prefix: str, *, name: str | None = None, reasoning_content: str | None = None) -> AssistantMessage:
     """An assistant message that the model continues instead of answering afresh (Partial Mode).
 
     Args:
@@ -62,7 +63,7 @@ def partial_message(prefix: str, *, name: str | None = None, reasoning_content: 
     It must be the last message, and cannot stand beside `response_format={"type": "json_object"}`:
     https://platform.kimi.ai/docs/guide/use-partial-mode-feature-of-kimi-api
     """
-    message: WireMessage = {"role": "assistant", "content": prefix, "partial": True}
+    message: AssistantMessage = {"role": "assistant", "content": prefix, "partial": True}
     if name is not None:
         message["name"] = name
     if reasoning_content is not None:
@@ -84,16 +85,17 @@ def reasoning_fields(host_field: str, came_as: str | None) -> tuple[str, ...]:
     return (host_field,) if came_as == host_field else (host_field, came_as)
 
 
-def dynamic_tools_message(tools: Sequence[Tool | Mapping[str, Any]]) -> WireMessage:
+def dynamic_tools_message(tools: Sequence[Tool | Mapping[str, Any]]) -> SystemMessage:
     """A system message that makes `tools` (full definitions) callable from its position on. K3 family only.
 
     https://platform.kimi.ai/docs/guide/use-dynamic-tool-loading
     """
-    return {"role": "system", "tools": [{"type": "function", **tool} for tool in tools]}
+    definitions: list[Any] = [{"type": "function", **tool} for tool in tools]
+    return {"role": "system", "tools": definitions}
 
 
 def prepare_messages(
-    messages: Sequence[Message | WireMessage],
+    messages: Sequence[Message | WireMessage | Mapping[str, Any]],
     spec: ModelSpec,
     *,
     thinking: bool,
@@ -150,6 +152,7 @@ def _prepare(
     echoes: dict[str, str] = {}  # id of a built-in function's call -> its arguments
     last = positions[-1] if positions else 0
     tidy = repair != "none"
+    message: WireMessage
     for position, message in zip(positions, messages, strict=True):
         role = message.get("role")
         content = message.get("content")
@@ -194,7 +197,7 @@ def _prepare(
                 # "tokenization failed"
                 raise KimiInputError(
                     f"messages[{position}].tools",
-                    message["tools"],
+                    message.get("tools"),
                     f"{spec.id} takes no tools inside messages (only the K3 family does)",
                     "pass them as tools of the request, or choose a K3 model",
                 )
@@ -220,21 +223,21 @@ def number_calls(messages: Sequence[WireMessage]) -> list[WireMessage]:
     new_ids: dict[str, str] = {}
     count = 0
     for message in messages:
-        if message.get("tool_calls"):
-            calls = []
-            for call in message["tool_calls"]:
+        if old_calls := message.get("tool_calls"):
+            calls: list[ToolCall] = []
+            for call in old_calls:
                 new_ids[call["id"]] = new_id = f"functions.{call['function']['name']}:{count}"
                 calls.append({**call, "id": new_id})
                 count += 1
             renumbered.append({**message, "tool_calls": calls})
         elif message.get("role") == "tool":
-            renumbered.append({**message, "tool_call_id": new_ids[message["tool_call_id"]]})
+            renumbered.append({**message, "tool_call_id": new_ids[message.get("tool_call_id", "")]})
         else:
             renumbered.append(message)
     return renumbered
 
 
-def partial_prefix(messages: Sequence[Message | WireMessage]) -> str | None:
+def partial_prefix(messages: Sequence[Message | WireMessage | Mapping[str, Any]]) -> str | None:
     """The prefix that an answer to `messages` continues, or None when the last message is not partial.
 
     Raises:

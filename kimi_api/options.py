@@ -38,7 +38,7 @@ class Dialect:
     name: str
     platform_rules: bool
     """Whether the platform's per-model refusals apply; other hosts get what the user set."""
-    max_tokens_field: str
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"]
     reasoning_field: str
     """The message field that thinking goes back in, unless it came under another name."""
     numbers_calls: bool = False

@@ -25,7 +25,7 @@ from kimi_api.tools import ToolChoice, WireTool, check_tools, resolve_tool_choic
 
 if TYPE_CHECKING:
     from kimi_api.mfjs import NormalizedCache
-    from kimi_api.wire import Message
+    from kimi_api.wire import ChatBody, Message
 
 __all__ = ["CHAT_PATH", "ChatRequest", "build_request"]
 
@@ -60,7 +60,7 @@ class ChatRequest:
         parsed: whether the caller makes an object of the answer, and raises an error of its own where it is none.
     """
 
-    body: dict[str, Any]
+    body: ChatBody
     spec: ModelSpec
     thinking: bool
     choice: ToolChoice = field(default_factory=ToolChoice)
@@ -79,7 +79,7 @@ class ChatRequest:
 
 
 def build_request(
-    options: ChatOptions, messages: Sequence[Message | WireMessage], *, stream: bool = False
+    options: ChatOptions, messages: Sequence[Message | WireMessage | Mapping[str, Any]], *, stream: bool = False
 ) -> ChatRequest:
     """The request for `messages` under `options`.
 
@@ -115,7 +115,7 @@ def build_request(
     if options.tool_choice is not None:
         loaded, fresh = [], False
         if options.tool_choice not in ("auto", "none"):
-            loaded = [tool for message in messages if message.get("tools") for tool in message["tools"]]
+            loaded = [tool for message in messages for tool in message.get("tools") or ()]
             fresh = not loaded and not any(message.get("role") == "assistant" for message in messages)
         # Other hosts get the choice as it was made: with thinking=False none of the platform's refusals is applied.
         choice = resolve_tool_choice(
@@ -134,7 +134,7 @@ def build_request(
         prepared = strict_arguments(prepared)
     if dialect.numbers_calls:
         prepared = number_calls(prepared)
-    body: dict[str, Any] = {"model": options.model, "messages": prepared}
+    body: ChatBody = {"model": options.model, "messages": prepared}
     if wire and dialect.thinks_by_template:
         body["chat_template_kwargs"] = _template_switch(wire)
     elif wire:
@@ -164,7 +164,8 @@ def build_request(
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}
     if options.extra_body:
-        body = merge(body, _extra(options, spec, rules))
+        merged: Any = merge(body, _extra(options, spec, rules))
+        body = merged
     prefix = partial_prefix(messages)
     if prefix is not None and (body.get("response_format") or {}).get("type") == "json_object":
         raise KimiInputError(
@@ -195,7 +196,7 @@ def build_request(
     return request
 
 
-def _wire(options: ChatOptions, body: Mapping[str, Any]) -> Wire:
+def _wire(options: ChatOptions, body: ChatBody) -> Wire:
     """How an answer travels that is waited for as a whole. Several answers to one request come in one body only."""
     if options.wire is not None:
         return options.wire
@@ -216,7 +217,7 @@ def _rounds(name: str, options: ChatOptions) -> int:
     return int(value)
 
 
-def _media(options: ChatOptions, rules: bool, body: dict[str, Any], *, documents: bool) -> MediaPolicy:
+def _media(options: ChatOptions, rules: bool, body: ChatBody, *, documents: bool) -> MediaPolicy:
     """What to do with media and documents. What may not go out, or not be extracted, is taken out of `body`."""
     limit = options.inline_media_bytes
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
@@ -254,18 +255,19 @@ def _with_loaded_tools(
     seen = {tool_name(tool) for tool in tools}
     checked: list[WireMessage] = []
     for position, message in enumerate(messages):
-        if message.get("tools"):
+        if brought := message.get("tools"):
             if message.get("content"):
                 # "tools in a system message cannot be used with content"
                 raise KimiInputError(
                     f"messages[{position}].content",
-                    message["content"],
+                    message.get("content"),
                     "a message that brings tools has no content",
                     "put the text into a message of its own",
                 )
-            loaded = _schemas().tools(message["tools"]) if rules else message["tools"]
-            message = {**message, "tools": check_tools(loaded, where=f"messages[{position}].tools", seen=seen)}
-        checked.append(message)
+            loaded = _schemas().tools(brought) if rules else brought
+            checked.append({**message, "tools": check_tools(loaded, where=f"messages[{position}].tools", seen=seen)})
+        else:
+            checked.append(message)
     return checked
 
 
@@ -292,7 +294,7 @@ def _with_effort(options: ChatOptions, spec: ModelSpec) -> ChatOptions:
     return replace(options, thinking=thinking or None, reasoning_effort=effort)
 
 
-def _thinking(options: ChatOptions, spec: ModelSpec, rules: bool) -> tuple[bool, dict[str, Any]]:
+def _thinking(options: ChatOptions, spec: ModelSpec, rules: bool) -> tuple[bool, Mapping[str, Any]]:
     """Whether the model will think, and the `thinking` object to send ({} for none)."""
     wish = options.thinking
     wire = thinking_object(wish)
@@ -341,7 +343,7 @@ def _template_switch(wire: Mapping[str, Any]) -> dict[str, Any]:
     return switch | {name: value for name, value in wire.items() if name not in ("type", "keep")}
 
 
-def _effort(body: dict[str, Any], options: ChatOptions, spec: ModelSpec, rules: bool) -> None:
+def _effort(body: ChatBody, options: ChatOptions, spec: ModelSpec, rules: bool) -> None:
     effort = options.reasoning_effort
     if not isinstance(effort, str):
         raise wrong_setting("reasoning_effort", effort)
@@ -374,7 +376,7 @@ def _max_tokens(value: int, spec: ModelSpec) -> int:
     return value
 
 
-def _sampling(body: dict[str, Any], options: ChatOptions, spec: ModelSpec, thinking: bool, rules: bool) -> None:
+def _sampling(body: ChatBody, options: ChatOptions, spec: ModelSpec, thinking: bool, rules: bool) -> None:
     fixed = spec.fixed_sampling if thinking else spec.fixed_sampling_plain
     for name in _SAMPLING:
         value = getattr(options, name)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kimi_api.catalog import ModelSpec
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import BUILTIN, tool_type
 from kimi_api.options import RAISE_MAX_TOKENS
+
+if TYPE_CHECKING:
+    from kimi_api.wire import NamedTool
 
 __all__ = ["ToolChoice", "WireTool", "check_tools", "resolve_tool_choice", "tool_name"]
 
@@ -34,7 +37,7 @@ class ToolChoice:
         notice: a sentence for the user when the wish could not be sent as it was, else "".
     """
 
-    send: str | dict[str, Any] | None = None
+    send: str | NamedTool | None = None
     narrow_to: str | None = None
     think: bool = True
     demand: str = ""
@@ -171,7 +174,7 @@ def resolve_tool_choice(
     if wish == "*" and len(names) == 1:
         wish = names[0]
     if not thinking or spec.thinking == "none":
-        named = {"type": "function", "function": {"name": wish}}
+        named: NamedTool = {"type": "function", "function": {"name": wish}}
         return ToolChoice(send="required" if wish == "*" else named, demand=wish)
     if "required" in spec.tool_choices:
         narrow = wish if wish != "*" and fresh and len(names) > 1 else None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kimi_api.wire import WireUsage
 
 __all__ = ["Usage", "parse_usage"]
 
@@ -27,7 +30,7 @@ class Usage:
         """Two calls together."""
         return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> WireUsage:
         """In the platform's own shape, for places where frameworks expect a `usage` object."""
         return {
             "prompt_tokens": self.prompt_tokens,

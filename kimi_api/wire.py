@@ -1,7 +1,7 @@
-"""What goes over the wire of https://platform.kimi.ai/docs/api/chat, as types: messages, tools, the form of an answer.
+"""What goes over the wire of https://platform.kimi.ai/docs/api/chat, as types: messages, tools, requests, answers.
 
-For dicts that a program writes itself: editors complete the members, type checkers check them. Nothing here is needed
-at run time.
+For dicts that a program writes or reads itself: editors complete the members, type checkers check them. Nothing here is
+needed at run time. What comes from a host is described as Moonshot sends it; others leave members out.
 
     messages: list[Message] = [{"role": "user", "content": "Why is the sky blue?"}]
     request = build_request(ChatOptions(), messages)
@@ -14,21 +14,29 @@ from typing import Any, Literal, Required, TypedDict
 
 __all__ = [
     "AssistantMessage",
+    "ChatBody",
+    "Choice",
     "ContentPart",
+    "Delta",
+    "Event",
     "FunctionCall",
     "FunctionDefinition",
     "ImagePart",
     "JsonSchema",
     "Message",
+    "NamedTool",
     "ResponseFormat",
     "SystemMessage",
     "TextPart",
     "ThinkingSwitch",
     "Tool",
     "ToolCall",
+    "ToolCallPiece",
     "ToolMessage",
     "UserMessage",
     "VideoPart",
+    "WireMessage",
+    "WireUsage",
 ]
 
 
@@ -155,3 +163,144 @@ class ThinkingSwitch(TypedDict, total=False):
 
     type: Required[Literal["enabled", "disabled"]]
     keep: Literal["all"] | None
+
+
+class WireMessage(TypedDict, total=False):
+    """A message of any role, as it is changed on its way to the host: `Message` says which members a role has."""
+
+    role: str
+    content: str | Sequence[Mapping[str, Any]] | None
+    """Parts of other hosts, and marks for what is looked at before sending, stand here too."""
+    name: str
+    tools: Sequence[Mapping[str, Any]]
+    reasoning_content: str | None
+    reasoning: str | None
+    """What other hosts call `reasoning_content`."""
+    tool_calls: Sequence[ToolCall]
+    tool_call_id: str
+    partial: bool
+
+
+class FunctionName(TypedDict):
+    """A function by its name."""
+
+    name: str
+
+
+class NamedTool(TypedDict):
+    """The `tool_choice` of one tool."""
+
+    type: Literal["function"]
+    function: FunctionName
+
+
+class StreamOptions(TypedDict, total=False):
+    """What a stream holds beside the answer."""
+
+    include_usage: bool
+
+
+class CacheOptions(TypedDict, total=False):
+    """How long the prefix stays cached."""
+
+    mode: Literal["implicit"]
+    ttl: Literal["5m", "1h"]
+
+
+class ChatBody(TypedDict, total=False):
+    """The body of `POST /chat/completions`. Members that only other hosts know stand there too, unnamed here."""
+
+    model: Required[str]
+    messages: Required[Sequence[WireMessage]]
+    tools: Sequence[Mapping[str, Any]]
+    tool_choice: str | Mapping[str, Any]
+    response_format: Mapping[str, Any]
+    thinking: Mapping[str, Any]
+    reasoning_effort: str
+    max_tokens: int
+    max_completion_tokens: int
+    temperature: float
+    top_p: float
+    n: int
+    presence_penalty: float
+    frequency_penalty: float
+    stop: str | list[str]
+    prompt_cache_key: str
+    prompt_cache_options: CacheOptions
+    safety_identifier: str
+    chat_template_kwargs: Mapping[str, Any]
+    stream: bool
+    stream_options: StreamOptions
+
+
+class PromptDetails(TypedDict, total=False):
+    """Tokens of the prompt, of which kinds they are."""
+
+    cached_tokens: int
+    cache_write_tokens: int
+
+
+class CompletionDetails(TypedDict, total=False):
+    """Tokens of the answer, of which kinds they are."""
+
+    reasoning_tokens: int
+
+
+class WireUsage(TypedDict, total=False):
+    """The tokens of one call; `kimi_api.usage.parse_usage` reads them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int
+    prompt_tokens_details: PromptDetails
+    completion_tokens_details: CompletionDetails
+
+
+class FunctionPiece(TypedDict, total=False):
+    """The function of a call, or what one event adds to it."""
+
+    name: str | None
+    arguments: str | None
+
+
+class ToolCallPiece(TypedDict, total=False):
+    """What one event adds to a call; `id`, `type` and the name come with the first piece."""
+
+    index: int
+    id: str
+    type: str
+    function: FunctionPiece
+
+
+class Delta(TypedDict, total=False):
+    """What one event adds to an answer, or the whole of one."""
+
+    role: str
+    content: str | None
+    reasoning_content: str | None
+    reasoning: str | None
+    """What other hosts call `reasoning_content`."""
+    tool_calls: list[ToolCallPiece] | None
+
+
+class Choice(TypedDict, total=False):
+    """An answer, or a piece of one: `message` in a whole body, `delta` in an event."""
+
+    index: int
+    delta: Delta | None
+    message: Delta | None
+    finish_reason: str | None
+    usage: WireUsage
+
+
+class Event(TypedDict, total=False):
+    """One event of a stream, or a whole body."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    system_fingerprint: str | None
+    choices: list[Choice]
+    usage: WireUsage | None

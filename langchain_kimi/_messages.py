@@ -11,7 +11,7 @@ What a message must carry so that the platform sees its own turn again, byte for
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import (
     AIMessage,
@@ -30,6 +30,10 @@ from kimi_api.catalog import is_kimi
 from kimi_api.messages import reasoning_fields, tool_type
 from langchain_kimi._parts import content_to_wire
 
+if TYPE_CHECKING:
+    from kimi_api.wire import ToolCall as WireToolCall
+    from kimi_api.wire import WireMessage
+
 PROVIDER = "kimi"
 """The word for us in `response_metadata["model_provider"]`."""
 
@@ -47,7 +51,7 @@ def to_wire(
     *,
     reasoning_field: str = "reasoning_content",
     refuse: Refuse = "last",
-) -> list[dict[str, Any]]:
+) -> list[WireMessage]:
     """The wire messages for `messages`.
 
     Args:
@@ -62,7 +66,7 @@ def to_wire(
         KimiInputError: content or a role that the platform has no place for.
     """
     answered: set[str] | None = None
-    wire: list[dict[str, Any]] = []
+    wire: list[WireMessage] = []
     for message in messages:
         if isinstance(message, AIMessage):
             if message.invalid_tool_calls and answered is None:
@@ -95,7 +99,7 @@ def to_wire(
 
 def assistant_to_wire(
     message: AIMessage, *, answered: set[str] | None = None, reasoning_field: str = "reasoning_content"
-) -> dict[str, Any]:
+) -> WireMessage:
     """An assistant turn as the platform gave it (tool-call ids apart), or as close as a foreign one can come.
 
     Args:
@@ -105,7 +109,7 @@ def assistant_to_wire(
     """
     extra = message.additional_kwargs
     extras = extra.get(KEPT) or {}
-    wire: dict[str, Any] = {"role": "assistant", "content": _assistant_text(message.content)}
+    wire: Any = {"role": "assistant", "content": _assistant_text(message.content)}
     if message.name:
         wire["name"] = message.name
     reasoning = own_reasoning(message)
@@ -195,7 +199,7 @@ def _assistant_text(content: str | Sequence[Any]) -> str | list[Part]:
 
 def _tool_calls(
     message: AIMessage, extras: Mapping[str, Mapping[str, Any]], answered: set[str] | None
-) -> list[dict[str, Any]]:
+) -> list[WireToolCall]:
     calls: Iterable[Any] = message.tool_calls
     if not message.tool_calls and not message.invalid_tool_calls:
         if isinstance(message.content, str) or _empty_means_none(message):
@@ -221,26 +225,27 @@ def _empty_means_none(message: AIMessage) -> bool:
     return provider == PROVIDER or (not provider and "tool_calls" in message.model_fields_set)
 
 
-def _wire_call(call: Mapping[str, Any], extras: Mapping[str, Any], arguments: str) -> dict[str, Any]:
+def _wire_call(call: Mapping[str, Any], extras: Mapping[str, Any], arguments: str) -> WireToolCall:
     name = call.get("name") or ""
+    kind: Any = extras.get("type") or tool_type(name)
     return {
         "id": call.get("id") or "",
-        "type": extras.get("type") or tool_type(name),
+        "type": kind,
         "function": {"name": name, "arguments": arguments},
     }
 
 
-def _system(message: SystemMessage) -> list[dict[str, Any]]:
+def _system(message: SystemMessage) -> list[WireMessage]:
     """One message, or two: a message that brings tools has no text, and `merge_message_runs` may have given it some."""
     content = content_to_wire(message.content)
     tools = message.additional_kwargs.get("tools")
-    wire: list[dict[str, Any]] = [{"role": "system", "tools": list(tools)}] if tools else []
+    wire: list[WireMessage] = [{"role": "system", "tools": list(tools)}] if tools else []
     if content or not tools:
         wire.append(_add_name({"role": "system", "content": content}, message))
     return wire
 
 
-def _add_name(wire: dict[str, Any], message: BaseMessage) -> dict[str, Any]:
+def _add_name(wire: WireMessage, message: BaseMessage) -> WireMessage:
     if message.name:
         wire["name"] = message.name
     return wire

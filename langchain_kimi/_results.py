@@ -72,7 +72,7 @@ def reply_to_message(reply: Reply, *, model: str = "") -> AIMessage:
 
 def message_to_reply(message: AIMessage) -> Reply:
     """The answer that a message of ours was made of, for errors that are raised when only the message is left."""
-    wire = assistant_to_wire(message)
+    wire: Any = assistant_to_wire(message)
     # On the wire they stand inside an object, since hosts parse them.
     unreadable = {call["id"]: call["args"] for call in message.invalid_tool_calls}
     metadata, counts = message.response_metadata, message.usage_metadata

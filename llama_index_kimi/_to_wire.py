@@ -88,16 +88,18 @@ def to_wire(
     before: WireMessage = {}
     unanswered: dict[str, None] = {}  # ids of the last assistant turn's calls
     called: set[str] = set()  # ids of all turns' calls
+    now: WireMessage
     for message in messages:
         now = wire_message(message, reasoning_field)
-        if now["role"] == "tool":
-            unanswered.pop(now["tool_call_id"], None)
+        if now.get("role") == "tool":
+            answered: Any = now.get("tool_call_id")
+            unanswered.pop(answered, None)
             calls_nothing = not before.get("tool_calls") and not before.get("function_call")
-            if before.get("role") == "assistant" and calls_nothing and now["tool_call_id"] not in called:
-                now = {"role": "user", "content": now["content"]}
-        elif now["role"] == "assistant":
+            if before.get("role") == "assistant" and calls_nothing and answered not in called:
+                now = {"role": "user", "content": now.get("content")}
+        elif now.get("role") == "assistant":
             if message.additional_kwargs.get("tool_call_id"):
-                wire += [{"role": "tool", "tool_call_id": left, "content": NOT_KEPT} for left in unanswered]
+                wire.extend({"role": "tool", "tool_call_id": left, "content": NOT_KEPT} for left in unanswered)
             unanswered = {call["id"]: None for call in now.get("tool_calls", ()) if call["id"]}
             called.update(unanswered)
         wire.append(now)
@@ -118,7 +120,7 @@ def wire_message(message: ChatMessage, reasoning_field: str = "reasoning_content
         wire = _assistant(message, reasoning_field)
     else:
         parts = list(_parts(message.blocks, role))
-        wire = {"role": role, "content": _content(parts)}
+        wire: Any = {"role": role, "content": _content(parts)}
         if role == "tool":
             wire["tool_call_id"] = extra.get("tool_call_id")
         elif role == "system" and extra.get("tools"):
@@ -165,7 +167,7 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
                 break
     if not calls and extra.get("tool_calls"):
         calls = [_stored_call(call, originals) for call in extra["tool_calls"]]
-    wire: WireMessage = {"role": "assistant", "content": _content(parts)}
+    wire: Any = {"role": "assistant", "content": _content(parts)}
     if thinking is not None:
         for name in reasoning_fields(reasoning_field, came_as):
             wire[name] = thinking

@@ -165,7 +165,9 @@ def tool_selections(response: ChatResponse) -> list[ToolSelection]:
             return []
         if all(isinstance(call, ToolSelection) for call in stored):
             return list(stored)
-        calls = wire_message(ChatMessage(role="assistant", additional_kwargs={"tool_calls": stored}))["tool_calls"]
+        calls = wire_message(ChatMessage(role="assistant", additional_kwargs={"tool_calls": stored})).get(
+            "tool_calls", ()
+        )
         blocks = [
             ToolCallBlock(
                 tool_call_id=call["id"],

@@ -138,8 +138,9 @@ PUBLIC = {
         Usage parse_usage
     """,
     "kimi_api.wire": """
-        AssistantMessage ContentPart FunctionCall FunctionDefinition ImagePart JsonSchema Message ResponseFormat
-        SystemMessage TextPart ThinkingSwitch Tool ToolCall ToolMessage UserMessage VideoPart
+        AssistantMessage ChatBody Choice ContentPart Delta Event FunctionCall FunctionDefinition ImagePart JsonSchema
+        Message NamedTool ResponseFormat SystemMessage TextPart ThinkingSwitch Tool ToolCall ToolCallPiece ToolMessage
+        UserMessage VideoPart WireMessage WireUsage
     """,
     "langchain_kimi": """
         ChatKimi KimiBatch KimiBlobParser KimiCostCallbackHandler KimiFileLoader KimiFormulaToolkit KimiLLM

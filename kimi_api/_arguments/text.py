@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kimi_api.errors import KimiInputError
+
+if TYPE_CHECKING:
+    from kimi_api.wire import ToolCall, WireMessage
 
 UNREADABLE = "unreadable_arguments"
 """The one member of the object that stands on the wire for arguments that nobody can read."""
@@ -97,23 +100,23 @@ def says(text: str, arguments: Mapping[str, Any]) -> bool:
     return list(value) == list(arguments) and all(_is(value[name], arguments[name]) for name in value)
 
 
-def strict_arguments(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def strict_arguments(messages: Sequence[WireMessage]) -> list[WireMessage]:
     """`messages` with arguments that strict JSON parsers read, too (see `strict_text`).
 
     For hosts of open weights, which parse the arguments of a history: "Invalid control character at: line 1 column 11".
     """
-    return [_strict(message) if message.get("tool_calls") else message for message in messages]
+    return [_strict(message, calls) if (calls := message.get("tool_calls")) else message for message in messages]
 
 
-def _strict(message: dict[str, Any]) -> dict[str, Any]:
-    texts = [call["function"].get("arguments") or "" for call in message["tool_calls"]]
+def _strict(message: WireMessage, calls: Sequence[ToolCall]) -> WireMessage:
+    texts = [call["function"].get("arguments") or "" for call in calls]
     if not any(map(_CONTROL.search, texts)):
         return message
-    calls = [
+    strict: list[ToolCall] = [
         {**call, "function": {**call["function"], "arguments": strict_text(text)}}
-        for call, text in zip(message["tool_calls"], texts, strict=True)
+        for call, text in zip(calls, texts, strict=True)
     ]
-    return {**message, "tool_calls": calls}
+    return {**message, "tool_calls": strict}
 
 
 def strict_text(text: str) -> str:

@@ -8,7 +8,7 @@ result is not to be read by whoever serves the model. https://platform.kimi.ai/d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kimi_api._content.notes import Part, Refuse, describe, stand_in
 from kimi_api._media_rules import (
@@ -24,12 +24,15 @@ from kimi_api._media_rules import (
 )
 from kimi_api.errors import KimiError, KimiInputError
 
+if TYPE_CHECKING:
+    from kimi_api.wire import WireMessage
+
 _LONGEST_NOTE = 16_384
 
 
 def with_addresses(
     messages: Sequence[Mapping[str, Any]], *, web: bool, local: bool = True, refuse: Refuse = "last"
-) -> Sequence[Mapping[str, Any]]:
+) -> Sequence[WireMessage]:
     """`messages` with the schemes of addresses in lower case, and a note for media whose address may not go out.
 
     Args:
@@ -61,9 +64,8 @@ def with_addresses(
                 continue
             if allowed is not url:
                 urls[position, place] = allowed
-    if urls:
-        messages = with_urls(messages, urls)
-    return with_parts(messages, notes) if notes else messages
+    checked: Any = with_urls(messages, urls) if urls else messages
+    return with_parts(checked, notes) if notes else checked
 
 
 def note_of_media(messages: Sequence[Mapping[str, Any]], part: MediaPart, error: KimiError, refuse: Refuse) -> Part:

@@ -10,12 +10,15 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
 from kimi_api._content.notes import DOCUMENT, Part, Refuse, clean, note, stand_in
 from kimi_api._media_rules import HEAD, NotedAddress, data_url, decode, head_of, sniff, split_data_url, with_parts
 from kimi_api.errors import KimiInputError
+
+if TYPE_CHECKING:
+    from kimi_api.wire import WireMessage
 
 FileKind = Literal["image", "video", "document"]
 
@@ -240,7 +243,7 @@ def name_to_send(file: Document, suffixes: Collection[str]) -> str:
     return name
 
 
-def without_documents(messages: Sequence[Mapping[str, Any]], rule: str, refuse: Refuse) -> list[dict[str, Any]]:
+def without_documents(messages: Sequence[Mapping[str, Any]], rule: str, refuse: Refuse) -> list[WireMessage]:
     """`messages` with notes in the place of documents, which are not extracted because of `rule`.
 
     Raises:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kimi_api._media_rules import split_data_url
 from kimi_api._warn import warn_once
 from kimi_api.errors import KimiError, KimiInputError
+
+if TYPE_CHECKING:
+    from kimi_api.wire import WireMessage
 
 Part = dict[str, Any]
 
@@ -56,14 +59,14 @@ def placeholder(block: object, error: KimiInputError, *, raw: Mapping[str, Any] 
     return {"type": LEFT_OUT, "text": describe(block), "kind": kind_of(block), "error": error, "raw": raw}
 
 
-def settle(messages: list[dict[str, Any]], refuse: Refuse = "last") -> list[dict[str, Any]]:
+def settle(messages: list[WireMessage], refuse: Refuse = "last") -> list[WireMessage]:
     """`messages` with a text in the place of each `placeholder`. They are changed in place, and returned.
 
     Raises:
         KimiInputError: such a part where it is an error.
     """
     for position, message in enumerate(messages):
-        content = message.get("content")
+        content: Any = message.get("content")
         if isinstance(content, list) and any(part.get("type") == LEFT_OUT for part in content):
             message["content"] = compact(
                 [

@@ -73,7 +73,8 @@ class Deadline:
                     unwanted = left_behind
                 if unwanted:
                     with suppress(Exception):  # nobody is left who could hear of it
-                        result.close()  # type: ignore[attr-defined]
+                        late: Any = result
+                        late.close()
             ended.set()
 
         context = copy_context()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kimi_api._transport.http import Response
     from kimi_api._transport.translate import RequestContext
     from kimi_api.errors import ErrorTypes
+    from kimi_api.wire import Event
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n" + _BOM
@@ -36,9 +37,7 @@ _LIMIT_AFTER_DONE = 64 * 1024
 _SECONDS_AFTER_DONE = 5.0
 
 
-def read_events(
-    response: Response, context: RequestContext, types: ErrorTypes | None
-) -> Generator[dict[str, Any], None, None]:
+def read_events(response: Response, context: RequestContext, types: ErrorTypes | None) -> Generator[Event, None, None]:
     """The events of an open response, read to the end of its body: only so its connection can be used again.
 
     What fails after "[DONE]" is not raised: the answer is whole.
@@ -68,7 +67,7 @@ def read_events(
 
 async def aread_events(
     response: Response, context: RequestContext, types: ErrorTypes | None
-) -> AsyncGenerator[dict[str, Any], None]:
+) -> AsyncGenerator[Event, None]:
     """The asynchronous twin of `read_events`."""
     splitter = Splitter(context.max_bytes // EVENT_SHARE, context.longest_silence)
     done = False
@@ -88,10 +87,9 @@ async def aread_events(
             yield parse_event(name, text, response, context, types)
 
 
-def parse_event(
-    name: str, text: str, response: Response, context: RequestContext, types: ErrorTypes | None
-) -> dict[str, Any]:
+def parse_event(name: str, text: str, response: Response, context: RequestContext, types: ErrorTypes | None) -> Event:
     """The event in a `data` field. Raises as `read_events` does."""
+    event: Any
     try:
         event = _decode(text)
     except json.JSONDecodeError:

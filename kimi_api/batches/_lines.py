@@ -308,7 +308,7 @@ def _requests_of(fetched: Fetched) -> Iterator[tuple[str, ChatRequest]]:
     choice, one_call = ToolChoice(demand=notes.get(_DEMAND, "")), _ONE_CALL in notes
     for custom_id, entry in _entries(fetched.input).items():
         try:
-            body = dict(entry.get("body") or {})
+            body: Any = dict(entry.get("body") or {})
             spec = get_model_spec(str(body.get("model") or ""))
             prefix = partial_prefix(body.get("messages") or [])
         except (AttributeError, TypeError, KeyError, ValueError):

@@ -11,6 +11,7 @@ from kimi_api._media_rules import part_types, with_parts
 
 if TYPE_CHECKING:
     from kimi_api.files.cache import FileCache
+    from kimi_api.wire import TextPart
 
 
 def countable(
@@ -30,7 +31,7 @@ def countable(
         return messages
     from kimi_api.media._documents import known_text  # with the file storage behind it
 
-    parts: dict[tuple[int, int], dict[str, Any]] = {}
+    parts: dict[tuple[int, int], TextPart] = {}
     for position, message in enumerate(messages):
         content = message.get("content")
         for place, part in enumerate(content) if isinstance(content, list) else ():

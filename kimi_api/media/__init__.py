@@ -13,10 +13,10 @@ import json
 import mimetypes
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kimi_api import errors
 from kimi_api._content.addresses import note_of_media
@@ -52,6 +52,9 @@ from kimi_api.files.ledger import Ledger
 from kimi_api.media._documents import place_documents
 from kimi_api.media._fetch import fetch_remembered
 from kimi_api.request import ChatRequest
+
+if TYPE_CHECKING:
+    from kimi_api.wire import ImagePart, VideoPart, WireMessage
 
 __all__ = [
     "IMAGE_TYPES",
@@ -96,7 +99,7 @@ def inspect_media(source: FileSource, *, kind: Kind | None = None, name: str | N
     return MediaInfo(_kind_of(mime), mime, file.size)
 
 
-def media_part(source: FileSource, *, kind: Kind | None = None, name: str | None = None) -> dict[str, Any]:
+def media_part(source: FileSource, *, kind: Kind | None = None, name: str | None = None) -> ImagePart | VideoPart:
     """An image or video as a content part (`image_url` or `video_url` with a data URL), for either framework.
 
     Large ones are better uploaded first (`upload_media`): the part then holds an address instead of the bytes.
@@ -233,11 +236,11 @@ class _Item:
 
 
 def _place_in_steps(client: KimiClient, request: ChatRequest, policy: MediaPolicy) -> Steps[ChatRequest]:
-    messages: Sequence[dict[str, Any]] = request.body["messages"]
+    messages = request.body["messages"]
     if policy.documents:
         messages = with_parts(messages, (yield from place_documents(client, messages, policy)))
     items: list[_Item] = []
-    notes: dict[tuple[int, int], dict[str, Any]] = {}
+    notes: dict[tuple[int, int], Mapping[str, Any]] = {}
     for part in media_parts(messages):
         try:
             item = yield from _examine(part, policy)
@@ -347,12 +350,13 @@ def _kind_of(mime: str) -> Kind:
     return "video" if mime.startswith("video/") else "image"
 
 
-def _part(mime: str, url: str) -> dict[str, Any]:
-    name = f"{_kind_of(mime)}_url"
-    return {"type": name, name: {"url": url}}
+def _part(mime: str, url: str) -> ImagePart | VideoPart:
+    if _kind_of(mime) == "video":
+        return {"type": "video_url", "video_url": {"url": url}}
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _size_without(messages: Sequence[dict[str, Any]], items: Sequence[_Item], request: ChatRequest) -> int:
+def _size_without(messages: Sequence[WireMessage], items: Sequence[_Item], request: ChatRequest) -> int:
     """Bytes of the body but for the media that may be uploaded."""
     bare = with_urls(messages, {(item.part.message, item.part.part): "" for item in items})
     return len(json.dumps({**request.body, "messages": bare}, ensure_ascii=False).encode("utf-8", "surrogatepass"))

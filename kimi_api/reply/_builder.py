@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kimi_api._arguments.text import encode
 from kimi_api.errors import KimiIncompleteReplyError, KimiReplyError
@@ -21,6 +21,9 @@ from kimi_api.reply._odd import (
 )
 from kimi_api.reply._parts import Reply, ReplyDelta, ToolCall
 from kimi_api.usage import Usage, parse_usage
+
+if TYPE_CHECKING:
+    from kimi_api.wire import Choice, Delta, Event, ToolCallPiece, WireUsage
 
 
 def parse_reply(
@@ -83,7 +86,7 @@ class ReplyBuilder:
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._calls: Calls | None = None
-        self._usage: object = None
+        self._usage: WireUsage | None = None
         self._spent: Usage | None = None  # by the requests before `reopen` or `restart`
         self._own_reasoning: int | None = None  # pieces of thinking from before the text was continued
         if headers is not None:
@@ -176,12 +179,12 @@ class ReplyBuilder:
             reply = self.reply
             if not reply.id:
                 self._identify(event)
-            choices = event.get("choices")
+            choices: list[Choice] | None = event.get("choices")
             if not choices:
                 return self._note_error(event)
             choice = choices[0]
-            if choice.get("usage"):
-                self._usage = choice["usage"]
+            if usage := choice.get("usage"):
+                self._usage = usage
             if reply.system_fingerprint is None and (fingerprint := event.get("system_fingerprint")) is not None:
                 reply.system_fingerprint = tidy_text(fingerprint)
             finish_reason = choice.get("finish_reason")
@@ -330,22 +333,23 @@ class ReplyBuilder:
         return reply
 
 
-def _as_event(body: Mapping[str, Any]) -> dict[str, Any] | None:
+def _as_event(body: Mapping[str, Any]) -> Event | None:
     """A whole body as the one event of a stream; None where it holds no answer."""
-    choices = body.get("choices")
+    choices: list[Choice] | None = body.get("choices")
     if not choices:
         return None
     choice = choices[0]
-    message = choice.get("message") or choice.get("delta") or {}
+    message: Delta = choice.get("message") or choice.get("delta") or {}
     pieces = message.get("tool_calls")
     if pieces:
         # Each entry is a call of its own, whatever indices and ids other hosts give.
         entries = enumerate(filter(None, tidy_pieces(pieces)))
         message = {**message, "tool_calls": [_with_index(piece, at) for at, piece in entries]}
-    return {**body, "choices": [{**choice, "delta": message, "message": None}]}
+    event: Any = {**body, "choices": [{**choice, "delta": message, "message": None}]}
+    return event
 
 
-def _with_index(piece: object, index: int) -> object:
+def _with_index(piece: ToolCallPiece, index: int) -> ToolCallPiece:
     return {**piece, "index": index} if isinstance(piece, Mapping) else piece
 
 

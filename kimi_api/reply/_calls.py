@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from kimi_api._arguments.schema import Watch, correct, structured_members
 from kimi_api._arguments.text import encode, read
 from kimi_api.reply._odd import Tidied, tidy_piece, tidy_pieces, unreadable_error
 from kimi_api.reply._parts import ToolCall
+
+if TYPE_CHECKING:
+    from kimi_api.wire import ToolCallPiece
 
 
 class _Growing:
@@ -58,7 +61,7 @@ class Calls:
         self._given: dict[str, int] = {}  # id as it came -> index
         self._ids: set[str] = set()
 
-    def add(self, pieces: list[Mapping[str, Any]]) -> list[ToolCall]:
+    def add(self, pieces: Sequence[ToolCallPiece]) -> list[ToolCall]:
         """Take the pieces of one event; what of them can be shown.
 
         Raises:
@@ -101,12 +104,12 @@ class Calls:
             except (AttributeError, TypeError, KeyError) as error:
                 if piece.__class__ is Tidied:
                     raise unreadable_error("a tool call", piece) from error
-                tidied = tidy_piece(piece)
+                tidied: Any = tidy_piece(piece)
                 if tidied is not None:
                     added += self.add([tidied])
         return added
 
-    def _begin(self, index: int, piece: Mapping[str, Any], name: str) -> _Growing:
+    def _begin(self, index: int, piece: ToolCallPiece, name: str) -> _Growing:
         given_id = str(piece.get("id") or "")
         kind = _text(piece.get("type") or "function")
         if index.__class__ is not int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kimi_api._arguments.text import read
 from kimi_api.usage import Usage
+
+if TYPE_CHECKING:
+    from kimi_api.wire import ToolCall as WireToolCall
 
 
 @dataclass(slots=True)
@@ -35,10 +38,11 @@ class ToolCall:
             self._reading = self.arguments, read(self.arguments)
         return self._reading[1]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> WireToolCall:
         """As it stands in a wire message, with the model's own text."""
         text = self.arguments if self.original is None else self.original
-        return {"id": self.id, "type": self.type, "function": {"name": self.name, "arguments": text}}
+        kind: Any = self.type  # a host may have types of its own
+        return {"id": self.id, "type": kind, "function": {"name": self.name, "arguments": text}}
 
 
 @dataclass(slots=True)

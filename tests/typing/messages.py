@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, assert_type
 
+from kimi_api import KimiClient, Reply, Usage, dynamic_tools_message, partial_message
 from kimi_api.options import ChatOptions
 from kimi_api.request import build_request
-from kimi_api.wire import Message, ResponseFormat, Tool
+from kimi_api.usage import parse_usage
+from kimi_api.wire import ChatBody, Message, ResponseFormat, Tool, WireMessage, WireUsage
 
 weather: Tool = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
 history: list[Message] = [
@@ -30,3 +33,40 @@ robot: Message = {"role": "robot", "content": "a"}  # pyright: ignore[reportAssi
 misspelt: Message = {"role": "user", "contents": "a"}  # pyright: ignore[reportAssignmentType]
 lost: Message = {"role": "tool", "content": "a"}  # pyright: ignore[reportAssignmentType]
 nameless: Tool = {"type": "function", "function": {"parameters": {}}}  # pyright: ignore[reportAssignmentType]
+
+# What the functions give fits beside messages that are written by hand, as TypedDicts and as plain dicts.
+build_request(ChatOptions(), [*history[:2], partial_message("It ")])
+build_request(ChatOptions(), [*plain, dynamic_tools_message([weather])])
+partial: Message = partial_message("It ")
+partial_message("It ")["prefix"]  # pyright: ignore[reportGeneralTypeIssues]
+
+
+def requests_are_typed() -> None:
+    body = build_request(ChatOptions(), history).body
+    assert_type(body["model"], str)
+    for message in body["messages"]:
+        assert_type(message.get("tool_call_id"), str | None)
+        message["tool_call_ids"]  # pyright: ignore[reportGeneralTypeIssues]
+    body["modle"] = "kimi-k3"  # pyright: ignore[reportGeneralTypeIssues]
+    body["temperature"] = "hot"  # pyright: ignore[reportGeneralTypeIssues]
+    changed: ChatBody = {**body, "max_tokens": 5}
+    changed = {**body, "max_token": 5}  # pyright: ignore[reportAssignmentType]
+    assert_type(changed["messages"], Sequence[WireMessage])
+
+
+def answers_are_typed(client: KimiClient, reply: Reply) -> None:
+    for event in client.stream("/chat/completions", body=build_request(ChatOptions(), history).body):
+        for choice in event.get("choices", ()):
+            delta = choice.get("delta") or {}
+            assert_type(delta.get("content"), str | None)
+            delta["contents"]  # pyright: ignore[reportGeneralTypeIssues]
+            for piece in delta.get("tool_calls") or ():
+                assert_type(piece.get("index"), int | None)
+        event["choises"]  # pyright: ignore[reportGeneralTypeIssues]
+        usage: WireUsage | None = event.get("usage")
+        assert_type(parse_usage(usage), Usage | None)
+    if reply.usage is not None:
+        assert_type(reply.usage.as_dict().get("cached_tokens"), int | None)
+        reply.usage.as_dict()["cached_token"]  # pyright: ignore[reportGeneralTypeIssues]
+    answered: Message = {"role": "assistant", "tool_calls": [call.as_dict() for call in reply.tool_calls]}
+    build_request(ChatOptions(), [answered])
