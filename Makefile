@@ -7,7 +7,7 @@ SEED   ?= 1
 # Three workers on two cores: tests of time-outs and deadlines wait, and leave a core free. Long files are shared out.
 TESTS  := -n 3 --dist worksteal -q
 
-.PHONY: help demo test test-slow litellm lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation verify-live mutation conformance matrix build check-dist docs site clean
+.PHONY: help demo test test-slow litellm lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation verify-live mutation conformance matrix build check-dist pictures docs site clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -115,6 +115,9 @@ build: $(READY)  ## what is published, into dist/: our wheel and sdist, and the 
 check-dist: build  ## the same, and whether the package index will show it as it is meant
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group release
 	$(BIN)/python -m twine check --strict dist/*
+
+pictures: $(READY)  ## docs/pictures anew: an agent in a terminal and in the inspector, from a run on the emulator (needs Chromium)
+	$(BIN)/python -m scripts.pictures
 
 docs: $(READY)  ## check that the code in README.md and docs/ runs, and that its links lead somewhere
 	$(BIN)/python -m pytest -q tests/test_documents.py

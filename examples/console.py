@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 
 from kimi_api import Usage, get_model_spec
@@ -10,6 +13,17 @@ THINKING, TOOL, ANSWER = "dim italic", "cyan", "green"
 
 _console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 _last = ""
+
+
+@contextmanager
+def printing_to(console: Console) -> Iterator[None]:
+    """Print to another console for a while, such as one that records."""
+    global _console
+    before, _console = _console, console
+    try:
+        yield
+    finally:
+        _console = before
 
 
 def say(text: str, style: str = "") -> None:
