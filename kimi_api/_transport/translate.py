@@ -505,6 +505,12 @@ def _model_hint(model: str | None) -> str:
     serving = ", ".join(current_models())
     if known is not None and known.retired():
         return f"{model} was retired on {known.retires}; use {known.successor or 'a current one'} (serving: {serving})"
+    if known is not None and known.retires is not None:
+        # Accounts that were registered after 2026-10-30 get 404 for the K2 series before its last day.
+        return (
+            f"{model} is planned to end on {known.retires}, and the platform refuses it to this account; use "
+            f"{known.successor or 'a current one'}. GET /v1/models lists what your account may use"
+        )
     near = closest_model(model) if model else None
     return (
         (f"did you mean {near!r}? " if near and near != model else "")

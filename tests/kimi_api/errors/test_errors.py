@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import io
 import json
 import logging
@@ -236,6 +237,18 @@ def test_a_retired_model_names_its_successor(model: str) -> None:
     error = error_for(404, body, RequestContext("https://api.moonshot.ai/v1", model))
     assert "was retired on" in error.hint
     assert "use kimi-k3" in error.hint
+
+
+def test_a_model_that_ends_soon_names_its_successor_where_this_account_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Accounts registered from 2026-10-31 on get 404 for the K2 series before its last day."""
+    monkeypatch.setattr("kimi_api.catalog.utc_today", lambda: datetime.date(2026, 11, 28))
+    body = refusal("resource_not_found_error", "Not found the model kimi-k2.6 or Permission denied")
+    hint = error_for(404, body, RequestContext("https://api.moonshot.ai/v1", "kimi-k2.6")).hint
+    assert "kimi-k2.6 is planned to end on 2027-01-01" in hint
+    assert "use kimi-k3" in hint
+    assert "served today" not in hint
 
 
 def test_an_unknown_model_gets_a_suggestion() -> None:
