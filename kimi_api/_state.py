@@ -55,7 +55,7 @@ STATES: tuple[State, ...] = (
     State("kimi_api.doctor._packages", "warn_of_stranger", "whether a stranger's package was looked for", "one", KEEP),
     State("kimi_api._media_rules", "sniff", "types of contents by their first bytes", "128", KEEP),
     State("kimi_api.catalog", "_installed", "specs that go before the table, by `install`", "one table", KEEP),
-    State("kimi_api.catalog", "_key", "ids of models in their plain spelling", "256", KEEP),
+    State("kimi_api.catalog._host", "plain_id", "ids of models in their plain spelling", "256", KEEP),
     State("kimi_api.catalog", "_look_up", "specs of ids", "256", KEEP),
     State(
         "kimi_api.formulas", "_listed", "lists of official tools by client and formula", "as long as the client lives"

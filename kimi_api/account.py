@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kimi_api._transport.steps import Send, Steps, adrive, drive
 from kimi_api._warn import former_name
-from kimi_api.catalog import DEFAULT_MODEL, MODELS, ModelSpec, install
+from kimi_api.catalog import DEFAULT_MODEL, MODELS, Catalog, ModelSpec, process_catalog
+from kimi_api.catalog._host import plain_id
 from kimi_api.costs import Cost, cost
 from kimi_api.credentials import CHINA, INTERNATIONAL
 from kimi_api.errors import KimiInputError, KimiReplyError
@@ -115,21 +116,27 @@ async def amodels(client: KimiClient) -> list[ModelInfo]:
     return await adrive(client, _models())
 
 
-def refresh(client: KimiClient) -> Mapping[str, ModelSpec]:
-    """Ask for the models and use what the server says of them in this process from now on; returns the specs used.
+def refresh(client: KimiClient) -> Catalog:
+    """Ask the client's host for its models, and let this client know them so from now on.
 
-    Errors are those of `models`; the catalogue is then as it was.
+    It sets `client.catalog` and changes nothing else: other clients, which may be those of other hosts, keep theirs.
+    `refresh(llm.client)` does it for a `ChatKimi` or `Kimi` and its copies. Give the result as `catalog=` to other
+    clients and models of the same host; `kimi_api.catalog.install` puts it to use for the whole process.
+
+    Errors are those of `models`; the client's catalogue is then as it was.
     """
-    specs = merge_models(models(client))
-    install(specs)
-    return specs
+    client.catalog = catalog = _host_catalog(models(client))
+    return catalog
 
 
-async def arefresh(client: KimiClient) -> Mapping[str, ModelSpec]:
+async def arefresh(client: KimiClient) -> Catalog:
     """The asynchronous twin of `refresh`."""
-    specs = merge_models(await amodels(client))
-    install(specs)
-    return specs
+    client.catalog = catalog = _host_catalog(await amodels(client))
+    return catalog
+
+
+def _host_catalog(infos: Iterable[ModelInfo]) -> Catalog:
+    return Catalog(merge_models(infos, {**MODELS, **process_catalog()}))
 
 
 def merge_models(infos: Iterable[ModelInfo], base: Mapping[str, ModelSpec] = MODELS) -> dict[str, ModelSpec]:
@@ -137,11 +144,14 @@ def merge_models(infos: Iterable[ModelInfo], base: Mapping[str, ModelSpec] = MOD
 
     Window, images and videos, thinking, efforts and dynamic tools come from the server where it states them; prices,
     sampling rules and output budgets, which it does not list, stay. A new id takes these from the row that is most
-    like it: one that thinks always, can switch, or does not think. It has no price.
+    like it: one that thinks always, can switch, or does not think. It has no price. A host's own spelling of an id
+    ("moonshotai/Kimi-K2.6") gets the rules of that id, but no price and no dates: they are the platform's.
     """
     specs = dict(base)
     for info in infos:
-        specs[info.id] = _with_server_facts(info, specs.get(info.id) or _likeness(info, base))
+        specs[info.id] = _with_server_facts(
+            info, specs.get(info.id) or _other_spelling(info, base) or _likeness(info, base)
+        )
     return specs
 
 
@@ -245,6 +255,13 @@ def _likeness(info: ModelInfo, base: Mapping[str, ModelSpec]) -> ModelSpec:
         rows = kin or rows
     like = rows[0] if rows else base[DEFAULT_MODEL]
     return replace(like, id=info.id, price=None, released=None, retires=None, successor=None, batch=None, known=True)
+
+
+def _other_spelling(info: ModelInfo, base: Mapping[str, ModelSpec]) -> ModelSpec | None:
+    spec = base.get(plain_id(info.id))
+    if spec is None:
+        return None
+    return replace(spec, id=info.id, price=None, released=None, retires=None, successor=None, batch=None)
 
 
 def _balance(host: str) -> Steps[Balance]:

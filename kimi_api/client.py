@@ -20,6 +20,7 @@ from kimi_api._transport.events import aread_events, read_events
 from kimi_api._transport.redirects import Redirects
 from kimi_api._transport.unregistered import FirstStep, close_all
 from kimi_api._transport.upload import Upload
+from kimi_api.catalog import Catalog, ModelSpec
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -61,6 +62,8 @@ class KimiClient(Connection):
             back the one to send (None: the copy, as it left it). What it raises goes to the caller, and nothing is
             sent. Called once for each request, also one that is sent again. Bytes of files do not pass it.
         account_limits: what the account may do; chat requests wait for their turn here. See `kimi_api.limits`.
+        catalog: what this host says of its models, which goes before `kimi_api.MODELS`: a `Catalog`, or `ModelSpec`s by
+            id. `kimi_api.account.refresh(client)` asks the host and sets it. It belongs to this client alone.
 
     A pickle carries the key only if it was passed in (worker processes need it); one from the environment is read
     there again.
@@ -84,6 +87,7 @@ class KimiClient(Connection):
         account_limits: AccountLimits | Literal[False] | None = None,
         max_seconds: float | Deadline | None = None,
         text: bool = False,
+        spec: ModelSpec | None = None,
     ) -> Answer:
         """Send one request and wait for its answer.
 
@@ -96,6 +100,7 @@ class KimiClient(Connection):
             account_limits: beat the client's too; False: there are none.
             max_seconds: likewise.
             text: return the body as text, whatever its content type.
+            spec: the rules of the model that is asked, for limits that count tokens. None: by its id.
 
         Raises:
             KimiAPIError: the platform refused the request, or cannot be reached, also after the retries.
@@ -132,7 +137,7 @@ class KimiClient(Connection):
             if body is not None:
                 if limits is None:
                     return post(body)
-                with self._acquire(limits, body, context):
+                with self._acquire(limits, body, context, spec):
                     return post(body)
             with self._translate_errors(context):
                 response = in_time(deadline, lambda: Redirects(method, timeout, context.max_bytes).send(path, exchange))
@@ -153,6 +158,7 @@ class KimiClient(Connection):
         account_limits: AccountLimits | Literal[False] | None = None,
         max_seconds: float | Deadline | None = None,
         text: bool = False,
+        spec: ModelSpec | None = None,
     ) -> Answer:
         """The asynchronous twin of `request`."""
         from kimi_api.retry import async_retrying
@@ -187,7 +193,7 @@ class KimiClient(Connection):
             if body is not None:
                 if limits is None:
                     return await post(sdk, body)
-                with await self._aacquire(limits, body, context):
+                with await self._aacquire(limits, body, context, spec):
                     return await post(sdk, body)
             with self._translate_errors(context):
                 response = await ain_time(
@@ -211,12 +217,13 @@ class KimiClient(Connection):
         account_limits: AccountLimits | Literal[False] | None = None,
         max_seconds: float | Deadline | None = None,
         on_headers: Callable[[Mapping[str, str]], None] | None = None,
+        spec: ModelSpec | None = None,
     ) -> Generator[Event, None, None]:
         """The events of a streamed answer, as dicts. Closing the generator closes the connection.
 
         Sent again only as long as nothing arrived: a failure after the first event is raised. `on_headers` receives
         the response headers before the first event. A host that does not stream and answers as a whole gives one
-        event, which is that body.
+        event, which is that body. `spec` is that of `request`.
 
         Raises:
             KimiIncompleteReplyError: the stream ended before its first event, after the retries.
@@ -259,7 +266,7 @@ class KimiClient(Connection):
 
         def start_with_permit() -> tuple[Stream[object], Generator[Event, None, None], Event]:
             assert limits is not None  # noqa: S101
-            with self._acquire(limits, body, context) as permit:
+            with self._acquire(limits, body, context, spec) as permit:
                 started = start()
                 permits.append(permit.keep())
                 return started
@@ -290,6 +297,7 @@ class KimiClient(Connection):
         account_limits: AccountLimits | Literal[False] | None = None,
         max_seconds: float | Deadline | None = None,
         on_headers: Callable[[Mapping[str, str]], None] | None = None,
+        spec: ModelSpec | None = None,
     ) -> AsyncGenerator[Event, None]:
         """The asynchronous twin of `stream`."""
         from kimi_api.retry import async_retrying
@@ -331,7 +339,7 @@ class KimiClient(Connection):
 
         async def start_with_permit() -> tuple[AsyncStream[object], AsyncGenerator[Event, None], Event]:
             assert limits is not None  # noqa: S101
-            with await self._aacquire(limits, body, context) as permit:
+            with await self._aacquire(limits, body, context, spec) as permit:
                 opening = await start()
                 permits.append(permit.keep())
                 return opening
@@ -355,6 +363,9 @@ class KimiClient(Connection):
             finally:  # also when the task that closes is itself cancelled, as at the end of asyncio.run
                 await close_all(started)
 
+
+_HOST = ("base_url", "region", "catalog")
+"""Settings that decide which models there are."""
 
 Followed = tuple[dict[str, Any], KimiClient]
 """The settings that a client was made for, and the client."""
@@ -383,10 +394,29 @@ def follow(
     settings: dict[str, Any] = {}
     for name in names:
         value = getattr(owner, name)
-        settings[name] = dict(value) if isinstance(value, Mapping) else value
+        settings[name] = dict(value) if isinstance(value, Mapping) and name != "catalog" else value
     if known is not None and known[0] == settings:
         return known
-    return settings, KimiClient(**settings, error_types=error_types)
+    client = KimiClient(**settings, error_types=error_types)
+    if known is not None and _of_same_host(known, settings) and client.base_url == known[1].base_url:
+        client.catalog = known[1].catalog
+    return settings, client
+
+
+def catalog_of(owner: object, known: Followed | None) -> Catalog | None:
+    """The catalogue that counts for `owner`: what its client's host was asked for, else its own setting.
+
+    Makes no client: a model without a key counts tokens, too.
+    """
+    own = owner.catalog  # type: ignore[attr-defined]
+    if known is not None and _of_same_host(known, {name: getattr(owner, name) for name in _HOST}):
+        return known[1].catalog
+    return Catalog.of(own)
+
+
+def _of_same_host(known: Followed, settings: Mapping[str, Any]) -> bool:
+    """Whether what the known client learnt of its host holds under `settings`, too."""
+    return all(known[0].get(name) == settings.get(name) for name in _HOST)
 
 
 def _response_of(sent: Stream[object] | AsyncStream[object] | Response) -> Response:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from kimi_api._warn import former_name
-from kimi_api.catalog import Price, listed_price
+from kimi_api.catalog import Catalog, ModelSpec, Price, listed_price
 from kimi_api.errors import KimiInputError
 from kimi_api.usage import Usage, parse_usage
 
@@ -91,6 +92,7 @@ def cost(
     batch: bool = False,
     prices: Mapping[str, Price] | None = None,
     currency: str = USD,
+    catalog: Mapping[str, ModelSpec] | None = None,
 ) -> Cost | None:
     """What a call of `model` cost.
 
@@ -101,6 +103,7 @@ def cost(
         batch: whether it was a request of a batch, at 60 % of the price.
         prices: prices by id, per million tokens, that go before the catalogue's.
         currency: that of `prices`. The catalogue's prices are USD, and used for USD only.
+        catalog: what the host of the model says of its models (`client.catalog`); goes before the platform's prices.
 
     Returns:
         None when no price is known for `model`: an id that is not the platform's, or none was published.
@@ -113,22 +116,28 @@ def cost(
         raise KimiInputError(
             "usage", usage, "it is a Usage or the usage object of an answer", "pass reply.usage or answer['usage']"
         )
-    price = price_of(model, prices, currency)
+    price = price_of(model, prices, currency, catalog=catalog)
     if price is None:
         return None
     live_cost = price_usage(counts, price, cache_ttl=cache_ttl, currency=currency)
     return live_cost.scale(BATCH_SHARE) if batch else live_cost
 
 
-def price_of(model: str, prices: Mapping[str, Price] | None = None, currency: str = USD) -> Price | None:
-    """The price of `model`: from `prices`, else (for USD) the platform's list price, else None.
+def price_of(
+    model: str,
+    prices: Mapping[str, Price] | None = None,
+    currency: str = USD,
+    *,
+    catalog: Mapping[str, ModelSpec] | None = None,
+) -> Price | None:
+    """The price of `model`: from `prices`, else (for USD) of `catalog`, the platform's list price, else None.
 
     An id as other hosts spell it (`moonshotai/kimi-k2.6`) names the same weights at another price, which only `prices`
     can know.
     """
     if prices and model in prices:
         return prices[model]
-    return listed_price(model) if currency == USD else None
+    return listed_price(model, catalog=catalog) if currency == USD else None
 
 
 def price_usage(usage: Usage, price: Price, *, cache_ttl: CacheTtl = "5m", currency: str = USD) -> Cost:
@@ -155,11 +164,31 @@ class PriceTerms(NamedTuple):
 
     cache_ttl: CacheTtl = "5m"
     catalog_model: str | None = None
+    own_prices: Mapping[str, Price | None] = MappingProxyType({})
+    """Prices of the model's own catalogue that are not those of everybody."""
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> PriceTerms:
         """Those of the options that a framework shows of a call."""
-        return cls(cache_ttl_of(options), options.get("catalog_model"))
+        shown = options.get(CATALOG_PRICES)
+        prices = {
+            str(model): Price(**price) if isinstance(price, Mapping) else None
+            for model, price in (shown.items() if isinstance(shown, Mapping) else ())
+        }
+        return cls(cache_ttl_of(options), options.get("catalog_model"), prices)
+
+
+CATALOG_PRICES = "catalog_prices"
+"""Under this name adapters show `shown_prices` among a call's settings, where they are not empty."""
+
+
+def shown_prices(catalog: Catalog | None) -> dict[str, dict[str, float | None] | None]:
+    """The prices of a model's own catalogue that differ from everybody's, as plain data, for those who add up costs."""
+    prices: dict[str, dict[str, float | None] | None] = {}
+    for model, spec in (catalog or {}).items():
+        if spec.price != listed_price(model):
+            prices[model] = None if spec.price is None else asdict(spec.price)
+    return prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +235,27 @@ class CostTally:
         with self._lock:
             self._begun -= 1
 
-    def add(self, model: str, usage: Usage, *, cache_ttl: CacheTtl = "5m", catalog_model: str | None = None) -> None:
-        """A call that began has been answered. `catalog_model`: whose price counts where `model` has none."""
-        price = price_of(model, self.prices, self.currency)
+    def add(
+        self,
+        model: str,
+        usage: Usage,
+        *,
+        cache_ttl: CacheTtl = "5m",
+        catalog_model: str | None = None,
+        own_prices: Mapping[str, Price | None] | None = None,
+    ) -> None:
+        """A call that began has been answered.
+
+        Args:
+            model: the id that answered.
+            usage: what it counted.
+            cache_ttl: see `cost`.
+            catalog_model: whose price counts where `model` has none.
+            own_prices: prices in USD by id that the caller's own catalogue says, and others' does not; None: unknown.
+        """
+        price = self._price_of(model, own_prices or {})
         if price is None and catalog_model is not None:
-            price = price_of(catalog_model, self.prices, self.currency)
+            price = self._price_of(catalog_model, own_prices or {})
         paid = None if price is None else price_usage(usage, price, cache_ttl=cache_ttl, currency=self.currency)
         with self._lock:
             known = self._models.get(model)
@@ -219,6 +264,11 @@ class CostTally:
                 return
             total = known.cost + paid if known.cost is not None and paid is not None else None
             self._models[model] = ModelCosts(model, known.calls + 1, known.usage + usage, total)
+
+    def _price_of(self, model: str, own_prices: Mapping[str, Price | None]) -> Price | None:
+        if model in own_prices and model not in self.prices and self.currency == USD:
+            return own_prices[model]
+        return price_of(model, self.prices, self.currency)
 
     def reset(self) -> None:
         """Begin at nothing again. Calls under way are forgotten until they are answered."""

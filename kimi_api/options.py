@@ -11,7 +11,7 @@ from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._settings.names import ALIASES, PASSED_ON, unknown_name
 from kimi_api._settings.wrong import wrong_setting
 from kimi_api._warn import former_name
-from kimi_api.catalog import DEFAULT_MODEL
+from kimi_api.catalog import DEFAULT_MODEL, ModelSpec
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import Repair
 
@@ -67,6 +67,7 @@ class ChatOptions:
         model: model id.
         catalog_model: the model of `kimi_api.MODELS` that `model` stands for, where it is an alias of yours: its rules
             and its window count. A call that names another model is free of it.
+        catalog: what the host says of its models, before `kimi_api.MODELS`: `client.catalog`, or `ModelSpec`s by id.
         thinking: "enabled", "disabled", a bool, or the API's dict (K2.x only; K3 always thinks).
         thinking_keep: "all" to have K2.6 use the thinking of earlier turns.
         reasoning_effort: "low", "high" or "max" (K3 family).
@@ -129,6 +130,7 @@ class ChatOptions:
     wire: Wire | None = None
     empty_answers: EmptyAnswers = "retry"
     catalog_model: str | None = None
+    catalog: Mapping[str, ModelSpec] | None = None
 
     def with_changes(self, changes: Mapping[str, Any]) -> ChatOptions:
         """A copy with `changes` over the present values: a call's arguments beat fields, `extra_body` dicts merge.

@@ -17,7 +17,7 @@ from kimi_api._content.notes import DOCUMENT, refusal_of
 from kimi_api._media_rules import MediaPolicy, part_types
 from kimi_api._settings.wrong import wrong_setting
 from kimi_api._warn import warn_once
-from kimi_api.catalog import ModelSpec, closest_model, current_models, get_model_spec
+from kimi_api.catalog import Catalog, ModelSpec, closest_model, current_models, get_model_spec
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage, number_calls, partial_prefix, prepare_messages
 from kimi_api.options import ChatOptions, EmptyAnswers, Wire, check_options, merge, thinking_object
@@ -94,14 +94,17 @@ def build_request(
     """
     check_options(options)
     dialect = options.host_rules
-    spec = get_model_spec(options.model, platform=dialect.platform_rules, catalog_model=options.catalog_model)
+    catalog = Catalog.of(options.catalog)
+    spec = get_model_spec(
+        options.model, platform=dialect.platform_rules, catalog_model=options.catalog_model, catalog=catalog
+    )
     if not spec.known and options.unsupported == "error" and dialect.platform_rules:
-        near = closest_model(options.model)
+        near = closest_model(options.model, catalog=catalog)
         raise KimiInputError(
             "model",
             options.model,
             "with unsupported='error' the id must be in the catalogue",
-            (f"did you mean {near!r}? " if near else "") + f"Known today: {', '.join(current_models())}",
+            (f"did you mean {near!r}? " if near else "") + f"Known today: {', '.join(current_models(catalog=catalog))}",
         )
     if "thinking" in options.extra_body:
         options = _lift_thinking(options)

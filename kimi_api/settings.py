@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict
 from pydantic import SecretStr
 
 from kimi_api._transport.deadline import Deadline
+from kimi_api.catalog import ModelSpec
 from kimi_api.credentials import Region
 from kimi_api.limits import AccountLimits
 from kimi_api.messages import Repair
@@ -101,6 +102,7 @@ class ModelSettings(ChatSettings, total=False):
     http_client: Any
     """An `httpx` or `httpx2` client, as the SDK in use wants."""
     async_http_client: Any
+    catalog: Mapping[str, ModelSpec] | None
     context_window: int | None
     tokenizer: Any
     """A `kimi_api.KimiTokenizer`, the path of a vocabulary, or a function from text to tokens."""

@@ -9,7 +9,8 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import PrivateAttr, SecretStr
 
 from kimi_api import KimiClient
-from kimi_api.client import Followed, follow
+from kimi_api.catalog import Catalog
+from kimi_api.client import Followed, catalog_of, follow
 from kimi_api.credentials import Region
 from langchain_kimi._call_arguments import as_secret
 from langchain_kimi.errors import error_types
@@ -59,6 +60,7 @@ class Connected(BaseChatModel):
     if TYPE_CHECKING:  # the fields of `ChatKimi` that are used here
         http_client: Any
         async_http_client: Any
+        catalog: Catalog | None
 
     _connection: Followed | None = PrivateAttr(default=None)
 
@@ -68,10 +70,19 @@ class Connected(BaseChatModel):
         self._connection = followed = follow(self, self._connection, error_types=error_types)
         return followed[1]
 
+    def _own_catalog(self) -> Catalog | None:
+        """What this model's host says of its models, as far as it was asked or given."""
+        return catalog_of(self, self._connection)
+
     def __getstate__(self) -> dict[Any, Any]:
         """Everything but HTTP clients, which hold sockets. A key that was passed in travels, one from outside not."""
         state = dict(super().__getstate__())
-        state["__dict__"] = {**state["__dict__"], "http_client": None, "async_http_client": None}
+        state["__dict__"] = {
+            **state["__dict__"],
+            "catalog": self._own_catalog(),
+            "http_client": None,
+            "async_http_client": None,
+        }
         state["__pydantic_private__"] = {**(state["__pydantic_private__"] or {}), "_connection": None}
         return state
 
@@ -83,4 +94,5 @@ class Connected(BaseChatModel):
                 memo[id(shared)] = shared
         copied = super().__deepcopy__(memo)
         copied._connection = None
+        copied.catalog = self._own_catalog()
         return copied

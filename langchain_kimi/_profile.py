@@ -7,6 +7,7 @@ from typing import Any
 from langchain_core.language_models import ModelProfile
 
 from kimi_api import MODELS, ModelSpec
+from kimi_api.catalog import process_catalog
 
 
 def model_profile(spec: ModelSpec, *, documents: bool) -> ModelProfile:
@@ -70,9 +71,10 @@ def without_other_profile(arguments: dict[str, Any]) -> dict[str, Any]:
     """
     profile = arguments.get("profile")
     named = profile.get("name") if profile else None
-    if named is None or named == arguments.get("model") or named not in MODELS:
+    if named is None or named == arguments.get("model"):
         return arguments
-    spec = MODELS[named]
-    if profile not in (model_profile(spec, documents=True), model_profile(spec, documents=False)):
+    rows = (arguments.get("catalog"), process_catalog(), MODELS)
+    spec = next((each[named] for each in rows if each and named in each), None)
+    if spec is None or profile not in (model_profile(spec, documents=True), model_profile(spec, documents=False)):
         return arguments
     return {name: value for name, value in arguments.items() if name != "profile"}

@@ -16,6 +16,7 @@ from langchain_kimi._tools import tools_to_wire
 
 if TYPE_CHECKING:
     from kimi_api import KimiClient
+    from kimi_api.catalog import Catalog
     from kimi_api.credentials import Region
     from kimi_api.tokens import Tokenizer
 
@@ -37,6 +38,8 @@ class TokenCounting:
 
         @property
         def client(self) -> KimiClient: ...
+
+        def _own_catalog(self) -> Catalog | None: ...
 
     def _counter(self) -> Tokenizer | None:
         return self.custom_get_token_ids or self.tokenizer
@@ -83,6 +86,7 @@ class TokenCounting:
             self._countable(messages),
             tools_to_wire(tools or ()),
             model=self.catalog_model or self.model,
+            catalog=self._own_catalog(),
             tokenizer=self._counter(),
             thinking=not switches_thinking_off(self.thinking),
             reasoning_effort=self.reasoning_effort,

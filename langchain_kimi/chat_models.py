@@ -24,7 +24,8 @@ from kimi_api._settings.wrong import from_validation
 from kimi_api._transport.connection import as_limits, plain_limits
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import forget_caller, remember_caller
-from kimi_api.catalog import DEFAULT_MODEL
+from kimi_api.catalog import DEFAULT_MODEL, Catalog
+from kimi_api.costs import CATALOG_PRICES, shown_prices
 from kimi_api.credentials import KEY_VARIABLES, Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import DIALECTS, EmptyAnswers, Thinking, Unsupported, Wire
@@ -90,6 +91,14 @@ class ChatKimi(TokenCounting, StructuredOutput):
         default=None,
         description="The model of `kimi_api.MODELS` that `model` stands for, where it is an alias of yours: its rules, "
         "window, price and profile count.",
+    )
+    catalog: Annotated[Catalog | None, BeforeValidator(Catalog.of)] = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="What this host says of its models, before `kimi_api.MODELS`: the result of "
+        "`kimi_api.account.refresh(client)`, or `ModelSpec`s by id. `refresh(llm.client)` asks this model's own host. "
+        "Not part of dumps.",
     )
     api_key: Annotated[str | SecretStr | Callable[[], str] | None, BeforeValidator(as_secret)] = Field(
         default=None,
@@ -284,7 +293,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
         except ValidationError as error:
             raise from_validation(error) from None
         if self.catalog_model is not None:
-            get_model_spec(self.model, catalog_model=self.catalog_model)
+            get_model_spec(self.model, catalog_model=self.catalog_model, catalog=self.catalog)
         _ = self.client, ChatOptions(self.model, dialect=self.dialect).host_rules
 
     @model_validator(mode="after")
@@ -323,6 +332,9 @@ class ChatKimi(TokenCounting, StructuredOutput):
             value = getattr(self, name)
             if value not in (None, {}):
                 params[name] = value
+        prices = shown_prices(self._own_catalog())
+        if prices:
+            params[CATALOG_PRICES] = prices
         return params
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -344,7 +356,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
     def _resolve_model_profile(self) -> ModelProfile | None:
         host = DIALECTS.get(self.dialect)
         ours = host is not None and host.platform_rules
-        spec = get_model_spec(self.model, platform=ours, catalog_model=self.catalog_model)
+        spec = get_model_spec(self.model, platform=ours, catalog_model=self.catalog_model, catalog=self._own_catalog())
         profile = model_profile(spec, documents=self.extract_documents and ours)
         if self.context_window is not None:
             profile["max_input_tokens"] = self.context_window
@@ -399,7 +411,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
         """The request, and the connection's arguments."""
         call = sort_arguments(stop, arguments)
         own = {name: getattr(self, name) for name in _OPTION_FIELDS}
-        own["document_cache"] = self.document_cache
+        own.update(document_cache=self.document_cache, catalog=self._own_catalog())
         options = ChatOptions(**own).with_changes(call.options)
         speech = options.host_rules
         wire = to_wire(
@@ -541,6 +553,6 @@ class ChatKimi(TokenCounting, StructuredOutput):
 _OPTION_FIELDS = tuple(
     field.name
     for field in dataclasses.fields(ChatOptions)
-    if field.name in ChatKimi.model_fields and field.name != "document_cache"
+    if field.name in ChatKimi.model_fields and field.name not in ("document_cache", "catalog")
 )
 """Fields that are options of a call under the same name, and say what an answer depends on."""

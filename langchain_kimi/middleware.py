@@ -343,7 +343,7 @@ def _spec_of(request: ModelRequest[Any]) -> ModelSpec | None:
     call = {**bound, **request.model_settings}
     named = call.get("model") or model.model
     alias = call.get("catalog_model") or (model.catalog_model if named == model.model else None)
-    return get_model_spec(named, catalog_model=alias)
+    return get_model_spec(named, catalog_model=alias, catalog=model._own_catalog())
 
 
 def _unbound(model: Any) -> tuple[Any, dict[str, Any]]:

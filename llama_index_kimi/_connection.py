@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from llama_index.core.base.llms.generic_utils import messages_to_prompt
 from llama_index.core.callbacks import CallbackManager
@@ -13,7 +13,8 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import default_completion_to_prompt
 from pydantic import BaseModel, PrivateAttr
 
-from kimi_api.client import Followed, KimiClient, follow
+from kimi_api.catalog import Catalog
+from kimi_api.client import Followed, KimiClient, catalog_of, follow
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ _CORE_DEFAULTS: Mapping[str, Callable[[], Any]] = {
 class Connected(FunctionCallingLLM):
     """The part of `Kimi` that holds the client. Clients are made when needed and belong to one instance."""
 
+    if TYPE_CHECKING:  # a field of `Kimi` that is used here
+        catalog: Catalog | None
+
     _connection: Followed | None = PrivateAttr(default=None)
 
     @property
@@ -45,13 +49,17 @@ class Connected(FunctionCallingLLM):
         self._connection = followed = follow(self, self._connection)
         return followed[1]
 
+    def _own_catalog(self) -> Catalog | None:
+        """What this model's host says of its models, as far as it was asked or given."""
+        return catalog_of(self, self._connection)
+
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle carries: the fields, but for connections and what cannot be pickled anyway.
 
         The key is part of it only if it was passed in: worker processes need it. One from the environment is read
         there again.
         """
-        members = dict(self.__dict__)
+        members = {**self.__dict__, "catalog": self._own_catalog()}
         for name in _LEFT_BEHIND:
             if members.get(name) is not None and (name in _CLIENTS or not _pickles(members[name])):
                 members[name] = None
@@ -73,6 +81,7 @@ class Connected(FunctionCallingLLM):
         """Pydantic's copy; `update` may also name connection settings."""
         copied = super().model_copy(update=update, deep=deep)
         copied._connection = None
+        copied.catalog = catalog_of(copied, self._connection)
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
@@ -82,7 +91,9 @@ class Connected(FunctionCallingLLM):
             if value is not None:
                 memo[id(value)] = value
         memo[id(self._connection)] = None
-        return super().__deepcopy__(memo)
+        copied = super().__deepcopy__(memo)
+        copied.catalog = self._own_catalog()
+        return copied
 
 
 def _pickles(value: object) -> bool:

@@ -19,6 +19,7 @@ from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tool_calls import wire_tools
 
 if TYPE_CHECKING:
+    from kimi_api.catalog import Catalog
     from kimi_api.client import KimiClient
     from kimi_api.credentials import Region
 
@@ -40,6 +41,8 @@ class TokenCounting:
 
         def _connect(self) -> KimiClient: ...
 
+        def _own_catalog(self) -> Catalog | None: ...
+
     def _countable(self, messages: Sequence[ChatMessage], *, notes: bool = False) -> Any:
         wire = to_wire(messages, refuse="never")
         return countable(wire, resolve_base_url(self.base_url, region=self.region), self.document_cache, notes=notes)
@@ -56,6 +59,7 @@ class TokenCounting:
             self._countable(messages),
             wire_tools(tools),  # type: ignore[arg-type]
             model=self.catalog_model or self.model,
+            catalog=self._own_catalog(),
             tokenizer=self.tokenizer,
             thinking=not switches_thinking_off(self.thinking),
             reasoning_effort=self.reasoning_effort,

@@ -38,7 +38,8 @@ from kimi_api._settings.wrong import from_validation, wrong_setting
 from kimi_api._transport.connection import as_limits, plain_limits, take_transport
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import warn_once
-from kimi_api.catalog import DEFAULT_MODEL, ModelSpec, get_model_spec
+from kimi_api.catalog import DEFAULT_MODEL, Catalog, ModelSpec, get_model_spec
+from kimi_api.costs import CATALOG_PRICES, shown_prices
 from kimi_api.credentials import Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import OPTION_NAMES, ChatOptions
@@ -98,6 +99,14 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         default=None,
         description="The model of kimi_api.MODELS that `model` stands for, where it is an alias of yours: its rules, "
         "window and price count.",
+    )
+    catalog: Annotated[Catalog | None, BeforeValidator(Catalog.of)] = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="What this host says of its models, before kimi_api.MODELS: the result of "
+        "kimi_api.account.refresh(client), or ModelSpecs by id. refresh(llm.client) asks this model's own host. "
+        "Not part of stored models.",
     )
     api_key: SecretStr | Callable[[], str] | None = Field(
         default=None,
@@ -271,11 +280,13 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
     def _spec(self) -> ModelSpec:
         ours = ChatOptions(dialect=self.dialect).host_rules.platform_rules
-        return get_model_spec(self.model, platform=ours, catalog_model=self.catalog_model)
+        return get_model_spec(self.model, platform=ours, catalog_model=self.catalog_model, catalog=self._own_catalog())
 
     def to_payload(self) -> dict[str, Any]:
         """What events and callbacks see of this object (core 0.14.23 and newer); never a key or a header."""
+        prices = shown_prices(self._own_catalog())
         return {
+            **({CATALOG_PRICES: prices} if prices else {}),
             "class_name": self.class_name(),
             **self.metadata.model_dump(),
             "model": self.model,
@@ -414,7 +425,8 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         return replace(build_request(options, wire, stream=stream), parsed=parsed, tool_names=names), call
 
     def _options(self, changes: Mapping[str, Any]) -> ChatOptions:
-        options = ChatOptions(**{name: getattr(self, name) for name in _OPTION_FIELDS})
+        own = {name: getattr(self, name) for name in _OPTION_FIELDS}
+        options = ChatOptions(**{**own, "catalog": self._own_catalog()})
         if self.additional_kwargs:
             options = options.with_changes({"additional_kwargs": self.additional_kwargs})
         return options.with_changes(changes)

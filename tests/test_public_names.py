@@ -37,8 +37,8 @@ PUBLIC = {
         DISK_BYTES FileCache MEMORY_BYTES
     """,
     "kimi_api.catalog": """
-        DEFAULT_MODEL MODELS ModelSpec Price PromptTemplate ToolChoiceKind closest_model current_models find_model
-        get_model_spec listed_price prompt_template utc_today
+        Catalog DEFAULT_MODEL MODELS ModelSpec Price PromptTemplate ToolChoiceKind closest_model current_models
+        find_model get_model_spec install listed_price process_catalog prompt_template utc_today
     """,
     "kimi_api.chat": """
         acomplete astream complete settle stream

@@ -8,6 +8,7 @@ from typing import Any
 from kimi_api._settings.foreign import FOREIGN, from_reasoning, leave_out, note_ignored
 from kimi_api._settings.names import ALIASES, PASSED_ON, call_only, unknown_name
 from kimi_api._transport.connection import as_limits, seconds
+from kimi_api.catalog import Catalog
 from kimi_api.errors import KimiInputError
 from kimi_api.options import OPTION_NAMES, merge, spread
 
@@ -56,6 +57,8 @@ def constructor_settings(arguments: Mapping[str, Any], fields: Collection[str]) 
             raise unknown_name(name, (*fields, *aliases), body=takes_body)
     if settings.get("account_limits") is not None:
         settings["account_limits"] = as_limits(settings["account_limits"])
+    if "catalog" in settings:
+        settings["catalog"] = Catalog.of(settings["catalog"])
     if "timeout" in settings:
         settings["timeout"] = seconds(settings["timeout"])
     return settings

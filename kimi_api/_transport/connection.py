@@ -14,6 +14,7 @@ from kimi_api._transport import observer as _observer
 from kimi_api._transport.bodies import LONGEST_SILENCE, MAX_ANSWER_BYTES, Exceeded
 from kimi_api._transport.deadline import CURRENT, Deadline, within
 from kimi_api._warn import warn_once
+from kimi_api.catalog import Catalog, ModelSpec
 from kimi_api.credentials import ApiKey, Bearer, Region, is_loopback, key_for, resolve_base_url
 from kimi_api.errors import KimiError, KimiInputError
 from kimi_api.options import budget_of
@@ -54,6 +55,7 @@ SETTINGS = (
     "http_client",
     "async_http_client",
     "before_send",
+    "catalog",
 )
 """What a user says about a connection; both frameworks' models have fields of these names."""
 
@@ -103,6 +105,7 @@ class Connection:
         before_send: BeforeSend | None = None,
         max_seconds: float | None = None,
         max_answer_bytes: int | None = None,
+        catalog: Mapping[str, ModelSpec] | None = None,
     ) -> None:
         _check_timeout(timeout)
         _check_retries(max_retries)
@@ -121,6 +124,7 @@ class Connection:
         if before_send is not None and not callable(before_send):
             raise wrong_setting("before_send", before_send)
         self.before_send: BeforeSend | None = before_send
+        self._catalog = Catalog.of(catalog)
         self._api_key = api_key
         self._http_client = http_client
         self._async_http_client = async_http_client
@@ -149,10 +153,19 @@ class Connection:
         return self._api_key is not None
 
     def at(self, base_url: str) -> Self:
-        """A copy for another address, with the same key and settings."""
+        """A copy for another address, with the same key and settings but for what this host says of its models."""
         twin = self.__copy__()
-        twin.base_url, twin._own = resolve_base_url(base_url), {}
+        twin.base_url, twin._own, twin._catalog = resolve_base_url(base_url), {}, None
         return twin
+
+    @property
+    def catalog(self) -> Catalog | None:
+        """What this client's host says of its models, if it was given or `kimi_api.account.refresh` has asked."""
+        return self._catalog
+
+    @catalog.setter
+    def catalog(self, specs: Mapping[str, ModelSpec] | None) -> None:
+        self._catalog = Catalog.of(specs)
 
     def scope(self) -> str:
         """A word for this host and key, under which notes about uploaded files are kept apart from other accounts'.
@@ -192,27 +205,35 @@ class Connection:
         limits = self.account_limits if override is None else override
         return as_limits(limits) if limits and path == _COUNTED_PATH else None
 
-    def _acquire(self, limits: AccountLimits, body: Mapping[str, Any], context: RequestContext) -> Permit:
+    def _spec_of(self, body: Mapping[str, Any]) -> ModelSpec | None:
+        """What this client's host says of a request's model."""
+        return None if self._catalog is None else self._catalog.find(str(body.get("model")))
+
+    def _acquire(
+        self, limits: AccountLimits, body: Mapping[str, Any], context: RequestContext, spec: ModelSpec | None
+    ) -> Permit:
         from kimi_api.limits._queue import acquire  # which few programs need
 
         if context.deadline is not None and CURRENT.get() is not context.deadline:
             with self._translate_errors(context), within(context.deadline):
-                return self._acquire(limits, body, context)
+                return self._acquire(limits, body, context, spec)
         if _observer.observer is None:
-            return acquire(limits, self.scope, body)
+            return acquire(limits, self.scope, body, spec or self._spec_of(body))
         with _observer.observer.wait_for_limits():
-            return acquire(limits, self.scope, body)
+            return acquire(limits, self.scope, body, spec or self._spec_of(body))
 
-    async def _aacquire(self, limits: AccountLimits, body: Mapping[str, Any], context: RequestContext) -> Permit:
+    async def _aacquire(
+        self, limits: AccountLimits, body: Mapping[str, Any], context: RequestContext, spec: ModelSpec | None
+    ) -> Permit:
         from kimi_api.limits._queue import aacquire
 
         if context.deadline is not None and CURRENT.get() is not context.deadline:
             with self._translate_errors(context), within(context.deadline):
-                return await self._aacquire(limits, body, context)
+                return await self._aacquire(limits, body, context, spec)
         if _observer.observer is None:
-            return await aacquire(limits, self.scope, body)
+            return await aacquire(limits, self.scope, body, spec or self._spec_of(body))
         with _observer.observer.wait_for_limits():
-            return await aacquire(limits, self.scope, body)
+            return await aacquire(limits, self.scope, body, spec or self._spec_of(body))
 
     def deadline(self, max_seconds: float | Deadline | None = None) -> Deadline | None:
         """When a call that begins now has to be over: the client's limit, a call's own, or that of what it is part of.

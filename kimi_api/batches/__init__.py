@@ -225,7 +225,7 @@ def _fetch(job: BatchJob) -> Steps[list[Fetched]]:
 
 def _read_all(client: KimiClient, fetched: Iterable[Fetched]) -> list[BatchResult]:
     types = client._types()
-    return [result for each in fetched for result in read_results(each, client.base_url, types)]
+    return [result for each in fetched for result in read_results(each, client.base_url, types, client.catalog)]
 
 
 def _deadline(timeout: float | None) -> float | None:

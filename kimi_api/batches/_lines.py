@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from kimi_api._content.documents import IN_A_BATCH, READ_YOURSELF
 from kimi_api._transport.connection import not_unicode
-from kimi_api.catalog import MODELS, get_model_spec
+from kimi_api.catalog import MODELS, ModelSpec, get_model_spec
+from kimi_api.catalog._host import Catalog, plain_id
 from kimi_api.chat._settle import accept
 from kimi_api.errors import KimiBatchError, KimiError, KimiInputError, KimiReplyError
 from kimi_api.files._sources import MAX_BYTES
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 ENDPOINT = f"/v1{CHAT_PATH}"
 DONE = frozenset({"completed", "failed", "expired", "cancelled"})
 _DEMAND, _ONE_CALL, _JOIN = "kimi_demand", "kimi_one_call", "kimi_join_prefix"
+_CATALOG_MODEL = "kimi_catalog_model"
 _PAIRS, _KEY, _VALUE = 16, 64, 512
 
 _log = logging.getLogger("kimi_api.batches")
@@ -175,10 +177,14 @@ def check_window(window: str) -> str:
 def with_notes(metadata: Mapping[str, str] | None, requests: Iterable[ChatRequest]) -> dict[str, str] | None:
     """`metadata`, and what another process needs to read the answers as this one would; None when there is nothing.
 
-    A demanded tool that went out as a mere offer, `parallel_tool_calls=False` and `join_prefix` are no part of a
-    request's body.
+    A demanded tool that went out as a mere offer, `parallel_tool_calls=False`, `join_prefix` and `catalog_model` are no
+    part of a request's body.
     """
+    requests = list(requests)
     pairs = dict(metadata or {})
+    stands_for = {request.spec.id for request in requests if request.spec.known}
+    if len(stands_for) == 1 and (model := stands_for.pop()) != plain_id(requests[0].body["model"]):
+        pairs[_CATALOG_MODEL] = model
     demands = {request.choice.demand for request in requests}
     if len(demands) == 1 and (demand := demands.pop()):
         pairs[_DEMAND] = demand
@@ -249,7 +255,9 @@ class Fetched:
     errors: str | None = None
 
 
-def read_results(fetched: Fetched, base_url: str, types: ErrorTypes | None) -> list[BatchResult]:
+def read_results(
+    fetched: Fetched, base_url: str, types: ErrorTypes | None, catalog: Catalog | None = None
+) -> list[BatchResult]:
     """The results of one batch in the order of its requests.
 
     Where neither the requests are known nor the input file is there, they come in the order of the answers, and
@@ -259,12 +267,13 @@ def read_results(fetched: Fetched, base_url: str, types: ErrorTypes | None) -> l
         fetched: the batch and what came of it.
         base_url: for the advice in errors.
         types: see `KimiClient.error_types`.
+        catalog: the client's.
 
     Raises:
         KimiBatchError: nothing is known of any request.
     """
     batch = fetched.batch
-    sent = dict(_requests_of(fetched)) if fetched.requests is None else fetched.requests
+    sent = dict(_requests_of(fetched, catalog)) if fetched.requests is None else fetched.requests
     lines = {**_entries(fetched.errors), **_entries(fetched.output)}
     ids = list(sent)
     if fetched.requests is None:  # an input file that is gone, or a line of it that cannot be read
@@ -302,20 +311,28 @@ def _entries(text: str | None) -> dict[str, Mapping[str, Any]]:
     return entries
 
 
-def _requests_of(fetched: Fetched) -> Iterator[tuple[str, ChatRequest]]:
+def _requests_of(fetched: Fetched, catalog: Catalog | None) -> Iterator[tuple[str, ChatRequest]]:
     """The requests as the input file has them, with what the batch's metadata notes."""
     notes = fetched.batch.metadata or {}
     choice, one_call = ToolChoice(demand=notes.get(_DEMAND, "")), _ONE_CALL in notes
     for custom_id, entry in _entries(fetched.input).items():
         try:
             body: Any = dict(entry.get("body") or {})
-            spec = get_model_spec(str(body.get("model") or ""))
+            spec = _spec_of(str(body.get("model") or ""), notes.get(_CATALOG_MODEL), catalog)
             prefix = partial_prefix(body.get("messages") or [])
         except (AttributeError, TypeError, KeyError, ValueError):
             _log.warning("the line of request %r in the input file cannot be read, and is left out", custom_id)
             continue
         joined = (prefix or "") if _JOIN in notes else ""
         yield custom_id, ChatRequest(body, spec, spec.thinking != "none", choice, one_call, prefix, joined)
+
+
+def _spec_of(model: str, stands_for: str | None, catalog: Catalog | None) -> ModelSpec:
+    """The rules that the request was made by; those of its id where the noted model is not known here."""
+    try:
+        return get_model_spec(model, catalog_model=stands_for, catalog=catalog)
+    except KimiInputError:
+        return get_model_spec(model, catalog=catalog)
 
 
 def _missing(fetched: Fetched) -> str:

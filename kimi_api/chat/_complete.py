@@ -107,11 +107,13 @@ def _receive(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, ca
     """Read one answer into `builder`."""
     if request.body.get("stream"):
         feed = feed_for(builder, request)
-        with closing(client.stream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)) as events:
+        with closing(
+            client.stream(CHAT_PATH, body=request.body, spec=request.spec, on_headers=builder.note_headers, **call)
+        ) as events:
             for event in events:
                 feed(event)
         return
-    answer = client.request("POST", CHAT_PATH, body=request.body, **call)
+    answer = client.request("POST", CHAT_PATH, body=request.body, spec=request.spec, **call)
     builder.note_headers(answer.headers)
     builder.take(without_tags(answer.body, request))
 
@@ -120,11 +122,13 @@ async def _areceive(client: KimiClient, request: ChatRequest, builder: ReplyBuil
     """The asynchronous twin of `_receive`."""
     if request.body.get("stream"):
         feed = feed_for(builder, request)
-        events = client.astream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)
+        events = client.astream(
+            CHAT_PATH, body=request.body, spec=request.spec, on_headers=builder.note_headers, **call
+        )
         async with Unregistered(events) as received:
             async for event in received:
                 feed(event)
         return
-    answer = await client.arequest("POST", CHAT_PATH, body=request.body, **call)
+    answer = await client.arequest("POST", CHAT_PATH, body=request.body, spec=request.spec, **call)
     builder.note_headers(answer.headers)
     builder.take(without_tags(answer.body, request))

@@ -78,7 +78,7 @@ def _stream(
     while True:
         feed = feed_for(builder, request)
         builder.request_body = request.body
-        events = client.stream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)
+        events = client.stream(CHAT_PATH, body=request.body, spec=request.spec, on_headers=builder.note_headers, **call)
         try:
             for event in events:
                 delta = feed(event)
@@ -115,7 +115,9 @@ async def _astream(
     while True:
         feed = feed_for(builder, request)
         builder.request_body = request.body
-        events = client.astream(CHAT_PATH, body=request.body, on_headers=builder.note_headers, **call)
+        events = client.astream(
+            CHAT_PATH, body=request.body, spec=request.spec, on_headers=builder.note_headers, **call
+        )
         try:
             async for event in Unregistered(events):
                 delta = feed(event)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from math import ceil
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from kimi_api.errors import KimiInputError, KimiLimitError
 from kimi_api.options import budget_of
+
+if TYPE_CHECKING:
+    from kimi_api.catalog import ModelSpec
 
 WINDOW_SECONDS = 61.0
 """A minute, and a second: requests that leave a minute apart can arrive closer together."""
@@ -168,28 +171,32 @@ class AccountLimits:
         return {name: value for name, value in named.items() if value is not None}
 
 
-def count_tokens(limits: AccountLimits, body: Mapping[str, Any]) -> int:
+def count_tokens(limits: AccountLimits, body: Mapping[str, Any], spec: ModelSpec | None = None) -> int:
     """What the gateway counts for a chat request, as far as these limits look at tokens (0: they do not).
+
+    `spec` are the rules of its model; None: those of the catalogue for its id.
 
     Raises:
         KimiInputError: it is more than a whole minute or day allows, so that no wait would help.
     """
     if limits.tpm is None and limits.tpd is None:
         return 0
-    from kimi_api.catalog import get_model_spec
-    from kimi_api.tokens._prompt import count_messages
+    from kimi_api.catalog import get_model_spec, prompt_template
+    from kimi_api.tokens._prompt import count_prompt
 
     model = str(body.get("model"))
-    prompt = count_messages(
+    if spec is not None and not spec.known:
+        spec = None
+    prompt = count_prompt(
+        prompt_template(model) if spec is None else spec.template,
         body.get("messages") or (),
         body.get("tools") or (),
-        model=model,
         response_format=body.get("response_format"),
         reasoning_effort=body.get("reasoning_effort"),
         tool_choice=body.get("tool_choice"),
     )
     budget = budget_of(body)
-    output = budget or get_model_spec(model).default_output
+    output = budget or (spec or get_model_spec(model)).default_output
     most = min(limit for limit in (limits.tpm, limits.tpd) if limit is not None)
     if prompt + output > most:
         which = "tpm" if most == limits.tpm else "tpd"

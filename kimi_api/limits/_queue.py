@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
 from kimi_api import errors
@@ -34,6 +34,9 @@ from kimi_api.limits._model import (
     count_tokens,
     day_used_up,
 )
+
+if TYPE_CHECKING:
+    from kimi_api.catalog import ModelSpec
 
 logger = logging.getLogger(__name__)
 
@@ -182,19 +185,22 @@ class Permit:
         self._queue.wake_first()
 
 
-def acquire(limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> Permit:
+def acquire(
+    limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any], spec: ModelSpec | None = None
+) -> Permit:
     """Wait for the turn of a chat request, blocking.
 
     Args:
         limits: the account's.
         scope: gives the word that stands for host and key (`KimiClient.scope`), for limits without a name.
         body: the request.
+        spec: the rules of its model; None: those of the catalogue for its id.
 
     Raises:
         KimiInputError: the request can never fit.
         KimiLimitError: the day's tokens are used up; the store is out of reach.
     """
-    request = _Request(limits, scope, body)
+    request = _Request(limits, scope, body, spec)
     waiter = _Thread()
     stopped = STOPPED.get()
     steps = request.steps(waiter)
@@ -218,9 +224,11 @@ def acquire(limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, 
             failure = error
 
 
-async def aacquire(limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> Permit:
+async def aacquire(
+    limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any], spec: ModelSpec | None = None
+) -> Permit:
     """The asynchronous twin of `acquire`. Cancelled, it leaves the queue and counts nothing."""
-    request = _Request(limits, scope, body)
+    request = _Request(limits, scope, body, spec)
     waiter = _Task()
     steps = request.steps(waiter)
     result: Any = None
@@ -247,9 +255,11 @@ async def aacquire(limits: AccountLimits, scope: Callable[[], str], body: Mappin
 class _Request:
     """One request on its way through the queue."""
 
-    def __init__(self, limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any]) -> None:
+    def __init__(
+        self, limits: AccountLimits, scope: Callable[[], str], body: Mapping[str, Any], spec: ModelSpec | None
+    ) -> None:
         self._limits = limits
-        self._tokens = count_tokens(limits, body)
+        self._tokens = count_tokens(limits, body, spec)
         self._store: LimitStore = _default if limits.store is None else limits.store
         self._account = f"name-{limits.name}" if limits.name is not None else scope()
         self._queue = _queue_of(self._store, self._account)

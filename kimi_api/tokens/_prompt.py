@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kimi_api.catalog import DEFAULT_MODEL, PromptTemplate, prompt_template
+from kimi_api.catalog import DEFAULT_MODEL, ModelSpec, PromptTemplate, prompt_template
 from kimi_api.tokens._count import Tokenizer, count_text
 from kimi_api.tokens._parts import Count, parts, search_tokens
 from kimi_api.tokens._tagged import count_tagged
@@ -27,6 +27,7 @@ def count_messages(
     reasoning_effort: str | None = None,
     tool_choice: object = None,
     overhead: bool = True,
+    catalog: Mapping[str, ModelSpec] | None = None,
 ) -> int:
     """Prompt tokens of a request with these wire messages and tools. Never sends anything.
 
@@ -49,10 +50,38 @@ def count_messages(
         response_format, reasoning_effort, tool_choice: as in the request. Only K3 puts them into the prompt.
         overhead: False leaves out what every prompt has once: K3's effort, a default system message, and the opening
             of the answer.
+        catalog: what the host of the model says of its models (`client.catalog`); None: only `kimi_api.MODELS` counts.
     """
+    return count_prompt(
+        prompt_template(model, catalog=catalog),
+        messages,
+        tools,
+        tokenizer=tokenizer,
+        thinking=thinking,
+        keep_thinking=keep_thinking,
+        response_format=response_format,
+        reasoning_effort=reasoning_effort,
+        tool_choice=tool_choice,
+        overhead=overhead,
+    )
+
+
+def count_prompt(
+    template: PromptTemplate,
+    messages: Sequence[Mapping[str, Any]],
+    tools: Sequence[Mapping[str, Any]] = (),
+    *,
+    tokenizer: Tokenizer | None = None,
+    thinking: bool = True,
+    keep_thinking: bool = True,
+    response_format: Mapping[str, Any] | None = None,
+    reasoning_effort: str | None = None,
+    tool_choice: object = None,
+    overhead: bool = True,
+) -> int:
+    """`count_messages` for a known template."""
     if not messages and not tools:
         return 0
-    template = prompt_template(model)
 
     def count(text: str) -> int:
         return count_text(text, tokenizer) if text else 0

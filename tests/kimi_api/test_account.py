@@ -23,7 +23,7 @@ from kimi_api.account import (
     parse_model,
     refresh,
 )
-from kimi_api.catalog import get_model_spec, install
+from kimi_api.catalog import Catalog, get_model_spec, install
 from kimi_emulator import Emulator
 
 # As GET /v1/models gave it for an account in July 2026, the documented fields and those seen live.
@@ -222,7 +222,7 @@ def test_the_merge_is_pure() -> None:
 # ------------------------------------------------------------------------------------------------- put to use
 
 
-def test_a_refresh_is_used_by_every_request(ways: Any, raw: Any, raw_client: KimiClient) -> None:
+def test_a_refresh_is_known_to_the_client_that_asked(ways: Any, raw: Any, raw_client: KimiClient) -> None:
     raw.say(
         raw.http(
             200,
@@ -235,20 +235,22 @@ def test_a_refresh_is_used_by_every_request(ways: Any, raw: Any, raw_client: Kim
         )
     )
     specs = ways.call(refresh, arefresh, raw_client)
-    assert get_model_spec("kimi-k3") == specs["kimi-k3"]
-    assert get_model_spec("kimi-k3").efforts == ("low", "mid")
-    assert get_model_spec("moonshotai/Kimi-K9:free").context_window == 9_000  # known now: no warning, which is an error
+    assert raw_client.catalog is specs
+    assert get_model_spec("kimi-k3", catalog=specs).efforts == ("low", "mid")
+    # Known now: no warning, which is an error.
+    assert get_model_spec("moonshotai/Kimi-K9:free", catalog=specs).context_window == 9_000
     body = build_request(
-        ChatOptions(model="kimi-k9", thinking="disabled"), [{"role": "user", "content": "x"}], stream=False
+        ChatOptions(model="kimi-k9", thinking="disabled", catalog=specs), [{"role": "user", "content": "x"}]
     ).body
     assert body["thinking"] == {"type": "disabled"}
-    install({})
     assert get_model_spec("kimi-k3") == MODELS["kimi-k3"]
+    install(specs)
+    assert get_model_spec("kimi-k3").efforts == ("low", "mid")
 
 
 def test_a_refresh_that_fails_leaves_the_catalogue(ways: Any, raw: Any, raw_client: KimiClient) -> None:
-    install(merge_models([ModelInfo("kimi-k3", images=False)]))
+    raw_client.catalog = catalog = Catalog(merge_models([ModelInfo("kimi-k3", images=False)]))
     raw.say(raw.http(200, {"data": "none"}))
     with pytest.raises(KimiReplyError):
         ways.call(refresh, arefresh, raw_client)
-    assert get_model_spec("kimi-k3").images is False
+    assert raw_client.catalog is catalog

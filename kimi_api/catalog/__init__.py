@@ -1,0 +1,175 @@
+"""What each Kimi model can do, as data.
+
+One table, `MODELS`, holds every rule that differs between models: windows, output budgets, thinking, sampling, tool
+choice, prices, retirement. Nothing else in these packages branches on a model's name. A host's own facts
+(`kimi_api.account.refresh`) go before it, in a `Catalog` that belongs to one client or model; `install` puts one to use
+for the whole process.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+from kimi_api._warn import warn_once
+from kimi_api.catalog._host import Catalog, plain_id
+from kimi_api.catalog._specs import ModelSpec, Price, PromptTemplate, ToolChoiceKind, utc_today
+from kimi_api.catalog._table import MODELS
+from kimi_api.errors import KimiInputError
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "MODELS",
+    "Catalog",
+    "ModelSpec",
+    "Price",
+    "PromptTemplate",
+    "ToolChoiceKind",
+    "closest_model",
+    "current_models",
+    "find_model",
+    "get_model_spec",
+    "install",
+    "listed_price",
+    "process_catalog",
+    "prompt_template",
+    "utc_today",
+]
+
+DEFAULT_MODEL = "kimi-k3"
+
+_NEWEST = MODELS["kimi-k3.1-pro"]
+
+_installed = Catalog()
+
+
+def install(specs: Mapping[str, ModelSpec]) -> None:
+    """Let these specs, by id, go before `MODELS` in the whole process; an empty mapping takes them back.
+
+    For what the program itself knows of models. What one host says belongs to its clients, and goes before both:
+    `kimi_api.account.refresh`. `MODELS` itself never changes.
+
+    Raises:
+        KimiInputError: something else than `ModelSpec` by id.
+    """
+    global _installed
+    _installed = Catalog(specs)
+    _look_up.cache_clear()
+
+
+def process_catalog() -> Catalog:
+    """What `install` put to use in this process; empty as a rule."""
+    return _installed
+
+
+def current_models(today: datetime.date | None = None, *, catalog: Mapping[str, ModelSpec] | None = None) -> list[str]:
+    """Ids that the platform serves on `today`; those of `catalog` too, with its facts."""
+    rows = {**MODELS, **catalog} if catalog else MODELS
+    return [spec.id for spec in rows.values() if not spec.retired(today)]
+
+
+def find_model(model: str) -> ModelSpec | None:
+    """The row of `MODELS` for an id in any host's spelling, or None. Says nothing about unknown ids."""
+    return MODELS.get(plain_id(model))
+
+
+def is_kimi(model: str) -> bool:
+    """Whether a name, in any host's spelling, is that of a Kimi model, also of one that `MODELS` does not know."""
+    return find_model(model) is not None or re.search(r"(?<![a-z])kimi(?![a-z])", model.lower()) is not None
+
+
+def closest_model(model: str, *, catalog: Mapping[str, ModelSpec] | None = None) -> str | None:
+    """The current id spelled most like `model`, or None when nothing is near."""
+    matches = difflib.get_close_matches(plain_id(model), current_models(catalog=catalog), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+@lru_cache(maxsize=256)
+def _look_up(model: str) -> ModelSpec:
+    spec = _installed.find(model) or find_model(model)
+    if spec is not None:
+        return spec
+    return replace(_NEWEST, id=model, price=None, released=None, known=False)
+
+
+def _spec_in(catalog: Catalog | None, model: str) -> ModelSpec:
+    """The spec of an id: a host's own, else the process's, else that of the newest family, which is not `known`."""
+    spec = None if catalog is None else catalog.find(model)
+    return _look_up(model) if spec is None else spec
+
+
+def prompt_template(model: str, *, catalog: Mapping[str, ModelSpec] | None = None) -> PromptTemplate:
+    """How prompts of `model` are put together; the newest family's for an unknown id. Warns of nothing."""
+    return _spec_in(Catalog.of(catalog), model).template
+
+
+def listed_price(model: str, *, catalog: Mapping[str, ModelSpec] | None = None) -> Price | None:
+    """The price of `model`: of `catalog`, else the platform's. None for ids that are not served under just this name.
+
+    Warns of nothing.
+    """
+    for rows in (catalog, _installed, MODELS):
+        spec = (rows.get(model) or rows.get(model.lower())) if rows else None
+        if spec is not None:
+            return spec.price
+    return None
+
+
+def _catalog_row(model: str, catalog: Catalog | None) -> ModelSpec:
+    spec = _spec_in(catalog, model) if isinstance(model, str) else None
+    if spec is None or not spec.known:
+        near = closest_model(model, catalog=catalog) if isinstance(model, str) else None
+        raise KimiInputError(
+            "catalog_model",
+            model,
+            "it is the id of a model in the catalogue, which an alias stands for",
+            (f"did you mean {near!r}? " if near else "") + f"Known today: {', '.join(current_models(catalog=catalog))}",
+        )
+    return spec
+
+
+def get_model_spec(
+    model: str,
+    *,
+    platform: bool = True,
+    catalog_model: str | None = None,
+    catalog: Mapping[str, ModelSpec] | None = None,
+) -> ModelSpec:
+    """The rules of `model`, or those of `catalog_model` where `model` is an alias that stands for it.
+
+    `platform=False` is for other hosts, which serve models that are no Kimi as well: an id that is not in the table has
+    no rules there, and its window and outputs are 0, which means that nobody knows them. `catalog` is what the host of
+    the model says of its models: `client.catalog`.
+
+    An id that is not in the table gets the newest family's rules and one warning per process, never a refusal:
+    accounts see different lists, and new models come faster than releases of this package.
+
+    Raises:
+        KimiInputError: `model` is not a non-empty string without blanks, `catalog_model` is not in the catalogue.
+    """
+    rows = Catalog.of(catalog)
+    if not isinstance(model, str) or not model or model != model.strip() or any(c.isspace() for c in model):
+        raise KimiInputError(
+            "model",
+            model,
+            "a model id is a non-empty word",
+            f"use one of {', '.join(current_models(catalog=rows))}",
+        )
+    if catalog_model is not None:
+        return _catalog_row(catalog_model, rows)
+    spec = _spec_in(rows, model)
+    if not spec.known and not platform:
+        return ModelSpec(model, 0, 0, 0, thinking="switchable", known=False)
+    if not spec.known:
+        near = closest_model(model, catalog=rows)
+        warn_once(
+            ("model", model),
+            f"model {model!r} is not in the catalogue, so it gets the rules of {_NEWEST.id}"
+            + (f"; did you mean {near!r}?" if near else ".")
+            + f" Known today: {', '.join(current_models(catalog=rows))}.",
+        )
+    return spec
