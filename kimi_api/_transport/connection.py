@@ -17,6 +17,7 @@ from kimi_api._warn import warn_once
 from kimi_api.catalog import Catalog, ModelSpec
 from kimi_api.credentials import ApiKey, Bearer, Region, is_loopback, key_for, resolve_base_url
 from kimi_api.errors import KimiError, KimiInputError
+from kimi_api.errors._masks import SENT
 from kimi_api.options import budget_of
 
 if TYPE_CHECKING:
@@ -300,12 +301,15 @@ class Connection:
             seconds = max(min(READ_TIMEOUT if seconds is None else seconds, deadline.seconds_left()), 0.001)
         connect = CONNECT_TIMEOUT if seconds is None else min(CONNECT_TIMEOUT, seconds)
         key = key_for(self._api_key, self.base_url)
+        sent = {
+            **self.default_headers,
+            **(_without_authorization(headers) if headers else {}),
+            "Authorization": Omit() if key is None else Bearer(f"Bearer {key}"),
+        }
+        if (holder := SENT.get()) is not None:
+            holder[:] = [sent]
         return {
-            "headers": {
-                **self.default_headers,
-                **(_without_authorization(headers) if headers else {}),
-                "Authorization": Omit() if key is None else Bearer(f"Bearer {key}"),
-            },
+            "headers": sent,
             "timeout": Timeout(READ_TIMEOUT if seconds is None else seconds, connect=connect),
             "follow_redirects": False,  # see `kimi_api._transport.redirects`
         }
@@ -420,6 +424,7 @@ class Connection:
         """What of a request its reading and its errors need."""
         from kimi_api._transport.translate import RequestContext
 
+        SENT.set([])  # filled where the headers are made, be it in another thread
         waits = self.timeout if timeout is None else _check_timeout(timeout)
         silence = LONGEST_SILENCE if waits is None else max(LONGEST_SILENCE, waits)
         model, budget = (None, None) if body is None else (body.get("model"), budget_of(body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ _SECRET_HEADERS = ("authorization", "cookie", "key", "secret", "token")
 _SHORTEST_SECRET = 8  # a shorter one would be found within ordinary words
 _DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _KEPT_EXTENSIONS = ("http_version", "reason_phrase")
+
+SENT: ContextVar[list[Mapping[str, object]] | None] = ContextVar("kimi_sent", default=None)
+"""The headers of the request that is made in this context. What is secret in them is masked in every error after it:
+an answer that cannot be read is quoted where nothing is known of its request."""
 
 
 @cache
@@ -34,7 +39,9 @@ def mask_ids(text: str, secrets: Collection[str] = ()) -> str:
 
     The platform writes ids into its messages: "Your account org-...<ak-...>" was recorded, with the ids written out.
     """
-    for secret in secrets:
+    for headers in SENT.get() or ():
+        secrets = _secrets_in(headers).union(secrets)
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     ids, credentials = _patterns()
     return credentials.sub("***@", ids.sub(r"\1-***", text))
@@ -65,10 +72,14 @@ def secrets_of(request: Request | None) -> frozenset[str]:
 
     Keys of other hosts have no form by which `mask_ids` could know them.
     """
+    return frozenset() if request is None else _secrets_in(request.headers)
+
+
+def _secrets_in(headers: Mapping[str, object]) -> frozenset[str]:
     secrets = set()
-    for name, value in request.headers.items() if request is not None else ():
-        if any(word in name.lower() for word in _SECRET_HEADERS):
-            secrets.update(part for part in (value, value.rpartition(" ")[2]) if len(part) >= _SHORTEST_SECRET)
+    for name, value in headers.items():
+        if isinstance(value, str) and any(word in name.lower() for word in _SECRET_HEADERS):
+            secrets.update(part for part in (str(value), value.rpartition(" ")[2]) if len(part) >= _SHORTEST_SECRET)
     return frozenset(secrets)
 
 
