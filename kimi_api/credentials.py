@@ -176,12 +176,14 @@ def check_key(key: object, *, source: str = "api_key") -> str:
     """`key` if it can be sent as `Authorization: Bearer <key>`, else an error that describes but never shows it."""
     remedy = f"pass the key alone, as the console shows it, or {_GET_A_KEY}"
     if not isinstance(key, str):
-        raise KimiKeyError(source, f"a {type(key).__name__}", "a key is text", remedy)
+        raise KimiKeyError(source, f"a value of type {type(key).__name__}", "a key is text", remedy)
     if not key.strip():
         raise KimiKeyError(source, key, "a key is not empty", remedy)
     described = f"a key of {len(key)} characters"
     if "\n" in key or "\r" in key:
         raise KimiKeyError(source, described + " with a line break in it", "a key is one line", remedy + " (strip it)")
+    if key[:7].lower() == "bearer ":
+        raise KimiKeyError(source, described + ", the word Bearer included", "that word is added by itself", remedy)
     if not key.isascii() or not key.isprintable() or " " in key:
         raise KimiKeyError(
             source, described + " with a blank or unprintable character in it", "a key is one ASCII word", remedy

@@ -93,6 +93,10 @@ def build_request(
         KimiInputError: something that no model takes; says what, and what to do.
     """
     check_options(options)
+    if isinstance(messages, (str, Mapping)):
+        raise KimiInputError(
+            "messages", messages, "they are a list of dicts", 'write e.g. [{"role": "user", "content": "Hello"}]'
+        )
     dialect = options.host_rules
     catalog = Catalog.of(options.catalog)
     spec = get_model_spec(

@@ -50,10 +50,23 @@ def own_names(tools: Sequence[WireTool]) -> dict[str, str]:
 def loaded_names(messages: Sequence[ChatMessage]) -> dict[str, str]:
     """`own_names` of the tools that messages bring (`dynamic_tools_message`), stored ones too."""
     names: dict[str, str] = {}
-    for message in messages:
-        if LOADED_NAMES in message.additional_kwargs:
-            names.update(message.additional_kwargs[LOADED_NAMES])
+    try:
+        for message in messages:
+            if LOADED_NAMES in message.additional_kwargs:
+                names.update(message.additional_kwargs[LOADED_NAMES])
+    except AttributeError:
+        raise no_messages(messages) from None
     return names
+
+
+def no_messages(messages: object) -> KimiInputError:
+    """The error for something else in place of a list of `ChatMessage`: the first thing in it that is none."""
+    items: Sequence[object] = (
+        messages if isinstance(messages, Sequence) and not isinstance(messages, str) else [messages]
+    )
+    wrong = next((item for item in items if not isinstance(item, ChatMessage)), messages)
+    remedy = 'write e.g. [ChatMessage("Hello")], or use complete("Hello") for a text'
+    return KimiInputError("messages", wrong, "LlamaIndex's messages are ChatMessage objects in a list", remedy)
 
 
 def wire_tools(tools: Sequence[BaseTool | Mapping[str, Any]]) -> list[WireTool]:

@@ -157,7 +157,7 @@ def file_kind(
         raise KimiInputError(
             "file block",
             name or "a file without content",
-            "it needs data, a url, a path or a file_id",
+            "it needs data, a url or a file_id",
             "pass the bytes (base64) with their mime_type",
         )
     names = [_last_piece(name), _last_piece(path), _last_piece(_path_of(url)) if url else ""]

@@ -18,7 +18,10 @@ _SWITCH = ("it is True or False", "pass one of the two, or leave it out")
 RULES: Mapping[str, tuple[str, str]] = {
     "model": ("a model id is a non-empty word", 'pass e.g. model="kimi-k3"'),
     "api_key": ("a key is text, a SecretStr, or a function that returns one", "pass the key as the console shows it"),
-    "region": ("it is 'international' or 'china'", "leave it out for the international platform"),
+    "region": (
+        "it is 'international' or 'china'",
+        "pass region='china' for keys of platform.moonshot.cn, or leave it out for the international platform",
+    ),
     "catalog_model": ("it is the id of a model in kimi_api.MODELS", 'pass e.g. catalog_model="kimi-k2.6"'),
     "catalog": ("it holds a kimi_api.ModelSpec for each id", "pass what kimi_api.account.refresh(client) returns"),
     "base_url": ("it is an address that starts with https:// (or http://)", "leave it out for Moonshot's platform"),
@@ -65,7 +68,7 @@ _SECRET = frozenset({"api_key", "default_headers", "http_client", "async_http_cl
 def wrong_setting(name: str, value: object, rule: str = "") -> KimiInputError:
     """The error for a value that the setting `name` cannot have. Of what may be secret it shows the type alone."""
     own, remedy = RULES.get(name, ("", "look the setting up in the class's documentation"))
-    shown = f"a {type(value).__name__}" if name in _SECRET else value
+    shown = f"a value of type {type(value).__name__}" if name in _SECRET else value
     return KimiInputError(name, shown, own or rule, remedy)
 
 

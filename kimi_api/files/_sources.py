@@ -108,9 +108,13 @@ def _from_path(path: Path, name: str | None) -> SourceFile:
             size = path.stat().st_size
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
-        raise KimiInputError(
-            "file", str(path), f"it cannot be read ({reason})", "check the path and its permissions"
-        ) from error
+        remedy = "check the path and its permissions"
+        if path.parts[0] in ("http:", "https:"):
+            reason, remedy = (
+                "it is an address, not a file of this machine",
+                "download it, and pass the path or its bytes",
+            )
+        raise KimiInputError("file", str(path), f"it cannot be read ({reason})", remedy) from error
     return SourceFile(name or path.name, str(path), size, lambda: path.open("rb"))
 
 

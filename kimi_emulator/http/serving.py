@@ -39,7 +39,7 @@ class Serving:
     def address(self) -> tuple[str, int]:
         """Host and port, also after it was closed. RuntimeError before it was started."""
         if self._address is None:
-            raise RuntimeError("the emulator has not been started")
+            raise RuntimeError("the emulator has not been started: use `with Emulator() as kimi:`, or call start()")
         return self._address
 
     def listen(self, host: str, port: int) -> None:

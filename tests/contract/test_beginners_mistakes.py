@@ -1,0 +1,252 @@
+"""Mistakes that beginners make, one row each: the call as they type it, and what they read.
+
+Read the messages as somebody who met Kimi an hour ago: each says what was wrong, with the value, and what to do next. A
+row of `REFUSED` ends in an error, one of `WARNED` in an answer and a warning.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from llama_index.core.llms import ChatMessage
+from pydantic import BaseModel
+
+import langchain_kimi
+import llama_index_kimi
+from kimi_api import AccountLimits, ChatOptions, KimiError, KimiWarning, build_request
+from kimi_api._warn import forget_warnings
+from kimi_emulator import Emulator
+from langchain_kimi import ChatKimi, KimiFileLoader, partial_message
+from llama_index_kimi import Kimi, KimiFileReader
+
+NO_KEY: list[tuple[str, str]] = [
+    ("ChatKimi()", "a key is needed, and neither MOONSHOT_API_KEY nor KIMI_API_KEY is set.*create one at https://"),
+    ("Kimi()", "a key is needed, and neither MOONSHOT_API_KEY nor KIMI_API_KEY is set.*create one at https://"),
+    ("KimiFileLoader('note.txt').load()", "a key is needed"),
+    ("KimiFileReader().load_data('note.txt')", "a key is needed"),
+]
+REFUSED: list[tuple[str, str]] = [
+    # key and host
+    ("ChatKimi(api_key='')", "a key is not empty"),
+    ("Kimi(api_key='sk-test-key\\n')", r"a key of 12 characters with a line break.*\(strip it\)"),
+    ("ChatKimi(api_key='Bearer sk-test-key')", "the word Bearer included', but that word is added by itself"),
+    ("Kimi(api_key='my key')", "a blank or unprintable character in it', but a key is one ASCII word"),
+    ("ChatKimi(api_key=123)", "a value of type int.*a key is text"),
+    ("ChatKimi(api_key='sk-test-other').invoke('Hi')", "401.*check the key, and its region"),
+    ("Kimi(api_key='sk-test-other').complete('Hi')", "401.*check the key, and its region"),
+    ("ChatKimi(base_url='api.moonshot.ai/v1')", "must start with https://.*use https://api.moonshot.ai/v1"),
+    ("ChatKimi(base_url=URL + '/chat/completions').invoke('Hi')", "it ends in /v1 .*names no path behind it"),
+    ("Kimi(base_url=URL.removesuffix('/v1')).complete('Hi')", "404.*base_url is .*it ends in /v1"),
+    (
+        "ChatKimi(base_url='http://127.0.0.1:9/v1', max_retries=0).invoke('Hi')",
+        "cannot reach http://127.0.0.1:9/v1.*pro",
+    ),
+    ("Kimi(region='cn')", "'international' or 'china'.*region='china' for keys of platform.moonshot.cn"),
+    (
+        "ChatKimi(region='china', base_url='https://api.moonshot.ai/v1')",
+        "of the other region.*leave out region",
+    ),
+    # models
+    ("ChatKimi(model='kimi-k33').invoke('Hi')", "Not found the model kimi-k33.*did you mean 'kimi-k3'"),
+    ("ChatKimi(model='moonshot-v1-8k').invoke('Hi')", "was retired on 2026-08-31; use kimi-k3"),
+    ("Kimi(model='gpt-4o').complete('Hi')", "Not found the model gpt-4o.*models served today: kimi-k3"),
+    ("ChatKimi(model=None)", 'pass e.g. model="kimi-k3"'),
+    ("ChatKimi(model='').invoke('Hi')", "a model id is a non-empty word.*use one of kimi-k3"),
+    ("ChatKimi(model='Kimi K3').invoke('Hi')", "a model id is a non-empty word.*use one of kimi-k3"),
+    # names
+    ("ChatKimi(temprature=0.3)", "got 'temprature', but there is no such option.*did you mean 'temperature'"),
+    ("Kimi(max_token=100)", "did you mean 'max_tokens'"),
+    ("ChatKimi(modle='kimi-k3')", "did you mean 'model'"),
+    ("ChatKimi(stream=True)", "did you mean 'streaming'"),
+    ("Kimi(system='You are a pirate')", "did you mean 'system_prompt'"),
+    ("ChatKimi(tools=[])", "it belongs to one call.*bind_tools"),
+    ("ChatKimi().invoke('Hi', max_token=5)", "did you mean 'max_tokens'"),
+    ("Kimi().complete('Hi', max_token=5)", "did you mean 'max_tokens'"),
+    # values
+    ("ChatKimi(temperature='hot')", "got 'hot', but it is a number.*leave it out"),
+    ("Kimi(max_tokens='lots')", "got 'lots', but it is a whole number of tokens above 0.*max_tokens=16_000"),
+    ("ChatKimi(max_tokens=0).invoke('Hi')", "got 0, but it is a whole number of tokens above 0"),
+    ("Kimi(max_tokens=10_000_000).complete('Hi')", "kimi-k3 gives at most 1048576 tokens"),
+    ("ChatKimi(stop=list('abcdef')).invoke('Hi')", "at most 5 strings are allowed"),
+    ("ChatKimi(timeout=0)", "a number of seconds above 0"),
+    ("Kimi(max_retries=-1)", "a whole number, 0 or more.*pass 0 to send each request once"),
+    ("ChatKimi(n=2).invoke('Hi')", "one answer is read from each call.*make several calls"),
+    ("ChatKimi(logprobs=True).invoke('Hi')", "kimi-k3 gives no probabilities of tokens"),
+    ("ChatKimi(response_format='json')", 'a dict with a type.*{"type": "json_object"}'),
+    ("Kimi(context_window='1M')", "a whole number of tokens above 0"),
+    ("ChatKimi(account_limits='tier1')", r"pass e\.g\. AccountLimits\.tier\(1\)"),
+    ("AccountLimits.tier(9)", "has tiers 0 to 5"),
+    # messages
+    ("ChatKimi().invoke([])", "at least one message is needed.*add a user message"),
+    ("Kimi().chat([])", "at least one message is needed.*add a user message"),
+    ("Kimi().chat([{'role': 'user', 'content': 'Hi'}])", r'ChatMessage objects in a list.*\[ChatMessage\("Hello"\)\]'),
+    ("build_request(ChatOptions(), 'Hi')", r"they are a list of dicts.*\[\{\"role\": \"user\""),
+    (
+        "ChatKimi().invoke([ToolMessage('2 degrees', tool_call_id='call_1')])",
+        "no assistant message before it made",
+    ),
+    ("ChatKimi().invoke([HumanMessage('Weather?'), CALLS])", 'every tool call needs one tool message.*repair="full"'),
+    ("ChatKimi().invoke([partial_message('{'), HumanMessage('Hi')])", "a partial message must be the last one"),
+    ("ChatKimi().invoke([image('cat.png')])", "it does not fetch addresses.*pass the bytes or a path"),
+    ("ChatKimi().invoke([image('https://example.org/cat.png')])", "set fetch_media=True for public"),
+    ("ChatKimi().invoke([block(type='audio', base64='AAAA')])", "no Kimi model listens to audio.*transcribe it"),
+    ("ChatKimi().invoke([block(type='file', path='note.txt')])", r"needs data, a url or a file_id.*pass the bytes"),
+    # tools and structured answers
+    ("ChatKimi().bind_tools([5])", "a tool is a function, a pydantic class"),
+    ("ChatKimi().bind_tools('get_weather')", "a list of the tools themselves, and this is a name"),
+    ("ChatKimi().bind_tools([get_weather, get_weather]).invoke('Hi')", "may be used once.*rename or remove one"),
+    ("ChatKimi().bind_tools([get_weather], tool_choice='get_wether').invoke('Hi')", "tools offered: get_weather"),
+    ("ChatKimi().bind_tools([{'type': 'function'}]).invoke('Hi')", 'a tool is {"type": "function", "function"'),
+    ("Kimi().predict_and_call([get_weather], 'Weather?')", r"FunctionTool\.from_defaults\(function\)"),
+    ("ChatKimi().with_structured_output(Joke, method='json')", "json_schema, function_calling or json_mode"),
+    ("ChatKimi().with_structured_output('Joke')", "a pydantic class, a TypedDict or a JSON schema"),
+    # files and batches
+    ("KimiFileLoader('missing.pdf').load()", "'missing.pdf', but it cannot be read.*check the path"),
+    ("KimiFileReader().load_data('missing.pdf')", "'missing.pdf', but it cannot be read.*check the path"),
+    ("KimiFileLoader('https://example.org/a.pdf').load()", "an address, not a file of this machine.*download it"),
+    ("KimiFileReader().load_data('https://example.org/a.pdf')", "an address, not a file of this machine.*download it"),
+    ("KimiFileLoader('empty.txt').load()", r"it is empty \(0 bytes\)"),
+    ("KimiFileLoader('folder').load()", "no file is in it of a kind that can be extracted"),
+    ("KimiFileReader().load_data(b'hello')", r'extra_info=\{"file_name": "report.pdf"\}'),
+    ("langchain_kimi.KimiBatch(ChatKimi()).submit(['Hi'])", "batches are not offered for it.*use one of: kimi-k2.6"),
+    ("llama_index_kimi.KimiBatch(Kimi()).submit(['Hi'])", "batches are not offered for it.*use one of: kimi-k2.6"),
+]
+WARNED: list[tuple[str, str]] = [
+    ("ChatKimi(temperature=0.2).invoke('Hi')", "kimi-k3 takes only temperature=1, so 0.2 is not sent"),
+    ("Kimi(temperature=0.2).complete('Hi')", "kimi-k3 takes only temperature=1, so 0.2 is not sent"),
+    ("ChatKimi(max_tokens=10).invoke('Hi')", "used up 10 tokens of max_tokens=10 by thinking.*Raise max_tokens"),
+    ("Kimi(max_tokens=10).complete('Hi')", "used up 10 tokens of max_tokens=10 by thinking.*Raise max_tokens"),
+    ("ChatKimi(thinking=False).invoke('Hi')", "kimi-k3 always thinks.*Use reasoning_effort='low' to shorten it"),
+    ("ChatKimi(reasoning_effort='medium').invoke('Hi')", "knows the words low, high, max .*the platform uses max"),
+    ("Kimi(model='kimi-k2.6', reasoning_effort='high').complete('Hi')", "kimi-k2.6 has no reasoning_effort"),
+    ("ChatKimi(verbose=True, frequency_penalty=1).invoke('Hi')", "takes only frequency_penalty=0, so 1.* is not sent"),
+]
+
+
+class Joke(BaseModel):
+    """A joke."""
+
+    setup: str
+
+
+def get_weather(city: str) -> str:
+    """Tell the current weather in a city."""
+    return f"{city}: 2 degrees, snow"
+
+
+def block(**content: Any) -> HumanMessage:
+    return HumanMessage([content])
+
+
+def image(url: str) -> HumanMessage:
+    return block(type="image_url", image_url={"url": url})
+
+
+NAMES: dict[str, Any] = {
+    "AccountLimits": AccountLimits,
+    "CALLS": AIMessage("", tool_calls=[{"name": "get_weather", "args": {}, "id": "call_1"}]),
+    "ChatKimi": ChatKimi,
+    "ChatMessage": ChatMessage,
+    "ChatOptions": ChatOptions,
+    "HumanMessage": HumanMessage,
+    "Joke": Joke,
+    "Kimi": Kimi,
+    "KimiFileLoader": KimiFileLoader,
+    "KimiFileReader": KimiFileReader,
+    "ToolMessage": ToolMessage,
+    "block": block,
+    "build_request": build_request,
+    "get_weather": get_weather,
+    "image": image,
+    "langchain_kimi": langchain_kimi,
+    "llama_index_kimi": llama_index_kimi,
+    "partial_message": partial_message,
+}
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Emulator]:
+    with Emulator() as kimi:
+        yield kimi
+
+
+@pytest.fixture(autouse=True)
+def _a_beginners_folder(host: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MOONSHOT_API_KEY", host.api_key)
+    monkeypatch.setenv("MOONSHOT_BASE_URL", host.base_url)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "note.txt").write_text("It opens at nine.")
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "folder").mkdir()
+    forget_warnings()
+
+
+def run(call: str, host: Emulator) -> object:
+    return eval(call, {**NAMES, "URL": host.base_url})
+
+
+def refusal(call: str, host: Emulator) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", KimiWarning)
+        with pytest.raises(KimiError) as caught:
+            run(call, host)
+    return str(caught.value)
+
+
+def check_it_reads_well(message: str, host: Emulator) -> None:
+    """What no message may have, and each must."""
+    assert "What to do: " in message or "pass " in message
+    assert len(message) < 420
+    assert host.api_key not in message
+    assert "sk-test-" not in message
+    assert " object at 0x" not in message
+    assert not re.search(r"\.\.$|  |\ba (int|list|dict) of type|Traceback", message)
+
+
+def test_there_are_sixty_of_them_in_both_frameworks() -> None:
+    calls = [call for call, _ in NO_KEY + REFUSED + WARNED]
+    assert len(calls) == len(set(calls))
+    assert len(calls) >= 60
+    assert sum("ChatKimi" in call or "KimiFileLoader" in call for call in calls) >= 20
+    assert sum(re.search(r"\bKimi\(|KimiFileReader", call) is not None for call in calls) >= 20
+
+
+@pytest.mark.parametrize(("call", "words"), REFUSED, ids=[call for call, _ in REFUSED])
+def test_a_mistake_is_refused_with_what_to_do(call: str, words: str, host: Emulator, monkeypatch: Any) -> None:
+    if "region=" in call:
+        monkeypatch.delenv("MOONSHOT_BASE_URL")
+    message = refusal(call, host)
+    assert re.search(words, message), message
+    check_it_reads_well(message, host)
+
+
+@pytest.mark.parametrize(("call", "words"), NO_KEY, ids=[call for call, _ in NO_KEY])
+def test_a_missing_key_is_the_first_thing_that_is_said(
+    call: str, words: str, host: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MOONSHOT_API_KEY", "KIMI_API_KEY", "MOONSHOT_BASE_URL", "MOONSHOT_API_BASE"):
+        monkeypatch.delenv(name, raising=False)
+    message = refusal(call, host)
+    assert re.search(words, message), message
+    check_it_reads_well(message, host)
+
+
+@pytest.mark.parametrize(("call", "words"), WARNED, ids=[call for call, _ in WARNED])
+def test_what_a_model_does_not_take_is_left_out_with_one_warning(call: str, words: str, host: Emulator) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert run(call, host) is not None
+    texts = [str(warning.message) for warning in caught if issubclass(warning.category, KimiWarning)]
+    assert len(texts) == 1
+    assert re.search(words, texts[0]), texts
+
+
+def test_an_emulator_that_was_not_started_says_how_to() -> None:
+    with pytest.raises(RuntimeError, match="with Emulator\\(\\) as kimi"):
+        _ = Emulator().base_url
