@@ -562,6 +562,17 @@ def jpeg(width: int, height: int) -> bytes:
     return b"\xff\xd8" + preview + b"\xff\xc2" + struct.pack(">HBHHB", 17, 8, height, width, 3) + bytes(20)
 
 
+def heic(width: int, height: int) -> bytes:
+    def box(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(content)) + kind + content
+
+    extent = box(b"ispe", bytes(4) + struct.pack(">II", width, height))
+    association = box(b"ipma", bytes(4) + struct.pack(">IHBB", 1, 1, 1, 1))
+    properties = box(b"iprp", box(b"ipco", extent) + association)
+    primary = box(b"pitm", bytes(4) + struct.pack(">H", 1))
+    return box(b"ftyp", b"heic" + bytes(4) + b"mif1heic") + box(b"meta", bytes(4) + primary + properties)
+
+
 PICTURES = {
     "png": png(640, 480),
     "jpeg": jpeg(640, 480),
@@ -569,6 +580,7 @@ PICTURES = {
     "bmp": b"BM" + bytes(16) + struct.pack("<ii", 640, -480),
     "webp vp8x": b"RIFF\0\0\0\0WEBPVP8X" + bytes(8) + (639).to_bytes(3, "little") + (479).to_bytes(3, "little"),
     "webp vp8": b"RIFF\0\0\0\0WEBPVP8 " + bytes(10) + struct.pack("<HH", 640, 480) + bytes(8),
+    "heic": heic(640, 480),
     "webp vp8l": b"RIFF\0\0\0\0WEBPVP8L" + bytes(4) + b"\x2f" + (639 | 479 << 14).to_bytes(4, "little") + bytes(8),
 }
 
@@ -592,7 +604,7 @@ def test_the_size_of_a_picture_is_read_from_its_head(kind: str) -> None:
         data_url(b"x" * 40),
     ]
     + [data_url(raw[: len(raw) // 4]) for raw in (png(9, 9), jpeg(9, 9))]
-    + [data_url(png(0, 9)), "data:image/png,plain", ""],
+    + [data_url(b'\n<svg width="9" height="9"/>'), data_url(png(0, 9)), "data:image/png,plain", ""],
 )
 def test_a_picture_of_unknown_size(url: str) -> None:
     assert image_size(url) is None
