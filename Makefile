@@ -56,6 +56,10 @@ record: $(READY)  ## make the cassettes anew: from the emulator, or with MOONSHO
 cassettes: $(READY)  ## list them by origin, age and test
 	@$(BIN)/python -m scripts.cassettes
 
+.PHONY: brain
+brain: $(READY)  ## what the emulator answers to sixty prompts, and docs/emulator-answers.md anew
+	$(BIN)/python -m scripts.brain_table
+
 faults: $(READY)  ## what both frameworks make of each of the emulator's faults, and docs/faults.md anew
 	$(BIN)/python -m scripts.fault_table $(FAULTS)
 

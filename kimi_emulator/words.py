@@ -16,6 +16,9 @@ STOP_WORDS = frozenset(
     you your about also am not no yes s t d ll m re ve whats is""".split()  # noqa: SIM905
 )
 _WORD = re.compile(r"[a-z0-9]+|[㐀-鿿぀-ヿ가-힯]+")
+_CJK_STOPS = re.compile(
+    "怎么样|为什么|什么|哪里|哪儿|哪个|哪些|哪|多少|多久|多大|多远|怎么|怎样|如何|请问|请|告诉我|[的了吗呢吧啊是在有和与或谁几这那我你您]"
+)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _CJK = re.compile(r"[㐀-鿿぀-ヿ가-힯]")
 
@@ -36,7 +39,8 @@ def words(text: str) -> list[str]:
     stems: list[str] = []
     for word in _WORD.findall(_CAMEL.sub(" ", text).lower().replace("'s ", " ").replace("’s ", " ")):
         if _CJK.match(word):
-            stems += [word] if len(word) == 1 else [word[i : i + 2] for i in range(len(word) - 1)]
+            for run in _CJK_STOPS.split(word):
+                stems += [run] if len(run) == 1 else [run[i : i + 2] for i in range(len(run) - 1)]
         elif word not in STOP_WORDS:
             stems.append(stem(word))
     return stems

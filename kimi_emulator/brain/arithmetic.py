@@ -30,18 +30,14 @@ _OPERATIONS: dict[type[ast.operator], str] = {
 def steps(question: str, tools: Sequence[Tool], done: Sequence[ToolResult]) -> list[ToolCall] | None:
     """The calls that can be made next for a sum in signs, [] when it is worked out; None for any other question."""
     tree = _tree(write_signs(DATE.sub(" ", question[:2000])))
+    if tree is None:
+        return None
     by_operation: dict[str, Tool] = {}
     for tool in tools:
-        numeric = [
-            n for n, s in tool.properties.items() if isinstance(s, dict) and s.get("type") in ("integer", "number")
-        ]
-        for operation in heads("tools", tool.name.replace("_", " ")):
-            if len(numeric) == 2:
-                by_operation.setdefault(operation, tool)
-    if tree is None or not {_OPERATIONS[type(node.op)] for node in ast.walk(tree) if isinstance(node, ast.BinOp)} <= {
-        *by_operation
-    }:
-        return None
+        if len(_numeric(tool)) == 2:
+            by_operation |= dict.fromkeys(heads("tools", tool.name.replace("_", " ")), tool)
+    if not {_OPERATIONS[type(node.op)] for node in ast.walk(tree) if isinstance(node, ast.BinOp)} <= {*by_operation}:
+        return _in_one(tree, tools, done)
     results = list(done)
     calls: list[ToolCall] = []
 
@@ -67,6 +63,24 @@ def steps(question: str, tools: Sequence[Tool], done: Sequence[ToolResult]) -> l
     return calls
 
 
+def _in_one(tree: ast.expr, tools: Sequence[Tool], done: Sequence[ToolResult]) -> list[ToolCall] | None:
+    """The call of a calculator, which takes the whole sum as text; None where there is none."""
+    for tool in tools:
+        names = [name for name in tool.properties if re.search(r"expr|formula|equation|calculation|表达式|算式", name)]
+        if (
+            names
+            and tool.name not in {each.name for each in done}
+            and list(tool.parameters.get("required", names)) == names
+        ):
+            return [ToolCall(tool.name, {names[0]: ast.unparse(tree)})]
+    return None
+
+
+def _numeric(tool: Tool) -> list[str]:
+    schemas = tool.properties.items()
+    return [name for name, each in schemas if isinstance(each, dict) and each.get("type") in ("integer", "number")]
+
+
 def _tree(text: str) -> ast.expr | None:
     """The sum in a text, if it has at least one sign."""
     for match in _SUM.finditer(text):
@@ -83,8 +97,7 @@ def _tree(text: str) -> ast.expr | None:
 
 
 def _arguments(tool: Tool, left: float, right: float) -> dict[str, Any]:
-    names = [name for name, schema in tool.properties.items() if schema.get("type") in ("integer", "number")]
-    return dict(zip(names, (left, right), strict=True))
+    return dict(zip(_numeric(tool), (left, right), strict=True))
 
 
 def _same(one: str, other: str) -> bool:

@@ -10,20 +10,19 @@ from kimi_emulator.words import sentences
 __all__ = ["Parts", "Section", "sections", "split", "without_instructions"]
 
 _QUESTION = (
-    r"(?:(?:user|original|search|input|standalone|follow[- ]?up|the|here is the user|my)\s+)?(?:question|query"
-    r"|input|request)"
-    r"|task|q|用户问题|用户的问题|用户提问|问题|提问|请问|问|質問|질문|pregunta|frage"
+    r"(?:(?:user|original|search|input|standalone|follow[- ]?up|the|here is the user|my)\s+)?"
+    r"(?:question|query|input|request)|task|q"
+    r"|用户的?问题|用户提问|问题(?:是|为)?|提问|请问|问|質問|질문|pregunta|frage"
 )
 _CONTEXT = (
     r"(?:(?:new|retrieved|relevant|background|reference|source|given|provided|set of|here is the retrieved|the)\s+)*"
-    r"(?:contexts?|documents?|passages?|excerpts?|facts|information|text|article|sources?|materials?|content)"
-    r"(?: information| below| is below)?"
-    r"|参考资料|相关资料|背景资料|背景知识|已知信息|已知内容|相关信息|上下文|参考内容|知识库内容|知识库|检索结果|文档内容|文档|资料|材料|背景|原文|文本|内容|文章"
+    r"(?:contexts?|documents?|passages?|excerpts?|facts|text|article|sources?|materials?|content)(?: (?:is )?below)?"
+    r"|(?:context|relevant|background|given|provided) information(?: (?:is )?below)?"
+    r"|(?:参考|相关|背景)?(?:资料|材料|信息|内容|文档)|已知(?:信息|内容)|上下文|知识库(?:内容)?|检索结果|文档内容|背景(?:知识)?|原文|文本|文章"
 )
 _ANSWER = (
     r"(?:(?:helpful|refined|new|final|your|original|existing|generated|reference)\s+)?answer|response|assistant"
-    r"|llm generation"
-    r"|standalone question|feedback|output|参考答案|回答|答案|答|回复|输出"
+    r"|llm generation|standalone question|feedback|output|参考答案|回答|答案|答|回复|输出"
 )
 _LABEL = re.compile(
     rf"^[ \t]*(?:#{{1,6}}[ \t]*|[*【\[<]{{1,2}})?(?:(?P<question>{_QUESTION})|(?P<context>{_CONTEXT})"
@@ -31,7 +30,9 @@ _LABEL = re.compile(
     r"(?:[*】\]>]{1,2})?[ \t]*(?:[:：](?:\*\*)?|(?<=[】\]>])|(?<=\w)$)[ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
-_INLINE = re.compile(r"(?<=[。；;？！])\s*(?:(?P<question>问题|请问|提问|问)|(?P<answer>回答|答案|答))[:：]\s*")
+_INLINE = re.compile(
+    r"(?<=[。；;？！])\s*(?:(?P<question>问题(?:是|为)?|请问|提问|问)|(?P<answer>回答|答案|答))[:：]\s*"
+)
 _QUESTION_TAG = re.compile(
     r"<((?:user[_ -]?)?(?:question|query|input)|问题|用户问题)>\s*(.+?)\s*</\1>", re.IGNORECASE | re.DOTALL
 )
@@ -133,6 +134,16 @@ def split(text: str) -> Parts:
 def _by_labels(text: str) -> Parts | None:
     cut = sections(text)
     places = [place for place, part in enumerate(cut) if part.kind == "question" and part.text.strip()]
+    contexts = [part.text for part in cut if part.kind == "context" and part.text.strip()]
+    if not places and contexts:
+        # A question without a label, before the texts or behind them.
+        around = [
+            line.strip() for line in (cut[0].text.strip(), *contexts[-1].strip().splitlines()[-1:]) if line.strip()
+        ]
+        asking = [line for line in around if line.endswith(("?", "？")) and len(line) < 300]
+        if asking:
+            question = asking[0].splitlines()[-1]
+            return Parts(question, "\n".join(contexts).replace(question, "", 1))
     if not places:
         return None
     chosen = cut[places[-1]]

@@ -17,10 +17,8 @@ _ASKS = re.compile(
 )
 _CLAIM = re.compile(
     r"^[ \t]*(?:#+ *)?(?:information|statement|claim|query and response|response|generated answer|llm generation"
-    r"|generation|answer"
-    r"|student answer|陈述|观点|回答|说法|结论)[ \t]*[:：]?[ \t]*\n?(.*?)(?=^\s*(?:#+ *)?(?:context|document"
-    r"|guidelines|reference|facts|上下文|资料|依据)"
-    r"[^\n:：]{0,20}[:：\n]|\Z)",
+    r"|generation|answer|student answer|陈述|观点|回答|说法|结论)[ \t]*(?:[:：]|\n)[ \t]*\n?(.*?)"
+    r"(?=^[ \t]*(?:#+ *)?(?:context|documents?|guidelines|reference|facts|上下文|资料|依据)[^\n:：]{0,20}[:：\n]|\Z)",
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
 
@@ -53,6 +51,6 @@ def holds(texts: Sequence[str], question: str) -> bool:
     ]
     named = [match.group(1).strip() for match in _CLAIM.finditer(whole) if len(match.group(1).strip()) > 3]
     claim = (named or claims or [question])[-1]
-    context = "\n".join(contexts[-3:]) or split(whole).rest or "\n".join(text for text in texts if text != claim)
+    context = "".join(contexts[-1:]) or split(whole).rest or "\n".join(text for text in texts if text != claim)
     claim = without_instructions(claim).split("\n\n")[0] or claim
     return support(claim, context) >= 0.5

@@ -45,7 +45,7 @@ def _stops() -> re.Pattern[str]:
     words = {word for word in _STOPS.split() if word}
     for section in ("tools", "units", "members"):
         for head in terms(section):
-            words |= {term for term in others(section, head) if re.search(f"[{_SCRIPT}]", term)}
+            words |= {term for term in others(section, head) if len(term) > 1 and re.search(f"[{_SCRIPT}]", term)}
     return re.compile("|".join(sorted(map(re.escape, words), key=lambda word: -len(word))))
 
 

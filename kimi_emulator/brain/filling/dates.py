@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 
-__all__ = ["DATE", "in_format"]
+__all__ = ["DATE", "MOMENT", "in_format"]
 
 _MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
@@ -36,6 +36,12 @@ _TIME = re.compile(
 _CHINESE_TIME = re.compile(
     r"(上午|早上|中午|下午|晚上)?\s*(\d{1,2}|[一二三四五六七八九十两]{1,2})[点时](?:(\d{1,2})分|(半))?"
 )
+MOMENT: re.Pattern[str] = re.compile(
+    rf"((?:(?:{DATE.pattern})[\s,]*(?:at\s+)?)?(?:\d{{1,2}}(?::\d{{2}})?\s*(?:am|pm)\b|\d{{1,2}}:\d{{2}}"
+    r"|(?:上午|早上|中午|下午|晚上)?(?:\d{1,2}|[一二三四五六七八九十两]{1,2})[点时](?:\d{1,2}分|半)?))",
+    re.IGNORECASE,
+)
+"""A time of the day, with the day before it."""
 _HOURS = {sign: value for value, sign in enumerate("一二三四五六七八九十", 1)} | {"两": 2, "十一": 11, "十二": 12}
 
 

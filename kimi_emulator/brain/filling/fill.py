@@ -269,7 +269,9 @@ class Filler:
         for unit in units:
             value, strength = Filler([unit], self.grammar, nested=True).members(items, _DEPTH - 2)
             names = [each for each in value.values() if isinstance(each, str) and each in unit]
-            if strength >= SURE or (strength and names and len(names) >= len(value) / 2):
+            if strength >= SURE or (
+                strength and names and len(names) >= sum(each is not None for each in value.values()) / 2
+            ):
                 values.append(value)
         firsts = [next(iter(value.values()), None) for value in values]
         return values if len(values) > 1 and len({str(each) for each in firsts}) == len(firsts) else []

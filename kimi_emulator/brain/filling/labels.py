@@ -11,7 +11,7 @@ from kimi_emulator.brain.filling import chinese
 from kimi_emulator.brain.meanings import others, terms
 from kimi_emulator.brain.naming import parts
 
-__all__ = ["entry", "json_values", "label_value", "number_near", "synonyms"]
+__all__ = ["entry", "json_values", "label_value", "number_near", "synonyms", "units"]
 
 _VALUE = r"[*_`]{0,2}(?:\"([^\"\n]+)\"|'([^'\n]+)'|[“「《]([^”」》\n]+)[”」》]|([^\n|;,?!，。；、？！]+))"
 _JOINTS = (r"\s*[:=：]\s*", r"\s*\|\s*", r"\s+(?:is|was|are|of|named|called)\s+", r"\s+(?=[\"'“`\d])")
@@ -98,7 +98,8 @@ def label_value(text: str, name: str) -> str | None:
     return None
 
 
-def _units(name: str) -> list[str]:
+def units(name: str) -> list[str]:
+    """Units of numbers that tell of such a member."""
     own = parts(name) | {name}
     terms_of_it = [
         unit for head in terms("units") if head in own or head + "s" in own for unit in others("units", head)
@@ -125,7 +126,7 @@ def number_near(text: str, name: str) -> tuple[str, tuple[int, int]] | None:
 
 
 def _number_patterns(name: str) -> Iterator[tuple[str, str]]:
-    for unit in _units(name):
+    for unit in units(name):
         spaced = rf"\s*{re.escape(unit)}" + (r"\b" if unit[-1:].isalpha() and unit.isascii() else "")
         yield rf"{_NUMBER}(?:-year-old|{spaced})" if unit == "year-old" else _NUMBER + spaced, unit
         if not unit.isascii():

@@ -13,7 +13,7 @@ from typing import Any
 from kimi_emulator.brain import choices, verdicts
 from kimi_emulator.brain.documents import best
 from kimi_emulator.brain.filling import chinese
-from kimi_emulator.brain.filling.dates import in_format
+from kimi_emulator.brain.filling.dates import MOMENT, in_format
 from kimi_emulator.brain.filling.values import CURRENCIES, Source
 from kimi_emulator.brain.meanings import heads, others, terms
 from kimi_emulator.brain.naming import loose, number_in, parts, prepositions, scalar, way
@@ -35,20 +35,27 @@ IDENTIFIER: re.Pattern[str] = re.compile(
 _ADDRESSED = re.compile(r"(?:^|_)(?:to|cc|bcc|recipients?|receiver|email|mail|address)(?:$|_)|收件人|邮箱")
 _TOPIC = re.compile(
     r"\b(?:about|regarding|concerning|on the subject of|titled)\s+(?:the\s+|our\s+|an?\s+|my\s+)?([^,.;!?\n]{2,80})"
+    r"|主题(?:是|为|[:：])\s*([^，。；！？\n]{1,40})"
     r"|关于([^，。；！？\n]{1,30}?)的?(?:邮件|事情|事|会议通知|$|[，。；！？])"
 )
 _SAYING = re.compile(
-    r"\b(?:saying|that says|with the (?:text|message|body))\b[:\s]+(.{2,300})|(?:内容是|内容为|说|告诉[他她]"
-    r"|正文是)[:：]?(.{2,200})"
+    r"\b(?:saying|that says|with the (?:text|message|body)|remind me (?:to|about|that)(?=.{2,300}$))\b[:\s]+"
+    rf"((?<=saying ).{{2,300}}|.{{2,300}}?(?=\s+(?:at|on|tomorrow|today|tonight)\b[^.]*$|$))"
+    rf"|提醒我(?:{MOMENT.pattern})?(.{{2,200}})"
+    r"|(?:内容是|内容为|说|告诉[他她]|正文是)[:：]?(.{2,200})",
+    re.IGNORECASE,
 )
 _LEAD = re.compile(
     r"^\s*(?:please\s+)?(?:(?:can|could) you\s+)?(?:search|look\s*up|find|google)\s+(?:for\s+|the web for\s+)?"
     r"|^(?:请|麻烦|帮我|帮忙|你|您|能不能|可以|能|上网|在网上)*(?:搜索|搜|查找|查询|检索|查)(?:一下|找|查)?",
     re.IGNORECASE,
 )
+_NO_ATTRIBUTE = ("the", "my", "his", "her", "a", "and", "their", "color", "colour", "same")
+_MARKED = re.compile(r"#\s?([A-Za-z0-9][\w-]*)", re.ASCII)
+_PHONE = re.compile(r"(\+?\(?\d[\d\s().-]{6,18}\d)")
 _EVENT = re.compile(
     r"\b(?:to|for|at|attend|join|called|named|about)\s+(?:an?|the|our|my)\s+([a-z][\w'-]*(?:\s+[\w'-]+){0,3}?)"
-    r"(?=\s+(?:on|at|in|with|next|this|tomorrow|from|today)\b|[,.;!?]|$)|(?:参加|举办|出席|进行|召开)(?:了)?([^，。；！？的\n]{2,12})",
+    r"(?=\s+(?:on|at|in|with|next|this|tomorrow|from|today)\b|[,.;!?]|$)|(?:参加|举办|出席|进行|召开)(?:了)?([^，。；！？的\n]{2,12})|(开会|会议(?!室)|聚餐|聚会|面试|讲座)",
     re.IGNORECASE,
 )
 
@@ -160,10 +167,18 @@ class Scalars:
         """Texts for a member, the surest first. They end with something for everything."""
         about = f"{name} {schema.get('description') or ''}".lower()
         lower, form = name.lower(), schema.get("format")
+        shown = re.findall(r"['\"‘“]([\w-]+)['\"’”]", str(schema.get("description") or "")) if form is None else []
+        if 2 <= len(shown) <= 6:
+            member = self.member(name, shown, {})
+            if member is not None:
+                yield str(member[0]), member[1]
         for source in self.sources:
             entry = source.entry(name)
             if isinstance(entry, str | int | float) and not isinstance(entry, bool):
                 yield str(entry), NAMED
+            measured = source.measure(name)
+            if measured:
+                yield measured, NAMED
             labelled = source.value_of_label(name)
             if labelled and not FREE_TEXT.fullmatch(lower):
                 yield in_format(labelled, form, self.question) or labelled, NAMED
@@ -171,15 +186,6 @@ class Scalars:
             special = self._of_kind(source, lower, about, form)
             if special:
                 yield special, NAMED
-        if (
-            form is not None
-            or (shown := re.findall(r"['\"‘“]([\w-]+)['\"’”]", str(schema.get("description") or ""))) == []
-        ):
-            shown = []
-        if 2 <= len(shown) <= 6:
-            member = self.member(name, shown, {})
-            if member is not None:
-                yield str(member[0]), member[1]
         yield from self._phrases(name, lower, about)
 
     def _phrases(self, name: str, lower: str, about: str) -> Iterator[tuple[str, int]]:
@@ -191,13 +197,13 @@ class Scalars:
             kinds = [source.quotations()]
             kinds += [source.after(direction, names_only=True) for direction in directions]
             kinds += [chinese.behind(source.text, behind)] if behind else []
-            kinds += [source.codes(), source.numbers()] if IDENTIFIER.search(lower) else []
+            kinds += [source.groups(_MARKED), source.codes(), source.numbers()] if IDENTIFIER.search(lower) else []
             if _PLACE.search(about) and not free:
                 kinds += [source.after("in|for|at|of|near|about|named|called|à|en|nach|em|для|в|во", names_only=True)]
                 kinds += [source.names(), source.after("in|for|at|of|near|about|named|called|with|on|is")]
             elif not free:
-                kinds += [source.groups(_EVENT)] if re.search(r"event|title|活动|标题|事件", about) else []
-                kinds += [source.names(), source.codes()]
+                kinds += [source.groups(_EVENT)] if re.search(r"event|meeting|活动|事件", about) else []
+                kinds += [source.names(), source.groups(_EVENT), source.codes()]
             for kind in kinds:
                 text = source.take(
                     each for each in kind if each[0] not in CURRENCIES and each[0].lower() not in self.names
@@ -216,13 +222,13 @@ class Scalars:
     def free_text(self, name: str = "") -> str:
         """What a request is about, for a member that holds free text."""
         if re.search(r"subject|topic|主题", name):
-            topic = _TOPIC.search(self.question)
+            topic = _TOPIC.search(self.question) or _SAYING.search(self.question)
             if topic:
-                return next(each for each in topic.groups() if each).strip()
+                return [each for each in topic.groups() if each][-1].strip()
         if re.search(r"body|content|message|text|内容|正文", name):
             saying, topic = _SAYING.search(self.question), _TOPIC.search(self.question)
             if saying:
-                return next(each for each in saying.groups() if each).strip(" '\"“”")
+                return [each for each in saying.groups() if each][-1].strip(" '\"“”")
             if topic:
                 about = next(each for each in topic.groups() if each).strip()
                 return (
@@ -240,7 +246,7 @@ class Scalars:
         if form in ("date", "date-time", "time"):
             match = source.take(source.dates()) or (source.text if form == "time" else "")
             return in_format(match, form, source.text) if match else None
-        if re.search(r"date|(?:^|_)(?:day|when|deadline|birthday|due)(?:$|_)|日期|时间", lower):
+        if re.search(r"date|(?:^|_)(?:day|when|deadline|birthday|due)(?:$|_)|日期", lower):
             match = source.take(source.dates())
             return (in_format(match, "date") if match and re.search(r"\d{4}", match) else match) or None
         if "currency" in about or "iso 4217" in about or "货币" in about:
@@ -251,6 +257,10 @@ class Scalars:
                 return address
         if form in ("uri", "url") or re.search(r"url|link|website|网址|链接", lower):
             return source.take(source.kind("url"))
+        if re.search(r"phone|mobile|^tel|电话|手机", lower):
+            return source.take(source.groups(_PHONE))
+        if re.search(r"(?:^|_)time(?:$|_)|时间", lower):
+            return source.take(source.groups(MOMENT))
         if re.search(r"path|file|folder|directory|文件", lower):
             return source.take(source.kind("path"))
         if re.search(r"expr|formula|equation|calculation|表达式|算式", lower):
@@ -282,17 +292,13 @@ class Scalars:
         if not match:
             return None
         noun = re.escape(match.group(1))
-        match = re.search(
-            rf"\b{noun}\s+(?:is|was|are)\s+(?:very\s+)?(\w+)|\b(\w+)(?:\s+colou?red)?\s+{noun}\b",
-            source.text,
-            re.IGNORECASE,
-        )
-        word = next((each for each in match.groups() if each), "") if match else ""
-        return (
-            word
-            if word.lower() not in ("", "the", "my", "his", "her", "a", "color", "colour", "their", "and")
-            else None
-        )
+        for pattern in (rf"\b{noun}\s+(?:is|was|are)\s+(?:very\s+)?(\w+)", rf"\b(\w+)(?:\s+colou?red)?\s+{noun}\b"):
+            words = [
+                word for word in re.findall(pattern, source.text, re.IGNORECASE) if word.lower() not in _NO_ATTRIBUTE
+            ]
+            if words:
+                return words[0]
+        return None
 
     def _currency(self, source: Source, lower: str) -> str | None:
         for direction in prepositions(lower):

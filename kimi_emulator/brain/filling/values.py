@@ -57,7 +57,8 @@ _OPENERS = frozenset(
     given based context question query summarize translate explain describe fetch schedule order run ask need
     remember json hello hi hey thanks extract using now he she it his her they we you my our their this that these those
     but so because by from with there not no yes if per into over answer please let's suppose imagine classify rate
-    multiply send remind play turn grade evaluate monday tuesday wednesday thursday friday saturday sunday
+    provide invoice classify route name details multiply send remind play turn grade evaluate
+    monday tuesday wednesday thursday friday saturday sunday
     wie was wer wo wann warum welche welcher welches ist sind bitte kannst
     quel quelle quels quelles que qui quoi combien comment où est est-ce peux donne
     qué cuál cuánto cuántos quién cómo dónde cuándo hay che come quale quanto chi dove
@@ -131,7 +132,7 @@ class Source:
 
     def codes(self) -> Iterator[tuple[str, int, int]]:
         """Words of letters and digits, such as order numbers."""
-        yield from self._matches(_CODE)
+        yield from (each for each in self._matches(_CODE) if not DATE.fullmatch(each[0]))
 
     def currencies(self) -> Iterator[tuple[str, int, int]]:
         """Words of three capitals."""
@@ -198,6 +199,10 @@ class Source:
             return None
         self._taken.add(match[1])
         return match[0]
+
+    def measure(self, name: str) -> str | None:
+        """A number with a unit that belongs to the name, as text: a height, an age."""
+        return self.number_near(name) if labels.units(name) else None
 
     def mentions(self, name: str) -> bool:
         """Whether all words of the name occur."""

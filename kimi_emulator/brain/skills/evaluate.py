@@ -54,7 +54,7 @@ def _refining(text: str) -> bool:
 
 def _points(text: str, is_float: bool) -> str:
     each = int(points.group(1)) if (points := _POINTS.search(text)) else 1
-    cut = {part.label.split()[-1]: part.text for part in sections(text) if part.text.strip()}
+    cut = {part.label.split()[-1]: part.text for part in sections(text) if part.label and part.text.strip()}
     query, held = cut.get("query", ""), cut.get("context") or cut.get("response") or ""
     shared = set(words(query)) & set(words(held))
     first, second = bool(shared), verdicts.support(query, held) >= 0.5
@@ -87,4 +87,4 @@ def _better(request: str) -> str:
     task = " ".join(match.group(1) for match in (question, reference) if match)
     left, right = verdicts.support(task, first), verdicts.support(task, second)
     letter = "C" if left == right else "A" if left > right else "B"
-    return f"Answer A takes up {left:.0%} of what is task ({shorten(first, 60)}), answer B {right:.0%}.\n[[{letter}]]"
+    return f"Answer A takes up {left:.0%} of what is asked ({shorten(first, 60)}), answer B {right:.0%}.\n[[{letter}]]"

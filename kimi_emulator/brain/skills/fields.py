@@ -57,9 +57,10 @@ def _field(name: str, request: str) -> str:
 
 
 def _own_lines(mark: str, request: str) -> list[str]:
+    ruled = re.search(r"-{5,}\n(.{20,}?)\n-{5,}", request, re.DOTALL)
     return [
         " ".join(chosen)
-        for line in request.splitlines()
+        for line in (ruled.group(1) if ruled else request).splitlines()
         if not _METADATA.match(line)
         and (chosen := list(takewhile(lambda s: mark not in s.lower() and not s.endswith(":"), sentences(line))))
     ]

@@ -29,6 +29,7 @@ _RELATION = re.compile(
 _CHINESE = re.compile(
     r"^(?P<head>[^，。；的]{2,12}?)(?P<relation>是|位于|成立于|创立于|属于|拥有|生产|来自|毕业于|任职于|住在|发明了|创办了|喜欢|收购了)(?P<tail>[^，。；]{1,30})"
 )
+_CLAUSE = re.compile(r"[，；]|,? and (?=(?:is|was|has|\w+ed|\w+s)\b)|, (?=(?:is|was|has|\w+ed)\b)")
 _YEAR = re.compile(r"^\d{3,4}$")
 
 
@@ -49,26 +50,23 @@ def say(talk: Conversation) -> str | None:
 
 
 def triplets(text: str) -> Iterator[tuple[str, str, str]]:
-    """Subject, relation and object of simple sentences."""
+    """Subject, relation and object of simple sentences; `it` stands for the subject before."""
+    head = ""
     for line in text.splitlines():
         for sentence in sentences(line):
-            head = ""
-            for clause in re.split(
-                r"[，；]|, (?:and )?(?=(?:is|was|has|\w+ed)\b)|\s+and\s+(?=(?:is|was|has|\w+ed)\b)",
-                sentence.strip("。"),
-            ):
-                match = _CHINESE.match(clause) or _RELATION.match(
-                    clause if not head or clause[:1].isupper() else f"{head} {clause}"
-                )
-                if not match and head and (match := _CHINESE.match(f"{head}{clause}")) is None:
+            for clause in _CLAUSE.split(sentence.strip("。 ")):
+                match = _CHINESE.match(clause) or _RELATION.match(clause)
+                if match is None and head:
+                    match = _CHINESE.match(f"{head}{clause}") or _RELATION.match(f"{head} {clause}")
+                if match is None:
                     continue
-                if not match:
-                    continue
-                head = _bare(match["head"])
-                parts = match.groupdict()
-                yield head, match["relation"].strip(), _bare(match["tail"])
+                own = _bare(match["head"])
+                head = head if head and re.fullmatch(r"it|he|she|they|this|它|他|她|其", own, re.IGNORECASE) else own
+                relation, parts = match["relation"].strip(), match.groupdict()
+                yield head, relation, _bare(match["tail"])
                 if parts.get("second"):
-                    yield head, f"{match['relation'].split()[-1]} {parts['more']}", parts["second"].strip(" .")
+                    verb = relation.removesuffix(" by").split()[-1]
+                    yield head, f"{verb} {parts['more']}", parts["second"].strip(" .")
 
 
 def _bare(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kimi_emulator.brain.filling import Filler, Source
+from kimi_emulator.brain.reading import without_instructions
 from kimi_emulator.brain.skills import speech
 from kimi_emulator.brain.task import Task
 from kimi_emulator.script import Reply
@@ -33,7 +34,8 @@ _LONG = 1000
 """Sentences about a format are shorter."""
 _QUOTED_KEY = re.compile(r"[\"'`“]([A-Za-z_][\w-]{0,60}|[㐀-鿿]{1,10})[\"'`”]")
 _BARE_KEYS = re.compile(
-    r"(?:keys?|fields?|properties|members?|attributes?|JSON(?: object)? with)\b\s*(?:are|named|called|:)?\s*"
+    r"(?:keys?|fields?|properties|members?|attributes?|JSON(?: object)? with(?! keys| fields| the| a))\b\s*(?:are"
+    r"|named|called|:)?\s*"
     r"((?:[a-z_][\w]*\s*(?:,|and)+\s*)*[a-z_]\w*)"
 )
 _CHINESE_KEYS = re.compile(
@@ -112,10 +114,12 @@ def _after_form(task: Task, *, samples: bool) -> list[Any]:
         schema, rest = _schema_in_words(text, samples=samples)
         if schema is None:
             continue
-        query = _without_format(rest if text is talk.request else talk.question)
-        others = [done.content for done in talk.done] + [query, *talk.system, *talk.earlier]
-        question = talk.question if talk.question in query and text is talk.request else query
-        return [Filler(others, schema, question=question).whole()[0]]
+        rest = without_instructions(_without_format(rest))
+        query = rest if text is talk.request else talk.question
+        beside = talk.system if text is talk.request else [rest, *(each for each in talk.system if "{" not in each)]
+        texts = [*(done.content for done in talk.done), query, *beside, *talk.earlier]
+        question = talk.question if talk.question in query else query
+        return [Filler(texts, schema, question=question).whole()[0]]
     return []
 
 
