@@ -159,11 +159,18 @@ def _by_labels(text: str) -> Parts | None:
 
 
 def _by_place(text: str) -> Parts:
+    apart = re.split(r"\n\s*\n", text.strip())
+    if len(apart) > 1:  # a text and a question, with an empty line between
+        asking = [each for each in (apart[-1], apart[0]) if each.endswith(("?", "？")) and "\n" not in each]
+        rest = "\n\n".join(each for each in apart if each not in asking[:1])
+        if asking and len(rest) > 20 and rest.rstrip()[-1:] not in "?？":
+            return Parts(asking[0].strip(), rest)
     lines = [line for line in text.splitlines() if line.strip() and not _LEAD.match(line)]
     if len(lines) < 2 or (len(text) < 200 and not _POINTS.search(text)):
         pieces = sentences(text.strip()) if _POINTS.search(text) else []
         asking = [piece for piece in pieces if piece.endswith(("?", "？"))]
-        statements = [piece for piece in pieces if piece not in asking and not _STRONG.match(piece)]
+        bare = [re.sub(r"^[^：:]{2,30}：", "", piece) if _STRONG.match(piece) else piece for piece in pieces]
+        statements = [piece for piece in bare if piece not in asking and not _STRONG.match(piece)]
         if len(asking) == 1 and sum(map(len, statements)) >= 10:
             question = re.sub(
                 r"^(?:based on|according to|given|根据)[^,，]{2,60}[,，]\s*", "", asking[0], flags=re.IGNORECASE

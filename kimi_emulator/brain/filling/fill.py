@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kimi_emulator.brain import choices
+from kimi_emulator.brain.filling.labels import table_rows
 from kimi_emulator.brain.filling.scalars import FREE_TEXT, IDENTIFIER, LIKELY, MADE_UP, NAMED, SURE, Scalars
 from kimi_emulator.brain.filling.values import Source
-from kimi_emulator.brain.naming import DIRECTIONS, loose, number_in, parts, same
+from kimi_emulator.brain.naming import DIRECTIONS, loose, number_in, parts
 from kimi_emulator.schemas import Grammar, Schema, generate, kind_of, wishes
 from kimi_emulator.schemas.conjoin import conjoin
 from kimi_emulator.words import sentences
@@ -20,7 +21,7 @@ from kimi_emulator.words import sentences
 __all__ = ["Filler"]
 
 _DEPTH = 8
-_UNITS = r"[\n。；;]"
+_PERSONS = re.compile(r"participant|attendee|guest|people|members|persons|与会|参与|人员")
 
 
 class Filler:
@@ -41,8 +42,6 @@ class Filler:
     def whole(self) -> tuple[Any, int]:
         """A valid value for the root schema."""
         return self.value("", self.grammar.root)
-
-    # -- one value --------------------------------------------------------------------------------------------
 
     def value(self, name: str, schema: Any, depth: int = 0) -> tuple[Any, int]:
         """A valid value for a member of this name, and how sure it is."""
@@ -108,8 +107,6 @@ class Filler:
             if self.grammar.accepts(text, schema):
                 return text, strength
         return schema.get("default"), LIKELY
-
-    # -- objects ----------------------------------------------------------------------------------------------
 
     def _object(self, name: str, schema: Schema, depth: int) -> tuple[Any, int]:
         if not schema.get("properties"):
@@ -189,17 +186,13 @@ class Filler:
             return 1
         if parts(name) & set(DIRECTIONS) or IDENTIFIER.search(name.lower()) or schema.get("format"):
             return 2
-        if kind == "array" and re.search(
-            r"participant|attendee|guest|people|members|persons|与会|参与|人员", name.lower()
-        ):
+        if kind == "array" and _PERSONS.search(name.lower()):
             return 2
         return 4 if FREE_TEXT.search(name.lower()) else 3
 
     def _is_mentioned(self, name: str, value: Any) -> bool:
         """Whether a text that may be left out is asked for by name; other kinds of value are found by it anyway."""
         return not isinstance(value, str) or any(source.mentions(name) for source in self.sources)
-
-    # -- lists ------------------------------------------------------------------------------------------------
 
     def _array(self, name: str, schema: Schema, depth: int) -> tuple[list[Any], int]:
         values, strength = self._items(name, schema, depth)
@@ -256,7 +249,9 @@ class Filler:
         """An object out of each sentence (or item of a list) that tells of one."""
         if self._nested:
             return []
-        units = [s for part in re.split(_UNITS, self.question) for line in part.splitlines() for s in sentences(line)]
+        units = [
+            s for part in re.split(r"[\n。；;]", self.question) for line in part.splitlines() for s in sentences(line)
+        ]
         if len(units) == 1:
             units = [
                 each
@@ -294,20 +289,11 @@ class Filler:
 
     def _rows(self, items: Schema) -> list[dict[str, Any]]:
         """Objects from the rows of a table whose head names the members."""
-        properties = items.get("properties") or {}
         for source in self.sources:
-            columns: dict[int, str] = {}
-            rows: list[dict[str, Any]] = []
-            for line in source.text.splitlines():
-                cells = [cell.strip(" *`") for cell in line.strip().strip("|").split("|")]
-                if len(cells) < 2 or re.match(r"^[\s|:-]*$", line):
-                    continue
-                if not columns:
-                    columns = {i: n for i, cell in enumerate(cells) for n in properties if same(cell, n)}
-                    continue
-                text = "\n".join(f"{n}: {cells[i]}" for i, n in columns.items() if i < len(cells))
+            rows = []
+            for text in table_rows(source.text, list(items.get("properties") or ())):
                 value, strength = Filler([text], self.grammar, nested=True).members(items, _DEPTH - 1)
                 rows += [value] if strength else []
-            if rows and len(columns) >= min(2, len(properties)):
+            if rows:
                 return rows[:50]
         return []

@@ -9,9 +9,9 @@ from typing import Any
 
 from kimi_emulator.brain.filling import chinese
 from kimi_emulator.brain.meanings import others, terms
-from kimi_emulator.brain.naming import parts
+from kimi_emulator.brain.naming import parts, same
 
-__all__ = ["entry", "json_values", "label_value", "number_near", "synonyms", "units"]
+__all__ = ["entry", "json_values", "label_value", "number_near", "synonyms", "table_rows", "units"]
 
 _VALUE = r"[*_`]{0,2}(?:\"([^\"\n]+)\"|'([^'\n]+)'|[“「《]([^”」》\n]+)[”」》]|([^\n|;,?!，。；、？！]+))"
 _JOINTS = (r"\s*[:=：]\s*", r"\s*\|\s*", r"\s+(?:is|was|are|of|named|called)\s+", r"\s+(?=[\"'“`\d])")
@@ -152,3 +152,18 @@ def _parts(name: str) -> list[str]:
 
 def _key(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name).lower()
+
+
+def table_rows(text: str, members: list[str]) -> list[str]:
+    """The rows of a table whose head names members, each as lines of `member: value`; [] where it names too few."""
+    columns: dict[int, str] = {}
+    rows: list[str] = []
+    for line in text.splitlines():
+        cells = [cell.strip(" *`") for cell in line.strip().strip("|").split("|")]
+        if len(cells) < 2 or re.match(r"^[\s|:-]*$", line):
+            continue
+        if columns:
+            rows.append("\n".join(f"{name}: {cells[i]}" for i, name in columns.items() if i < len(cells)))
+        else:
+            columns = {i: name for i, cell in enumerate(cells) for name in members if same(cell, name)}
+    return rows if len(columns) >= min(2, len(members)) else []

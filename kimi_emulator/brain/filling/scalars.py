@@ -14,6 +14,7 @@ from kimi_emulator.brain import choices, verdicts
 from kimi_emulator.brain.documents import best
 from kimi_emulator.brain.filling import chinese
 from kimi_emulator.brain.filling.dates import MOMENT, in_format
+from kimi_emulator.brain.filling.kinds import of_kind
 from kimi_emulator.brain.filling.values import CURRENCIES, Source
 from kimi_emulator.brain.meanings import heads, others, terms
 from kimi_emulator.brain.naming import loose, number_in, parts, prepositions, scalar, way
@@ -32,7 +33,6 @@ FREE_TEXT: re.Pattern[str] = re.compile(
 IDENTIFIER: re.Pattern[str] = re.compile(
     r"(?:^|_|\b)(?:id|ids|code|sku|key|reference|ref|ticket|order|serial|symbol|ticker|uuid|number|no|编号|单号|订单号|代码)$"
 )
-_ADDRESSED = re.compile(r"(?:^|_)(?:to|cc|bcc|recipients?|receiver|email|mail|address)(?:$|_)|收件人|邮箱")
 _TOPIC = re.compile(
     r"\b(?:about|regarding|concerning|on the subject of|titled)\s+(?:the\s+|our\s+|an?\s+|my\s+)?([^,.;!?\n]{2,80})"
     r"|主题(?:是|为|[:：])\s*([^，。；！？\n]{1,40})"
@@ -50,9 +50,7 @@ _LEAD = re.compile(
     r"|^(?:请|麻烦|帮我|帮忙|你|您|能不能|可以|能|上网|在网上)*(?:搜索|搜|查找|查询|检索|查)(?:一下|找|查)?",
     re.IGNORECASE,
 )
-_NO_ATTRIBUTE = ("the", "my", "his", "her", "a", "and", "their", "color", "colour", "same")
 _MARKED = re.compile(r"#\s?([A-Za-z0-9][\w-]*)", re.ASCII)
-_PHONE = re.compile(r"(\+?\(?\d[\d\s().-]{6,18}\d)")
 _EVENT = re.compile(
     r"\b(?:to|for|at|attend|join|called|named|about)\s+(?:an?|the|our|my)\s+([a-z][\w'-]*(?:\s+[\w'-]+){0,3}?)"
     r"(?=\s+(?:on|at|in|with|next|this|tomorrow|from|today)\b|[,.;!?]|$)|(?:参加|举办|出席|进行|召开)(?:了)?([^，。；！？的\n]{2,12})|(开会|会议(?!室)|聚餐|聚会|面试|讲座)",
@@ -183,7 +181,7 @@ class Scalars:
             if labelled and not FREE_TEXT.fullmatch(lower):
                 yield in_format(labelled, form, self.question) or labelled, NAMED
         for source in self.sources:
-            special = self._of_kind(source, lower, about, form)
+            special = of_kind(source, lower, about, form)
             if special:
                 yield special, NAMED
         yield from self._phrases(name, lower, about)
@@ -240,96 +238,6 @@ class Scalars:
             own = [each for line in self.question.splitlines() for each in sentences(line)]
             return own[0] if own else ""
         return _LEAD.sub("", self.question.strip())[:500]
-
-    def _of_kind(self, source: Source, lower: str, about: str, form: Any) -> str | None:
-        """A text that can be told by its form: a date, an address, a currency, a sum."""
-        if form in ("date", "date-time", "time"):
-            match = source.take(source.dates()) or (source.text if form == "time" else "")
-            return in_format(match, form, source.text) if match else None
-        if re.search(r"date|(?:^|_)(?:day|when|deadline|birthday|due)(?:$|_)|日期", lower):
-            match = source.take(source.dates())
-            return (in_format(match, "date") if match and re.search(r"\d{4}", match) else match) or None
-        if "currency" in about or "iso 4217" in about or "货币" in about:
-            return self._currency(source, lower)
-        if form == "email" or _ADDRESSED.search(lower):
-            address = source.take(source.kind("email"))
-            if address or form == "email":
-                return address
-        if form in ("uri", "url") or re.search(r"url|link|website|网址|链接", lower):
-            return source.take(source.kind("url"))
-        if re.search(r"phone|mobile|^tel|电话|手机", lower):
-            return source.take(source.groups(_PHONE))
-        if re.search(r"(?:^|_)time(?:$|_)|时间", lower):
-            return source.take(source.groups(MOMENT))
-        if re.search(r"path|file|folder|directory|文件", lower):
-            return source.take(source.kind("path"))
-        if re.search(r"expr|formula|equation|calculation|表达式|算式", lower):
-            short = Source(chinese.write_signs(source.text[:2000]))
-            return short.take(short.kind("expression"))
-        if re.search(r"language|语言", lower):
-            return self._language(source)
-        return self._attribute(source, lower)
-
-    def _language(self, source: Source) -> str | None:
-        """The language that a text names (`into French`), or is written in."""
-        named = re.search(
-            r"\b(?:into?|to) (?-i:([A-Z][a-z]+(?:ese|ish|ian|ench|erman|orean|indi|utch)|French|German|Greek))\b",
-            source.text,
-        )
-        if named:
-            return named.group(1)
-        named = re.search(r"(?:成|为|用)([英中法德日韩俄西]|西班牙|阿拉伯)[语文]", source.text)
-        if named:
-            return named.group(0)[1:]
-        tongues = ("japanese", "korean", "russian", "chinese", "spanish", "french", "german", "italian", "english")
-        counted = heads("classes", source.text)
-        spoken = max(tongues, key=lambda each: counted.get(each, 0) * (2 if each == "japanese" else 1))
-        return spoken.capitalize() if counted.get(spoken) else None
-
-    def _attribute(self, source: Source, lower: str) -> str | None:
-        """`black` for the colour of hair: the word before the noun, or behind its `is`."""
-        match = re.match(r"(\w+?)_(?:colou?r|type|style|size)$", lower)
-        if not match:
-            return None
-        noun = re.escape(match.group(1))
-        for pattern in (rf"\b{noun}\s+(?:is|was|are)\s+(?:very\s+)?(\w+)", rf"\b(\w+)(?:\s+colou?red)?\s+{noun}\b"):
-            words = [
-                word for word in re.findall(pattern, source.text, re.IGNORECASE) if word.lower() not in _NO_ATTRIBUTE
-            ]
-            if words:
-                return words[0]
-        return None
-
-    def _currency(self, source: Source, lower: str) -> str | None:
-        for direction in prepositions(lower):
-            match = re.search(rf"\b(?:{direction})\s+([A-Z]{{3}})\b", source.text)
-            if match and match.group(1) in CURRENCIES:
-                return match.group(1)
-        other = {"from": "to|into|in", "to": "from"}.get(way(lower), "(?!)")
-        code = source.take(
-            code
-            for code in source.currencies()
-            if code[0] in CURRENCIES and not re.search(rf"\b(?:{other})\s+$", source.before(code[1]))
-        )
-        if code:
-            return code
-        spoken = {
-            code: [source.text.lower().find(each.lower()) for each in others("currencies", code)]
-            for code in terms("currencies")
-        }
-        places = sorted(
-            (min(p for p in places_of_it if p >= 0), code)
-            for code, places_of_it in spoken.items()
-            if max(places_of_it) >= 0
-        )
-        codes = [code for _, code in places]
-        # 美元 and 日元 hold 元: a currency named by another's last character was not named.
-        codes = [
-            c
-            for c in codes
-            if c != "CNY" or re.search(r"人民币|yuan|rmb|(?<![美欧日港韩])元", source.text, re.IGNORECASE)
-        ]
-        return codes[-1 if way(lower) == "to" else 0] if codes else None
 
 
 def _whole(text: str) -> str:

@@ -16,6 +16,7 @@ _GREETING = re.compile(
     r"^\s*(hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|yo|hola|bonjour|hallo"
     r"|guten tag|ciao|olá"
     r"|привет|здравствуйте|こんにちは|안녕하세요|你好|您好|嗨|哈喽|哈啰|早上好|下午好|晚上好|早|在吗|大家好)"
+    r"(?:[\s,，!！.。]*(?:there|kimi|everyone|大家))?"
     r"(?:[\s,，!！.。]*(?:how are you(?: doing)?(?: today)?|how is it going|what's up|nice to meet you"
     r"|很高兴认识你|最近怎么样|你好吗))?" + _AFTER,
     re.IGNORECASE,

@@ -1,0 +1,463 @@
+"""Each skill of the brain with a table of prompts: what it says, and that it leaves other prompts to others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from brain_asking import S, ask, calls, function, obj, text, under
+from llama_index.core.evaluation import (
+    answer_relevancy,
+    context_relevancy,
+    correctness,
+    faithfulness,
+    pairwise,
+    relevancy,
+)
+from llama_index.core.llms import MockLLM
+from llama_index.core.memory.memory_blocks import fact
+from llama_index.core.prompts import default_prompts
+
+import kimi_emulator.brain
+from kimi_emulator import BrainContext
+from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.brain.skills import (
+    choose,
+    evaluate,
+    fields,
+    graph,
+    greet,
+    otherwise,
+    prefix,
+    protocols,
+    quote,
+    rephrase,
+    results,
+    speech,
+    structured,
+    tools,
+)
+from kimi_emulator.brain.task import Task
+
+MILL = "The mill stands by the river Orva. It was founded by Zorba Klem in 1911. It employs 34 people and makes paper."
+FIRM = "公司成立于2015年，总部在杭州。创始人是王小明。公司有三百名员工，主要产品是智能手表。"
+ADD, MULTIPLY = (
+    function(name, f"{name} two numbers", a={"type": "number"}, b={"type": "number"}) for name in ("add", "multiply")
+)
+WEATHER = function("get_weather", "获取指定城市的天气", city={"type": "string", "description": "城市名"})
+
+
+def talk(prompt: str | list[dict[str, Any]]) -> Conversation:
+    return Conversation([{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt)
+
+
+def wire(module: Any, /, **values: Any) -> list[dict[str, Any]]:
+    """The messages of a LlamaIndex evaluator's own template."""
+    messages = module.DEFAULT_EVAL_TEMPLATE.format_messages(**values)
+    return [{"role": message.role.value, "content": message.content} for message in messages]
+
+
+# -- greet ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prompt", "beginning"),
+    [
+        ("Hello!", "Hello! I am"),
+        ("hi", "Hi! I am"),
+        ("Good morning, Kimi!", "Good morning! I am"),
+        ("Hey there, how are you?", "Hey! I am"),
+        ("How are you today?", "Hello! I am"),
+        ("who are you", "I am the local"),
+        ("What can you do?", "I am the local"),
+        ("Thanks a lot!", "You are welcome."),
+        ("bye", "Goodbye!"),
+        ("你好！", "你好！我是"),
+        ("您好，你是谁？", "我是本地的"),
+        ("早上好", "早上好！我是"),
+        ("介绍一下你自己", "我是本地的"),
+        ("谢谢", "不客气。"),
+        ("再见", "再见！"),
+        ("Hola!", "Hola! I am"),
+    ],
+)
+def test_greetings_are_greeted(prompt: str, beginning: str):
+    assert text(prompt).startswith(beginning)
+    assert text(under("You are a helpful assistant. Always be polite.", prompt)).startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Hello world in Python", "hi-fi shops near me", "你好吗这个词怎么写", "Thanks to whom did it end?"]
+)
+def test_what_only_begins_like_a_greeting_is_none(prompt: str):
+    assert greet.say(talk(prompt)) is None
+
+
+# -- quote ----------------------------------------------------------------------------------------------------------
+
+RAG = {
+    "LangChain hub": "You are an assistant for question-answering tasks. Use the following pieces "
+    "of retrieved context to answer the "
+    "question. If you don't know the answer, just say that you don't know.\nQuestion: {q} \nContext: {c} \nAnswer:",
+    "LangChain stuff": "Use the following pieces of context to answer the question at the end. If "
+    "you don't know the answer, just say "
+    "that you don't know, don't try to make up an answer.\n\n{c}\n\nQuestion: {q}\nHelpful Answer:",
+    "LangChain based only": "Answer the question based only on the following context:\n{c}\n\nQuestion: {q}\n",
+    "LlamaIndex": default_prompts.DEFAULT_TEXT_QA_PROMPT_TMPL.replace("{context_str}", "{c}").replace(
+        "{query_str}", "{q}"
+    ),
+    "LlamaIndex tree": default_prompts.DEFAULT_TREE_SUMMARIZE_TMPL.replace("{context_str}", "{c}").replace(
+        "{query_str}", "{q}"
+    ),
+    "tags": "Answer from the context.\n<context>\n{c}\n</context>\n\n<question>\n{q}\n</question>",
+    "tags, question first": "<question>{q}</question>\n<documents>\n<document>{c}</document>\n</documents>",
+    "tagged context": "<context>{c}</context>\n\n{q}",
+    "question first": "{q}\n\nContext:\n{c}",
+    "headings": "## Context\n{c}\n\n## Question\n{q}\n",
+    "bare": "{c}\n\n{q}",
+    "资料": "根据以下资料回答问题。\n\n资料：\n{c}\n\n问题：{q}",
+    "资料在后": "问题：{q}\n\n参考资料：\n{c}",
+    "已知信息": "已知信息：\n{c}\n\n根据上述已知信息，简洁和专业的来回答用户的问题。问题是：{q}",
+    "括号": "【资料】\n{c}\n【问题】\n{q}",
+    "标签": "<资料>\n{c}\n</资料>\n\n{q}",
+    "问答": "请根据下面的内容回答问题。\n内容：{c}\n问：{q}\n答：",
+}
+
+
+@pytest.mark.parametrize("form", RAG)
+@pytest.mark.parametrize(
+    ("context", "question", "answer"),
+    [
+        (MILL, "Who founded the mill?", "Zorba Klem"),
+        (MILL, "How many people does it employ?", "34"),
+        (FIRM, "创始人是谁？", "王小明"),
+        (FIRM, "公司是哪一年成立的？", "2015"),
+    ],
+)
+def test_a_prompt_with_a_text_is_answered_from_it(form: str, context: str, question: str, answer: str):
+    reply = text(RAG[form].format(c=context, q=question))
+    assert answer in reply
+    assert "模拟器" not in reply
+    assert "emulator" not in reply
+
+
+@pytest.mark.parametrize(("question", "answer"), [("创始人是谁？", "王小明"), ("公司是哪一年成立的？", "2015")])
+def test_a_text_and_a_question_on_one_line(question: str, answer: str):
+    assert answer in text(f"根据以下资料回答问题：{FIRM}{question}")
+
+
+@pytest.mark.parametrize(
+    ("system", "question"),
+    [
+        ("You are a helpful assistant that answers questions about rivers. Always be brief.", "Which river is brief?"),
+        ("You are a pirate. Always answer in rhymes.\nNever break character.", "What is a good answer in rhymes?"),
+        ("你是一个专业的翻译助手。请把用户的话翻译成英文。\n不要解释。", "翻译助手是什么？"),
+    ],
+)
+def test_instructions_are_no_documents(system: str, question: str):
+    assert text(under(system, question)) == otherwise.say(talk(question))
+
+
+def test_what_stands_beside_instructions_is_a_document():
+    assert "9 to 5" in text(
+        under(
+            "You are the desk of a shop. Always be brief. The shop is open from 9 to 5, every day.",
+            "When is the shop open?",
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "beginning"), [("How far is the moon?", "I find nothing"), ("月球有多远？", "给定的资料中没有")]
+)
+def test_what_no_text_tells_is_said(question: str, beginning: str):
+    assert (quote.say(talk(RAG["LlamaIndex"].format(c=MILL + FIRM, q=question))) or "").startswith(beginning)
+
+
+def test_refining_prefers_the_better_text():
+    prompt = default_prompts.DEFAULT_REFINE_PROMPT.format(
+        query_str="Who founded the mill?", existing_answer="Nobody knows.", context_msg=MILL
+    )
+    assert "Zorba Klem" in text(prompt)
+
+
+# -- tools ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prompt", "city"),
+    [
+        ("What's the weather like in Beijing?", "Beijing"),
+        ("上海的天气如何？", "上海"),
+        ("明天成都会下雨吗", "成都"),
+        ("告诉我广州现在的天气", "广州"),
+        ("Wie wird das Wetter in Hamburg?", "Hamburg"),
+        ("Quelle est la météo à Lyon ?", "Lyon"),
+        ("¿Cuál es el clima en Buenos Aires?", "Buenos Aires"),
+        ("Che tempo fa a Roma?", "Roma"),
+        ("Como está o clima em Lisboa?", "Lisboa"),
+        ("Какая погода в Москве?", "Москве"),
+        ("東京の天気は？", "東京"),
+        ("서울 날씨 어때?", "서울"),
+    ],
+)
+def test_a_tool_is_found_by_meaning_in_other_languages(prompt: str, city: str):
+    english = function("get_weather", "Get the current weather in a city", city=S)
+    others = [function("send_email", "Send an email", to=S), function("get_time", "Get the local time", zone=S)]
+    assert calls(prompt, english, *others) == [("get_weather", {"city": city})]
+    assert calls(prompt, WEATHER) == [("get_weather", {"city": city})]
+
+
+@pytest.mark.parametrize("question", ["What is (2+3)*4?", "(2+3)*4", "(2+3)乘以4等于多少？"])
+def test_a_sum_of_two_tools_is_worked_out_in_order(question: str):
+    messages: list[dict[str, Any]] = [{"role": "user", "content": question}]
+    turns = []
+    for result in ("5", "20"):
+        reply = ask(messages, [ADD, MULTIPLY])
+        (call,) = reply.tool_calls
+        turns.append((call.name, json.loads(call.arguments_text)))
+        call_made = {
+            "id": call.name,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments_text},
+        }
+        messages += [
+            {"role": "assistant", "content": "", "tool_calls": [call_made]},
+            {"role": "tool", "tool_call_id": call.name, "content": result},
+        ]
+    assert turns == [("add", {"a": 2, "b": 3}), ("multiply", {"a": 5, "b": 4})]
+    assert "20" in text_after(messages)
+
+
+def text_after(messages: list[dict[str, Any]]) -> str:
+    reply = ask(messages, [ADD, MULTIPLY])
+    assert not reply.tool_calls
+    return reply.content or ""
+
+
+def test_tools_leave_what_asks_for_none():
+    for prompt in ("Hello!", "Tell me a joke", "写一首关于春天的诗"):
+        task = Task({"messages": [{"role": "user", "content": prompt}]}, BrainContext("kimi-k3", True, [WEATHER]))
+        assert tools.answer(task) is None
+
+
+def test_results_are_said_in_the_language_of_the_question():
+    call = {"id": "a", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "北京"}'}}
+    done = [
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": '{"weather": "晴"}'},
+    ]
+    assert results.say(talk([{"role": "user", "content": "北京天气怎么样？"}, *done])) == "结果是：weather: 晴"
+    assert results.say(talk([{"role": "user", "content": "Weather?"}, *done])) == "The result is: weather: 晴"
+    assert results.say(talk("Weather?")) is None
+
+
+# -- structured -----------------------------------------------------------------------------------------------------
+
+PERSON = {**obj(name=S, height_in_meters={"type": "number"}), "title": "Person"}
+SHOWN = {
+    "LangChain": "Answer the user query.\nThe output should be formatted as a JSON instance that "
+    "conforms to the JSON schema below.\n\n"
+    'As an example, for the schema {{"properties": {{"foo": {{"type": "array", "items": {{"type": '
+    '"string"}}}}}}, "required": '
+    '["foo"]}} the '
+    'object {{"foo": ["bar", "baz"]}} is a well-formatted instance of the schema.\n\nHere is the output schema:\n'
+    "```\n{schema}\n```\n{query}\n",
+    "LlamaIndex": "{query}\n\n\n\nHere's a JSON schema to follow:\n{schema}\n\nOutput a valid JSON "
+    "object but do not repeat the schema.\n",
+    "中文": "请从文本中提取信息，并按照下面的 JSON schema 以 JSON 格式返回：\n{schema}\n\n文本：{query}",
+}
+SYSTEM = {
+    "instructor": "As a genius expert, your task is to understand the content and provide\nthe "
+    "parsed objects in json that match the "
+    "following json_schema:\n\n{schema}\n\nMake sure to return an instance of the JSON, not the schema itself\n",
+    "pydantic-ai": "Always respond with a JSON object that's compatible with this "
+    "schema:\n\n{schema}\n\nDon't include any text or Markdown "
+    "fencing before or after.",
+}
+
+
+@pytest.mark.parametrize("form", [*SHOWN, *SYSTEM])
+def test_a_schema_in_the_prompt_is_a_schema(form: str):
+    schema, query = json.dumps(PERSON), "Anna is 6 feet tall."
+    prompt = (
+        SHOWN[form].format(schema=schema, query=query)
+        if form in SHOWN
+        else under(SYSTEM[form].format(schema=schema), query)
+    )
+    assert json.loads(text(prompt)) == {"name": "Anna", "height_in_meters": 1.83}
+
+
+def test_a_code_block_is_given_where_one_is_demanded():
+    demand = (
+        "Jason is 1.9 meters tall\n\nReturn the correct JSON response within a ```json codeblock. not the JSON_SCHEMA"
+    )
+    block = text(under(SYSTEM["instructor"].format(schema=json.dumps(PERSON)), demand))
+    assert block.startswith("```json\n")
+    assert json.loads(block.strip("`\n").removeprefix("json")) == {"name": "Jason", "height_in_meters": 1.9}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("Return JSON with keys name and age. Ada is 36 years old.", {"name": "Ada", "age": 36}),
+        ("请提取姓名和年龄，以JSON格式返回，字段为name和age。张三今年28岁。", {"name": "张三", "age": 28}),
+    ],
+)
+def test_json_mode_follows_the_named_keys(prompt: str, expected: dict[str, Any]):
+    assert json.loads(ask(prompt, response_format={"type": "json_object"}).content or "") == expected
+
+
+def test_structured_leaves_plain_prompts():
+    task = Task({"messages": [{"role": "user", "content": "What is JSON?"}]}, BrainContext("kimi-k3", True))
+    assert structured.answer(task) is None
+    assert prefix.answer(task) is None
+    assert protocols.answer(task) is None
+
+
+def test_prefix_gives_only_the_rest():
+    messages = [
+        {"role": "user", "content": f"{MILL}\n\nWho founded the mill?"},
+        {"role": "assistant", "content": "It was ", "partial": True},
+    ]
+    reply = prefix.answer(Task({"messages": messages}, BrainContext("kimi-k3", True, prefix="It was ")))
+    assert reply is not None
+    assert reply.content == "founded by Zorba Klem in 1911."
+
+
+# -- LlamaIndex -----------------------------------------------------------------------------------------------------
+
+GOOD, BAD = "The mill was founded in 1911 by Zorba Klem.", "The mill was founded in 1850 by Anna."
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        (wire(faithfulness, query_str=GOOD, context_str=MILL), "YES"),
+        (wire(faithfulness, query_str=BAD, context_str=MILL), "NO"),
+        (
+            wire(relevancy, query_str=f"Question: Who founded the mill?\nResponse: {GOOD}", context_str=MILL),
+            "YES",
+        ),
+        (wire(relevancy, query_str="Question: How tall is it?\nResponse: 300 m.", context_str=FIRM), "NO"),
+    ],
+)
+def test_evaluators_get_yes_or_no(messages: list[dict[str, Any]], expected: str):
+    assert text(messages) == expected
+
+
+def test_evaluators_get_scores_that_they_can_read():
+    def score_by(module: Any, **values: Any) -> float | None:
+        (kind,) = (
+            each for name, each in vars(module).items() if name.endswith("Evaluator") and name != "BaseEvaluator"
+        )
+        score = kind(MockLLM()).parser_function(text(wire(module, **values)))[0]
+        return None if score is None else float(score)
+
+    question = "Who founded the mill?"
+    assert score_by(correctness, query=question, reference_answer=GOOD, generated_answer=GOOD) == 5
+    assert (score_by(correctness, query=question, reference_answer=GOOD, generated_answer="I like cheese.") or 9) < 3
+    assert score_by(answer_relevancy, query=question, response=GOOD) == 2
+    assert score_by(answer_relevancy, query=question, response="Cheese is good.") == 0
+    assert score_by(context_relevancy, query_str=question, context_str=MILL) == 4
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"), [(GOOD, "Cheese.", "[[A]]"), ("Cheese.", GOOD, "[[B]]"), (GOOD, GOOD, "[[C]]")]
+)
+def test_the_better_of_two_answers_is_named(first: str, second: str, verdict: str):
+    messages = wire(pairwise, query="Who founded the mill?", reference=GOOD, answer_1=first, answer_2=second)
+    assert verdict in text(messages)
+
+
+def test_evaluate_leaves_other_prompts():
+    assert evaluate.say(talk("Answer the question: who founded the mill?")) is None
+
+
+def test_triplets_in_the_prompts_own_form():
+    prompt = default_prompts.DEFAULT_KG_TRIPLET_EXTRACT_PROMPT.format(max_knowledge_triplets=5, text=MILL)
+    assert text(prompt).splitlines() == [
+        "(mill, stands by, river Orva)",
+        "(mill, was founded by, Zorba Klem)",
+        "(mill, founded in, 1911)",
+        "(mill, employs, 34 people)",
+        "(mill, makes, paper)",
+    ]
+    typed = default_prompts.DEFAULT_DYNAMIC_EXTRACT_PROMPT.format(
+        max_knowledge_triplets=2, allowed_entity_types="[]", allowed_relation_types="[]", text=MILL
+    )
+    assert [set(each) for each in json.loads(text(typed))] == [
+        {"head", "head_type", "relation", "tail", "tail_type"}
+    ] * 2
+    chinese = "从下面的文本中提取三元组。\n文本：王小明创办了未来公司。公司位于杭州。\n三元组："
+    assert text(chinese) == "(王小明, 创办了, 未来公司)\n(公司, 位于, 杭州)"
+    assert graph.say(talk("What is a graph?")) is None
+
+
+def test_facts_of_a_conversation():
+    messages = [
+        {"role": "user", "content": "I live in Oslo and I love skiing. What is the time?"},
+        {"role": "assistant", "content": "Noon."},
+        {"role": "user", "content": fact.DEFAULT_FACT_EXTRACT_PROMPT.format(existing_facts="")},
+    ]
+    assert text(messages) == "<facts>\n  <fact>I live in Oslo and I love skiing.</fact>\n</facts>"
+    known = "<fact>The user skis.</fact>"
+    condense = fact.DEFAULT_FACT_CONDENSE_PROMPT.format(existing_facts=known, max_facts=5)
+    assert text(condense) == f"<facts>\n  {known}\n</facts>"
+
+
+def test_choices_and_ranks():
+    documents = "Document 1:\nAbout cheese.\n\nDocument 2:\nAbout the mill."
+    prompt = default_prompts.DEFAULT_CHOICE_SELECT_PROMPT.format(
+        context_str=documents, query_str="Who founded the mill?"
+    )
+    assert text(prompt) == "Doc: 2, Relevance: 10"
+    passages = [
+        {"role": "user", "content": f"[{n}] {each}"} for n, each in enumerate(("Cheese.", "Bread.", "The mill."), 1)
+    ]
+    last = default_prompts.RANKGPT_RERANK_PROMPT_TMPL.format(query="Who founded the mill?", num=3)
+    assert text([*passages, {"role": "user", "content": last}]) == "[3] > [1] > [2]"
+    assert choose.say(talk("(1) tea\n(2) coffee\nWhich do you like?")) is None
+
+
+def test_fields_of_a_text():
+    assert "Zorba" in text(default_prompts.DEFAULT_KEYWORD_EXTRACT_TEMPLATE.format(max_keywords=5, text=MILL))
+    assert text(f"请总结以下内容：\n{FIRM}产品销往三十个国家。去年营收增长两成。").startswith("公司")
+    questions = text(
+        f"Here is the context:\n{MILL}\n\nGiven the contextual information, generate 2 questions this "
+        f"context can answer."
+    )
+    assert [line[:2] for line in questions.splitlines()] == ["1.", "2."]
+    assert fields.say(talk("What is a summary?")) is None
+
+
+def test_rephrasing_and_more_queries():
+    prompt = (
+        "You are a helpful assistant that generates multiple search queries based on a single input "
+        "query. Generate 3 search queries, "
+        "one on each line, related to the following input query:\nQuery: Who founded the mill?\nQueries:\n"
+    )
+    lines = text(prompt).splitlines()
+    assert lines[0] == "Who founded the mill?"
+    assert len(set(lines)) == 3
+    assert rephrase.say(talk("Rephrase it.")) is None
+
+
+def test_otherwise_says_what_it_is_in_the_language_of_the_request():
+    assert text("Write a poem.").startswith("This is the local Kimi emulator")
+    assert text("写一首诗").startswith("这是本地的 Kimi 模拟器")
+
+
+# -- the whole ------------------------------------------------------------------------------------------------------
+
+
+def test_every_skill_is_in_the_order_and_small():
+    folder = Path(kimi_emulator.brain.__path__[0])
+    source = (folder / "skills" / "__init__.py").read_text() + (folder / "skills" / "speech.py").read_text()
+    names = [path.stem for path in (folder / "skills").glob("*.py") if path.stem not in ("__init__", "speech")]
+    assert [name for name in names if f"{name}.answer" not in source and f"{name}.say" not in source] == []
+    assert len(speech.SPEAKING) + 4 == len(names)
+    lengths = {path.name: len(path.read_text().splitlines()) for path in folder.rglob("*.py")}
+    assert [name for name, length in lengths.items() if length > 300] == []
