@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kimi_emulator.brain import Brain, BrainContext
+    from kimi_emulator.chaos import Sweep, sweep
     from kimi_emulator.dialects import DIALECTS, Dialect
     from kimi_emulator.faults import FAULTS
     from kimi_emulator.http.server import Emulator
@@ -36,7 +37,9 @@ __all__ = [
     "Reply",
     "Report",
     "StoredFile",
+    "Sweep",
     "ToolCall",
+    "sweep",
 ]
 
 # Loaded when named: importing this package needs nothing beyond Python.
@@ -55,8 +58,10 @@ _LAZY = {
     "Reply": "script",
     "Report": "platform.state",
     "StoredFile": "platform.files",
+    "Sweep": "chaos",
     "TIERS": "settings",
     "ToolCall": "script",
+    "sweep": "chaos",
 }
 
 if not TYPE_CHECKING:  # a checker that sees it believes in every name

@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures ``kimi`` and ``kimi_env``, and the marker ``kimi``.
+"""The pytest plugin: fixtures ``kimi`` and ``kimi_env``, and the markers ``kimi`` and ``kimi_sweep``.
 
 pytest loads this module in every run, also where nobody uses it and the extra ``emulator`` is not installed. So it
 imports nothing beyond pytest and Python; the server is imported by the fixture.
@@ -6,6 +6,7 @@ imports nothing beyond pytest and Python; the server is imported by the fixture.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,16 @@ _MARKER = (
     "(a text, a Reply, a Failure, or a list of them), which faults befall it (ids of FAULTS), the one model it serves, "
     "its limits (a tier, RateLimits or Limits), and any other setting of Emulator"
 )
+_SWEEP_MARKER = (
+    "kimi_sweep(faults=..., steps=..., known=..., explained=..., timeout=...): run the test under every fault at every "
+    "step; it fails when one is silent, crashes or hangs, and has no reason in explained={fault: reason}"
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the markers known."""
     config.addinivalue_line("markers", _MARKER)
+    config.addinivalue_line("markers", _SWEEP_MARKER)
 
 
 @pytest.fixture
@@ -36,7 +42,15 @@ def kimi(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 
     wishes = _wishes(request.node)
     script, faults = _many(wishes.pop("script", ())), _many(wishes.pop("faults", ()))
-    with Emulator(**_settings(wishes)) as running:
+    settings = _settings(wishes)
+    is_swept = request.node.get_closest_marker("kimi_sweep") is not None
+    if is_swept:
+        from kimi_emulator.chaos import Rehearsal
+
+        if faults:
+            raise pytest.UsageError("kimi_sweep brings the faults itself: kimi_sweep(faults=...), not kimi(faults=...)")
+        settings["brain"], script = Rehearsal(settings.get("brain"), map(_reply, script)), []
+    with Emulator(**settings) as running:
         request.node.stash[_RUNNING] = running
         running.script(*map(_reply, script))
         running.fail(*faults)
@@ -56,6 +70,32 @@ def kimi_env(kimi: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1,localhost")
     return kimi
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test with the marker ``kimi_sweep`` once without a fault, and then under each of them."""
+    marker = pyfuncitem.get_closest_marker("kimi_sweep")
+    if marker is None:
+        return None
+    if _RUNNING not in pyfuncitem.stash:
+        raise pytest.UsageError("kimi_sweep sweeps what goes to the fixture kimi or kimi_env, which this test lacks")
+    from kimi_emulator.chaos import sweep_over
+
+    # Under the wrapping of pytest-asyncio stands the test itself; each of its runs gets a loop of its own.
+    test = inspect.unwrap(pyfuncitem.obj)
+    names = inspect.signature(test).parameters
+    arguments = {name: value for name, value in pyfuncitem.funcargs.items() if name in names}
+    result = sweep_over(pyfuncitem.stash[_RUNNING], lambda: test(**arguments), **marker.kwargs)
+    pyfuncitem.add_report_section("call", "Kimi sweep", str(result))
+    if not result.rows:
+        pytest.fail("no fault applies to what this test sends", pytrace=False)
+    if result.unexplained:
+        rows = "\n".join(f"{row.fault} at step {row.step}: {row.outcome} {row.detail}" for row in result.unexplained)
+        pytest.fail(
+            f"{len(result.unexplained)} of {len(result.rows)} runs under a fault went wrong:\n{rows}", pytrace=False
+        )
+    return True
 
 
 @pytest.hookimpl(hookwrapper=True)

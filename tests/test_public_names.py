@@ -212,7 +212,7 @@ PUBLIC = {
     """,
     "kimi_emulator": """
         Brain BrainContext DIALECTS Dialect Emulator FAULTS Failure Fault Limits RateLimits ReceivedRequest Reply Report
-        StoredFile TIERS ToolCall
+        StoredFile Sweep TIERS ToolCall sweep
     """,
 }
 

@@ -44,9 +44,9 @@ def write(folder: Path, **files: str) -> Path:
 # ------------------------------------------------------------------------------------------------- the recipes
 
 
-def test_there_are_six_recipes() -> None:
-    assert len(RECIPES) == 5
-    assert GUIDE.count("\n## ") == 6
+def test_there_are_seven_recipes() -> None:
+    assert len(RECIPES) == 6
+    assert GUIDE.count("\n## ") == 7
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_the_workflow_installs_what_there_is_and_runs_the_recipes(tmp_path: Path
     run_pytest(tmp_path, "-q", "--snapshot-update", "-k", "always_sent")
     done = run_pytest(tmp_path, *test[3:])
     assert done.returncode == 0, done.stdout
-    assert "6 passed" in done.stdout
+    assert "7 passed" in done.stdout
 
 
 # ------------------------------------------------------------------------------------------------- fixtures and marker
@@ -229,6 +229,70 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.mark.parametrize("marker", WRONG_MARKERS)
 def test_a_wrong_marker_is_told(marker: str, refusals: list[str]) -> None:
     assert WRONG_MARKERS[marker] in refusals[list(WRONG_MARKERS).index(marker)]
+
+
+# ------------------------------------------------------------------------------------------------- kimi_sweep
+
+
+SWEPT = (
+    HEAD
+    + """
+import asyncio
+
+CALLS = Reply(tool_calls=[ToolCall("get_tides", {})])
+
+@pytest.mark.kimi(script=["At 06:42."])
+@pytest.mark.kimi_sweep(faults=["http.503", "usage.missing"], known=(httpx.HTTPError,))
+@pytest.mark.parametrize("word", ["06:42"])
+def test_told(kimi_env, word, tmp_path):
+    assert tmp_path.exists()
+    answer = ask(kimi_env).raise_for_status().json()
+    assert word in answer["choices"][0]["message"]["content"]
+
+@pytest.mark.kimi(script="At 06:42.")
+@pytest.mark.kimi_sweep(faults=["http.503"], steps=[2])
+async def test_async(kimi):
+    await asyncio.sleep(0)
+    await asyncio.to_thread(ask, kimi)
+    assert (await asyncio.to_thread(ask, kimi)).raise_for_status()
+
+@pytest.mark.kimi(script="At 06:42.")
+@pytest.mark.kimi_sweep(faults=["answer.empty", "http.503", "usage.missing"], explained={"http.503": "meant"})
+def test_that_is_silent(kimi):
+    answer = ask(kimi)
+    return answer.json()["choices"][0]["message"]["content"] if answer.status_code == 200 else "busy"
+
+@pytest.mark.kimi_sweep(faults=["files.failed"])
+def test_that_uploads_nothing(kimi):
+    ask(kimi)
+
+@pytest.mark.kimi_sweep()
+def test_that_fails_without_a_fault(kimi):
+    assert ask(kimi).status_code == 418
+
+@pytest.mark.kimi_sweep()
+def test_without_the_fixture():
+    pass
+
+@pytest.mark.kimi(faults="http.503")
+@pytest.mark.kimi_sweep()
+def test_with_faults_twice(kimi):
+    pass
+"""
+)
+
+
+def test_a_test_is_swept(tmp_path: Path) -> None:
+    output = run_pytest(write(tmp_path, test_swept=SWEPT), "-q", "--strict-markers").stdout
+    assert "4 failed, 2 passed, 1 error" in output
+    assert "1 of 3 runs under a fault went wrong:\nanswer.empty at step 1: silent '' in place of 'At 06:42.'" in output
+    assert "Captured Kimi sweep call ---" in output
+    assert "http.503       step 1  silent" in output
+    assert "(meant: meant)" in output
+    assert "no fault applies to what this test sends" in output
+    assert "assert 200 == 418" in output
+    assert "kimi_sweep sweeps what goes to the fixture kimi or kimi_env, which this test lacks" in output
+    assert "kimi_sweep brings the faults itself" in output
 
 
 # ------------------------------------------------------------------------------------------------- without the extra

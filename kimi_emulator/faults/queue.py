@@ -16,7 +16,8 @@ class FaultQueue:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._queue: list[Fault] = []
+        self._queue: list[tuple[Fault, int | None]] = []  # and the only step that may get it
+        self._steps: list[Kind] = []
         self._rate = 0.0
         self._choice: list[Fault] = []
         self._random = random.Random(0)  # noqa: S311 - repeatable on purpose
@@ -25,11 +26,12 @@ class FaultQueue:
         """Forget all."""
         with self._lock:
             self._queue.clear()
+            self._steps.clear()
             self._rate, self._choice = 0.0, []
 
-    def add(self, *faults: Fault | str) -> None:
-        """Queue faults, each for one request of a kind that it applies to."""
-        named = [fault_named(fault) for fault in faults]
+    def add(self, *faults: Fault | str, step: int | None = None) -> None:
+        """Queue faults, each for one request of a kind that it applies to; with ``step``, for none but that one."""
+        named = [(fault_named(fault), step) for fault in faults]
         with self._lock:
             self._queue += named
 
@@ -47,9 +49,10 @@ class FaultQueue:
     def take(self, kind: Kind) -> Fault | None:
         """The fault for a request of this kind."""
         with self._lock:
-            for position, fault in enumerate(self._queue):
-                if kind in fault.on and not fault.connection:
-                    return self._queue.pop(position)
+            self._steps.append(kind)
+            for position, (fault, step) in enumerate(self._queue):
+                if kind in fault.on and not fault.connection and step in (None, len(self._steps)):
+                    return self._queue.pop(position)[0]
             fitting = [fault for fault in self._choice if kind in fault.on]
             if fitting and self._random.random() < self._rate:
                 return self._random.choice(fitting)
@@ -58,8 +61,8 @@ class FaultQueue:
     def take_connection(self) -> bool:
         """Whether the connection that has something to say is to be reset."""
         with self._lock:
-            for position, fault in enumerate(self._queue):
-                if fault.connection:
+            for position, (fault, step) in enumerate(self._queue):
+                if fault.connection and (step is None or step == len(self._steps) + 1):
                     del self._queue[position]
                     return True
         return False
@@ -67,4 +70,9 @@ class FaultQueue:
     def waiting(self) -> list[str]:
         """The ids of queued faults that no request has met yet."""
         with self._lock:
-            return [fault.id for fault in self._queue]
+            return [fault.id for fault, _ in self._queue]
+
+    def steps(self) -> list[Kind]:
+        """The kinds of the requests that a fault could have met, in order."""
+        with self._lock:
+            return list(self._steps)

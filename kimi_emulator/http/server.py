@@ -22,7 +22,7 @@ from kimi_emulator.platform.batches import ENDPOINT, Batch
 from kimi_emulator.platform.clock import Clock
 from kimi_emulator.platform.files import StoredFile
 from kimi_emulator.platform.state import ReceivedRequest, Report, State
-from kimi_emulator.script import Failure, Fault, Reply
+from kimi_emulator.script import Failure, Fault, Kind, Reply
 from kimi_emulator.settings import BATCH_MODELS, TIERS, Limits, RateLimits, Settings
 
 __all__ = ["Emulator"]
@@ -252,16 +252,22 @@ class Emulator:
         """Queue answers: each is used by one chat request that passes the checks; then the brain answers again."""
         self._state.script(*items)
 
-    def fail(self, *faults: Fault | str) -> None:
+    def fail(self, *faults: Fault | str, step: int | None = None) -> None:
         """Queue faults, by id in ``FAULTS``: each applies to one request of a kind that it can change.
 
         Faults that only change an answer use up a scripted reply; errors in its place leave it for the next request.
+        With ``step`` 3 they meet the third request that faults can meet (see ``steps``), or none.
         """
-        self._faults.add(*faults)
+        self._faults.add(*faults, step=step)
 
     def fail_at_rate(self, rate: float, *faults: Fault | str, seed: int = 0) -> None:
         """Let a share ``rate`` of all requests suffer one of ``faults``, the same ones each time for one ``seed``."""
         self._faults.at_rate(rate, *faults, seed=seed)
+
+    @property
+    def steps(self) -> list[Kind]:
+        """The kinds of the requests that faults can meet, in order: "plain" and "stream" (chats), "upload", ..."""
+        return self._faults.steps()
 
     @property
     def pending_faults(self) -> list[str]:
