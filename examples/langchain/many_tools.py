@@ -18,16 +18,11 @@ from examples.tools import convert_currency, get_weather
 from langchain_kimi import ChatKimi, KimiDynamicToolsMiddleware
 
 RULES = "You are the assistant of a travel agency. " + "Be polite, be brief, and never guess a price. " * 40
-# A model finds out by itself what it needs; the emulator's rules have to be told.
-QUESTIONS = (
-    'Load tools, names: ["convert_currency"].',
-    "How much is 23400 EUR in SEK?",
-    "And what is the weather in Turku?",
-)
+QUESTIONS = ("How much is 23400 EUR in SEK?", "And what is the weather in Turku?")
 
 
 def main(settings: dict[str, Any]) -> list[BaseMessage]:
-    """Three questions in one thread; returns its messages."""
+    """Two questions in one thread; returns its messages."""
     loading = KimiDynamicToolsMiddleware([convert_currency, get_weather], select=weather_wanted)
     agent = create_agent(ChatKimi(**settings), system_prompt=RULES, middleware=[loading], checkpointer=InMemorySaver())
     thread: Any = {"configurable": {"thread_id": "trip"}}

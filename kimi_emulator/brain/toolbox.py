@@ -13,9 +13,10 @@ from kimi_emulator.brain.filling import CURRENCIES
 from kimi_emulator.brain.meanings import heads
 from kimi_emulator.words import rarity, stem, words
 
-__all__ = ["Tool", "fitting", "stems_of"]
+__all__ = ["Tool", "fitting", "is_loading", "stems_of"]
 
 _FIT = 2.0
+_LOADING = re.compile(r"(?:load|find|search|discover|get)_(?:\w+_)?tools?$", re.IGNORECASE)
 _VERBS = frozenset(words("get fetch use call tool function run make return value data input output given current"))
 _SEARCH = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
 """What a built-in search is asked for; ``platform.search.builtin`` makes its own arguments of it."""
@@ -92,6 +93,11 @@ def _is_named(name: str, request: str) -> bool:
     return bool(
         re.search(rf"{before}{name}{after}|(?<!\w){name}(?:\(|\s+(?:tool|function)\b|\s*(?:工具|函数))", request)
     )
+
+
+def is_loading(name: str | None) -> bool:
+    """Whether a tool of this name brings other tools, as LangChain's ``load_tools`` does."""
+    return _LOADING.search(name or "") is not None
 
 
 def fitting(request: str, tools: Sequence[Tool]) -> list[Tool]:

@@ -17,8 +17,10 @@ from kimi_emulator.faults import fault_named
 from kimi_emulator.http import delivery
 from kimi_emulator.http.calls import Call, Failed, Service
 from kimi_emulator.http.relay import relay
+from kimi_emulator.http.transport import times_of
 from kimi_emulator.model_server import ModelServer, ModelServerError, demands_call
 from kimi_emulator.platform.answers import finish
+from kimi_emulator.platform.cache import Connection, Entry
 from kimi_emulator.platform.checks import ChatCheck
 from kimi_emulator.platform.state import State
 from kimi_emulator.rules import PLATFORM_ONLY, enforce
@@ -48,16 +50,17 @@ async def complete(call: Call) -> Response:
 
 async def _deliver(call: Call, check: ChatCheck) -> Response:
     is_stream = bool(check.body.get("stream"))
+    entry = _look_up(check, Connection(*times_of(call.request.scope)))
     try:
         fault = call.fault("stream" if is_stream else "plain")
         server = call.service.brain
         if isinstance(server, ModelServer) and is_stream and fault is None and _can_relay(check):
-            return await _relay(server, check)
-        answer, fault, cached = await _answer(call.service, check, fault)
+            return await _relay(server, check, entry)
+        answer, fault = await _answer(call.service, check, entry, fault)
     except Failed as failed:
         return call.failure(failed)
     settings = call.state.settings
-    headers = {"Msh-Context-Cache-Token-Saved": str(cached)} if cached else {}
+    headers = _cache_header(entry)
     if not is_stream:
         return call.late(delivery.plain(answer, headers, settings.dialect, fault, call.state.clock), fault)
     include_usage = bool((check.body.get("stream_options") or {}).get("include_usage"))
@@ -82,7 +85,7 @@ async def answer_line(service: Service, body: dict[str, Any], position: int) -> 
     try:
         state.account.check_balance()
         check = _examine(state, body, position)
-        answer, _, _ = await _answer(service, check, share=PRICE_OF_A_LINE)
+        answer, _ = await _answer(service, check, _look_up(check), share=PRICE_OF_A_LINE)
     except ApiError as error:
         state.record_refusal(error, position)
         return error.status, error.body
@@ -117,11 +120,16 @@ def _facts(check: ChatCheck, error: ApiError) -> Facts:
 
 
 async def _answer(
-    service: Service, check: ChatCheck, fault: Fault | None = None, share: float = 1.0
-) -> tuple[Answer, Fault | None, int]:
-    """The answer to an examined request, its fault (a scripted reply may bring one), and its cached prompt tokens.
+    service: Service,
+    check: ChatCheck,
+    entry: Entry,
+    fault: Fault | None = None,
+    share: float = 1.0,
+) -> tuple[Answer, Fault | None]:
+    """The answer to an examined request, and its fault (a scripted reply may bring one).
 
-    ``share`` is the part of the price that is charged. Raises ``Failed`` when an error stands in the script.
+    Its prompt is cached from then on. ``share`` is the part of the price that is charged. Raises ``Failed`` when an
+    error stands in the script.
     """
     state = service.state
     reply = state.next_scripted()
@@ -136,19 +144,19 @@ async def _answer(
     if reply.reasoning is None and context.thinks:
         reply = thought.add(reply, check.read)
     reply = state.searches.issue(reply, context.tools, check.messages)
-    cached = state.cache.use(check.model, check.read, check.prompt_tokens)
+    state.cache.write(entry, alone=state.account.running < 2)
     if reply.fault is not None:
         fault = fault_named(reply.fault)
         if fault.failure is not None:
             raise Failed(fault.failure, fault)
-    answer = finish(check, reply, cached)
+    answer = finish(check, reply, entry.cached)
     state.account.charge(answer.model, answer.usage, share)
     if fault is not None and fault.answer is not None:
         answer = fault.answer(answer)
     if state.settings.dialect != PLATFORM:
         answer = state.settings.dialect.answer(answer, check.body)
     state.record_answer(check.body, answer.message)
-    return answer, fault, cached
+    return answer, fault
 
 
 def _can_relay(check: ChatCheck) -> bool:
@@ -162,16 +170,23 @@ def _can_relay(check: ChatCheck) -> bool:
     return plain and state.settings.dialect == PLATFORM and not state.pending()
 
 
-async def _relay(server: ModelServer, check: ChatCheck) -> Response:
+async def _relay(server: ModelServer, check: ChatCheck, entry: Entry) -> Response:
     state = check.state
-    cached = state.cache.use(check.model, check.read, check.prompt_tokens)
 
     def finish(answer: Answer) -> None:
+        state.cache.write(entry, alone=state.account.running < 2)
         state.account.charge(answer.model, answer.usage, 1.0)
         state.record_answer(check.body, answer.message)
 
-    own = {"Msh-Context-Cache-Token-Saved": str(cached)} if cached else {}
-    return await relay(server, check, _context(check), own, cached, finish)
+    return await relay(server, check, _context(check), _cache_header(entry), entry.cached, finish)
+
+
+def _look_up(check: ChatCheck, connection: Connection | None = None) -> Entry:
+    return check.state.cache.look_up(check.model, check.read, check.prompt_tokens, connection)
+
+
+def _cache_header(entry: Entry) -> dict[str, str]:
+    return {"Msh-Context-Cache-Token-Saved": str(entry.cached)} if entry.cached else {}
 
 
 def _context(check: ChatCheck) -> BrainContext:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "connection_class",
     "gateway_timeout",
     "pause",
+    "times_of",
     "wait_for_disconnect",
 ]
 
@@ -46,6 +48,7 @@ def connection_class(faults: FaultQueue) -> type[asyncio.Protocol]:
 
     class Connection(_Protocol):
         doomed = False
+        opened = answered = 0.0
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
@@ -59,11 +62,14 @@ def connection_class(faults: FaultQueue) -> type[asyncio.Protocol]:
                     # The emulator stops while an answer stalls: no matter for a log.
                     self.cycle.disconnected = True
                     self.transport.abort()
+                finally:
+                    self.answered = time.monotonic()
 
             self.app = with_connection
 
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
+            self.opened = time.monotonic()
             if faults.take_connection():
                 self.reset()
 
@@ -153,6 +159,11 @@ class WireAnswer(Response):
             await asyncio.sleep(0.02)
             connection.reset()
         await wait_for_disconnect(receive)
+
+
+def times_of(scope: Scope) -> tuple[float, float]:
+    """When the connection of a request was opened, and when it last had an answer (``time.monotonic``; 0.0: never)."""
+    return scope[_KEY].opened, scope[_KEY].answered
 
 
 def close_connection(scope: Scope) -> None:

@@ -52,6 +52,11 @@ class Account:
             self._day, self._day_tokens = "", 0
             self.balance = self._start
 
+    @property
+    def running(self) -> int:
+        """How many requests have begun and not ended."""
+        return self._running
+
     def admit(self, tokens: int) -> None:
         """Let a request of so many tokens (prompt and asked-for output) begin; ``release`` must follow.
 

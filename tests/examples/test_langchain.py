@@ -158,7 +158,7 @@ def test_an_agent_loads_tools_and_keeps_its_cached_beginning(kimi: Emulator, set
     calls = [call["name"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
     assert calls == ["load_tools", "convert_currency", "get_weather"]
     assert "2 degrees, snow" in messages[-1].text
-    assert [[tool["function"]["name"] for tool in chat["tools"]] for chat in kimi.chats] == [["load_tools"]] * 6
+    assert [[tool["function"]["name"] for tool in chat["tools"]] for chat in kimi.chats] == [["load_tools"]] * 5
     brought = [
         [tool["function"]["name"] for tool in message["tools"]]
         for message in kimi.chats[-1]["messages"]

@@ -149,6 +149,23 @@ def test_a_port_that_cannot_be_is_refused_by_the_constructor() -> None:
 # ------------------------------------------------------------------------------------------------------ replies
 
 
+class TestOfAnotherPackage:
+    """A class of the same name, as LangChain, LlamaIndex and the SDK have them."""
+
+    ToolCall = type("ToolCall", (), {"__module__": "some_framework.messages", "__repr__": lambda self: "ToolCall()"})
+    Reply = type("Reply", (), {"__module__": "some_framework.messages"})
+
+    def test_a_class_of_the_same_name_is_told_by_its_module(self) -> None:
+        with Emulator() as kimi:
+            for wrong in (self.ToolCall, self.ToolCall()):
+                with pytest.raises(
+                    TypeError, match=r"not (some_framework\.messages\.ToolCall: ToolCall\(\)|type: <cl)"
+                ):
+                    kimi.script(Reply(tool_calls=[wrong]))
+            with pytest.raises(TypeError, match=r"Reply and Failure objects, not some_framework\.messages\.Reply$"):
+                kimi.script(self.Reply())
+
+
 @pytest.mark.parametrize(
     "calls",
     [

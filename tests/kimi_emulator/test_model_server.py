@@ -14,7 +14,7 @@ import pytest
 from rule_kit import OBJECT, USER, call, called, result, schema_format, tool
 from scripted_openai import ScriptedOpenAI
 
-from kimi_emulator import Emulator, Failure, Reply
+from kimi_emulator import Emulator, Failure, Reply, model_server
 from kimi_emulator.model_server import ThinkTags
 
 TOOL = tool()
@@ -344,3 +344,29 @@ def test_tags_are_found_in_pieces_of_any_size(text: str, thought: str, content: 
     deltas = [d for at in range(0, len(text), size) for d in tags.feed(text[at : at + size])] + list(tags.rest())
     assert "".join(d.get("reasoning_content", "") for d in deltas) == thought
     assert "".join(d.get("content", "") for d in deltas) == content
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_server_that_says_nothing_is_told_with_504(streamed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_server, "_SECONDS", 0.2)
+    with serving([20]) as (server, kimi, client):
+        answer = ask(client, stream=streamed)
+        server.go_on.set()
+        assert answer.status_code == 504
+        assert answer.json()["error"] == {
+            "type": "model_server_error",
+            "message": f"the model server {server.url} did not answer in 0.2 s",
+        }
+        assert kimi.replies == []
+
+
+def test_a_server_that_falls_silent_in_a_stream_is_told_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_server, "_SECONDS", 0.2)
+    with serving([{"content": "At "}, 20]) as (server, kimi, client):
+        answer = ask(client, stream=True)
+        server.go_on.set()
+        *chunks, last = chunks_of(answer.text)
+        assert join_texts(chunks)["content"] == "At "
+        assert last["error"]["message"] == f"the model server {server.url} did not answer in 0.2 s"
+        assert "[DONE]" not in answer.text
+        assert kimi.replies == []

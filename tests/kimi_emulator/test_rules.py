@@ -87,6 +87,8 @@ def test_a_rule_that_is_switched_off_is_missed(monkeypatch: pytest.MonkeyPatch):
     """The mutation run (`make rules-mutation`) on two rules; one that is not spoilt at all is a survivor."""
     some = ["sampling.n", "tolerated.unknown_field"]
     assert [rules_mutation.survivors(kind, some) for kind in ("off", "status")] == [(2, []), (1, [])]
+    reported = ["tolerated.unknown_field"]  # has neither a status nor a type that could be spoilt
+    assert [rules_mutation.survivors(kind, reported) for kind in ("status", "type")] == [(0, []), (0, [])]
     monkeypatch.setitem(rules_mutation.MUTANTS, "not", lambda rule: {"source": "changes nothing"})
     assert rules_mutation.survivors("not", some) == (2, some)
 

@@ -4,9 +4,9 @@ A skill looks at a request and answers it, or returns None: then the next one is
 reply; `say(talk)` a text.
 """
 
-from kimi_emulator.brain.skills import prefix, protocols, speech, structured, tools
+from kimi_emulator.brain.skills import loader, prefix, protocols, speech, structured, tools
 
 __all__ = ["SKILLS"]
 
-SKILLS = (tools.answer, prefix.answer, protocols.answer, structured.answer, speech.answer)
+SKILLS = (loader.answer, tools.answer, prefix.answer, protocols.answer, structured.answer, speech.answer)
 """In the order in which they are tried; the last one always answers."""
