@@ -80,3 +80,15 @@ def test_the_readme_examples_are_short() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     for code in re.findall(r"^```python\n(.*?)^```", readme, re.M | re.S):
         assert len([line for line in code.splitlines() if line.strip()]) <= 20
+
+
+def test_the_chinese_readme_has_the_same_commands_packages_and_pictures() -> None:
+    english, chinese = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh.md"))
+    for pattern in (
+        r'^(?:pip install "\S+"|make \w+|python -m \S+)',
+        r"^\| (`\w*kimi\w*`) \|",
+        r"docs/pictures/[\w.-]+",
+    ):
+        parts = re.findall(pattern, english, re.M)
+        assert parts
+        assert [part for part in parts if part not in chinese] == []
