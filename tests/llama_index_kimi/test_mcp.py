@@ -169,7 +169,7 @@ async def test_what_a_server_embeds_is_read_where_a_tool_gives_it_as_a_block(
         ]
 
     kimi.script(Reply(tool_calls=[ToolCall("deed", {"year": 1901})]), Reply(content="In 1901."))
-    agent = FunctionAgent(tools=[FunctionTool.from_defaults(async_fn=read_deed)], llm=make())
+    agent = FunctionAgent(tools=[FunctionTool.from_defaults(async_fn=read_deed, name="deed")], llm=make())
     with pytest.warns(KimiWarning, match="document content of the result of a tool goes out as a short text"):
         assert str(await agent.run("When was it sold?")) == "In 1901."
     assert [part["text"] for part in kimi.chats[-1]["messages"][-1]["content"]] == [
