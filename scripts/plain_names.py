@@ -2,11 +2,12 @@
 
 Two kinds, both found in the syntax tree, so that prose and strings do not count:
 
-* a parameter or variable called by a pronoun-like word (`found`, `made`, ...): it is called after the thing it holds;
+* a parameter or variable called by a pronoun-like word (`found`, `made`, ...): it is called after the thing it holds
+  (the name of a decorator is its library's: hypothesis has a `given`);
 * a function called by a participle alone (`uploaded(...)` that uploads): it is called by a verb (`upload_file`). A
   property may be one (`batch.done`), and so may a function that a decorator registers under its name (a rule).
 
-`tests/test_plain_names.py` holds all but the tests at none.
+`tests/test_plain_names.py` holds every folder at none.
 """
 
 from __future__ import annotations
@@ -100,14 +101,18 @@ class Fault(NamedTuple):
 
 def faults_in(path: Path) -> Iterator[Fault]:
     """The names in one file."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Name) and node.id in PRONOUNS:
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    decorators = {
+        id(each.func) for node in nodes for each in getattr(node, "decorator_list", ()) if isinstance(each, ast.Call)
+    }
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id in PRONOUNS and id(node) not in decorators:
             yield Fault(path, node.lineno, node.id, "local")
         elif isinstance(node, ast.arg) and node.arg in PRONOUNS:
             yield Fault(path, node.lineno, node.arg, "local")
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and is_participle(node.name):
-            decorators = {ast.unparse(each).partition("(")[0].rpartition(".")[2] for each in node.decorator_list}
-            if decorators <= _PLAIN_DECORATORS and node.name not in PREDICATES:
+            names = {ast.unparse(each).partition("(")[0].rpartition(".")[2] for each in node.decorator_list}
+            if names <= _PLAIN_DECORATORS and node.name not in PREDICATES:
                 yield Fault(path, node.lineno, node.name, "function")
 
 

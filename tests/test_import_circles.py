@@ -44,12 +44,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_a_circle_is_told_with_its_lines(package, capsys: pytest.CaptureFixture[str], back: str):
     name = package("circles_two", a="from circles_two import b", b=back.format("circles_two"), c="import circles_two.a")
     assert main([name]) == 1
-    told = capsys.readouterr().out
-    assert "a circle of 2 modules:\n" in told
-    assert "  circles_two.a:1: from circles_two import b\n" in told
-    assert f"  circles_two.b:{back.count(chr(10)) + 1}: {back.splitlines()[-1].strip().format(name)}\n" in told
-    assert "circles_two.c" not in told
-    assert told.endswith("4 modules, 1 import circles\n")
+    output = capsys.readouterr().out
+    assert "a circle of 2 modules:\n" in output
+    assert "  circles_two.a:1: from circles_two import b\n" in output
+    assert f"  circles_two.b:{back.count(chr(10)) + 1}: {back.splitlines()[-1].strip().format(name)}\n" in output
+    assert "circles_two.c" not in output
+    assert output.endswith("4 modules, 1 import circles\n")
 
 
 def test_circles_are_told_apart_and_long_ones_whole(package, capsys: pytest.CaptureFixture[str]):
@@ -62,10 +62,10 @@ def test_circles_are_told_apart_and_long_ones_whole(package, capsys: pytest.Capt
         q="from circles_many import p",
     )
     assert main(["circles_many"]) == 1
-    told = capsys.readouterr().out
-    assert told.count("a circle of 3 modules:") == told.count("a circle of 2 modules:") == 1
-    assert "circles_many.a:1: from circles_many import b, p\n" in told
-    assert told.endswith("6 modules, 2 import circles\n")
+    output = capsys.readouterr().out
+    assert output.count("a circle of 3 modules:") == output.count("a circle of 2 modules:") == 1
+    assert "circles_many.a:1: from circles_many import b, p\n" in output
+    assert output.endswith("6 modules, 2 import circles\n")
 
 
 def test_a_circle_across_packages(package, capsys: pytest.CaptureFixture[str]):

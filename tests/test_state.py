@@ -41,7 +41,7 @@ def _modules() -> Iterator[tuple[str, ast.Module]]:
             yield info.name, ast.parse(Path(spec.origin).read_text("utf-8"))
 
 
-def _assigned(tree: ast.Module) -> set[str]:
+def _assigned_names(tree: ast.Module) -> set[str]:
     """Names that a module assigns, in its body or by `global`."""
     names: set[str] = set()
     for node in tree.body:
@@ -65,7 +65,7 @@ def _states(name: str, tree: ast.Module) -> set[tuple[str, str]]:
         module = importlib.import_module(name)
     except ImportError as error:  # an optional dependency that is not installed here
         pytest.skip(f"{name}: {error}")
-    states = {(name, each) for each in _assigned(tree) if _is_state(each, getattr(module, each, None), tree)}
+    states = {(name, each) for each in _assigned_names(tree) if _is_state(each, getattr(module, each, None), tree)}
     caches = {(name, each) for each, value in vars(module).items() if _is_cache(value, module)}
     return states | caches | {each for each in SET_FROM_OUTSIDE if each[0] == name}
 
@@ -98,7 +98,7 @@ def test_every_object_of_a_module_that_changes_is_listed(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_constants_are_changed_by_nobody(name: str) -> None:
-    constants = {each for each in _assigned(MODULES[name]) if each.lstrip("_").isupper()}
+    constants = {each for each in _assigned_names(MODULES[name]) if each.lstrip("_").isupper()}
     changed = set()
     for node in ast.walk(MODULES[name]):
         if isinstance(node, ast.Global):

@@ -77,9 +77,9 @@ def test_the_workflow_installs_what_there_is_and_runs_the_recipes(tmp_path: Path
     steps = yaml.safe_load(code)["jobs"]["tests"]["steps"]
     install, test = (shlex.split(step["run"]) for step in steps if "run" in step)
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    wanted = re.search(r"kimi-integrations\[(.*)\]", " ".join(install))
-    assert wanted is not None
-    assert set(wanted[1].split(",")) <= set(extras)
+    extras_installed = re.search(r"kimi-integrations\[(.*)\]", " ".join(install))
+    assert extras_installed is not None
+    assert set(extras_installed[1].split(",")) <= set(extras)
     assert test[:3] == ["python", "-m", "pytest"]
     write(tmp_path, **{f"test_recipe_{at}": code for at, code in enumerate(RECIPES.values())})
     run_pytest(tmp_path, "-q", "--snapshot-update", "-k", "always_sent")

@@ -127,14 +127,14 @@ def test_what_is_made_is_removed_and_costs_a_token(tmp_path: Path, monkeypatch: 
 # ------------------------------------------------------------------------------------------------- when it cannot go on
 
 
-def paced(*answers: httpx.Response) -> tuple[verify_live.Pace, list[float]]:
+def pace_over(*answers: httpx.Response) -> tuple[verify_live.Pace, list[float]]:
     waiting, slept = list(answers), list[float]()
     transport = httpx.MockTransport(lambda request: waiting.pop(0))
     return verify_live.Pace(transport, 60, slept.append, lambda: 0.0), slept
 
 
 def test_a_busy_platform_is_waited_for() -> None:
-    pace, slept = paced(
+    pace, slept = pace_over(
         httpx.Response(429, headers={"Retry-After": "7"}, json={"error": {"type": "rate_limit_reached_error"}}),
         httpx.Response(503, text="<html>"),
         httpx.Response(200, json={}),
@@ -145,14 +145,14 @@ def test_a_busy_platform_is_waited_for() -> None:
 
 
 def test_one_that_stays_busy_is_asked_again_another_time() -> None:
-    pace, slept = paced(*[httpx.Response(429, json={})] * 6)
+    pace, slept = pace_over(*[httpx.Response(429, json={})] * 6)
     with httpx.Client(transport=pace) as client, pytest.raises(verify_live.Unanswered, match="429 6 times"):
         client.get("https://api.moonshot.ai/v1/models")
     assert slept == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0]
 
 
 def test_an_account_without_money_ends_the_run() -> None:
-    pace, _ = paced(httpx.Response(429, json={"error": {"type": "exceeded_current_quota_error"}}))
+    pace, _ = pace_over(httpx.Response(429, json={"error": {"type": "exceeded_current_quota_error"}}))
     with httpx.Client(transport=pace) as client, pytest.raises(verify_live.Stop, match="no money left"):
         client.post("https://api.moonshot.ai/v1/chat/completions", json={})
 

@@ -40,8 +40,8 @@ def test_holds_no_secret(path: Path) -> None:
     stored = cassette_kit.read(path)
     for entry in stored["interactions"]:
         for part in (entry["request"], entry["response"]):
-            found = cassette_kit.SECRETS.findall(json.dumps(part, ensure_ascii=False))
-            assert found == []
+            secrets = cassette_kit.SECRETS.findall(json.dumps(part, ensure_ascii=False))
+            assert secrets == []
 
 
 @every_cassette
@@ -75,9 +75,9 @@ def test_todays_emulator_gives_the_same_answers(path: Path) -> None:
             )
             assert answer.status_code == exchange.status
             now = cassette_kit.decode_answer(answer.text)
-            renamed |= cassette_kit.renamed(exchange.answer, now)
+            renamed |= cassette_kit.ids_renamed(exchange.answer, now)
             recorded = json.dumps(exchange.answer)
             for old, new in renamed.items():
                 recorded = recorded.replace(old, new)
-            assert cassette_kit.normalised(now) == cassette_kit.normalised(json.loads(recorded))
+            assert cassette_kit.normalise(now) == cassette_kit.normalise(json.loads(recorded))
         assert list(kimi.report) == []

@@ -22,16 +22,16 @@ def client(cassette: Session) -> KimiClient:
 
 @pytest.mark.cassette("models")
 def test_the_models_of_the_account(cassette: Session) -> None:
-    found = account.models(client(cassette))
+    models = account.models(client(cassette))
     (exchange,) = cassette.exchanges
-    assert [each.id for each in found] == [entry["id"] for entry in exchange.answer["data"]]
+    assert [each.id for each in models] == [entry["id"] for entry in exchange.answer["data"]]
 
 
 @pytest.mark.cassette("balance")
 def test_the_balance(cassette: Session) -> None:
-    found = account.balance(client(cassette))
+    balance = account.balance(client(cassette))
     (exchange,) = cassette.exchanges
-    assert float(found.available) == exchange.answer["data"]["available_balance"]
+    assert float(balance.available) == exchange.answer["data"]["available_balance"]
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_tokens_are_counted_by_the_platform(cassette: Session, way: str) -> None
     tokens.forget_estimates()
     messages = [{"role": "user", "content": "How many tokens is this?"}]
     if way == "sync":
-        found = tokens.estimate(client(cassette), "kimi-k3", messages)
+        count = tokens.estimate(client(cassette), "kimi-k3", messages)
     else:
-        found = asyncio.run(tokens.aestimate(client(cassette), "kimi-k3", messages))
+        count = asyncio.run(tokens.aestimate(client(cassette), "kimi-k3", messages))
     (exchange,) = cassette.exchanges
-    assert found == exchange.answer["data"]["total_tokens"]
+    assert count == exchange.answer["data"]["total_tokens"]
 
 
 @pytest.mark.cassette("files_list")

@@ -61,10 +61,10 @@ def test_both_turns_of_a_tool_call(cassette: cassette_kit.Session) -> None:
     results = [ToolMessage(get_weather(**c["args"]), tool_call_id=c["id"]) for c in call.tool_calls]
     answer = model.invoke([question, call, *results])
     first, second = cassette.exchanges
-    said = first.message
+    turn = first.message
     sent_back = second.sent["messages"][1]
-    assert sent_back["reasoning_content"] == said["reasoning_content"]
-    assert [c["function"] for c in sent_back["tool_calls"]] == [c["function"] for c in said["tool_calls"]]
+    assert sent_back["reasoning_content"] == turn["reasoning_content"]
+    assert [c["function"] for c in sent_back["tool_calls"]] == [c["function"] for c in turn["tool_calls"]]
     assert second.sent["messages"][2]["tool_call_id"] == sent_back["tool_calls"][0]["id"]
     assert answer.text == second.message["content"]
 

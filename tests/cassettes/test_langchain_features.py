@@ -78,20 +78,20 @@ def model(cassette: Session, **fields: Any) -> ChatKimi:
     return ChatKimi(**fields, **cassette.settings)
 
 
-def ask(way: str, llm: Any, given: Any) -> BaseMessage:
+def ask(way: str, llm: Any, prompt: Any) -> BaseMessage:
     """The whole answer, got in one of the four ways."""
 
-    async def astreamed() -> list[AIMessageChunk]:
-        return [chunk async for chunk in llm.astream(given)]
+    async def astream() -> list[AIMessageChunk]:
+        return [chunk async for chunk in llm.astream(prompt)]
 
     ways: dict[str, Callable[[], Any]] = {
-        "invoke": lambda: llm.invoke(given),
-        "ainvoke": lambda: asyncio.run(llm.ainvoke(given)),
-        "stream": lambda: list(llm.stream(given)),
-        "astream": lambda: asyncio.run(astreamed()),
+        "invoke": lambda: llm.invoke(prompt),
+        "ainvoke": lambda: asyncio.run(llm.ainvoke(prompt)),
+        "stream": lambda: list(llm.stream(prompt)),
+        "astream": lambda: asyncio.run(astream()),
     }
-    found = ways[way]()
-    return sum(found[1:], found[0]) if isinstance(found, list) else found
+    answer = ways[way]()
+    return sum(answer[1:], answer[0]) if isinstance(answer, list) else answer
 
 
 WAYS = ("invoke", "ainvoke", "stream", "astream")
@@ -298,10 +298,10 @@ def test_the_built_in_search_gets_its_arguments_back_byte_for_byte(cassette: Ses
     results = [search.invoke({**call, "type": "tool_call"}) for call in called.tool_calls]
     answer = llm.invoke([question, called, *results])
     first, second = cassette.exchanges[0], cassette.exchanges[-1]
-    asked = [call["function"]["arguments"] for call in first.message["tool_calls"]]
-    assert asked
-    assert [call["function"]["arguments"] for call in second.sent["messages"][1]["tool_calls"]] == asked
-    assert [message["content"] for message in second.sent["messages"][2:]] == asked
+    arguments = [call["function"]["arguments"] for call in first.message["tool_calls"]]
+    assert arguments
+    assert [call["function"]["arguments"] for call in second.sent["messages"][1]["tool_calls"]] == arguments
+    assert [message["content"] for message in second.sent["messages"][2:]] == arguments
     assert answer.text == second.message["content"]
 
 
@@ -329,8 +329,8 @@ def test_an_official_tool_runs_on_the_platform(cassette: Session) -> None:
 )
 def test_an_object_by_json_schema(cassette: Session, way: str) -> None:
     llm = model(cassette).with_structured_output(Person)
-    given = "Olga Berg, 54, keeps the log."
-    person = llm.invoke(given) if way == "invoke" else asyncio.run(llm.ainvoke(given))
+    prompt = "Olga Berg, 54, keeps the log."
+    person = llm.invoke(prompt) if way == "invoke" else asyncio.run(llm.ainvoke(prompt))
     (exchange,) = cassette.exchanges
     sent = exchange.sent["response_format"]
     assert sent["type"] == "json_schema"
@@ -350,17 +350,17 @@ def test_an_object_by_a_forced_call(cassette: Session) -> None:
 @pytest.mark.cassette("langchain_json_mode")
 def test_an_object_by_json_mode(cassette: Session) -> None:
     llm = model(cassette, model="kimi-k2.6").with_structured_output(None, method="json_mode")
-    found = llm.invoke("Give name and age of Olga Berg, 54, as a JSON object.")
+    output = llm.invoke("Give name and age of Olga Berg, 54, as a JSON object.")
     (exchange,) = cassette.exchanges
     assert exchange.sent["response_format"] == {"type": "json_object"}
-    assert found == json.loads(exchange.message["content"])
+    assert output == json.loads(exchange.message["content"])
 
 
 @pytest.mark.cassette("langchain_structured_stream")
 def test_an_object_grows_in_a_stream(cassette: Session) -> None:
-    found = list(model(cassette).with_structured_output(Person.model_json_schema()).stream("Olga Berg, 54."))
+    objects = list(model(cassette).with_structured_output(Person.model_json_schema()).stream("Olga Berg, 54."))
     (exchange,) = cassette.exchanges
-    assert found[-1] == json.loads(exchange.message["content"])
+    assert objects[-1] == json.loads(exchange.message["content"])
 
 
 # ------------------------------------------------------------------------------------------ partial, media
@@ -433,10 +433,10 @@ def test_text_in_text_streamed(cassette: Session) -> None:
 def test_a_file_becomes_a_document(cassette: Session, way: str) -> None:
     loader = KimiFileLoader(DOCUMENTS / "winter-notes.md", client=KimiClient(**cassette.settings))
 
-    async def loaded() -> list[Any]:
+    async def load_all() -> list[Any]:
         return [document async for document in loader.alazy_load()]
 
-    (document,) = list(loader.lazy_load()) if way == "lazy" else asyncio.run(loaded())
+    (document,) = list(loader.lazy_load()) if way == "lazy" else asyncio.run(load_all())
     fetched = next(e for e in cassette.exchanges if e.path.endswith("/content"))
     assert document.page_content == fetched.answer["content"]
     assert cassette.exchanges[-1].method == "DELETE"
@@ -498,9 +498,9 @@ def test_an_agent_loop(cassette: Session) -> None:
     from langchain.agents import create_agent
 
     agent = create_agent(model(cassette), [get_weather], system_prompt="You are a guide.")
-    found = agent.invoke({"messages": [HumanMessage("What is the weather in Turku?")]})
+    state = agent.invoke({"messages": [HumanMessage("What is the weather in Turku?")]})
     first, second = cassette.exchanges
-    assert found["messages"][-1].text == second.message["content"]
+    assert state["messages"][-1].text == second.message["content"]
     assert second.sent["messages"][: len(first.sent["messages"])] == first.sent["messages"]
     assert second.sent["tools"] == first.sent["tools"]
 
@@ -511,8 +511,8 @@ def test_an_agent_that_ends_with_an_object(cassette: Session) -> None:
     from langchain.agents.structured_output import ToolStrategy
 
     agent = create_agent(model(cassette), [get_weather], response_format=ToolStrategy(Person))
-    found = agent.invoke({"messages": [HumanMessage("Who keeps the log? Olga Berg, 54, does.")]})
-    assert isinstance(found["structured_response"], Person)
+    state = agent.invoke({"messages": [HumanMessage("Who keeps the log? Olga Berg, 54, does.")]})
+    assert isinstance(state["structured_response"], Person)
     calls = [call for exchange in cassette.exchanges for call in exchange.message.get("tool_calls") or ()]
-    (made,) = [json.loads(call["function"]["arguments"]) for call in calls if call["function"]["name"] == "Person"]
-    assert found["structured_response"] == Person.model_validate(made)
+    (person,) = [json.loads(call["function"]["arguments"]) for call in calls if call["function"]["name"] == "Person"]
+    assert state["structured_response"] == Person.model_validate(person)

@@ -270,9 +270,9 @@ def test_the_built_in_search_inside_an_agent(cassette: Session) -> None:
 
     text = asyncio.run(run())
     first, *_, last = cassette.exchanges
-    asked = [call["function"]["arguments"] for call in first.message["tool_calls"]]
-    assert asked
-    assert [m["content"] for m in last.sent["messages"] if m["role"] == "tool"] == asked
+    arguments = [call["function"]["arguments"] for call in first.message["tool_calls"]]
+    assert arguments
+    assert [m["content"] for m in last.sent["messages"] if m["role"] == "tool"] == arguments
     assert text == last.message["content"]
 
 
@@ -314,8 +314,8 @@ def test_an_object_by_json_schema(cassette: Session, way: str) -> None:
     (exchange,) = cassette.exchanges
     sent = exchange.sent["response_format"]["json_schema"]["schema"]
     assert sent["properties"]["age"] == {"type": "integer", "minimum": 0, "maximum": 150}
-    found = person.model_dump() if isinstance(person, BaseModel) else dict(person)
-    assert found == json.loads(exchange.message["content"])
+    fields = person.model_dump() if isinstance(person, BaseModel) else dict(person)
+    assert fields == json.loads(exchange.message["content"])
 
 
 @pytest.mark.cassette("llama_index_object_function")

@@ -116,7 +116,7 @@ def test_a_stored_unreadable_call_goes_back_the_same(kimi: Emulator, make: Make,
     turn = chat.attempt("?", tools=[SAY])
     history = [user("?"), turn, *map(result, turn.calls)]
     chat.ask(history, tools=[SAY])
-    (stored,) = adapter.stored([turn.message])
+    (stored,) = adapter.through_json([turn.message])
     chat.ask([user("?"), stored, *map(result, turn.calls)], tools=[SAY])
     assert texts(kimi.chats[1]) == texts(kimi.chats[2]) == [json.dumps({"unreadable_arguments": COMMA})]
 
@@ -166,7 +166,7 @@ def test_a_string_for_an_array_is_decoded_and_goes_back_as_it_came(
     assert turn.warnings == []
     assert two_more_turns(kimi, chat, turn, [PLAN]) == [[TODOS], [TODOS]]
     kimi.script(Reply(content="ok"))
-    (stored,) = adapter.stored([turn.message])
+    (stored,) = adapter.through_json([turn.message])
     chat.ask([user("?"), stored, result(turn.calls[0])], tools=[PLAN])
     assert texts(kimi.chats[-1]) == [TODOS]
 

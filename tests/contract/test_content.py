@@ -99,7 +99,7 @@ def test_further_back_it_is_a_text_so_that_a_stored_thread_lives(
     media, text = FOREIGN[case]
     message = (user if role == "user" else system)("See this:")
     old = [type(message)(role, "See this:", (media,)), assistant("I cannot."), user("Never mind.")]  # type: ignore[arg-type]
-    stored = adapter.stored(adapter.native_messages(old))
+    stored = adapter.through_json(adapter.native_messages(old))
     outcome = make().attempt(stored)
     assert outcome.error is None
     assert texts(kimi.chats[-1]["messages"][0]["content"]) in (["See this:", text], [f"See this:\n{text}"])
@@ -128,7 +128,7 @@ def test_the_same_history_has_the_same_bytes_in_every_turn(
     history = adapter.native_messages([user("Look"), TURN, result("c1", "Here.", media)])
     chat = make()
     first = chat.attempt(history, tools=TOOLS)
-    chat.attempt([*adapter.stored(history), first, user("And now?")], tools=TOOLS)
+    chat.attempt([*adapter.through_json(history), first, user("And now?")], tools=TOOLS)
     one, two = (request["messages"] for request in kimi.chats)
     assert two[: len(one)] == one
 

@@ -84,7 +84,7 @@ def test_later_turns_send_the_same_bytes_and_no_file(kimi: Emulator, make: Make,
     chat = make()
     history = adapter.native_messages([user(ASK, REPORT)])
     first = chat.ask(history)
-    adapter.make().ask([*adapter.stored(history), first, user("And then?")])  # another model of the process
+    adapter.make().ask([*adapter.through_json(history), first, user("And then?")])  # another model of the process
     assert uploads(kimi) == 1
     assert kimi.chats[1]["messages"][0] == kimi.chats[0]["messages"][0]
 

@@ -95,5 +95,5 @@ def test_a_stored_beginning_is_one_still(kimi: Emulator, adapter: Adapter) -> No
     chat = adapter.make()
     kimi.script(Reply(content='"a": 1}'))
     begun = adapter.native_messages(BEGUN)
-    assert chat.ask(adapter.stored(begun)).text == '"a": 1}'
+    assert chat.ask(adapter.through_json(begun)).text == '"a": 1}'
     assert kimi.chats[0]["messages"][-1]["partial"] is True

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import pytest
 from contract_kit import Adapter, Chat, Tool, result, system, user
 from pydantic import BaseModel
-from wire_prefix import broken, sent
+from wire_prefix import broken, members_sent
 
 from kimi_api import KimiInputError, KimiWarning
 from kimi_api.account import cache_key
@@ -98,7 +98,7 @@ def test_a_history_that_was_stored_as_json_is_the_same_prefix(kimi: Emulator, ma
     messages = [system("Be brief."), user("When?")]
     turn = chat.ask(messages, tools=TOOLS)
     chat.ask([*messages, turn, result(turn.calls[0])], tools=TOOLS)
-    stored = adapter.stored(adapter.native_messages([*messages, turn, result(turn.calls[0])]))
+    stored = adapter.through_json(adapter.native_messages([*messages, turn, result(turn.calls[0])]))
     chat.ask([*stored, user("Thanks.")], tools=TOOLS)
     assert broken([request.body for request in kimi.requests]) == []
 
@@ -149,7 +149,7 @@ def test_tools_are_the_same_bytes_in_every_process(kimi: Emulator, adapter: Adap
         subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, env=environment)
     bodies = [request.body for request in kimi.requests]
     assert len(bodies) == 4
-    assert len({sent(body).tools for body in bodies[::2]}) == 1
+    assert len({members_sent(body).tools for body in bodies[::2]}) == 1
     assert len({json.dumps(json.loads(body)["response_format"]) for body in bodies[1::2]}) == 1
 
 

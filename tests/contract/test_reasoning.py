@@ -97,7 +97,7 @@ def test_a_history_that_was_stored_as_json_has_its_thinking(kimi: Emulator, adap
     chat = adapter.make(way)
     kimi.script(Reply(reasoning=THOUGHTS[0], tool_calls=[ToolCall("get_weather", '{ "city": "北京"}')]))
     turn = chat.ask("Weather?", tools=[WEATHER])
-    chat.ask([user("Weather?"), *adapter.stored([turn.message]), result(turn.calls[0])], tools=[WEATHER])
+    chat.ask([user("Weather?"), *adapter.through_json([turn.message]), result(turn.calls[0])], tools=[WEATHER])
     sent = kimi.chats[-1]["messages"][1]
     assert sent["reasoning_content"] == THOUGHTS[0]
     assert sent["tool_calls"][0]["function"]["arguments"] == '{ "city": "北京"}'

@@ -77,7 +77,7 @@ def test_a_call_is_one_span(kimi: Emulator, chat: Chat, way: Way, recorder: Reco
 def test_an_agents_run_is_a_span_for_each_of_its_calls(kimi: Emulator, chat: Chat, recorder: Recorder) -> None:
     kimi.script(Reply(tool_calls=[ToolCall("look", {"place": "Turku"})], reasoning="where", usage=USAGE), ANSWER)
     assert chat.run_agent("Look at Turku", [look]).text == "It is deep."
-    spans = [dict(span.attributes or {}) for span in recorder.named("chat ")]
+    spans = [dict(span.attributes or {}) for span in recorder.spans_named("chat ")]
     assert [facts["gen_ai.response.finish_reasons"] for facts in spans] == [("tool_calls",), ("stop",)]
     assert "Turku" not in recorder.everything()
 

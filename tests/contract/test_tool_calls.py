@@ -340,7 +340,7 @@ def test_a_tool_that_only_a_message_brings_is_called_by_its_own_name(
 ) -> None:
     kimi.script(*[Reply(tool_calls=[ToolCall("fs_read", {"path": "x"})])] * 2)
     brings = [user("?"), loads(Tool(read_a, name="fs.read"))]
-    for history in (brings, adapter.stored(adapter.native_messages(brings))):
+    for history in (brings, adapter.through_json(adapter.native_messages(brings))):
         outcome = make().ask(history)
         assert [call.name for call in outcome.calls] == ["fs.read"]
         assert kimi.chats[-1]["messages"][-1]["tools"][0]["function"]["name"] == "fs_read"

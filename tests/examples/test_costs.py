@@ -18,7 +18,7 @@ def settings(kimi: Emulator) -> dict[str, Any]:
     return {"model": "kimi-k3", "base_url": kimi.base_url, "api_key": kimi.api_key}
 
 
-def spent(kimi: Emulator, start: float) -> float:
+def spent_since(kimi: Emulator, start: float) -> float:
     """What the emulator took off the account: its own count of the same calls."""
     assert kimi.balance is not None
     return start - kimi.balance
@@ -28,7 +28,7 @@ def test_langchain_costs_are_what_the_account_loses(capsys: pytest.CaptureFixtur
     with Emulator(balance=50.0) as kimi:
         tally = langchain_costs.main(settings(kimi))
         assert tally.calls == len(kimi.chats) >= 4
-        assert tally.cost.total == pytest.approx(spent(kimi, 50.0))
+        assert tally.cost.total == pytest.approx(spent_since(kimi, 50.0))
         assert kimi.report == []
         users = {chat["safety_identifier"] for chat in kimi.chats}
     out = capsys.readouterr().out
@@ -42,7 +42,7 @@ def test_llama_index_costs_are_what_the_account_loses() -> None:
     with Emulator(balance=50.0) as kimi:
         together, each = asyncio.run(llama_index_costs.main(settings(kimi)))
         assert together.calls == len(kimi.chats) == sum(tally.calls for tally in each)
-        assert together.cost.total == pytest.approx(spent(kimi, 50.0))
+        assert together.cost.total == pytest.approx(spent_since(kimi, 50.0))
         assert together.cost.total == pytest.approx(sum(tally.cost.total for tally in each))
         assert kimi.report == []
 

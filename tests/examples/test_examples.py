@@ -56,7 +56,7 @@ def test_both_agents_call_both_tools_and_answer_with_their_results(capsys: pytes
     from examples.langchain import agent as langchain_agent
     from examples.llama_index import agent as llama_index_agent
 
-    for run in (langchain_agent.main, lambda given: asyncio.run(llama_index_agent.main(given))):
+    for run in (langchain_agent.main, lambda each: asyncio.run(llama_index_agent.main(each))):
         with Emulator() as kimi:
             usages = run(settings(kimi))
             assert list(kimi.report) == []
@@ -73,8 +73,8 @@ def test_both_agents_call_both_tools_and_answer_with_their_results(capsys: pytes
 
 
 def test_without_a_key_the_first_line_says_that_the_emulator_answers(capsys: pytest.CaptureFixture[str]) -> None:
-    with connection() as found:
-        assert found["base_url"].startswith("http://127.0.0.1:")
+    with connection() as settings:
+        assert settings["base_url"].startswith("http://127.0.0.1:")
     assert "emulator" in capsys.readouterr().out.splitlines()[0]
 
 
@@ -86,9 +86,9 @@ def test_with_a_key_the_same_code_runs_on_the_platform(
         monkeypatch.setenv("MOONSHOT_BASE_URL", kimi.base_url)
         from examples.langchain import agent
 
-        with connection() as found:
-            assert "base_url" not in found
-            agent.main(found)
+        with connection() as settings:
+            assert "base_url" not in settings
+            agent.main(settings)
         assert kimi.replies
     assert kimi.base_url in capsys.readouterr().out.splitlines()[0]
 

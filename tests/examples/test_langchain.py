@@ -43,8 +43,8 @@ def test_content_blocks_are_the_same_in_both_formats(kimi: Emulator, settings: d
     assert [isinstance(turn.content, str) for turn in turns["v0"] + turns["v1"]] == [True, True, False, False]
     kinds = [[[block["type"] for block in turn.content_blocks] for turn in turns[version]] for version in ("v0", "v1")]
     assert kinds[0] == kinds[1] == [["reasoning", "tool_call", "tool_call"], ["reasoning", "text"]]
-    for asked, first in ((kimi.chats[1], kimi.replies[0]), (kimi.chats[3], kimi.replies[2])):
-        assert asked["messages"][1]["reasoning_content"] == first["reasoning_content"]
+    for request, first in ((kimi.chats[1], kimi.replies[0]), (kimi.chats[3], kimi.replies[2])):
+        assert request["messages"][1]["reasoning_content"] == first["reasoning_content"]
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
@@ -75,7 +75,7 @@ def test_tools_are_called_whatever_their_form_and_however_they_are_forced(
     assert [call["name"] for call in calls.pop("parallel")] == ["convert_currency", "get_weather"]
     assert len(calls.pop("one")) == 1
     assert len(calls) == 9
-    assert all([call["args"] for call in made] == [{"city": "Turku"}] for made in calls.values())
+    assert all([call["args"] for call in tool_calls] == [{"city": "Turku"}] for tool_calls in calls.values())
     assert kimi.refusals == []
     printed = capsys.readouterr().out
     assert "warned: kimi-k2.6 cannot be made to call" in printed
@@ -85,26 +85,26 @@ def test_tools_are_called_whatever_their_form_and_however_they_are_forced(
 def test_structured_output_gives_the_same_object_by_every_method(settings: dict[str, Any], capsys: Capture) -> None:
     from examples.langchain import structured_output
 
-    found = structured_output.main(settings)
+    outputs = structured_output.main(settings)
     ticket = structured_output.Ticket(
         product="coffee machine", severity="high", reporter="Ada Lovelace", order_number=4711
     )
-    assert [found[method] for method in ("json_schema", "function_calling", "json_mode")] == [ticket] * 3
-    assert json.loads(found["raw"].content) == found["partial"][-1] == ticket.model_dump()
-    assert len(found["partial"]) > 3
+    assert [outputs[method] for method in ("json_schema", "function_calling", "json_mode")] == [ticket] * 3
+    assert json.loads(outputs["raw"].content) == outputs["partial"][-1] == ticket.model_dump()
+    assert len(outputs["partial"]) > 3
     for way in ("Weather", "ToolStrategy", "ProviderStrategy"):
-        assert found[way] == structured_output.Weather(city="Turku", degrees=2)
-    assert "Raise max_tokens" in str(found["error"])
-    assert capsys.readouterr().out.count("as it comes") == len(found["partial"])
+        assert outputs[way] == structured_output.Weather(city="Turku", degrees=2)
+    assert "Raise max_tokens" in str(outputs["error"])
+    assert capsys.readouterr().out.count("as it comes") == len(outputs["partial"])
 
 
 def test_partial_mode_goes_on_where_it_was_told_to(kimi: Emulator, settings: dict[str, Any]) -> None:
     from examples.langchain import partial_mode
 
-    said = partial_mode.main(settings)
-    assert json.loads(said["object"]) == {"weight": 12, "city": "Turku"}
-    assert said["joined"].startswith("Dear customer, ")
-    assert said["voice"].startswith("Ahoy! ")
+    texts = partial_mode.main(settings)
+    assert json.loads(texts["object"]) == {"weight": 12, "city": "Turku"}
+    assert texts["joined"].startswith("Dear customer, ")
+    assert texts["voice"].startswith("Ahoy! ")
     assert [chat["messages"][-1]["partial"] for chat in kimi.chats] == [True] * 3
     assert kimi.chats[-1]["messages"][-1]["name"] == "Captain"
 

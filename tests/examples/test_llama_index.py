@@ -40,12 +40,12 @@ def test_messages_show_pictures_and_a_film_and_give_thinking_back(kimi: Emulator
 
 
 def test_streams_grow_and_stop(kimi: Emulator, settings: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    said = asyncio.run(streaming.main(settings))
-    assert "Good morning!" in said["complete"]
-    assert "ten past four" in said["chat"]
-    assert said["achat"] == said["chat"]
-    assert said["chat"].startswith(said["stopped"])
-    assert 0 < len(said["stopped"]) < len(said["chat"])
+    texts = asyncio.run(streaming.main(settings))
+    assert "Good morning!" in texts["complete"]
+    assert "ten past four" in texts["chat"]
+    assert texts["achat"] == texts["chat"]
+    assert texts["chat"].startswith(texts["stopped"])
+    assert 0 < len(texts["stopped"]) < len(texts["chat"])
     assert "thinking: " in capsys.readouterr().out
     assert all(body["stream"] for body in kimi.chats)
 
@@ -69,10 +69,10 @@ def test_agents_reason_write_code_and_hand_over(kimi: Emulator, capsys: pytest.C
 
 
 def test_objects_come_in_every_way(kimi: Emulator, settings: dict[str, Any]) -> None:
-    found = asyncio.run(structured.main(settings))
-    assert list(found) == ["predicted", "wrapped", "streamed", "tool", "words"]
+    orders = asyncio.run(structured.main(settings))
+    assert list(orders) == ["predicted", "wrapped", "streamed", "tool", "words"]
     order = structured.Order(order_number="A-77", city="Tartu", lamps=12, price=8.5)
-    assert [each == order for each in found.values()] == [True] * 5
+    assert [each == order for each in orders.values()] == [True] * 5
     assert [body.get("response_format", {}).get("type") for body in kimi.chats] == ["json_schema"] * 3 + [None] * 2
     assert [body.get("tool_choice") for body in kimi.chats] == [None] * 3 + ["required", None]
 
@@ -116,13 +116,15 @@ def test_errors_say_what_to_do(settings: dict[str, Any]) -> None:
 def test_four_engines_answer_from_the_right_document(
     kimi: Emulator, settings: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = asyncio.run(engines.main(settings))
-    assert said["cited"] == ["dome wheel,62.00,11,Nygard Drives [1]"]
-    assert ["16:10" in said["chat"][0], "6 people" in said["chat"][1], "drawer 12" in said["chat"][2]] == [True] * 3
-    assert "24" in said["sub-questions"][0]
-    assert "Nygard Drives" in said["sub-questions"][0]
-    assert "9 euros" in said["router"][0]
-    assert "45 operating hours" in said["router"][1]
+    answers = asyncio.run(engines.main(settings))
+    assert answers["cited"] == ["dome wheel,62.00,11,Nygard Drives [1]"]
+    assert ["16:10" in answers["chat"][0], "6 people" in answers["chat"][1], "drawer 12" in answers["chat"][2]] == [
+        True
+    ] * 3
+    assert "24" in answers["sub-questions"][0]
+    assert "Nygard Drives" in answers["sub-questions"][0]
+    assert "9 euros" in answers["router"][0]
+    assert "45 operating hours" in answers["router"][1]
     sources = [row for row in capsys.readouterr().out.splitlines() if row.startswith("Sources: ")]
     assert [row.split()[1].rstrip(",") for row in sources] == [
         "parts.csv",

@@ -38,7 +38,7 @@ def check(kimi: Emulator, cargo: Cargo, printed: str) -> None:
     assert cargo.what
     sent = kimi.chats[-1]["response_format"]["json_schema"]["schema"]
     assert "$ref" in str(sent["properties"]["inside"])  # the recursion reached the platform
-    for told in ("pattern", "oneOf", "What to do: copy the remote schema"):
-        assert told in printed
+    for words in ("pattern", "oneOf", "What to do: copy the remote schema"):
+        assert words in printed
     assert kimi.report == []
     assert kimi.refusals == []

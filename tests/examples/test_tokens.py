@@ -26,9 +26,9 @@ def test_langchain_trims_offline_and_asks_once(capsys: pytest.CaptureFixture[str
 
 def test_llama_index_keeps_to_the_budget(capsys: pytest.CaptureFixture[str]) -> None:
     with Emulator() as kimi:
-        chunks, given, cost = llama_index_tokens.main(settings(kimi))
+        chunks, kept_tokens, cost = llama_index_tokens.main(settings(kimi))
         assert [request.path for request in kimi.requests] == ["/v1/chat/completions"]
     assert chunks > 1
-    assert 500 < given <= llama_index_tokens.BUDGET + 90  # a memory's budget is without K3's own instructions
+    assert 500 < kept_tokens <= llama_index_tokens.BUDGET + 90  # a memory's budget is without K3's own instructions
     assert cost > 80
     assert f"{cost:,} tokens in" in capsys.readouterr().out

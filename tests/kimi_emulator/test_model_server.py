@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from rule_kit import OBJECT, USER, call, called, result, schema_format, tool
+from rule_kit import OBJECT, USER, call, result, schema_format, tool, turn_with
 from scripted_openai import ScriptedOpenAI
 
 from kimi_emulator import Emulator, Failure, Reply, model_server
@@ -77,7 +77,7 @@ def test_an_answer_comes_in_kimis_shape_wherever_the_thinking_stood(message: dic
 
 def test_what_only_kimi_knows_is_taken_out() -> None:
     dynamic = {"role": "system", "tools": [tool("get_time")]}
-    history = [dynamic, USER, called(reasoning_content="r"), result(), USER | {"name": "Ada"}]
+    history = [dynamic, USER, turn_with(reasoning_content="r"), result(), USER | {"name": "Ada"}]
     partial = {"role": "assistant", "content": "It is", "partial": True}
     with serving({"content": " warm."}) as (server, _, client):
         answer = ask(

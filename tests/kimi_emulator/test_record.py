@@ -400,14 +400,14 @@ def test_the_program_records_until_it_is_interrupted(platform: Emulator, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "complaint"),
     [
         (["--upstream", "http://api.moonshot.ai/v1"], "upstream is https"),
         (["--model-server", "http://127.0.0.1:9/v1"], "--record and --model-server exclude each other"),
     ],
 )
-def test_the_program_says_what_is_wrong(arguments: list[str], told: str, tmp_path: Path) -> None:
+def test_the_program_says_what_is_wrong(arguments: list[str], complaint: str, tmp_path: Path) -> None:
     process = program(tmp_path, *arguments)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 2
-    assert told in errors
+    assert complaint in errors

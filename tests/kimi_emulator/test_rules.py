@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from rule_examples import EXAMPLES, expected
+from rule_examples import EXAMPLES, expected_refusal
 from rule_kit import (
     K26,
     OFF,
@@ -23,11 +23,11 @@ from rule_kit import (
     ask,
     assert_accepted,
     assert_refused,
-    called,
     result,
     schema_format,
     sent,
     tool,
+    turn_with,
     upload,
 )
 
@@ -63,7 +63,7 @@ def test_rule_accepts(rule_id: str, shared: Emulator):
 @pytest.mark.parametrize("rule_id", RULES)
 def test_rule_refuses_or_reports(rule_id: str, shared: Emulator):
     _, refused, pattern = EXAMPLES[rule_id]
-    assert_refused(RULES[rule_id], refused, pattern, expected(rule_id), shared)
+    assert_refused(RULES[rule_id], refused, pattern, expected_refusal(rule_id), shared)
 
 
 @pytest.mark.parametrize("rule_id", RULES)
@@ -101,7 +101,7 @@ def test_exact_fixed_value_is_taken_as_integer_or_float(value: float, run: Run):
 
 
 def test_k3_reasoning_is_not_demanded_unless_asked_for(run: Run):
-    example = {"messages": [USER, called(), result()]}
+    example = {"messages": [USER, turn_with(), result()]}
     assert run(Ask(example))[0].status_code == 200
     answer, _ = run(Ask(example, settings={"k3_requires_reasoning": True}))
     assert answer.status_code == 400
@@ -109,7 +109,7 @@ def test_k3_reasoning_is_not_demanded_unless_asked_for(run: Run):
 
 
 def test_k26_with_thinking_off_needs_no_reasoning(run: Run):
-    assert run(Ask(K26 | OFF | {"messages": [USER, called(), result()]}))[0].status_code == 200
+    assert run(Ask(K26 | OFF | {"messages": [USER, turn_with(), result()]}))[0].status_code == 200
 
 
 def test_reasoning_of_another_turn_is_reported():

@@ -76,26 +76,26 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def make(kimi: Emulator) -> Make:
     """Makes a `ChatKimi` that talks to the emulator."""
 
-    def made(**fields: Any) -> ChatKimi:
+    def make_chat(**fields: Any) -> ChatKimi:
         return ChatKimi(**{"base_url": kimi.base_url, "api_key": kimi.api_key, **fields})
 
-    return made
+    return make_chat
 
 
 @pytest.fixture
 def rival(kimi: Emulator) -> Rival:
     """Makes a `ChatOpenAI` that talks to the emulator. Call it when `ChatKimi` has had its turn."""
 
-    def made(**fields: Any) -> Any:
+    def make_rival(**fields: Any) -> Any:
         assert kimi.report == [], "ChatKimi did what the platform tolerates but forbids"
         package = pytest.importorskip("langchain_openai", reason="langchain-openai, the peer, is not installed")
         settings = {"model": "kimi-k2.6", "base_url": kimi.base_url, "api_key": kimi.api_key, "max_retries": 0}
         return package.ChatOpenAI(**{**settings, **fields})
 
-    return made
+    return make_rival
 
 
-def added(chunks: Any) -> Any:
+def join_chunks(chunks: Any) -> Any:
     """A stream as one message."""
     whole = None
     for chunk in chunks:
@@ -115,7 +115,7 @@ def get_weather(city: str) -> str:
 def test_thinking_comes_with_the_answer(kimi: Emulator, make: Make, rival: Rival, streamed: bool) -> None:
     def thinking(llm: Any) -> list[Any]:
         kimi.script(Reply(content="Hello.", reasoning="Greet."))
-        answer = added(llm.stream("Hi")) if streamed else llm.invoke("Hi")
+        answer = join_chunks(llm.stream("Hi")) if streamed else llm.invoke("Hi")
         return [block for block in answer.content_blocks if block["type"] == "reasoning"]
 
     assert [block["reasoning"] for block in thinking(make())] == ["Greet."]
@@ -126,11 +126,11 @@ def test_thinking_comes_with_the_answer(kimi: Emulator, make: Make, rival: Rival
 def test_second_turn_of_a_tool_loop_is_not_refused(kimi: Emulator, make: Make, rival: Rival, streamed: bool) -> None:
     def loop(llm: Any) -> AIMessage:
         agent = create_agent(llm, tools=[get_weather])
-        given: Any = {"messages": [HumanMessage("What is the weather in Turku?")]}
+        state: Any = {"messages": [HumanMessage("What is the weather in Turku?")]}
         if not streamed:
-            return agent.invoke(given)["messages"][-1]
-        pieces: list[Any] = list(agent.stream(given, stream_mode="messages"))
-        return added(message for message, _ in pieces if not is_call(message))
+            return agent.invoke(state)["messages"][-1]
+        pieces: list[Any] = list(agent.stream(state, stream_mode="messages"))
+        return join_chunks(message for message, _ in pieces if not is_call(message))
 
     def is_call(message: BaseMessage) -> bool:
         if isinstance(message, ToolMessage):
@@ -145,7 +145,7 @@ def test_second_turn_of_a_tool_loop_is_not_refused(kimi: Emulator, make: Make, r
 def test_text_and_several_calls_stay_apart_in_a_v1_stream(kimi: Emulator, make: Make, rival: Rival) -> None:
     def kinds(llm: Any) -> list[str]:
         kimi.script(Reply(content="Both.", reasoning="Hm.", tool_calls=[ToolCall("look"), ToolCall("listen")]))
-        return [block["type"] for block in added(llm.bind_tools([LOOK, LISTEN]).stream("Hi")).content_blocks]
+        return [block["type"] for block in join_chunks(llm.bind_tools([LOOK, LISTEN]).stream("Hi")).content_blocks]
 
     assert kinds(make(output_version="v1")) == ["reasoning", "text", "tool_call", "tool_call"]
     assert kinds(rival(output_version="v1")) == ["text", "tool_call"]  # the first call was merged into the text
@@ -258,11 +258,11 @@ def test_films_and_uploaded_pictures_are_content_blocks(kimi: Emulator, make: Ma
 
 def test_the_built_in_search_is_bound_and_its_arguments_go_back(kimi: Emulator, make: Make, rival: Rival) -> None:
     llm = make(model="kimi-k2.6").bind_tools([SEARCH])
-    asked: list[BaseMessage] = [HumanMessage('When does it run? Search the web for "Lake Velda ferry".')]
-    asked.append(llm.invoke(asked))
-    (call,) = asked[-1].tool_calls  # type: ignore[attr-defined]
-    asked.append(ToolMessage(str(call["args"]), tool_call_id=call["id"]))
-    assert "25 minutes" in llm.invoke(asked).text
+    messages: list[BaseMessage] = [HumanMessage('When does it run? Search the web for "Lake Velda ferry".')]
+    messages.append(llm.invoke(messages))
+    (call,) = messages[-1].tool_calls  # type: ignore[attr-defined]
+    messages.append(ToolMessage(str(call["args"]), tool_call_id=call["id"]))
+    assert "25 minutes" in llm.invoke(messages).text
     with pytest.raises(ValueError, match="Unsupported function"):
         rival().bind_tools([SEARCH])
 
@@ -288,13 +288,13 @@ def test_hosts_that_read_names_out_of_ids_get_them(kimi: Emulator, make: Make, r
     call = {"name": "look", "args": {}, "id": "call_abc", "type": "tool_call"}
     history = [HumanMessage("Hi"), AIMessage("", tool_calls=[call]), ToolMessage("The sea.", tool_call_id="call_abc")]
 
-    def sent(llm: Any) -> list[str]:
+    def ids_sent(llm: Any) -> list[str]:
         llm.invoke(history)
         _, turn, result = kimi.chats[-1]["messages"]
         return [turn["tool_calls"][0]["id"], result["tool_call_id"]]
 
-    assert sent(make(dialect="vllm")) == ["functions.look:0"] * 2
-    assert sent(rival(model="kimi-k3")) == ["call_abc"] * 2
+    assert ids_sent(make(dialect="vllm")) == ["functions.look:0"] * 2
+    assert ids_sent(rival(model="kimi-k3")) == ["call_abc"] * 2
 
 
 def test_text_in_text_out_uses_an_endpoint_that_exists(kimi: Emulator, make: Make, rival: Rival) -> None:
@@ -323,12 +323,12 @@ def test_an_unanswered_call_is_named_and_can_be_cancelled(kimi: Emulator, make: 
 
 def test_usage_of_a_stream_is_there_and_counted_once(kimi: Emulator, make: Make, rival: Rival) -> None:
     counts = {"prompt_tokens": 100, "completion_tokens": 40, "total_tokens": 140}
-    asked: dict[str, Any]
-    for asked in ({}, {"stream_usage": True}):  # the argument of ChatOpenAI; langchain-moonshot doubles for it
+    options: dict[str, Any]
+    for options in ({}, {"stream_usage": True}):  # the argument of ChatOpenAI; langchain-moonshot doubles for it
         kimi.script(Reply(content="Hello.", usage=counts))
-        usage = added(make().stream("Hi", **asked)).usage_metadata
+        usage = join_chunks(make().stream("Hi", **options)).usage_metadata
         assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (100, 40, 140)
-    assert added(rival().stream("Hi")).usage_metadata is None
+    assert join_chunks(rival().stream("Hi")).usage_metadata is None
 
 
 def test_tokens_from_the_cache_are_counted(kimi: Emulator, make: Make, rival: Rival) -> None:
@@ -351,18 +351,18 @@ def test_call_ids_are_unique_in_a_conversation(kimi: Emulator, make: Make, rival
 
 def test_a_finish_reason_in_every_chunk_is_one_finish_reason(kimi: Emulator, make: Make, rival: Rival) -> None:
     kimi.fail("finish.every_chunk")
-    whole = added(make().stream("Hi"))
+    whole = join_chunks(make().stream("Hi"))
     assert (whole.response_metadata["finish_reason"], whole.response_metadata["model_name"]) == ("stop", "kimi-k3")
     kimi.fail("finish.every_chunk")
-    assert added(rival().stream("Hi")).response_metadata["finish_reason"].startswith("stopstop")
+    assert join_chunks(rival().stream("Hi")).response_metadata["finish_reason"].startswith("stopstop")
 
 
 def test_half_an_answer_is_not_taken_for_a_whole_one(kimi: Emulator, make: Make, rival: Rival) -> None:
     kimi.fail("close.ends_early")
     with pytest.raises(Exception, match="finish_reason"):
-        added(make().stream("Tell me a story."))
+        join_chunks(make().stream("Tell me a story."))
     kimi.fail("close.ends_early")
-    assert "finish_reason" not in added(rival().stream("Tell me a story.")).response_metadata
+    assert "finish_reason" not in join_chunks(rival().stream("Tell me a story.")).response_metadata
 
 
 def test_a_budget_used_up_by_thinking_is_said(kimi: Emulator, make: Make, rival: Rival) -> None:
@@ -501,8 +501,8 @@ beside = pytest.mark.skipif(OpenAILike is None, reason="llama-index-llms-openai-
 def theirs(kimi: Emulator) -> Make:
     """`OpenAILike` set up with care: as a chat model with tools, and with the one temperature that Kimi takes."""
 
-    def made(model: str = "kimi-k2.6", **settings: Any) -> Any:
-        given = {
+    def make_theirs(model: str = "kimi-k2.6", **settings: Any) -> Any:
+        fields = {
             "api_base": kimi.base_url,
             "api_key": kimi.api_key,
             "is_chat_model": True,
@@ -512,9 +512,9 @@ def theirs(kimi: Emulator) -> Make:
             **settings,
         }
         assert OpenAILike is not None
-        return OpenAILike(model=model, **given)
+        return OpenAILike(model=model, **fields)
 
-    return made
+    return make_theirs
 
 
 @pytest.fixture(scope="module")
@@ -559,9 +559,9 @@ def check_both_calls(kimi: Emulator, llm: Any, pieces: list[dict[str, Any]]) -> 
     kimi.script(Reply(reasoning="Both.", tool_calls=calls, pieces=pieces))
     tool = FunctionTool.from_defaults(weather)
     last = list(llm.stream_chat_with_tools([tool], "Both?", allow_parallel_tool_calls=True))[-1]
-    found = llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
-    assert [call.tool_kwargs for call in found] == [{"city": "A"}, {"city": "B"}]
-    assert len({call.tool_id for call in found}) == 2
+    selections = llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
+    assert [call.tool_kwargs for call in selections] == [{"city": "A"}, {"city": "B"}]
+    assert len({call.tool_id for call in selections}) == 2
 
 
 @pytest.mark.parametrize("pieces", [TOGETHER, INTERLEAVED], ids=["together", "interleaved"])
@@ -618,7 +618,7 @@ def drain(items: Any) -> None:
         pass
 
 
-def typed(bench: str, wish: str) -> Any:
+def return_type(bench: str, wish: str) -> Any:
     import openai
 
     messages: Any = [{"role": "user", "content": "x"}]
@@ -627,7 +627,7 @@ def typed(bench: str, wish: str) -> Any:
 
 
 def check_cheaper_than_the_typed_stream(bench: str, llm: Any) -> None:
-    base = cpu_per_chunk(lambda: typed(bench, "text:2000"), 2000)
+    base = cpu_per_chunk(lambda: return_type(bench, "text:2000"), 2000)
     assert cpu_per_chunk(lambda: drain(llm.stream_chat(HI)), 2000) < base
 
 
@@ -683,8 +683,8 @@ def test_their_cost_of_tool_arguments_in_an_agent_grows(bench: str, theirs: Make
 
 def openai_below_3(distribution: str) -> bool:
     """Whether `distribution`, or what it is made from, refuses openai 3."""
-    wanted = importlib.metadata.requires(distribution) or []
-    return any(name.startswith("openai<3") or (name.startswith("openai") and ",<3" in name) for name in wanted)
+    requirements = importlib.metadata.requires(distribution) or []
+    return any(name.startswith("openai<3") or (name.startswith("openai") and ",<3" in name) for name in requirements)
 
 
 def test_openai_3_may_be_installed_beside_us() -> None:

@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 
 def results(report: Path) -> dict[str, Counter[str]]:
     """Outcomes of each test, by its name, from a JUnit report."""
-    found: dict[str, Counter[str]] = defaultdict(Counter)
+    outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     for case in ElementTree.parse(report).iter("testcase"):
         outcome = "passed"
         for child in case:
@@ -29,8 +29,8 @@ def results(report: Path) -> dict[str, Counter[str]]:
         suite = str(case.get("classname")).rpartition(".")[2]
         kind = "tools" if "Search" in suite or "Formula" in suite else "chat"
         kind += ", unit" if suite.startswith("TestUnit") else ", integration"
-        found[f"{kind} | `{case.get('name')}`"][outcome] += 1
-    return found
+        outcomes[f"{kind} | `{case.get('name')}`"][outcome] += 1
+    return outcomes
 
 
 def main() -> int:

@@ -133,14 +133,14 @@ class TestIntegrationK3(_Standard, ChatModelIntegrationTests):
             assert self.kimi.refusals == []
 
     def invoke_with_reasoning_output(self, *, stream: bool = False) -> AIMessage:
-        message = self._asked("How many days has a leap year?", stream=stream)
+        message = self._ask("How many days has a leap year?", stream=stream)
         assert message.usage_metadata is not None
         assert message.usage_metadata["output_token_details"]["reasoning"] > 0
         return message
 
     def invoke_with_cache_read_input(self, *, stream: bool = False) -> AIMessage:
-        self._asked("The same question twice.", stream=False)
-        message = self._asked("The same question twice.", stream=stream)
+        self._ask("The same question twice.", stream=False)
+        message = self._ask("The same question twice.", stream=stream)
         assert message.usage_metadata is not None
         assert message.usage_metadata["input_token_details"]["cache_read"] > 0
         return message
@@ -150,12 +150,12 @@ class TestIntegrationK3(_Standard, ChatModelIntegrationTests):
         details = {"cached_tokens": 0, "cache_write_tokens": 512}
         usage = {"prompt_tokens": 600, "completion_tokens": 5, "total_tokens": 605, "prompt_tokens_details": details}
         self.kimi.script(Reply(content="Written.", usage=usage))
-        message = self._asked("A prefix to keep.", stream=stream)
+        message = self._ask("A prefix to keep.", stream=stream)
         assert message.usage_metadata is not None
         assert message.usage_metadata["input_token_details"]["cache_creation"] == 512
         return message
 
-    def _asked(self, text: str, *, stream: bool) -> AIMessage:
+    def _ask(self, text: str, *, stream: bool) -> AIMessage:
         model = ChatKimi(**{**self.standard_chat_model_params, **self.chat_model_params})
         if not stream:
             return model.invoke(text)

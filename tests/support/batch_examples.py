@@ -15,8 +15,8 @@ ENDPOINT = "/v1/chat/completions"
 
 def line(custom_id: Any = "a", model: Any = "kimi-k2.6", *, body: dict[str, Any] | None = None, **more: Any) -> bytes:
     """A line of an input file; `more` is laid over its members, None takes one away."""
-    asked = {"model": model, "messages": [USER]} | (body or {})
-    entry = {"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": asked} | more
+    request = {"model": model, "messages": [USER]} | (body or {})
+    entry = {"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": request} | more
     return json.dumps({name: value for name, value in entry.items() if value is not None}).encode()
 
 
@@ -45,20 +45,20 @@ class BatchAsk(Ask):
     cancels: bool | str = False
 
     def send(self, client: httpx.Client) -> httpx.Response:
-        made = make(client, self.lines, **self.fields)
-        if made.status_code != 200:
-            return made
-        path = f"/batches/{made.json()['id']}"
+        answer_to_submit = make(client, self.lines, **self.fields)
+        if answer_to_submit.status_code != 200:
+            return answer_to_submit
+        path = f"/batches/{answer_to_submit.json()['id']}"
         if self.cancels == "at once":
             return client.post(f"{path}/cancel")
-        answer = until_done(client, made.json()["id"])
+        answer = until_done(client, answer_to_submit.json()["id"])
         if self.cancels == "too late":
             return client.post(f"{path}/cancel")
         batch = answer.json()
         if batch["status"] != "failed":
             return answer
-        [told] = client.get(f"/files/{batch['error_file_id']}/content").text.splitlines()
-        response = json.loads(told)["response"]
+        [error_line] = client.get(f"/files/{batch['error_file_id']}/content").text.splitlines()
+        response = json.loads(error_line)["response"]
         return httpx.Response(response["status_code"], json=response["body"])
 
 

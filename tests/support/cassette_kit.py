@@ -59,9 +59,9 @@ class Exchange:
             for name in ("content", "reasoning_content"):
                 message[name] += delta.get(name) or ""
             for call in delta.get("tool_calls") or ():
-                kept = calls.setdefault(call["index"], {"function": {"name": "", "arguments": ""}})
+                call_parts = calls.setdefault(call["index"], {"function": {"name": "", "arguments": ""}})
                 for name in ("name", "arguments"):
-                    kept["function"][name] += call["function"].get(name) or ""
+                    call_parts["function"][name] += call["function"].get(name) or ""
         return {**message, "tool_calls": list(calls.values())}
 
     @property
@@ -221,13 +221,13 @@ def play(name: str, folder: Path = FOLDER) -> Iterator[Session]:
         return
     stored = exchanges(read(path))
     session = Session(PLATFORM, REPLAY_KEY, lambda: stored)
-    asked: list[tuple[str, str, Any]] = []
+    requests: list[tuple[str, str, Any]] = []
     with _recorder("").use_cassette(str(path), record_mode="none") as cassette:
-        _watch(cassette, asked)
+        _watch(cassette, requests)
         yield session
     expected = [(exchange.method, exchange.path, exchange.sent) for exchange in stored]
     # vcrpy's own refusal surfaces as a connection error, which a test of errors might take for the one it expects.
-    assert asked == expected, f"the requests differ from {path.name}; if that is meant, run make record"
+    assert requests == expected, f"the requests differ from {path.name}; if that is meant, run make record"
     assert cassette.all_played, f"{path.name} was not played to its end"
 
 
@@ -277,16 +277,16 @@ def _comparable(request: Any) -> tuple[str, str, Any]:
     return request.method, urlsplit(request.uri).path, decode_request(request.body, request.headers)
 
 
-def _same(asked: Any, stored: Any) -> bool:
-    return _comparable(asked) == _comparable(stored)
+def _same(request: Any, stored: Any) -> bool:
+    return _comparable(request) == _comparable(stored)
 
 
-def _watch(cassette: Any, asked: list[tuple[str, str, Any]]) -> None:
+def _watch(cassette: Any, requests: list[tuple[str, str, Any]]) -> None:
     """Note each request that reaches the cassette, matched or not; vcrpy has no public hook for the latter."""
     look_up = cassette.can_play_response_for
 
     def noting(request: Any) -> bool:
-        asked.append(_comparable(request))
+        requests.append(_comparable(request))
         return look_up(request)
 
     cassette.can_play_response_for = noting
@@ -303,20 +303,20 @@ _RANDOM_CALL = re.compile(r"t-web_search-\w+")
 _SEALED = re.compile(r"----MOONSHOT ENCRYPTED BEGIN----.*?----MOONSHOT ENCRYPTED END----", re.DOTALL)
 
 
-def normalised(answer: Any) -> Any:
+def normalise(answer: Any) -> Any:
     """An answer without what differs from run to run: ids of answers and files, times, fingerprints, sealed text."""
     if isinstance(answer, dict):
         # Tool calls also have an id, which the platform derives from the tool: that one is compared.
         return {
-            key: normalised(value)
+            key: normalise(value)
             for key, value in answer.items()
             if key not in _CHANGING or (key == "id" and "function" in answer and not _RANDOM_CALL.match(str(value)))
         }
     if isinstance(answer, list):
-        return [normalised(item) for item in answer]
+        return [normalise(item) for item in answer]
     if isinstance(answer, str):
         inner = _inner(answer)
-        return normalised(inner) if inner is not None else _SEALED.sub("sealed", answer)
+        return normalise(inner) if inner is not None else _SEALED.sub("sealed", answer)
     return answer
 
 
@@ -325,25 +325,25 @@ def _inner(text: str) -> Any:
     if not text.startswith("{"):
         return None
     try:
-        found = json.loads(text)
+        parsed = json.loads(text)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return parsed if isinstance(parsed, dict) else None
 
 
-def renamed(old: Any, new: Any) -> dict[str, str]:
+def ids_renamed(old: Any, new: Any) -> dict[str, str]:
     """Ids in a recorded answer and what stands in their place in a new one, for requests that speak of them."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     if isinstance(old, dict) and isinstance(new, dict):
         for key, value in old.items():
             other = new.get(key)
             if key in _CHANGING and isinstance(value, str) and isinstance(other, str):
-                found[value] = other
+                names[value] = other
             else:
-                found |= renamed(value, other)
+                names |= ids_renamed(value, other)
     elif isinstance(old, list) and isinstance(new, list):
         for one, other in zip(old, new, strict=False):
-            found |= renamed(one, other)
+            names |= ids_renamed(one, other)
     elif isinstance(old, str) and isinstance(new, str) and _inner(old) is not None:
-        found |= renamed(_inner(old), _inner(new))
-    return found
+        names |= ids_renamed(_inner(old), _inner(new))
+    return names

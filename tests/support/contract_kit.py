@@ -227,7 +227,7 @@ class Chat(ABC):
         """`ask`, with an error and warnings as parts of the outcome; what was shown before the error is there too."""
         shown: list[Any] = []
         error: KimiError | None = None
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as recorded:
             warnings.simplefilter("error")
             warnings.simplefilter("always", KimiWarning)
             try:
@@ -242,7 +242,7 @@ class Chat(ABC):
                 error = caught
             outcome = self._outcome(shown) if shown else Outcome()
         outcome.error = error
-        outcome.warnings = [str(warning.message) for warning in said]
+        outcome.warnings = [str(warning.message) for warning in recorded]
         return outcome
 
     def leave(self, messages: History, **call: Any) -> None:
@@ -410,7 +410,7 @@ class Adapter(ABC):
         """The context window that the framework plans with, in tokens."""
 
     @abstractmethod
-    def stored(self, messages: Sequence[Any]) -> list[Any]:
+    def through_json(self, messages: Sequence[Any]) -> list[Any]:
         """The framework's own messages, written as JSON and read again."""
 
     @abstractmethod

@@ -59,24 +59,24 @@ class LangChainChat(Chat):
     """`ChatKimi`: `invoke`, `stream`, `ainvoke`, `astream`; with tools the same on what `bind_tools` gives."""
 
     def _plain(self, messages: History, call: dict[str, Any]) -> Any:
-        bound, arguments = self._bound(call)
+        bound, arguments = self._bind_call(call)
         return bound.invoke(to_messages(messages), **arguments)
 
     def _stream(self, messages: History, call: dict[str, Any]) -> Iterator[Any]:
-        bound, arguments = self._bound(call)
+        bound, arguments = self._bind_call(call)
         yield from bound.stream(to_messages(messages), **arguments)  # closes it with itself
 
     async def _aplain(self, messages: History, call: dict[str, Any]) -> Any:
-        bound, arguments = self._bound(call)
+        bound, arguments = self._bind_call(call)
         return await bound.ainvoke(to_messages(messages), **arguments)
 
     async def _astream(self, messages: History, call: dict[str, Any]) -> AsyncIterator[Any]:
-        bound, arguments = self._bound(call)
+        bound, arguments = self._bind_call(call)
         async with aclosing(bound.astream(to_messages(messages), **arguments)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
-    def _bound(self, call: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def _bind_call(self, call: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         call = dict(call)
         tools = call.pop("tools", None)
         if tools is None:
@@ -163,13 +163,13 @@ class LangChainLoader(Loader):
     """`KimiFileLoader`: `load`, `lazy_load`, `aload`, `alazy_load`."""
 
     def load(self) -> Loaded:
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("error")
             warnings.simplefilter("always", KimiWarning)
             documents = self._load()
         return Loaded(
             [Document(d.metadata["file_name"], d.page_content, d.metadata["source"], d.metadata) for d in documents],
-            [str(warning.message) for warning in said],
+            [str(warning.message) for warning in caught],
         )
 
     def _load(self) -> list[Any]:
@@ -210,7 +210,7 @@ class LangChain(Adapter):
     def window(self, native: Any) -> int:
         return native.profile["max_input_tokens"]
 
-    def stored(self, messages: Sequence[Any]) -> list[BaseMessage]:
+    def through_json(self, messages: Sequence[Any]) -> list[BaseMessage]:
         return messages_from_dict(json.loads(json.dumps(messages_to_dict(messages))))
 
     def dumps(self, native: Any) -> list[str]:
@@ -317,16 +317,16 @@ def to_tool(tool: Any) -> Any:
 def _first_choice(choice: str) -> Any:
     """Middleware that forces a tool in the first request, as `FunctionAgent(initial_tool_choice=...)` does."""
 
-    def changed(request: Any) -> Any:
-        asked = any(isinstance(message, AIMessage) for message in request.messages)
-        return request if asked else request.override(tool_choice=choice)
+    def change(request: Any) -> Any:
+        has_answered = any(isinstance(message, AIMessage) for message in request.messages)
+        return request if has_answered else request.override(tool_choice=choice)
 
     class _FirstChoice(AgentMiddleware):
         def wrap_model_call(self, request: Any, handler: Any) -> Any:
-            return handler(changed(request))
+            return handler(change(request))
 
         async def awrap_model_call(self, request: Any, handler: Any) -> Any:
-            return await handler(changed(request))
+            return await handler(change(request))
 
     return _FirstChoice()
 

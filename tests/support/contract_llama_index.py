@@ -178,11 +178,11 @@ class LlamaIndexLoader(Loader):
     """`KimiFileReader`: `load_data`, `lazy_load_data`, `aload_data`, `alazy_load_data`."""
 
     def load(self) -> Loaded:
-        said: list[str] = []
+        complaints: list[str] = []
 
         class Listener(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
-                said.append(record.getMessage())
+                complaints.append(record.getMessage())
 
         logger, listener = logging.getLogger("llama_index_kimi"), Listener(logging.WARNING)
         logger.addHandler(listener)
@@ -190,8 +190,8 @@ class LlamaIndexLoader(Loader):
             documents = self._load()
         finally:
             logger.removeHandler(listener)
-        found = [Document(d.metadata["file_name"], d.text, d.metadata["file_path"], d.metadata) for d in documents]
-        return Loaded(found, said)
+        loaded = [Document(d.metadata["file_name"], d.text, d.metadata["file_path"], d.metadata) for d in documents]
+        return Loaded(loaded, complaints)
 
     def _load(self) -> list[Any]:
         if self.way == "plain":
@@ -231,7 +231,7 @@ class LlamaIndex(Adapter):
     def window(self, native: Any) -> int:
         return native.metadata.context_window
 
-    def stored(self, messages: Sequence[Any]) -> list[ChatMessage]:
+    def through_json(self, messages: Sequence[Any]) -> list[ChatMessage]:
         return [ChatMessage.model_validate_json(message.model_dump_json()) for message in messages]
 
     def dumps(self, native: Any) -> list[str]:

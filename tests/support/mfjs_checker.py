@@ -33,22 +33,22 @@ def gateway(schema):
 
 def problems(schema, level="ultra"):
     """Every problem with its path; the real checker reports one of them."""
-    found = []
+    faults = []
     if not isinstance(schema, dict):
         return ["root: not an object"]
     if size(schema) > 120_000:
-        found.append("root: schema exceeds maximum allowed size")
+        faults.append("root: schema exceeds maximum allowed size")
     keys = count_keys(schema)
     if keys > 3_000:
-        found.append(f"root: total number of properties keys({keys})")
-    check(schema, "", level, schema, found)
-    if not found:
+        faults.append(f"root: total number of properties keys({keys})")
+    check(schema, "", level, schema, faults)
+    if not faults:
         if depth(schema, schema, ()) > 30:
-            found.append("root: schema depth exceeds maximum limit of 30")
+            faults.append("root: schema depth exceeds maximum limit of 30")
         for path, node in walk(schema, ""):
             if "$ref" in node and not ends(node, schema, frozenset()):
-                found.append(f"{path}: detected infinite recursion without termination condition")
-    return found
+                faults.append(f"{path}: detected infinite recursion without termination condition")
+    return faults
 
 
 def size(value):
@@ -74,11 +74,11 @@ def count_keys(node):
     return sum(len(n["properties"]) for _, n in walk(node, "") if isinstance(n.get("properties"), dict))
 
 
-def check(node, path, level, root, found):
+def check(node, path, level, root, faults):
     ultra = level == "ultra"
 
     def bad(text):
-        found.append(f"{path or 'root'}: {text}")
+        faults.append(f"{path or 'root'}: {text}")
 
     kind = node.get("type")
     kinds = kind if isinstance(kind, list) else [kind] if isinstance(kind, str) else []
@@ -112,15 +112,15 @@ def check(node, path, level, root, found):
             for keyword in node.keys() - allowed:
                 bad(f"invalid keywords: {keyword}")
         check_ranges(node, kinds, bad)
-    check_defs(node, path, level, root, found, bad)
+    check_defs(node, path, level, root, faults, bad)
     check_ref(node, path, ultra, root, bad)
-    check_any_of(node, path, level, root, found, bad)
-    check_object(node, path, level, root, found, bad)
+    check_any_of(node, path, level, root, faults, bad)
+    check_object(node, path, level, root, faults, bad)
     if "items" in node:
         if not isinstance(node["items"], dict):
             bad("items must be an object")
         else:
-            check(node["items"], f"{path}.items".lstrip("."), level, root, found)
+            check(node["items"], f"{path}.items".lstrip("."), level, root, faults)
     check_enum(node, kinds, bad)
     if "description" in node and not isinstance(node["description"], str):
         bad("description must be a string")
@@ -156,7 +156,7 @@ def check_ranges(node, kinds, bad):
             bad(f"{low} cannot be greater than {high}")
 
 
-def check_defs(node, path, level, root, found, bad):
+def check_defs(node, path, level, root, faults, bad):
     if "$defs" not in node:
         return
     if not isinstance(node["$defs"], dict):
@@ -171,7 +171,7 @@ def check_defs(node, path, level, root, found, bad):
         for key in [name, *all_keys(sub)]:
             if "/" in key:
                 bad(f"$defs property name '{key}' cannot contain '/' character")
-        check(sub, f"{path}.$defs.{name}".lstrip("."), level, root, found)
+        check(sub, f"{path}.$defs.{name}".lstrip("."), level, root, faults)
 
 
 def all_keys(value):
@@ -220,7 +220,7 @@ def check_ref(node, path, ultra, root, bad):
         bad("$ref is not allowed in this schema.")
 
 
-def check_any_of(node, path, level, root, found, bad):
+def check_any_of(node, path, level, root, faults, bad):
     if "anyOf" not in node:
         return
     branches = node["anyOf"]
@@ -238,10 +238,10 @@ def check_any_of(node, path, level, root, found, bad):
             continue
         if outer & branch.keys() - (set() if level == "ultra" else WORDS):
             bad("conflicting keywords found in anyOf with parent")
-        check(branch, f"{path}.anyOf{{{index}}}".lstrip("."), level, root, found)
+        check(branch, f"{path}.anyOf{{{index}}}".lstrip("."), level, root, faults)
 
 
-def check_object(node, path, level, root, found, bad):
+def check_object(node, path, level, root, faults, bad):
     ultra = level == "ultra"
     properties = node.get("properties")
     if "properties" in node and not isinstance(properties, dict):
@@ -259,7 +259,7 @@ def check_object(node, path, level, root, found, bad):
             for _, below in walk(sub, ""):
                 if {"enum", "anyOf", "$ref"} & below.keys() or below.get("required"):
                     bad(f"invalid path: properties.{name}")
-        check(sub, f"{path}.properties.{name}".lstrip("."), level, root, found)
+        check(sub, f"{path}.properties.{name}".lstrip("."), level, root, faults)
     if "required" in node:
         required = node["required"]
         if not isinstance(required, list):
@@ -279,7 +279,7 @@ def check_object(node, path, level, root, found, bad):
         if not isinstance(extra, dict | bool):
             bad("additionalProperties must be a boolean or an object")
         elif isinstance(extra, dict):
-            check(extra, f"{path}.additionalProperties".lstrip("."), level, root, found)
+            check(extra, f"{path}.additionalProperties".lstrip("."), level, root, faults)
 
 
 def check_enum(node, kinds, bad):
@@ -346,25 +346,25 @@ def ends(node, root, seen):
 
 def encoder(schema):
     """Nodes that the prompt encoder cannot print; each of them makes it fall back to raw JSON for all tools."""
-    found = []
+    faults = []
     for path, node in walk(schema, ""):
         if not path:
             continue
         if not {"$ref", "anyOf", "enum", "type"} & node.keys() and node:
-            found.append(f"{path}: Invalid JSON Schema object")
+            faults.append(f"{path}: Invalid JSON Schema object")
         if "$ref" in node and node["$ref"] != "#":
             name = node["$ref"].split("/")[-1]
             if name not in schema.get("$defs", {}) or not re.fullmatch(r"\w+", name, re.ASCII):
-                found.append(f"{path}: Reference not found")
+                faults.append(f"{path}: Reference not found")
         if node.get("type") == "integer" and not all(isinstance(v, int) for v in node.get("enum", [])):
-            found.append(f"{path}: Enum value is not an integer")
+            faults.append(f"{path}: Enum value is not an integer")
         for branch in node.get("anyOf", []):
             if "description" in branch:
-                found.append(f"{path}: the description of a branch is not shown")
+                faults.append(f"{path}: the description of a branch is not shown")
         extra = node.get("additionalProperties")
         if isinstance(extra, dict) and "description" in extra:
-            found.append(f"{path}: the description of additionalProperties is not shown")
-    return found
+            faults.append(f"{path}: the description of additionalProperties is not shown")
+    return faults
 
 
 def all_filters(schema):

@@ -362,7 +362,7 @@ def _by_hand() -> Iterator[Case]:
         "vendor": {"type": "string", "x-order": 1, "examples": ["a"], "deprecated": True, "readOnly": True},
         "ref-siblings": {"$ref": "#/$defs/Thing", "description": "Beside it.", "default": {}},
         "ref-old": {"$ref": "#/definitions/Old"},
-        "deep": _nested(35),
+        "deep": _nested_schema(35),
     }
     definitions = {"Thing": {"type": "object", "properties": {"a": {"type": "string"}}}}
     older = {"Old": definitions["Thing"]}
@@ -380,7 +380,7 @@ def _by_hand() -> Iterator[Case]:
     yield from _roots()
 
 
-def _nested(levels: int) -> dict[str, Any]:
+def _nested_schema(levels: int) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "integer"}
     for _ in range(levels):
         schema = {"type": "object", "properties": {"in": schema}, "required": ["in"]}

@@ -36,7 +36,7 @@ def paths(value: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from paths(child, (*here, key))
 
 
-def replaced(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
+def replace_at(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
     """A copy of `value` with `odd` at `path`."""
     if not path:
         return odd
@@ -52,13 +52,13 @@ def odd(value: Any) -> st.SearchStrategy[Any]:
     """`value` with arbitrary JSON in one or two of its positions, or arbitrary JSON in its place."""
     places = sorted(paths(value), key=str)
 
-    def changed(pairs: list[tuple[tuple[Any, ...], Any]]) -> Any:
-        made = value
+    def change(pairs: list[tuple[tuple[Any, ...], Any]]) -> Any:
+        altered = value
         for path, something in pairs:
             try:
-                made = replaced(made, path, something)
+                altered = replace_at(altered, path, something)
             except (KeyError, IndexError, TypeError):  # the place is gone with an earlier change
                 continue
-        return made
+        return altered
 
-    return st.lists(st.tuples(st.sampled_from(places), JSON), min_size=1, max_size=2).map(changed)
+    return st.lists(st.tuples(st.sampled_from(places), JSON), min_size=1, max_size=2).map(change)

@@ -31,13 +31,13 @@ class Recorder:
         """Spans that have ended, in the order of their ends."""
         return list(self._exporter.get_finished_spans())
 
-    def named(self, start: str) -> list[ReadableSpan]:
+    def spans_named(self, start: str) -> list[ReadableSpan]:
         """The spans whose name begins so."""
         return [span for span in self.spans if span.name.startswith(start)]
 
     def one(self, start: str = "chat ") -> dict[str, Any]:
         """The attributes of the only span whose name begins so."""
-        [span] = self.named(start)
+        [span] = self.spans_named(start)
         return dict(span.attributes or {})
 
     def points(self, metric: str) -> list[tuple[Mapping[str, Any], Any]]:
@@ -66,10 +66,10 @@ class Recorder:
 @contextmanager
 def recording(**settings: Any) -> Iterator[Recorder]:
     """Instrumented for as long as the block lasts."""
-    told = Recorder()
-    telemetry.instrument(tracer_provider=told.traces, meter_provider=told.meters, **settings)
+    recorder = Recorder()
+    telemetry.instrument(tracer_provider=recorder.traces, meter_provider=recorder.meters, **settings)
     try:
-        yield told
+        yield recorder
     finally:
         telemetry.uninstrument()
-        told.close()
+        recorder.close()

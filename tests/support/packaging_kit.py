@@ -25,7 +25,7 @@ class Environment:
         self.home = home
         self.bin = home / "bin"
         self.packages = home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-        for name in needed(*extras):
+        for name in distributions_needed(*extras):
             self._link(name)
 
     def _link(self, name: str) -> None:
@@ -68,7 +68,7 @@ class Environment:
         return done
 
 
-def needed(*extras: str) -> list[str]:
+def distributions_needed(*extras: str) -> list[str]:
     """The distributions that ours asks for with these extras, theirs and so on, without ours."""
     visited: set[tuple[str, str]] = set()
     waiting = [(OURS, extra) for extra in ("", *extras)]

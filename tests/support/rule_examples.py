@@ -25,7 +25,6 @@ from rule_kit import (
     Ask,
     ask,
     call,
-    called,
     fiber,
     image,
     on_file,
@@ -33,8 +32,9 @@ from rule_kit import (
     replay,
     result,
     schema_format,
-    searched,
+    search_turn,
     tool,
+    turn_with,
     upload,
 )
 
@@ -121,8 +121,8 @@ EXAMPLES: dict[str, tuple[Ask, Ask, str]] = {
         r"^Invalid request: the message at position 1 with role 'assistant' must not be empty$",
     ),
     "message.empty_text_part": (
-        ask(messages=[USER, called(content=None, reasoning_content="r"), result()]),
-        ask(messages=[USER, called(content=[{"type": "text", "text": ""}], reasoning_content="r"), result()]),
+        ask(messages=[USER, turn_with(content=None, reasoning_content="r"), result()]),
+        ask(messages=[USER, turn_with(content=[{"type": "text", "text": ""}], reasoning_content="r"), result()]),
         r"^text content is empty$",
     ),
     "message.empty_part": (
@@ -418,20 +418,20 @@ EXAMPLES: dict[str, tuple[Ask, Ask, str]] = {
     ),
     "history.call_shape": (
         ask(messages=LOOP),
-        ask(messages=[USER, called(call(arguments={"city": "Paris"}), reasoning_content="r"), result()]),  # type: ignore[arg-type]
+        ask(messages=[USER, turn_with(call(arguments={"city": "Paris"}), reasoning_content="r"), result()]),  # type: ignore[arg-type]
         "tool_calls need",
     ),
     "history.arguments": (
         Ask({"messages": LOOP}, settings={"histories": "strict"}),
         Ask(
-            {"messages": [USER, called(call(arguments='{"city": '), reasoning_content="r"), result()]},
+            {"messages": [USER, turn_with(call(arguments='{"city": '), reasoning_content="r"), result()]},
             settings={"histories": "strict"},
         ),
         r"^Invalid request: the arguments of a tool call of message 1 are not a JSON object: '\{\"city\": '$",
     ),
     "tools.unanswered_call": (
-        ask(messages=[USER, called(call("a"), call("b"), reasoning_content="r"), result("b"), result("a")]),
-        ask(messages=[USER, called(call("a"), call("b"), reasoning_content="r"), result("a"), USER]),
+        ask(messages=[USER, turn_with(call("a"), call("b"), reasoning_content="r"), result("b"), result("a")]),
+        ask(messages=[USER, turn_with(call("a"), call("b"), reasoning_content="r"), result("a"), USER]),
         r"^an assistant message with 'tool_calls' must be followed by tool messages responding to each "
         r"'tool_call_id'\. The following tool_call_ids did not have response messages: b$",
     ),
@@ -447,12 +447,12 @@ EXAMPLES: dict[str, tuple[Ask, Ask, str]] = {
     ),
     "tools.repeated_call_id": (
         ask(messages=[*LOOP, *LOOP]),
-        ask(messages=[USER, called(call(), call(), reasoning_content="r"), result(), result()]),
+        ask(messages=[USER, turn_with(call(), call(), reasoning_content="r"), result(), result()]),
         r"^calls of message 1 share an id: get_weather_0$",
     ),
     "reasoning.missing": (
-        Ask(K26 | {"messages": [USER, called(reasoning_content=" "), result()]}),
-        Ask(K26 | {"messages": [USER, USER, USER, called(reasoning_content=""), result()]}),
+        Ask(K26 | {"messages": [USER, turn_with(reasoning_content=" "), result()]}),
+        Ask(K26 | {"messages": [USER, USER, USER, turn_with(reasoning_content=""), result()]}),
         r"^thinking is enabled but reasoning_content is missing in assistant tool call message at index 3$",
     ),
     "reasoning.altered": (
@@ -541,7 +541,7 @@ EXAMPLES: dict[str, tuple[Ask, Ask, str]] = {
     ),
     "tolerated.arguments": (
         ask(messages=LOOP),
-        ask(messages=[USER, called(call(arguments='["Paris"]'), reasoning_content="r"), result()]),
+        ask(messages=[USER, turn_with(call(arguments='["Paris"]'), reasoning_content="r"), result()]),
         r"message 1 are not a JSON object: '\[\"Paris\"\]'",
     ),
     "tolerated.builtin_name": (
@@ -587,10 +587,10 @@ EXAMPLES: dict[str, tuple[Ask, Ask, str]] = {
         on_file("/files/FILE/content", upload("a.pdf", b"not a PDF")),
         r"^extract task failed: failed$",
     ),
-    "search.echo": (searched(), searched(content="no result"), "message at 2 is not the arguments"),
+    "search.echo": (search_turn(), search_turn(content="no result"), "message at 2 is not the arguments"),
     "search.altered_call": (
-        searched(),
-        searched(arguments=SEARCH.replace(" ", "")),
+        search_turn(),
+        search_turn(arguments=SEARCH.replace(" ", "")),
         "no \\$web_search call was given with these arguments",
     ),
     "search.sealed": (
@@ -630,6 +630,6 @@ _OTHER = {
 )
 
 
-def expected(rule_id: str) -> tuple[int, str]:
+def expected_refusal(rule_id: str) -> tuple[int, str]:
     """The HTTP status and the ``error.type`` that a refusal has."""
     return _OTHER.get(rule_id, (400, "invalid_request_error"))

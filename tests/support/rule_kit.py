@@ -31,7 +31,7 @@ def call(id: str = "get_weather_0", name: str = "get_weather", arguments: str = 
     return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def called(*calls: dict[str, Any], **more: Any) -> dict[str, Any]:
+def turn_with(*calls: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"role": "assistant", "content": "", "tool_calls": list(calls or [call()])} | more
 
 
@@ -89,7 +89,7 @@ def on_file(path: str, before: Ask, **settings: Any) -> Ask:
 
 K26, K27 = {"model": "kimi-k2.6"}, {"model": "kimi-k2.7-code"}
 OFF = {"thinking": {"type": "disabled"}}
-LOOP = [USER, called(reasoning_content="r"), result()]
+LOOP = [USER, turn_with(reasoning_content="r"), result()]
 NAMED = {"type": "function", "function": {"name": "get_weather"}}
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}}
 TURN = [Reply(reasoning="my own thought", tool_calls=[ToolCall("get_weather", {"city": "Paris"})])]
@@ -97,16 +97,16 @@ TURN = [Reply(reasoning="my own thought", tool_calls=[ToolCall("get_weather", {"
 
 def replay(**more: Any) -> Ask:
     first = ask(tools=[tool()])
-    return Ask({"messages": [USER, called(**more), result()], "tools": [tool()]}, before=[first], script=TURN)
+    return Ask({"messages": [USER, turn_with(**more), result()], "tools": [tool()]}, before=[first], script=TURN)
 
 
 BUILTIN = {"type": "builtin_function", "function": {"name": "$web_search"}}
 SEARCH = '{"search_result": {"search_id": "e4b4"}, "usage": {"total_tokens": 12}}'
 
 
-def searched(arguments: str = SEARCH, content: str | None = None) -> Ask:
+def search_turn(arguments: str = SEARCH, content: str | None = None) -> Ask:
     """A search that was given with SEARCH and comes back with these arguments and this tool message."""
-    turn = called(call("s", "$web_search", arguments), reasoning_content="r")
+    turn = turn_with(call("s", "$web_search", arguments), reasoning_content="r")
     answer = result("s") | {"content": arguments if content is None else content}
     return Ask(
         K26 | {"messages": [USER, turn, answer], "tools": [BUILTIN]},
@@ -123,7 +123,7 @@ def as_ask(example: Ask | dict[str, Any]) -> Ask:
     return example if isinstance(example, Ask) else Ask(example)
 
 
-def _filled(example: Ask, client: httpx.Client) -> Ask:
+def _fill_file_id(example: Ask, client: httpx.Client) -> Ask:
     """Send what comes before, and put the uploaded file's id where FILE stands."""
     for earlier in example.before:
         answer = earlier.send(client)
@@ -148,7 +148,7 @@ def sent(example: Ask | dict[str, Any], shared: Emulator) -> Iterator[tuple[http
         headers = {"Authorization": f"Bearer {kimi.api_key}"}
         client = stack.enter_context(httpx.Client(base_url=kimi.base_url, headers=headers, timeout=20))
         kimi.script(*example.script)
-        yield _filled(example, client).send(client), kimi
+        yield _fill_file_id(example, client).send(client), kimi
 
 
 def assert_accepted(rule: Rule, example: Ask | dict[str, Any], shared: Emulator) -> None:

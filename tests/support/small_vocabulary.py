@@ -19,12 +19,12 @@ REAL = Path(
 
 def ranks(words: Iterable[str] = WORDS) -> dict[bytes, int]:
     """Token to rank: the bytes, then each word with the pairs that lead to it."""
-    made = {bytes([byte]): byte for byte in range(256)}
+    vocabulary = {bytes([byte]): byte for byte in range(256)}
     for word in words:
         data = word.encode()
         for end in range(2, len(data) + 1):
-            made.setdefault(data[:end], len(made))
-    return made
+            vocabulary.setdefault(data[:end], len(vocabulary))
+    return vocabulary
 
 
 def write(path: Path, tokens: dict[bytes, int] | None = None) -> Path:

@@ -19,7 +19,7 @@ class Sent(NamedTuple):
     tools: bytes
 
 
-def sent(body: bytes) -> Sent:
+def members_sent(body: bytes) -> Sent:
     """The members of a chat request as they stand in `body`: nothing is parsed and printed again."""
     text = body.decode()
     items: dict[str, Any] = {}
@@ -55,16 +55,16 @@ def _skip(text: str, at: int, what: str) -> int:
 
 def broken(bodies: Sequence[bytes]) -> list[str]:
     """Where a request does not begin with the one before it, in words; empty when each does."""
-    found = []
-    for number, (one, two) in enumerate(pairwise([sent(body) for body in bodies])):
+    faults = []
+    for number, (one, two) in enumerate(pairwise([members_sent(body) for body in bodies])):
         if two.tools != one.tools:
-            found.append(f"request {number + 1} has other tools: {one.tools[:300]!r} -> {two.tools[:300]!r}")
+            faults.append(f"request {number + 1} has other tools: {one.tools[:300]!r} -> {two.tools[:300]!r}")
         if two.head != one.head:
-            found.append(f"request {number + 1} has other options: {one.head!r} -> {two.head!r}")
+            faults.append(f"request {number + 1} has other options: {one.head!r} -> {two.head!r}")
         if not two.messages.startswith(one.messages):
             pairs = zip(one.each, two.each, strict=False)
             place = next((n for n, (a, b) in enumerate(pairs) if a != b), len(two.each))
             was = one.each[place] if place < len(one.each) else b"nothing"
             now = two.each[place] if place < len(two.each) else b"nothing"
-            found.append(f"request {number + 1}, message {place}: {was[:300]!r} -> {now[:300]!r}")
-    return found
+            faults.append(f"request {number + 1}, message {place}: {was[:300]!r} -> {now[:300]!r}")
+    return faults

@@ -313,7 +313,7 @@ def test_a_call_stands_below_the_callers_span(
     with tracer.start_as_current_span("work") as work:
         complete(ways, client, ask())
         stream(ways, client, ask(stream=True))
-    spans = recorder.named("chat ")
+    spans = recorder.spans_named("chat ")
     assert len(spans) == 2
     assert {span.parent.span_id if span.parent else None for span in spans} == {work.get_span_context().span_id}
 
@@ -449,7 +449,7 @@ def test_an_extracted_file_is_a_span_without_its_name(
     cache = files.FileCache()
     for _ in range(2):
         ways.call(files.extract, files.aextract, client, SECRET.encode(), name="mine.txt", cache=cache)
-    spans = [dict(span.attributes or {}) for span in recorder.named("extract_file")]
+    spans = [dict(span.attributes or {}) for span in recorder.spans_named("extract_file")]
     facts = {"kimi.file.suffix": ".txt", "kimi.file.size": len(SECRET)}
     assert spans == [{**facts, "kimi.file.cached": False}, {**facts, "kimi.file.cached": True}]
     assert SECRET not in recorder.everything()
@@ -503,7 +503,7 @@ def test_files_of_a_chat_stand_below_it(kimi: Emulator, recorder: Recorder) -> N
     block = {"type": "file", "mime_type": "application/pdf", "base64": data, "filename": "a.pdf"}
     llm = ChatKimi(base_url=kimi.base_url, api_key=kimi.api_key)
     llm.invoke([{"role": "user", "content": [{"type": "text", "text": "Sum it up"}, block]}])
-    [file], [call] = recorder.named("extract_file"), recorder.named("chat ")
+    [file], [call] = recorder.spans_named("extract_file"), recorder.spans_named("chat ")
     assert file.parent is not None
     assert call.context is not None
     assert file.parent.span_id == call.context.span_id
