@@ -33,12 +33,12 @@ def answer(schema: Any, text: str, **fields: Any) -> Any:
     return DefaultBrain().answer(request, BrainContext("kimi-k3", True, request.get("tools", ())))
 
 
-def structured(schema: Any, text: str) -> Any:
+def ask_in_schema(schema: Any, text: str) -> Any:
     response_format = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     return json.loads(answer(schema, text, response_format=response_format).content)
 
 
-def called(schema: Any, text: str) -> Any:
+def ask_with_tool(schema: Any, text: str) -> Any:
     function = {"name": "save", "description": "Saves it.", "parameters": schema}
     reply = answer(schema, text, tools=[{"type": "function", "function": function}], tool_choice="required")
     return json.loads(reply.tool_calls[0].arguments_text)
@@ -47,7 +47,7 @@ def called(schema: Any, text: str) -> Any:
 @pytest.mark.parametrize("text", ["Go.", TEXT], ids=["no text", "text"])
 @pytest.mark.parametrize("schema", [each for _, each in SCHEMAS], ids=[about for about, _ in SCHEMAS])
 def test_an_answer_fits_its_schema(schema: Any, text: str):
-    assert faults(structured(schema, text), schema) == []
+    assert faults(ask_in_schema(schema, text), schema) == []
 
 
 @pytest.mark.parametrize("schema", [each for _, each in SCHEMAS], ids=[about for about, _ in SCHEMAS])
@@ -62,12 +62,12 @@ def test_arguments_fit_their_schema(schema: Any):
         "required": ["it"],
         **definitions,
     }
-    assert faults(called(parameters, TEXT), parameters) == []
+    assert faults(ask_with_tool(parameters, TEXT), parameters) == []
 
 
 @pytest.mark.parametrize("schema", [each for _, each in hard()], ids=[about for about, _ in hard()])
 def test_big_forms_fit(schema: Any):
-    assert faults(called(schema, TEXT), schema) == []
+    assert faults(ask_with_tool(schema, TEXT), schema) == []
 
 
 def test_the_table_is_large_and_names_every_keyword():
@@ -91,7 +91,7 @@ def test_a_seed_gives_other_values_of_the_same_form():
 
 def test_no_reference_is_fetched():
     schema = {"type": "object", "properties": {"a": {"$ref": "https://example.com/elsewhere.json"}}, "required": ["a"]}
-    assert set(structured(schema, "Go.")) == {"a"}  # a look-up would end the test: no network but loopback
+    assert set(ask_in_schema(schema, "Go.")) == {"a"}  # a look-up would end the test: no network but loopback
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_wishes_of_our_own_descriptions_are_kept_to():
         },
         "required": ["day", "price", "code", "amount"],
     }
-    values = structured(schema, "Nothing of it is said here.")
+    values = ask_in_schema(schema, "Nothing of it is said here.")
     strict = {
         "properties": {
             "day": {"format": "date"},
@@ -146,7 +146,7 @@ def test_wishes_of_our_own_descriptions_are_kept_to():
         }
     }
     assert faults(values, strict) == []
-    assert structured(schema, "The day is 3 May 2027, and the price is 12.5.") | {"code": "", "amount": None} == {
+    assert ask_in_schema(schema, "The day is 3 May 2027, and the price is 12.5.") | {"code": "", "amount": None} == {
         "day": "2027-05-03",
         "price": 12.5,
         "code": "",
@@ -237,11 +237,11 @@ SAID = st.sampled_from(["Go.", TEXT, "张三，28岁，明天去上海。"])
 @given(schema=DRAWN, text=SAID)
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_drawn_schemas_are_met(schema: Any, text: str):
-    assert faults(structured(schema, text), schema) == []
+    assert faults(ask_in_schema(schema, text), schema) == []
 
 
 @pytest.mark.slow
 @given(schema=DRAWN, text=SAID)
 @settings(max_examples=1500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_many_drawn_schemas_are_met(schema: Any, text: str):
-    assert faults(structured(schema, text), schema) == []
+    assert faults(ask_in_schema(schema, text), schema) == []

@@ -245,9 +245,9 @@ def test_an_answer_that_was_cut_off_is_named(kimi: Emulator, tools: Tools) -> No
 
 
 def test_ctrl_c_ends_the_stream(kimi: Emulator, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*args: Any) -> Any:
+    def interrupt(*args: Any) -> Any:
         yield from ()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kimi_api.chat.stream", interrupted)
+    monkeypatch.setattr("kimi_api.chat.stream", interrupt)
     assert cli.main(["ask", "Say hello."]) == 130

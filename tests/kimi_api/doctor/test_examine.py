@@ -148,8 +148,8 @@ def test_what_limits_mean_on_the_platform(kimi: Emulator, monkeypatch: pytest.Mo
     finding = report(of(kimi), request=False)["limits"]
     assert (finding.status, "131,072 tokens" in finding.detail) == ("ok", True)
     assert "max_tokens" in finding.remedy
-    kept = report(of(kimi, account_limits=AccountLimits.tier(1)), request=False)["limits"]
-    assert "kept by this client" in kept.detail
+    limits = report(of(kimi, account_limits=AccountLimits.tier(1)), request=False)["limits"]
+    assert "kept by this client" in limits.detail
 
 
 def test_a_request_that_fails_is_reported_with_its_cure(kimi: Emulator) -> None:
