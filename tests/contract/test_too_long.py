@@ -46,12 +46,12 @@ def without_end(first: bytes, piece: bytes) -> Callable[[Any], None]:
     return answer
 
 
-def begun(raw: RawServer) -> bytes:
+def begin_stream(raw: RawServer) -> bytes:
     event = raw.event(delta={"role": "assistant", "content": "Hello ", "reasoning_content": "hm"})
     return head("text/event-stream") + raw.sse(event, done=False).encode()
 
 
-def packed(data: bytes, packing: str = "gzip") -> bytes:
+def pack(data: bytes, packing: str = "gzip") -> bytes:
     if packing == "deflate":
         return zlib.compress(data)
     if packing == "raw deflate":
@@ -61,22 +61,22 @@ def packed(data: bytes, packing: str = "gzip") -> bytes:
 
 
 def bomb(piece: bytes, packing: str = "gzip", megabytes: int = 4) -> bytes:
-    return packed(piece * (megabytes * MB // len(piece)), packing)
+    return pack(piece * (megabytes * MB // len(piece)), packing)
 
 
 def long_streams(raw: RawServer) -> dict[str, tuple[str, Answer]]:
     """Streams by name, each with the bound that it passes. All begin with a part of an answer."""
     event = raw.sse(raw.event(delta={"content": "x" * 300}), done=False).encode()
-    first = begun(raw).partition(b"\r\n\r\n")[2]
+    first = begin_stream(raw).partition(b"\r\n\r\n")[2]
     return {
-        "a line": ("event", without_end(begun(raw) + b"data: ", b"x" * 65536)),
-        "lines of one event": ("event", without_end(begun(raw), b"data: " + b"x" * 1000 + b"\n")),
-        "lines that end in CR LF": ("event", without_end(begun(raw), b"data: " + b"x" * 1000 + b"\r\n")),
-        "keep-alives": ("comments", without_end(begun(raw), b": keep-alive\n\n" * 100)),
-        "keep-alives on one line each": ("event", without_end(begun(raw), b": keep-alive\n" * 100)),
-        "events without data": ("comments", without_end(begun(raw), b"id: 1\nretry: 5\n\n" * 100)),
-        "blank lines": ("comments", without_end(begun(raw), b"\n\n" * 500)),
-        "packed events": ("body", head("text/event-stream", "gzip") + packed(first + event * (4 * MB // len(event)))),
+        "a line": ("event", without_end(begin_stream(raw) + b"data: ", b"x" * 65536)),
+        "lines of one event": ("event", without_end(begin_stream(raw), b"data: " + b"x" * 1000 + b"\n")),
+        "lines that end in CR LF": ("event", without_end(begin_stream(raw), b"data: " + b"x" * 1000 + b"\r\n")),
+        "keep-alives": ("comments", without_end(begin_stream(raw), b": keep-alive\n\n" * 100)),
+        "keep-alives on one line each": ("event", without_end(begin_stream(raw), b": keep-alive\n" * 100)),
+        "events without data": ("comments", without_end(begin_stream(raw), b"id: 1\nretry: 5\n\n" * 100)),
+        "blank lines": ("comments", without_end(begin_stream(raw), b"\n\n" * 500)),
+        "packed events": ("body", head("text/event-stream", "gzip") + pack(first + event * (4 * MB // len(event)))),
     }
 
 
@@ -131,7 +131,7 @@ def test_slow_keep_alives_end_by_time(
     monkeypatch.setattr(connection, "LONGEST_SILENCE", 0.2)
 
     def answer(connection: Any) -> None:
-        connection.sendall(begun(raw))
+        connection.sendall(begin_stream(raw))
         for _ in range(100):
             time.sleep(0.05)
             connection.sendall(b": keep-alive\n\n")
@@ -181,7 +181,7 @@ def test_a_body_that_says_how_long_it_is_is_not_read(raw: RawServer, adapter: Ad
 @pytest.mark.parametrize("status", [400, 401, 429, 500])
 def test_of_an_error_only_the_beginning_is_read(raw: RawServer, adapter: Adapter, way: Way, status: int) -> None:
     words = b'{"error":{"message":"no such thing","type":"odd"}}'
-    raw.say(head("application/json", "gzip", status) + packed(words + b" " * (4 * MB)))
+    raw.say(head("application/json", "gzip", status) + pack(words + b" " * (4 * MB)))
     error: Any = adapter.make(way, base_url=raw.base_url, max_retries=0).attempt("hello").error
     assert isinstance(error, KimiStatusError)
     assert error.status_code == status
@@ -211,7 +211,7 @@ def test_packed_answers_are_read(raw: RawServer, adapter: Adapter, way: Way, pac
     if wire == "stream":
         kind = "text/event-stream"
         body = raw.sse(raw.event(delta=message), raw.event(finish_reason="stop")).encode()
-    raw.say(head(kind, packing.removeprefix("raw ")) + packed(body, packing))
+    raw.say(head(kind, packing.removeprefix("raw ")) + pack(body, packing))
     assert adapter.make(way, base_url=raw.base_url, wire=wire).ask("hello").text == "Hello 你好"
 
 
