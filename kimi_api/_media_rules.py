@@ -228,7 +228,9 @@ def decode(data: str, is_base64: bool, what: str) -> bytes:
     try:
         return base64.b64decode(data + "=" * (-len(data) % 4))
     except (binascii.Error, ValueError) as error:
-        raise KimiInputError(what, data[:40], f"its data must be base64 ({error})", "encode the bytes anew") from None
+        raise KimiInputError(
+            what, data[:40], f"its data must be base64 ({error})", "encode the bytes again with base64.b64encode"
+        ) from None
 
 
 def head_of(data: str, is_base64: bool) -> bytes:
@@ -280,7 +282,7 @@ def media_type(head: bytes, declared: str | None, kind: Kind | None, what: str) 
         raise KimiInputError(
             what,
             declared or f"bytes that begin with {head[:8]!r}",
-            f"its format must be known, and the content does not tell it; {list_of}",
+            f"its format cannot be read from its content; {list_of}",
             "convert it to PNG, JPEG or MP4, or declare its type (mime_type)",
         )
     if actual in allowed:
@@ -293,7 +295,7 @@ def media_type(head: bytes, declared: str | None, kind: Kind | None, what: str) 
         f"its content is {actual}{claimed}; {list_of}",
         f"pass it as {other}"
         if other
-        else "pass it as a document: as a `file` block of LangChain's or a DocumentBlock of LlamaIndex's"
+        else "pass it as a document: a `file` block in LangChain, a DocumentBlock in LlamaIndex"
         if actual in _DOCUMENTS
         else "convert it to PNG, JPEG or MP4",
     )

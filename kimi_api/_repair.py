@@ -294,7 +294,7 @@ def check_calls(calls: object, position: int) -> None:
         f"messages[{position}].tool_calls",
         calls,
         'a call is {"id": ..., "type": "function", "function": {"name": ..., "arguments": "..."}}',
-        'send the calls back as they came, or pass repair="full" to leave out what is no call',
+        'send the calls back as they came, or pass repair="full" to leave out what is not a call',
     )
 
 
@@ -334,6 +334,6 @@ def _report_lost_result(message: Mapping[str, Any], position: int, lossy: bool, 
         f"messages[{position}].tool_call_id",
         named,
         "no assistant message before it made this call",
-        "keep each tool result behind the assistant turn that called it and trim histories at a user message, "
+        "keep each tool result after the assistant turn that called the tool, and trim histories at a user message, "
         + ("and add one: nothing else is left to send" if alone else 'or pass repair="full" to leave such results out'),
     )

@@ -273,9 +273,9 @@ def files_of(path: str | PurePath, *, glob: str = "**/*", fs: FileSystem | None 
         raise KimiInputError(
             "paths",
             str(path),
-            f"no file is in it of a kind that can be extracted (glob={glob!r})",
-            "check path and pattern, or name the files themselves: a file named by itself is sent whatever its kind; "
-            "kimi_api.files.SUPPORTED_SUFFIXES lists the kinds",
+            f"it contains no file that can be extracted (glob={glob!r})",
+            "check path and pattern, or pass the paths of the files: a file that is passed by its path is always "
+            "sent. kimi_api.files.SUPPORTED_SUFFIXES lists the kinds",
         )
     return files
 

@@ -65,7 +65,7 @@ class Cost:
         """
         if other.currency != self.currency:
             raise KimiInputError(
-                "currency", other.currency, f"the other cost is in {self.currency}", "add up each currency by itself"
+                "currency", other.currency, f"the other cost is in {self.currency}", "add up each currency separately"
             )
         return Cost(
             self.input + other.input,

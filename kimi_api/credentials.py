@@ -90,13 +90,13 @@ def resolve_base_url(
     if region is not None and _region_of(url) not in (None, region):
         source = "base_url" if base_url else " or ".join(name for name in BASE_URL_VARIABLES if environ.get(name))
         raise KimiInputError(
-            "region", region, f"{source} is {url}, which is of the other region", f"leave out region or {source}"
+            "region", region, f"{source} is {url}, which belongs to the other region", f"leave out region or {source}"
         )
     if "@" in url.partition("//")[2].partition("/")[0]:
         raise KimiInputError(
             "base_url",
             mask_ids(url),
-            "it names no user and password, since addresses are shown in logs and traces",
+            "it must not contain a user and password, because addresses appear in logs and traces",
             "pass http_client=httpx.Client(auth=(user, password)), and async_http_client likewise",
         )
     return url.rstrip("/")

@@ -74,7 +74,7 @@ def formula_uri(name: str) -> str:
         "formula",
         name,
         "it is a name such as 'web-search', or a URI such as 'moonshot/web-search:latest'",
-        "see https://platform.kimi.ai/docs/guide/use-official-tools for the formulas there are",
+        "see https://platform.kimi.ai/docs/guide/use-official-tools for the list of formulas",
     )
 
 

@@ -130,7 +130,8 @@ def prepare_messages(
             raise KimiInputError(
                 "messages",
                 "tool calls and results that do not follow each other",
-                "behind each assistant turn with tool calls stand their results, one for each call, each with its id",
+                "an assistant turn with tool calls must be followed by the results: one for each call, with the id "
+                "of the call",
                 'put them in that order, or pass repair="safe" (the default), which does it',
             )
     if not prepared:

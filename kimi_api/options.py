@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatOptions", "EmptyAnswers", "Thinking", "Unsupported", "Wire"]
 
-RAISE_MAX_TOKENS = "Raise max_tokens, which thinking is part of: 16,000 or more is advised for thinking models"
+RAISE_MAX_TOKENS = "Raise max_tokens: thinking counts too, so 16,000 or more is advised for thinking models"
 """What to do where a budget ended too early."""
 
 Thinking = Literal["enabled", "disabled"] | bool | Mapping[str, Any] | None

@@ -205,11 +205,13 @@ class KimiExtract:
     def _source(self, path: object, data: object) -> str | tuple[str, bytes] | KimiInputError:
         """What to extract for one row, or why it cannot be."""
         if not isinstance(path, str) or not path:
-            return KimiInputError(self.path, path, "it is the path of a file", "mend the row, or filter it out")
+            return KimiInputError(self.path, path, "it is the path of a file", "correct the row, or filter it out")
         if self.content is None:
             return path
         if not isinstance(data, bytes):
-            return KimiInputError(str(self.content), data, "it holds the bytes of a file", "mend or filter the row")
+            return KimiInputError(
+                str(self.content), data, "it holds the bytes of a file", "correct the row, or filter it out"
+            )
         return PurePath(path).name, data
 
 
@@ -278,7 +280,7 @@ def _messages(prompt: object, system: str | None) -> list[dict[str, Any]]:
         messages = list(prompt)
     else:
         raise KimiInputError(
-            "prompt", prompt, "it is a text, or a list of wire messages", "mend the row, or filter it out"
+            "prompt", prompt, "it is a text, or a list of wire messages", "correct the row, or filter it out"
         )
     return [{"role": "system", "content": system}, *messages] if system else messages
 

@@ -178,7 +178,7 @@ def build_request(
         raise KimiInputError(
             "response_format",
             "json_object together with a partial message",
-            "Partial Mode and JSON mode exclude each other",
+            "Partial Mode and JSON mode cannot be combined",
             "drop response_format; a prefix of '{' already leads to JSON",
         )
     media = None
@@ -213,12 +213,12 @@ def _wire(options: ChatOptions, body: ChatBody) -> Wire:
 def _rounds(name: str, options: ChatOptions) -> int:
     value = getattr(options, name)
     if not isinstance(value, int) or value < 0:
-        raise KimiInputError(name, value, "it is how often, a whole number from 0 on", "leave it out for never")
+        raise KimiInputError(name, value, "it is a number of times, 0 or more", "leave it out for never")
     if value and not options.host_rules.platform_rules:
         raise KimiInputError(
             name,
             value,
-            f"it needs Partial Mode, which is the platform's own, and dialect is {options.dialect!r}",
+            f"it needs Partial Mode, which only Moonshot's platform has, and dialect is {options.dialect!r}",
             "leave it out for other hosts",
         )
     return int(value)
@@ -295,8 +295,9 @@ def _with_effort(options: ChatOptions, spec: ModelSpec) -> ChatOptions:
         raise KimiInputError(
             "thinking",
             options.thinking,
-            f"its effort goes out as reasoning_effort on {spec.id}, which is {options.reasoning_effort!r} already",
-            "give one of the two",
+            f"its effort is sent as reasoning_effort to {spec.id}, and reasoning_effort is "
+            f"{options.reasoning_effort!r} already",
+            "pass one of the two",
         )
     return replace(options, thinking=thinking or None, reasoning_effort=effort)
 
@@ -363,8 +364,8 @@ def _effort(body: ChatBody, options: ChatOptions, spec: ModelSpec, rules: bool) 
     elif effort not in spec.efforts:
         # The server takes any word without a complaint, and nobody knows which effort it then uses.
         text = (
-            f"{spec.id} knows the words {', '.join(spec.efforts)} for reasoning_effort, so {effort!r} is not sent, and "
-            f"the platform uses {spec.efforts[-1]}, the dearest"
+            f"{spec.id} knows only {', '.join(spec.efforts)} for reasoning_effort, so {effort!r} is not sent. The platform "
+            f"then uses {spec.efforts[-1]}, which costs the most"
         )
         _report_unsupported(options, "reasoning_effort", effort, text, remedy="use one of these words")
     else:
@@ -427,7 +428,7 @@ def _extra(options: ChatOptions, spec: ModelSpec, rules: bool) -> dict[str, Any]
             continue
         if name in _IN_THE_ANSWER:
             remedy = "leave it out; other hosts that serve Kimi may give probabilities (see dialect)"
-            raise KimiInputError(name, value, f"{spec.id} gives no probabilities of tokens", remedy)
+            raise KimiInputError(name, value, f"{spec.id} does not return token probabilities", remedy)
         _report_unsupported(options, name, value, f"{spec.id} does not accept {name}, so it is not sent")
     return extra
 

@@ -56,11 +56,13 @@ def list_of_tools(tools: object) -> Iterable[Any]:
         raise KimiInputError(
             "tools",
             tools,
-            "it is a list of the tools themselves, and this is a name",
+            "a list of tools is needed, and this is only a name",
             f"pass the function or definition itself in a list; tool_choice={tools!r} demands a tool of that name",
         )
     if isinstance(tools, Mapping) or not isinstance(tools, Collection | Iterator):
-        raise KimiInputError("tools", tools, "it is a list of tools, and this is one", "put it into a list: [tool]")
+        raise KimiInputError(
+            "tools", tools, "a list of tools is needed, and this is one tool", "put it into a list: [tool]"
+        )
     return tools
 
 
@@ -69,7 +71,7 @@ def named_tool(name: str) -> KimiInputError:
     return KimiInputError(
         "tools",
         name,
-        "a name is no tool",
+        "a name is not a tool",
         f"pass the function or definition of {name} itself; tool_choice={name!r} demands a tool of that name",
     )
 

@@ -221,7 +221,7 @@ def _extras(reply: Reply) -> dict[str, Any]:
 
 _SKIPPED = "it is in invalid_tool_calls, which agents skip"
 # Core merges the pieces of a stream, and closes brackets and quotes that are open at its end.
-_MENDED = f"LangChain mends them if it can, and the tool runs with a part of what was meant; if not, {_SKIPPED}"
+_MENDED = f"LangChain repairs them if it can, and the tool then runs with a part of its arguments; if not, {_SKIPPED}"
 
 
 def warn_unreadable(reply: Reply, request: ChatRequest, *, streamed: bool = False) -> Reply:

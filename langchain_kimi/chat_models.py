@@ -103,7 +103,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
     api_key: Annotated[str | SecretStr | Callable[[], str] | None, BeforeValidator(as_secret)] = Field(
         default=None,
         repr=False,
-        description="The key, or a function that returns the key of the moment (asked before each request). None "
+        description="The key, or a function that returns the current key (called before each request). None "
         "reads `MOONSHOT_API_KEY`, then `KIMI_API_KEY`, at every request.",
     )
     base_url: str | None = Field(
@@ -118,7 +118,8 @@ class ChatKimi(TokenCounting, StructuredOutput):
     )
     dialect: str = Field(
         default="platform",
-        description='Habits of the host, a row of `kimi_api.options.DIALECTS`: "platform", "openai" or "vllm".',
+        description='How the host deviates from the platform, a row of `kimi_api.options.DIALECTS`: "platform", "openai" '
+        'or "vllm".',
     )
     thinking: Thinking = Field(
         default=None,
@@ -138,9 +139,9 @@ class ChatKimi(TokenCounting, StructuredOutput):
         default=None,
         description="The kimi-* models take one value only (1, or 0.6 with thinking off); others are not sent.",
     )
-    top_p: float | None = Field(default=None, description="As `temperature`; the one value is 0.95.")
-    presence_penalty: float | None = Field(default=None, description="As `temperature`; the one value is 0.")
-    frequency_penalty: float | None = Field(default=None, description="As `temperature`; the one value is 0.")
+    top_p: float | None = Field(default=None, description="As `temperature`; the only value is 0.95.")
+    presence_penalty: float | None = Field(default=None, description="As `temperature`; the only value is 0.")
+    frequency_penalty: float | None = Field(default=None, description="As `temperature`; the only value is 0.")
     stop: str | list[str] | None = Field(
         default=None, description="Up to 5 strings of up to 32 bytes. Also `stop_sequences`."
     )
@@ -197,14 +198,14 @@ class ChatKimi(TokenCounting, StructuredOutput):
     )
     resume_streams: int = Field(
         default=0,
-        description="How often a stream that breaks is taken up where it broke, by one more request that is paid "
-        "for, too.",
+        description="How often a broken stream is continued from where it broke. Each time is one more request, "
+        "which is paid for too.",
     )
     wire: Wire | None = Field(
         default=None,
-        description='How answers of `invoke` and of agents travel, which are waited for as a whole: "stream" puts '
-        'them together from events, so that nothing that came is lost; "plain" is one body. None: '
-        '"stream" on the platform, else "plain".',
+        description='How `invoke` and agents, which wait for the whole answer, receive it: "stream" joins it from events, so '
+        'that no part is lost when the connection breaks; "plain" is one body. None: "stream" on the platform, '
+        'else "plain".',
     )
     empty_answers: EmptyAnswers = Field(
         default="retry",
@@ -213,8 +214,8 @@ class ChatKimi(TokenCounting, StructuredOutput):
     )
     repair: Repair = Field(
         default="safe",
-        description='What may be mended in a history: "safe" what loses nothing, "full" also answers open tool '
-        'calls and drops results whose call is gone, "none" nothing.',
+        description='What is repaired in a history: "safe" only what loses nothing; "full" also answers open tool calls '
+        'and drops results without a call; "none" nothing.',
     )
     fetch_media: bool = Field(
         default=False,
@@ -228,7 +229,8 @@ class ChatKimi(TokenCounting, StructuredOutput):
     )
     context_window: int | None = Field(
         default=None,
-        description="Tokens that agents may plan with, in the profile; None: the catalogue's window of the model.",
+        description="The context window in tokens, which agents read from the profile. None: the model's window in "
+        "the catalogue.",
     )
     extract_documents: bool = Field(
         default=True,
@@ -273,7 +275,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
         default=False,
         description="Answers to a partial message come with their prefix in front; streamed, it begins the text.",
     )
-    streaming: bool = Field(default=False, description="Whether `invoke` streams inside.")
+    streaming: bool = Field(default=False, description="Whether `invoke` streams internally.")
     tokenizer: Any = Field(
         default=None,
         exclude=True,

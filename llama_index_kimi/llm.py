@@ -112,7 +112,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         default=None,
         exclude=True,
         repr=False,
-        description="The key, or a function returning the key of the moment. None: MOONSHOT_API_KEY, KIMI_API_KEY.",
+        description="The key, or a function that returns the current key. None: MOONSHOT_API_KEY, KIMI_API_KEY.",
     )
     base_url: str | None = Field(
         default=None, description="Address including /v1. None: MOONSHOT_BASE_URL, MOONSHOT_API_BASE, the .ai platform."
@@ -122,7 +122,9 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         description="Which platform where no address is given: international (the default, https://api.moonshot.ai/v1) "
         "or china (https://api.moonshot.cn/v1). Keys of one are refused by the other.",
     )
-    dialect: str = Field(default="platform", description="Habits of the host: platform, openai, or vllm.")
+    dialect: str = Field(
+        default="platform", description="How the host deviates from the platform: platform, openai, or vllm."
+    )
     thinking: Literal["enabled", "disabled"] | bool | dict[str, Any] | None = Field(
         default=None, description="Thinking switch of K2.x models; K3 always thinks."
     )
@@ -131,10 +133,16 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     )
     reasoning_effort: str | None = Field(default=None, description="low, high or max; K3 family only.")
     max_tokens: int | None = Field(default=None, description="Budget for thinking and answer together, in tokens.")
-    temperature: float | None = Field(default=None, description="Not sent unless set; kimi-* models fix it.")
-    top_p: float | None = Field(default=None, description="Not sent unless set; kimi-* models fix it.")
-    presence_penalty: float | None = Field(default=None, description="Not sent unless set; kimi-* models fix it.")
-    frequency_penalty: float | None = Field(default=None, description="Not sent unless set; kimi-* models fix it.")
+    temperature: float | None = Field(
+        default=None, description="Not sent unless set; kimi-* models accept one value only."
+    )
+    top_p: float | None = Field(default=None, description="Not sent unless set; kimi-* models accept one value only.")
+    presence_penalty: float | None = Field(
+        default=None, description="Not sent unless set; kimi-* models accept one value only."
+    )
+    frequency_penalty: float | None = Field(
+        default=None, description="Not sent unless set; kimi-* models accept one value only."
+    )
     stop: str | list[str] | None = Field(default=None, description="Up to 5 strings of up to 32 bytes.")
     response_format: dict[str, Any] | None = Field(default=None, description="text, json_object or json_schema.")
     prompt_cache_key: str | None = Field(default=None, description="Session id that keeps the prefix cache together.")
@@ -149,7 +157,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     )
     repair: Repair = Field(
         default="safe",
-        description="What is mended in a history; 'full' also answers open calls and drops results without a call.",
+        description="What is repaired in a history; 'full' also answers open calls and drops results without a call.",
     )
     fetch_media: bool = Field(
         default=False, description="Fetch images and videos at public http(s) addresses (the platform does not)."
@@ -193,11 +201,12 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     auto_continue: int = Field(
         default=0, description="How often an answer that used up max_tokens in its text is continued."
     )
-    resume_streams: int = Field(default=0, description="How often a stream that breaks is taken up where it broke.")
+    resume_streams: int = Field(default=0, description="How often a broken stream is continued from where it broke.")
     wire: Literal["stream", "plain"] | None = Field(
         default=None,
-        description="How answers that are waited for as a whole travel: 'stream' puts them together from events, so "
-        "that nothing that came is lost; 'plain' is one body. None: 'stream' on the platform, 'plain' elsewhere.",
+        description="How calls that wait for the whole answer receive it: 'stream' joins it from events, so that no "
+        "part is lost when the connection breaks; 'plain' is one body. None: 'stream' on the platform, 'plain' "
+        "elsewhere.",
     )
     empty_answers: Literal["retry", "warn"] = Field(
         default="retry",
@@ -263,8 +272,8 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
             window = DEFAULT_CONTEXT_WINDOW
             warn_once(
                 ("context_window", self.model),
-                f"nobody here knows the window of {self.model!r}, so core plans with its default of {window} tokens: "
-                "set context_window to what the host serves",
+                f"the context window of {self.model!r} is unknown, so LlamaIndex plans with its default of {window} "
+                "tokens. Set context_window to the window that the host serves",
             )
         return LLMMetadata(
             context_window=window,

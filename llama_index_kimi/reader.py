@@ -271,7 +271,7 @@ def _job(source: Any, info: Mapping[str, Any], fs: Any) -> _Job:
             'extra_info["file_name"]',
             name,
             "the platform tells a file's type from the extension of its name, and bytes have none",
-            'pass extra_info={"file_name": "report.pdf"}; of several, load each by a call of its own',
+            'pass extra_info={"file_name": "report.pdf"}; load several files in one call each',
         )
     return _Job(source if name is None else (name, source), name or "an open file", None, None, info)
 

@@ -61,8 +61,8 @@ def encode(arguments: object) -> str:
         raise KimiInputError(
             "arguments of a tool call",
             sorted(map(str, arguments)) if isinstance(arguments, Iterable) else "",
-            "they are nested too deeply for JSON, or hold themselves",
-            "shorten them, or take the call out of the history",
+            "they are nested too deeply for JSON, or contain themselves",
+            "shorten them, or remove the call from the history",
         ) from error
 
 

@@ -94,7 +94,7 @@ def _check_address(url: object, what: str, web: bool, local: bool) -> str:
         url[:200] if isinstance(url, str) else url,
         "an address is http(s), data: or ms://<file id>"
         if web
-        else "the platform takes data URLs and ms://<file id> only, it does not fetch addresses",
+        else "the platform accepts only data URLs and ms://<file id>, and downloads nothing from addresses",
         "pass the bytes or a path, upload them (kimi_api.media.upload_media gives ms://<file id>)"
         + ("" if web else ", or set fetch_media=True for public http(s) addresses"),
     )

@@ -72,9 +72,9 @@ _LONGEST_NAME = 120
 
 NO_SOUND = ("no Kimi model listens to audio", "transcribe it and pass the text")
 """Rule and remedy."""
-OFF = "extract_documents=False: documents in messages are not sent through file extraction"
-OTHER_HOST = "another host than Moonshot's has no file extraction, and a chat takes text, images and videos only"
-IN_A_BATCH = "a line of a batch holds no documents"
+OFF = "extract_documents is False, so the text of documents in messages is not extracted"
+OTHER_HOST = "only Moonshot's platform can extract the text of files, and a chat accepts only text, images and videos"
+IN_A_BATCH = "a request in a batch cannot contain documents"
 READ_YOURSELF = (
     "turn the file into text (KimiFileLoader, KimiFileReader or kimi_api.files.extract) and pass the text, or set "
     "extract_documents=True on Moonshot's platform"
@@ -238,7 +238,7 @@ def name_to_send(file: Document, suffixes: Collection[str]) -> str:
             f"the document {file.label}",
             file.mime or suffix or "a file of unknown type",
             f"text is extracted from {', '.join(sorted(name.removeprefix('.') for name in suffixes))} files",
-            "convert it, or say what it is by mime_type and a file name with its extension",
+            "convert it, or pass its mime_type and a file name with an extension",
         )
     return name
 

@@ -73,6 +73,9 @@ def _put(settings: dict[str, Any], field: str, value: object, name: str, argumen
     elif field in settings and before != value:
         names = [each for each in arguments if each == field or ALIASES.get(each) == field]
         raise KimiInputError(
-            name, value, f"{' and '.join(names)} are one field, so it was given twice", "pass one of them"
+            name,
+            value,
+            f"{' and '.join(names)} are two names of one setting, so it was passed twice",
+            "pass one of them",
         )
     settings[field] = value

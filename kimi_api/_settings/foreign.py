@@ -25,16 +25,16 @@ class Foreign(NamedTuple):
 
 
 _SDK_CLIENT = Foreign(
-    "an SDK client has a key and an address of its own", "pass api_key, base_url and http_client", refused=True
+    "an SDK client has its own key and address", "pass api_key, base_url and http_client", refused=True
 )
-_RESPONSES = "it belongs to OpenAI's Responses API, and answers come by /chat/completions"
-_ORGANISATION = Foreign("a key of Moonshot's belongs to one account, and no organisation is named beside it")
+_RESPONSES = "it belongs to OpenAI's Responses API, and this package calls /chat/completions"
+_ORGANISATION = Foreign("a Moonshot key belongs to one account, so no organisation is needed")
 
 FOREIGN: Mapping[str, Foreign] = {
-    "n": Foreign("one answer is read from each call", "make several calls, or a batch", (1,), refused=True),
+    "n": Foreign("each call gives one answer", "make several calls, or a batch", (1,), refused=True),
     "stream_usage": Foreign("token counts always come, in streams too, and cost nothing", same=(True,)),
     "stream_options": Foreign("token counts always come at the end of a stream", same=({"include_usage": True}, {})),
-    "streaming": Foreign("stream_chat and astream_chat stream, the others answer as a whole", same=(False,)),
+    "streaming": Foreign("stream_chat and astream_chat always stream, and the other methods never do", same=(False,)),
     "verbose": Foreign("calls are shown by callbacks and events", same=(False,)),
     "openai_organization": _ORGANISATION,
     "organization": _ORGANISATION,
@@ -45,10 +45,12 @@ FOREIGN: Mapping[str, Foreign] = {
         refused=True,
     ),
     "default_query": Foreign(
-        "nothing is added to addresses", "pass http_client=httpx2.Client(params=...), and its asynchronous twin", ({},)
+        "no query is added to addresses",
+        "pass http_client=httpx2.Client(params=...) and async_http_client=httpx2.AsyncClient(params=...)",
+        ({},),
     ),
     "http_socket_options": Foreign(
-        "connections are shared by all models of the process", "pass an http_client with a transport of its own", ((),)
+        "connections are shared by all models of the process", "pass an http_client with its own transport", ((),)
     ),
     "reuse_client": Foreign("connections are shared by all models of the process, threads included", same=(True,)),
     "client": _SDK_CLIENT,
@@ -59,12 +61,14 @@ FOREIGN: Mapping[str, Foreign] = {
     "async_openai_client": _SDK_CLIENT,
     "api_version": Foreign("the version is part of base_url", same=("",)),
     "tiktoken_model_name": Foreign(
-        "Kimi's vocabulary is none of tiktoken's own", "pass tokenizer=KimiTokenizer.from_hub() for exact counts"
+        "tiktoken does not include Kimi's vocabulary", "pass tokenizer=KimiTokenizer.from_hub() for exact counts"
     ),
-    "stream_chunk_timeout": Foreign("timeout is the time without a byte, in streams too", "pass timeout=..."),
-    "include_response_headers": Foreign("of the headers, answers keep the request's id", same=(False,)),
-    "disabled_params": Foreign("what a model refuses is left out by the rules of that model", same=({},)),
-    "use_responses_api": Foreign("answers come by /chat/completions", same=(False,)),
+    "stream_chunk_timeout": Foreign(
+        "timeout already limits the time without a byte, also in streams", "pass timeout=..."
+    ),
+    "include_response_headers": Foreign("answers keep only the request id of the headers", same=(False,)),
+    "disabled_params": Foreign("settings that a model refuses are left out already", same=({},)),
+    "use_responses_api": Foreign("this package calls /chat/completions", same=(False,)),
     "use_previous_response_id": Foreign(
         "the platform keeps no conversations", "send the whole history", (False,), refused=True
     ),
@@ -73,11 +77,11 @@ FOREIGN: Mapping[str, Foreign] = {
     "truncation": Foreign(_RESPONSES, same=("disabled",)),
     "modalities": Foreign("Kimi answers with text", "leave it out", (["text"], []), refused=True),
     "audio_config": Foreign("Kimi answers with text", same=({},)),
-    "strict": Foreign("schemas of tools and answers are enforced as each of them says", same=(True,)),
+    "strict": Foreign("each tool and each response_format has its own strict", same=(True,)),
     "is_chat_model": Foreign("every Kimi model is a chat model", same=(True,)),
     "is_function_calling_model": Foreign("every Kimi model calls tools", same=(True,)),
     "should_use_structured_outputs": Foreign(
-        "answers are made to fit a schema", "pass pydantic_program_mode for another way", (True,)
+        "structured answers always follow their schema", "pass pydantic_program_mode for another way", (True,)
     ),
 }
 
@@ -106,7 +110,7 @@ def leave_out(name: str, value: object, unsupported: object) -> None:
         shown = f"a {type(value).__name__}" if row is _SDK_CLIENT else value
         raise KimiInputError(name, shown, row.why, row.remedy or f"remove {name}")
     remedy = f": {row.remedy}" if row.remedy else ""
-    warn_once(("setting", name), f"{name}={value!r} is left out, for {row.why}{remedy}.")
+    warn_once(("setting", name), f"{name}={value!r} is left out, because {row.why}{remedy}.")
 
 
 def note_ignored(name: str, value: object, unsupported: object) -> None:
@@ -118,8 +122,8 @@ def note_ignored(name: str, value: object, unsupported: object) -> None:
     same = _IGNORED.get(name)
     if same is None or value is None or _is_one_of(value, same):
         return
-    why = "answers cannot be repeated by it" if name == "seed" else "it has no effect"
-    text = f"the platform takes {name} and does not follow it, so {why}"
+    why = "it does not make answers repeatable" if name == "seed" else "it has no effect"
+    text = f"the platform accepts {name} and ignores it, so {why}"
     if unsupported == "error":
         raise KimiInputError(name, value, text, f"remove {name}")
     if unsupported == "warn":
@@ -140,7 +144,7 @@ def from_reasoning(value: object) -> dict[str, Any]:
     if left:
         warn_once(
             ("setting", "reasoning"),
-            f"of reasoning only the effort is understood, and {', '.join(left)} left out: thinking always comes whole.",
+            f"reasoning: only effort is used, and {', '.join(left)} left out. Kimi always returns its whole thinking.",
         )
     return {} if value.get("effort") is None else {"reasoning_effort": value["effort"]}
 

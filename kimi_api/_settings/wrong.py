@@ -45,7 +45,7 @@ RULES: Mapping[str, tuple[str, str]] = {
     "unsupported": ("it is 'warn', 'error' or 'send'", "leave it out to be warned"),
     "repair": ("it is 'safe', 'full' or 'none'", "leave it out for 'safe'"),
     "wire": ("it is 'stream' or 'plain'", "leave it out"),
-    "empty_answers": ("it is 'retry' or 'warn'", "leave it out to have them asked for again"),
+    "empty_answers": ("it is 'retry' or 'warn'", "leave it out to ask again for empty answers"),
     "timeout": ("it is a number of seconds above 0", "pass e.g. timeout=900"),
     "max_seconds": ("it is a number of seconds above 0, for the whole call", "pass e.g. max_seconds=120"),
     "max_answer_bytes": ("it is a whole number of bytes above 0", "leave it out for 256 MB"),
@@ -57,7 +57,10 @@ RULES: Mapping[str, tuple[str, str]] = {
     "extract_documents": _SWITCH,
     "join_prefix": _SWITCH,
     "streaming": _SWITCH,
-    "before_send": ("it is a function that takes and gives a request's body", "pass a function, or leave it out"),
+    "before_send": (
+        "it is a function that takes the body of a request and returns the body to send",
+        "pass a function, or leave it out",
+    ),
     "default_headers": ("they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}"),
 }
 """What a setting is, and what to do about a wrong one."""

@@ -88,8 +88,8 @@ def check_first(event: object, response: Response, context: RequestContext, type
         from kimi_api.errors import KimiIncompleteReplyError
 
         error = KimiIncompleteReplyError(
-            f"the stream from {context.base_url} ended before its first event: nothing of an answer came. Send the "
-            "request again; where that does not help, see whether a proxy cuts streams off (wire='plain' does without)",
+            f"the stream from {context.base_url} ended before its first event, so there is no answer. Send the "
+            f"request again. If that does not help, check whether a proxy cuts streams off, or pass wire='plain'",
             request_id=response.headers.get("msh-request-id") or response.headers.get("x-request-id"),
         )
         error.retryable = True

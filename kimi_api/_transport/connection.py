@@ -271,7 +271,7 @@ class Connection:
             raise KimiInputError(
                 "before_send",
                 f"a {type(changed).__name__}",
-                "it gives back the body to send, or None for the one that it was given",
+                "it must return the body to send, or None to send the body that it received",
                 "return the dict, or raise an error to refuse the request",
             )
         return changed
@@ -487,7 +487,7 @@ def take_transport(arguments: dict[str, Any]) -> CallOptions:
         del arguments[name]
     for name in arguments.keys() & _OF_THE_MODEL:
         raise KimiInputError(
-            "argument", name, "it belongs to the model, not to one call", "make a model of its own with it"
+            "argument", name, "it is a setting of the model, not of one call", "create another model with it"
         )
     return taken
 

@@ -137,12 +137,12 @@ def explain(response: Response, base_url: str) -> tuple[str, str]:
     if not there:
         return "", ""
     method, here = response.request.method, str(response.request.url)
-    text = f"it sends the {method} on from {redact(here)} to {redact(there)}"
+    text = f"it redirects the {method} from {redact(here)} to {redact(there)}"
     if is_same_origin(here, there):
         if response.status_code in _KEEP_METHOD:
             return f"{text}, again and again", f"check base_url ({base_url})"
         return f"{text} as a GET, which would lose its body", f"check base_url ({base_url})"
-    text += ", another host, port or scheme, and nothing was sent there: prompts and headers go to base_url alone"
+    text += ". That is another host, port or scheme, so nothing was sent there: prompts and headers go only to base_url"
     below = here.removeprefix(base_url)
     if below != here and urlsplit(there).path.endswith(below):
         base = there.partition("?")[0].removesuffix(below)

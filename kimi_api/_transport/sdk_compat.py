@@ -29,7 +29,7 @@ def transport() -> ModuleType:
         if root in ("httpx", "httpx2"):
             return sys.modules[root]
     raise ImportError(  # pragma: no cover - reached only when a future SDK changes its transport again
-        f"openai {openai.__version__} speaks through neither httpx nor httpx2; kimi-integrations knows openai >=2.0,<4"
+        f"openai {openai.__version__} uses neither httpx nor httpx2. Install openai>=2.0,<4"
     )
 
 

@@ -184,7 +184,7 @@ def deadline_error(
 ) -> KimiDeadlineError:
     """The error for a call whose time is over."""
     seconds = 0.0 if context.deadline is None else context.deadline.seconds
-    what = "no answer of" if response is None else "no end of the answer of"
+    what = "no answer from" if response is None else "no complete answer from"
     hint = "raise max_seconds, or ask for less at a time (max_tokens); what came is in `partial`"
     error_class = _framework_class(KimiDeadlineError, types)
     error = error_class.__new__(error_class)
@@ -311,7 +311,7 @@ def _connection_error(
     if response is not None:
         verb = "no more bytes in time from" if cls is KimiTimeoutError else "lost the connection to"
         if cls is not KimiTimeoutError:
-            hint = "what came is not the whole answer: send the request again; it is paid for anew"
+            hint = "what came is not the whole answer: send the request again, and you pay for it again"
     text = f"{verb} {context.base_url}: {detail}"
     openai.APIError.__init__(translated, f"{text}. What to do: {hint}.", request, body=None)  # type: ignore[arg-type]
     translated.hint = hint
@@ -413,8 +413,8 @@ def _text(
 def _hint(cls: type[KimiStatusError], kind: str | None, message: str, context: RequestContext, other: str) -> str:
     if cls is KimiAuthenticationError and context.base_url and not environment_key_belongs_to(context.base_url):
         return (
-            f"check the key that was passed for {context.base_url}: pass api_key=... of that host. The environment's "
-            "key goes only to Moonshot's hosts, this machine, and the address that MOONSHOT_BASE_URL names"
+            f"check the key: pass api_key=... with a key of {context.base_url}. A key from the environment is sent "
+            f"only to Moonshot's hosts, to this machine, and to the address in MOONSHOT_BASE_URL"
         )
     if other and (hint := _hint_elsewhere(cls, message, context.model, other)):
         return hint
@@ -426,12 +426,12 @@ def _hint(cls: type[KimiStatusError], kind: str | None, message: str, context: R
     if cls is KimiNotFoundError and "model" in message:
         return _model_hint(context.model)
     if cls is KimiNotFoundError and "endpoint" in message:
-        return f"base_url is {context.base_url}: it ends in /v1 on Moonshot's hosts, and names no path behind it"
+        return f"base_url is {context.base_url}: on Moonshot's hosts it must end in /v1, with nothing after it"
     if cls is KimiNotFoundError:
         return f"check the id and base_url ({context.base_url})"
     if cls is KimiQuotaError:
         if context.base_url and not is_moonshot(context.base_url):
-            return f"recharge the account at {context.base_url} there, or use another key; repeating does not help"
+            return f"recharge the account at {context.base_url}, or use another key; repeating does not help"
         console = "https://platform.kimi.com" if context.base_url.rstrip("/") == CHINA else "https://platform.kimi.ai"
         return f"recharge the account at {console}/console, or use another key; repeating does not help"
     if cls is KimiContextOverflowError:
@@ -439,32 +439,30 @@ def _hint(cls: type[KimiStatusError], kind: str | None, message: str, context: R
     if cls is KimiContentFilterError:
         return "change the wording; the same text will be refused again"
     if cls is KimiOverloadedError:
-        return "try again later; raise max_retries to wait longer by itself"
+        return "try again later; raise max_retries to repeat it automatically for longer"
     if cls is KimiRateLimitError:
         budget = f"max_tokens={context.max_tokens}" if context.max_tokens else "the default max_tokens (131,072 on K3)"
         return (
             "slow down, or recharge to a higher tier. The limiter counts the prompt plus the requested output, so "
-            f"{budget} weighs in full on every call: set a smaller max_tokens on low tiers"
+            f"{budget} counts in full on every call: set a smaller max_tokens on low tiers"
         )
     if cls is KimiPermissionError:
         return "check that the key's account may use this API (a Kimi Code key, sk-kimi-..., works only in Kimi Code)"
     if cls is KimiServerError and ("not JSON: '<" in message or "got text/html" in message):
-        return (
-            f"something else than the API has answered: check base_url ({context.base_url}), proxies and log-in pages"
-        )
+        return f"the answer did not come from the API: check base_url ({context.base_url}), proxies and login pages"
     if cls is KimiServerError and _GATEWAY_TIMEOUT.search(message):
         return (
-            "stream long calls (wire='stream'), since the gateway gives up after 900 s without a byte; and "
-            "after 7,200 s in all: ask for less at a time, with a smaller max_tokens and auto_continue"
+            "stream long calls (wire='stream'): the gateway gives up after 900 s without a byte, and after 7,200 s "
+            "in all. Ask for less at a time, with a smaller max_tokens and auto_continue"
         )
     if cls is KimiServerError:
-        return "try again; raise max_retries to wait longer by itself"
+        return "try again; raise max_retries to repeat it automatically for longer"
     if "exceeds the maximum size" in message:
         return "a request has at most 100 MB: upload images and videos, and refer to them as ms://<file id>"
     if "reasoning_content is missing" in message:
         return "send each assistant turn back as it came, with its reasoning_content"
     if message.startswith("Request Timeout"):  # 408, mostly a gateway's
-        return "try again: nothing was done; raise max_retries to wait longer by itself"
+        return "try again: nothing was done; raise max_retries to repeat it automatically for longer"
     if _LOST_FILE.search(message):
         return "upload the image or video again: it was deleted, or belongs to another account"
     if kind == "invalid_request_error" or cls is KimiBadRequestError:
@@ -479,7 +477,7 @@ def _hint_elsewhere(cls: type[KimiStatusError], message: str, model: str | None,
     if cls is KimiNotFoundError and "model" in message:
         return f"check model={model!r}: GET {other}/models lists the names that are served there"
     if cls is KimiNotFoundError:
-        return f"check base_url ({other}): most hosts want /v1 at its end, and nothing behind it"
+        return f"check base_url ({other}): on most hosts it must end in /v1, with nothing after it"
     if cls is KimiQuotaError:
         return f"raise the limit or the credit of this key at {other}, or use another key; repeating does not help"
     if cls is KimiPermissionError:
@@ -489,14 +487,14 @@ def _hint_elsewhere(cls: type[KimiStatusError], message: str, model: str | None,
     if cls is KimiServerError and _UNREADABLE_CALLS.search(message):
         return (
             "a tool call in the history has arguments that are not JSON. Set dialect='openai' or 'vllm' for hosts that "
-            "parse histories, or take the call out"
+            "parse histories, or remove the call"
         )
     if cls is KimiServerError and _GATEWAY_TIMEOUT.search(message):
         return f"stream long calls (wire='stream'), or raise the time limit of the gateway at {other}"
     if cls is KimiBadRequestError and _UNKNOWN_MODEL.search(message):
         return f"check model={model!r}: GET {other}/models lists the names that are served there"
     if cls in (KimiBadRequestError, KimiStatusError):
-        return f"change the request as the message says, or set dialect to what {other} speaks (docs/hosts.md)"
+        return f"change the request as the message says, or choose another dialect for {other} (docs/hosts.md)"
     return ""
 
 

@@ -172,7 +172,7 @@ class BatchRun(ABC, Generic[In, Out]):
 
     def _requests_of(self, inputs: Mapping[str, In] | Iterable[In]) -> dict[str, ChatRequest]:
         if self._job is not None:
-            raise KimiInputError("batch", self._job.ids, "it was submitted already", "make another KimiBatch")
+            raise KimiInputError("batch", self._job.ids, "it was submitted already", "create another KimiBatch")
         if isinstance(inputs, str):
             raise KimiInputError("inputs", inputs, "it is a list or a dict of inputs", "put a single one into a list")
         if isinstance(inputs, Mapping):

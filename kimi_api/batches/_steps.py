@@ -45,7 +45,9 @@ class BatchJob:
         if isinstance(self.ids, str):
             object.__setattr__(self, "ids", (self.ids,))
         if not self.ids or not all(isinstance(batch_id, str) and batch_id for batch_id in self.ids):
-            raise KimiInputError("ids", self.ids, "a job has the id of at least one batch", "pass what submit gave")
+            raise KimiInputError(
+                "ids", self.ids, "a job has the id of at least one batch", "pass the job that submit returned"
+            )
 
     def __len__(self) -> int:
         """How many requests it has, 0 when that is not known here."""
@@ -116,12 +118,12 @@ def _undo(uploaded: Sequence[str], batch_ids: Sequence[str]) -> Steps[None]:
         if len(uploaded) > len(batch_ids) and (unseen := (yield from _batch_of(uploaded[-1]))) is not None:
             doomed.append(unseen.id)
     except KimiError as error:
-        _log.warning("whether a batch was made of file %s could not be found out: %s", uploaded[-1], error)
+        _log.warning("could not find out whether a batch was created from file %s: %s", uploaded[-1], error)
     for batch_id in doomed:
         try:
             yield Send("POST", f"/batches/{batch_id}/cancel")
         except KimiError as error:
-            _log.warning("batch %s could not be cancelled, and may be paid: %s", batch_id, error)
+            _log.warning("batch %s could not be cancelled and may be charged: %s", batch_id, error)
     for file_id in uploaded:
         yield from _delete(file_id)
 
@@ -147,8 +149,8 @@ def poll_until_done(
                 raise KimiBatchError(
                     pending.id,
                     pending.status,
-                    f"not done in time ({seen} of {total} requests are); wait again, here or in another process by the "
-                    "ids of the job, or cancel it",
+                    f"not done in time ({seen} of {total} requests are done). Wait again, also in another process "
+                    f"with the ids of the job, or cancel it",
                 )
             yield Pause(min(pause, left))
             pause = min(pause * 1.5, max(poll, LONGEST_POLL))
@@ -161,7 +163,7 @@ def poll_until_done(
                 failures += 1
                 if failures >= _PATIENCE or not retry.is_retryable(error):
                     raise
-                _log.warning("the state of a batch could not be asked for, and will be again: %s", error)
+                _log.warning("could not read the state of a batch, trying again: %s", error)
 
 
 def fetch(job: BatchJob) -> Steps[list[Fetched]]:

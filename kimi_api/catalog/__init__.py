@@ -126,7 +126,7 @@ def _catalog_row(model: str, catalog: Catalog | None) -> ModelSpec:
         raise KimiInputError(
             "catalog_model",
             model,
-            "it is the id of a model in the catalogue, which an alias stands for",
+            "it must be the id of a model in the catalogue",
             (f"did you mean {near!r}? " if near else "") + f"Known today: {', '.join(current_models(catalog=catalog))}",
         )
     return spec

@@ -23,9 +23,9 @@ def partial_mode_obstacle(request: ChatRequest) -> str:
     kind = (request.body.get("response_format") or {}).get("type", "text")
     if kind != "text":
         # Ruled out for json_object by the documents, and advised against with json_schema: K2.6 adds fields.
-        return f"Partial Mode does not go together with response_format {kind!r}; raise max_tokens instead"
+        return f"Partial Mode cannot be combined with response_format {kind!r}; raise max_tokens instead"
     if request.choice.demand:
-        return "a tool call was demanded, and Partial Mode continues text only"
+        return "a tool call was demanded, and Partial Mode continues only text"
     return ""
 
 
@@ -62,14 +62,14 @@ def _may_continue(request: ChatRequest, text: str, calls: bool) -> bool:
     else:
         why = partial_mode_obstacle(request)
     if why:
-        warn_once((model, "auto_continue", why), f"auto_continue: an answer of {model} is left cut off: {why}")
+        warn_once((model, "auto_continue", why), f"auto_continue: an answer of {model} stays incomplete: {why}")
     return not why
 
 
 def _warn_cut_off(request: ChatRequest, why: object) -> None:
     warn(
-        f"auto_continue: the answer of {request.body['model']} is left cut off (finish_reason 'length'), because its "
-        f"continuation failed: {why}"
+        f"auto_continue: the answer of {request.body['model']} stays incomplete (finish_reason 'length'), because "
+        f"its continuation failed: {why}"
     )
 
 
@@ -153,7 +153,7 @@ class Continuation:
         if broken is None:  # `ReplyBuilder.finish` has the words for a stream that just ended
             return None
         if broken is not error:
-            broken.add_note(f"It was not taken up by resume_streams: {error or 'the next stream ended early too'}")
+            broken.add_note(f"resume_streams could not continue it: {error or 'the next stream ended early too'}")
         raise broken
 
     def _can_resume(self, text: str) -> bool:
@@ -163,7 +163,7 @@ class Continuation:
         why = partial_mode_obstacle(self._original) if text else ""
         if why:
             model = self._original.body["model"]
-            text = f"resume_streams: a broken stream of {model} is not taken up: {why}"
+            text = f"resume_streams: a broken stream of {model} is not continued: {why}"
             warn_once((model, "resume_streams", why), text)
         return not why
 

@@ -51,8 +51,8 @@ def wait_to_ask_again(
     error = client.error_class(KimiEmptyReplyError)(
         f"{request.body['model']} {lack}"
         + (f" (asked {times} times)" if times > 1 else "")
-        + ("" if may_restart else ". A part of it was shown already, so it was not asked for again")
-        + ". What to do: send the request again, or raise max_retries; empty_answers='warn' gives such answers back",
+        + ("" if may_restart else ". A part of it was already shown, so the request was not repeated")
+        + ". What to do: send the request again, or raise max_retries; empty_answers='warn' returns such answers",
         request_id=reply.request_id,
     )
     error.partial = reply

@@ -87,7 +87,7 @@ def check_reply(reply: Reply, request: ChatRequest) -> Reply:
         dropped = ", ".join(call.name for call in reply.tool_calls[1:])
         warn(
             f"parallel_tool_calls=False: kept the call of {reply.tool_calls[0].name}, dropped {dropped} "
-            "(the platform has no such switch)",
+            "(the platform itself always allows several)",
         )
         reply = replace(reply, tool_calls=reply.tool_calls[:1])
     return replace(reply, content=request.joined + reply.content) if request.joined else reply
@@ -110,8 +110,8 @@ def _oddity(reply: Reply, request: ChatRequest) -> str:
             return f"{model} gave neither an answer nor a tool call (finish_reason {end!r}). Ask again"
     if reply.content.startswith(("<think>", "</think>")):
         return (
-            f"{model} left marks of its thinking ({reply.content[:8]}...) in the text: the host failed to take them "
-            "out. Cut the text behind </think>, or use a host whose reasoning parser fits the model"
+            f"{model} left tags of its thinking ({reply.content[:8]}...) in the text: the host failed to remove "
+            f"them. Use only the text after </think>, or use a host whose reasoning parser fits the model"
         )
     return ""
 

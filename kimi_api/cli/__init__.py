@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if os.environ.get("KIMI_TOOLS_DEBUG"):
                 raise
             sys.stderr.write(
-                f"error: {type(error).__name__}: {error}. This is a mistake of the program's own. "
+                f"error: {type(error).__name__}: {error}. This is a bug in kimi-tools. "
                 "What to do: set KIMI_TOOLS_DEBUG=1 to see where, and report it.\n"
             )
             return 1

@@ -19,9 +19,9 @@ from kimi_api.reply import Usage
 @report_errors
 def models(
     context: typer.Context,
-    model: Annotated[str | None, typer.Argument(help="One id, to see everything about it.")] = None,
+    model: Annotated[str | None, typer.Argument(help="Id of one model, to see everything about it.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Only what this package knows; no key needed.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Retired models too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show retired models too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """The models that the account may use: window, modalities, thinking, prices (USD per million tokens)."""
@@ -116,12 +116,12 @@ def balance(
 def cost(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="Model id.")],
-    input_tokens: Annotated[int, typer.Option("--input", min=0, help="Prompt tokens, those of the cache included.")],
+    input_tokens: Annotated[int, typer.Option("--input", min=0, help="Prompt tokens, cached ones included.")],
     output_tokens: Annotated[int, typer.Option("--output", min=0, help="Tokens of thinking and answer.")] = 0,
-    cached: Annotated[int, typer.Option(min=0, help="How many of the input were read from the cache.")] = 0,
-    written: Annotated[int, typer.Option(min=0, help="How many of the input were written to it.")] = 0,
+    cached: Annotated[int, typer.Option(min=0, help="How many input tokens were read from the cache.")] = 0,
+    written: Annotated[int, typer.Option(min=0, help="How many input tokens were written to the cache.")] = 0,
     ttl: Annotated[str, typer.Option(help="How long they are kept: 5m or 1h.")] = "5m",
-    batch: Annotated[bool, typer.Option("--batch", help="A request of a batch, at 60 % of the price.")] = False,
+    batch: Annotated[bool, typer.Option("--batch", help="The request is part of a batch: 60 % of the price.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """What a call costs at list price, in USD. Nothing is sent."""

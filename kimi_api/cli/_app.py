@@ -15,8 +15,9 @@ from kimi_api.cli._session import Session, chosen_key, chosen_url, report_errors
 app = typer.Typer(
     name="kimi-tools",
     help="The Kimi Open Platform (Moonshot AI) from a shell: questions, account, files, tokens, schemas, batches.\n\n"
-    "Options of the connection stand before the command, as in: kimi-tools --region china balance --json. "
-    "Without them MOONSHOT_API_KEY (or KIMI_API_KEY) and MOONSHOT_BASE_URL (or MOONSHOT_API_BASE) count.",
+    "Write options of the connection before the command, as in: kimi-tools --region china balance --json. "
+    "Without them, the environment variables MOONSHOT_API_KEY (or KIMI_API_KEY) and MOONSHOT_BASE_URL (or "
+    "MOONSHOT_API_BASE) are used.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -53,7 +54,7 @@ def root(
         Path | None, typer.Option(help="A file with the key in its only line; - reads standard input.")
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds without a byte before giving up.")] = None,
-    max_retries: Annotated[int, typer.Option(help="How often a request that failed in passing is sent again.")] = 2,
+    max_retries: Annotated[int, typer.Option(help="How often a request is repeated after a temporary failure.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")

@@ -41,11 +41,12 @@ Ids = Annotated[list[str], typer.Argument(help="Ids of batches, as `batch submit
 def submit(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="A JSONL file, see below; - reads standard input.")],
-    model: Annotated[str | None, typer.Option(help="The model of lines that name none.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Budget of lines that name none.")] = None,
-    window: Annotated[str, typer.Option(help="When it must be done: 12h to 7d.")] = "24h",
+    model: Annotated[str | None, typer.Option(help="Model for lines that name none.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Token budget for lines that set none.")] = None,
+    window: Annotated[str, typer.Option(help="Time limit of the batch: 12h to 7d.")] = "24h",
     any_model: Annotated[
-        bool, typer.Option("--any-model", help="Send models too that the catalogue says batches do not serve.")
+        bool,
+        typer.Option("--any-model", help="Also send models that batches do not serve, according to the catalogue."),
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is done.")] = False,
     as_json: AsJson = False,
@@ -165,7 +166,9 @@ def _requests(path: str, model: str | None, max_tokens: int | None) -> list[tupl
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise KimiInputError("PATH", path, f"it cannot be read: {error}", "check the name; it is UTF-8") from None
+        raise KimiInputError(
+            "PATH", path, f"it cannot be read: {error}", "check the name, and that the file is UTF-8 text"
+        ) from None
     requests = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():

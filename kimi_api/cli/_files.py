@@ -90,9 +90,10 @@ def prune(
     context: typer.Context,
     older_than: Annotated[float, typer.Option(min=0, help="Age in seconds.")] = 3600.0,
     include_kept: Annotated[
-        bool, typer.Option("--include-kept", help="Also what was uploaded to stay, such as pictures for messages.")
+        bool,
+        typer.Option("--include-kept", help="Also files that were uploaded to be kept, such as images for messages."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete what this machine uploaded and left behind. Files of others are never touched."""
@@ -109,15 +110,15 @@ def prune(
 @report_errors
 def extract(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Files, or directories to look through.", exists=True)],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or directories to search.", exists=True)],
     out: Annotated[Path | None, typer.Option(help="Write each text into this directory, as NAME.txt.")] = None,
     at_once: Annotated[int, typer.Option(min=1, help="How many files at a time.")] = 4,
-    retries: Annotated[int, typer.Option(min=0, help="How often a file is begun anew.")] = 2,
+    retries: Annotated[int, typer.Option(min=0, help="How often a file that failed is tried again.")] = 2,
     glob: Annotated[str, typer.Option(help="Which files of a directory.")] = "**/*",
     cache: Annotated[
-        bool, typer.Option("--cache", help="Keep texts on disk (mode 0600), to go on after an interruption.")
+        bool, typer.Option("--cache", help="Keep texts on disk (mode 0600), to continue after an interruption.")
     ] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the copies on the platform.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the uploaded copies on the platform.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds that the platform may take for one file.")] = 600.0,
     as_json: AsJson = False,
 ) -> None:

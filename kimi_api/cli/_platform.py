@@ -35,7 +35,7 @@ def media(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help="Images or videos.")],
     upload: Annotated[
-        bool, typer.Option("--upload", help="Upload them, once for each content, and print ms:// addresses.")
+        bool, typer.Option("--upload", help="Upload them (equal content only once), and print ms:// addresses.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -120,5 +120,5 @@ def formula_run(
         print_json({"id": fiber.id, "status": fiber.status, "sealed": fiber.sealed, "result": fiber.result})
         return
     if fiber.sealed:
-        note("sealed: only the platform can read this, as the content of a tool message")
+        note("sealed: send this back as the content of a tool message; only the platform can read it")
     print_line(fiber.result)

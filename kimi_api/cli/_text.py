@@ -27,7 +27,7 @@ def tokens(
         Path | None, typer.Option(help="Kimi's tiktoken.model, to count exactly (extra `tokenizer`).")
     ] = None,
     ask: Annotated[
-        bool, typer.Option("--ask", help="Let the platform count (one request); text as a message.")
+        bool, typer.Option("--ask", help="Let the platform count (one request). A text is counted as one message.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -40,7 +40,7 @@ def tokens(
     if ask:
         total, how = counting.estimate(session.client(), model, wire), "platform"
         if tools:
-            note("warning: the platform's count leaves tools out")
+            note("warning: the platform's count does not include tools")
     else:
         counter = counting.as_tokenizer(tokenizer) if tokenizer is not None else None
         if messages:

@@ -7,8 +7,8 @@ from typing import Any
 from kimi_api.errors._masks import mask_ids
 
 WITHHELD = (
-    "the platform withheld the answer or its rest (finish_reason 'content_filter'). Change the wording, or take out "
-    "what may count as high risk; the same request will hardly do better"
+    "the platform withheld the answer, or the rest of it (finish_reason 'content_filter'). Change the wording, or "
+    "remove what may count as high risk. The same request will probably be withheld again"
 )
 """What is said wherever an answer ends in the platform's content filter."""
 
@@ -198,8 +198,8 @@ class KimiFormulaError(KimiReplyError):
         self.fiber_id = fiber_id
         run = f"fiber {fiber_id}, status {status!r}" if fiber_id else f"status {status!r}"
         super().__init__(
-            f"{name} of {formula} failed ({run}): {self.reason}. Check the arguments; a tool that fails with good ones "
-            "is worth a second try, and formulas may be rate limited",
+            f"{name} of {formula} failed ({run}): {self.reason}. Check the arguments. If they are right, try again: "
+            f"formulas may be rate limited",
             request_id=request_id,
         )
 

@@ -329,7 +329,8 @@ def _text_of(
             if "extract task failed" in str(error):
                 raise KimiFileError(
                     file.label,
-                    "the platform could not extract its text; check that the file opens and is what its name says",
+                    "the platform could not extract its text; check that the file can be opened and has the right "
+                    "extension",
                     file_id=remote.id,
                     status=ready.status,
                 ) from error
@@ -373,7 +374,7 @@ def _wait(file: FileObject, label: str, deadline: float) -> Steps[FileObject]:
             raise KimiFileError(
                 label,
                 f"the platform could not parse it: {file.status_details or 'no reason given'}; check that the file "
-                "opens and is what its name says",
+                f"can be opened and has the right extension",
                 file_id=file.id,
                 status=file.status,
             )
@@ -397,7 +398,7 @@ def _retrieve_again(file: FileObject, label: str) -> Steps[FileObject]:
     except errors.KimiNotFoundError as error:
         raise KimiFileError(
             label,
-            f"{_GONE}: somebody deleted it meanwhile. Send it again",
+            f"{_GONE}: somebody deleted it in the meantime. Send it again",
             file_id=file.id,
             status=file.status,
         ) from error

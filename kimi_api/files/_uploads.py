@@ -325,7 +325,7 @@ def _find_arrived_copy(entry: LedgerEntry, account: Account) -> Steps[FileObject
     try:
         files = yield from list_all()
     except KimiError as error:
-        _log.warning("an upload of %s broke off, and whether a copy arrived is unknown: %s", entry.name, error)
+        _log.warning("an upload of %s broke off; it is unknown whether a copy arrived: %s", entry.name, error)
         return None
     return _match(entry, files, account.ledger.entries(account.scope))
 
@@ -399,7 +399,7 @@ def may_be_stored(error: errors.KimiAPIError) -> bool:
 def _full(label: str) -> KimiFileError:
     return KimiFileError(
         label,
-        "the account is full (it holds 1,000 files and 10 GB), and nothing that we left behind could be removed. Look "
-        "with kimi_api.files.list_files, remove with delete; prune(client, include_kept=True) removes what this "
-        "machine uploaded to stay",
+        "the account is full (at most 1,000 files and 10 GB), and this machine left no temporary file there to "
+        "delete. List the files with kimi_api.files.list_files and remove some with delete. prune(client, "
+        "include_kept=True) removes the files that this machine uploaded to keep",
     )

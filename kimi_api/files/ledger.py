@@ -164,8 +164,9 @@ class Ledger:
             except OSError as error:
                 warn_once(
                     ("ledger", str(self.directory)),
-                    f"uploads are noted in memory only, because {self.directory} cannot be written ({error}): what a "
-                    "crash leaves on the platform will not be found again. Set KIMI_STATE_DIR to a directory that can",
+                    f"uploads are noted in memory only, because {self.directory} cannot be written ({error}): files "
+                    f"that a crash leaves on the platform cannot be found again later. Set KIMI_STATE_DIR to a "
+                    f"directory that can be written",
                 )
             else:
                 return entry
@@ -205,7 +206,7 @@ def _read(path: Path) -> LedgerEntry | None:
                 return entry
             raise TypeError("a member is not what it should be")
         except (ValueError, TypeError, AttributeError, RecursionError):
-            _log.warning("the ledger's entry %s is damaged and passed over", path)
+            _log.warning("the ledger's entry %s is damaged and is skipped", path)
     return None
 
 

@@ -202,9 +202,9 @@ def count_tokens(limits: AccountLimits, body: Mapping[str, Any], spec: ModelSpec
         which = "tpm" if most == limits.tpm else "tpd"
         raise KimiInputError(
             "max_tokens",
-            budget if budget else f"nothing, so that {model}'s default of {output:,} counts",
-            f"the account allows {which}={most:,} tokens, and the gateway counts the prompt (about {prompt:,}) and the "
-            f"output asked for before the model starts: {prompt + output:,} in all",
+            budget if budget else f"nothing, so {model}'s default of {output:,} counts",
+            f"the account allows {which}={most:,} tokens, and before the model starts, the gateway counts the prompt "
+            f"(about {prompt:,}) plus the output asked for: {prompt + output:,} in all",
             f"set max_tokens to {most - prompt} or less"
             if prompt < most
             else "shorten the prompt, or raise the account's tier",

@@ -313,8 +313,8 @@ class _Request:
         if wait.limit == "concurrency" and waited > SLOW_SECONDS and not self._logged:
             self._logged = True
             logger.warning(
-                "waiting for %.0f s because concurrency=%s answers are under way. If one of them is a stream that this "
-                "very code has left open, nobody will end it: read it to its end, or close it",
+                "waiting for %.0f s because concurrency=%s answers are under way. If this code left one of its own "
+                "streams open, read that stream to its end or close it: nobody else will",
                 waited,
                 self._limits.concurrency,
             )

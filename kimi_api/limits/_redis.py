@@ -104,7 +104,7 @@ class RedisStore:
 
     def __getstate__(self) -> dict[str, Any]:
         if self._client is not None:
-            raise TypeError("a RedisStore around a client cannot be pickled: make it from the server's url")
+            raise TypeError("a RedisStore around a client cannot be pickled: make it with url=... instead")
         settings = ("poll_seconds", "_url", "_client", "_prefix", "_lease", "_clock")
         return {name: value for name, value in self.__dict__.items() if name in settings}
 

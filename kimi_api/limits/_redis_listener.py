@@ -54,7 +54,10 @@ class TurnListener:
                     if self.wakes:
                         wanted_at = time.monotonic()
         except RedisError as error:
-            logger.debug("the Redis server's word on whose turn it is cannot be heard, requests poll: %s", error)
+            logger.debug(
+                "no messages from the Redis server about whose turn it is, so requests ask it again and again: %s",
+                error,
+            )
         finally:
             with self._lock:
                 self._thread = None

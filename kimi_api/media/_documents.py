@@ -217,7 +217,7 @@ def _fetch(file: Document, policy: MediaPolicy) -> Steps[tuple[FileKind, Documen
         raise KimiInputError(
             what,
             url[:200],
-            "the platform does not fetch addresses",
+            "the platform downloads nothing from addresses",
             "pass the bytes of the file, or set fetch_media=True for public http(s) addresses",
         )
     content, declared = yield from fetch_remembered(url)
@@ -237,8 +237,8 @@ def _log_once(source: SourceFile) -> None:
             return
         _logged = True
     _log.info(
-        "the document %s (%d bytes) of a message is uploaded for file extraction and deleted afterwards, as will be "
-        "others of this process; extract_documents=False forbids it",
+        "the document %s (%d bytes) of a message is uploaded for file extraction and deleted afterwards (logged for "
+        "the first document only); extract_documents=False forbids it",
         source.name,
         source.size,
     )

@@ -214,7 +214,7 @@ def _fetch_in_steps(url: str, limit: int) -> _Steps:
                 raise KimiInputError(
                     "url",
                     _redact(url),
-                    f"it sends on to {location[:200]!r}, which is no address ({error})",
+                    f"it redirects to {location[:200]!r}, which is not an address ({error})",
                     "check the address",
                 ) from None
             continue
@@ -305,12 +305,12 @@ def _check_size(url: str, size: int, limit: int) -> None:
 
 def _too_large(url: str, limit: int) -> KimiInputError:
     return KimiInputError(
-        "url", _redact(url), f"it gives more than {limit / 1024 / 1024:g} MB unpacked, which is the limit", _REMEDY
+        "url", _redact(url), f"it gives more than {limit / 1024 / 1024:g} MB unpacked, and that is the limit", _REMEDY
     )
 
 
 def _too_slow(url: str) -> KimiInputError:
-    return KimiInputError("url", _redact(url), f"its file takes longer than {TOTAL_SECONDS:g} seconds", _REMEDY)
+    return KimiInputError("url", _redact(url), f"the download takes longer than {TOTAL_SECONDS:g} seconds", _REMEDY)
 
 
 def _unreachable(url: str, error: Exception) -> KimiInputError:

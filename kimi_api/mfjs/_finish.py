@@ -32,20 +32,22 @@ def finish(root: Node, defs: dict[str, Node], notes: list[str]) -> Node:
         raise KimiInputError(
             f"definition {name!r}",
             defs[name],
-            "a value must be able to end, and this definition demands itself inside itself",
-            "make the recursive property optional, or let it be null",
+            "this definition requires itself, so no value of it could ever be complete",
+            "make the recursive property optional, or allow null",
         )
     for name in _endless(defs, strict=True):
         # "detected infinite recursion without termination condition": the checker does not see that [] ends a list.
         _loosen(defs[name], name)
-        notes.append(f"$defs.{name}: required moved into words, because the checker calls the recursion endless")
+        notes.append(
+            f"$defs.{name}: required moved into the description, because the checker calls the recursion endless"
+        )
     for name, body in defs.items():
         for node in _nodes(body):
             # "$defs property name 'x/y' cannot contain '/' character"
             slashed = [key for key in node.get("properties", ()) if "/" in key]
             if slashed:
                 unlist(node, slashed)
-                notes.append(f"$defs.{name}: properties {', '.join(slashed)} moved into words")
+                notes.append(f"$defs.{name}: properties {', '.join(slashed)} moved into the description")
     for body in [root, *defs.values()]:
         for node in _nodes(body):
             if calm_braces(node):
@@ -91,7 +93,7 @@ def _aliases(defs: dict[str, Node]) -> dict[str, str]:
                 raise KimiInputError(
                     f"definition {name!r}",
                     defs[name],
-                    "a definition must say something beside a reference back to itself",
+                    "a definition must contain more than a reference to itself",
                     "describe the value in one of the definitions",
                 )
             seen.add(target)

@@ -35,7 +35,7 @@ class Kinds(Merging):
         ):
             if isinstance(schema.get(keyword), str) and schema[keyword]:
                 words.append(text.format(schema[keyword]))
-                self.note(path, f"{keyword} moved into words")
+                self.note(path, f"{keyword} moved into the description")
         return node
 
     def _number(self, schema: Node, kind: str, path: str, depth: int, words: list[str]) -> Node:
@@ -70,7 +70,7 @@ class Kinds(Merging):
             node["maximum"] = high
         if is_number(schema.get("multipleOf")):
             words.append(f"Must be a multiple of {schema['multipleOf']}.")
-            self.note(path, "multipleOf moved into words")
+            self.note(path, "multipleOf moved into the description")
         return node
 
     def _lengths(self, schema: Node, node: Node, low_key: str, high_key: str, words: list[str]) -> None:
@@ -119,12 +119,12 @@ class Kinds(Merging):
                 array["items"] = node
         if schema.get("uniqueItems") is True:
             words.append("Items must be unique.")
-            self.note(path, "uniqueItems moved into words")
+            self.note(path, "uniqueItems moved into the description")
         if "contains" in schema:
             bounds = [f"{k} {schema[k]}" for k in ("minContains", "maxContains") if is_number(schema.get(k))]
             counted = f" ({', '.join(bounds)})" if bounds else ""
             words.append(f"Must contain an item like{counted}: {short(schema['contains'])}.")
-            self.note(path, "contains moved into words")
+            self.note(path, "contains moved into the description")
         return array
 
     def _object(self, schema: Node, kind: str, path: str, depth: int, words: list[str]) -> Node:
@@ -148,7 +148,7 @@ class Kinds(Merging):
         if isinstance(patterns, dict) and patterns:
             for pattern, sub in patterns.items():
                 words.append(f"Names matching {pattern} hold: {short(sub)}.")
-            self.note(path, "patternProperties moved into words")
+            self.note(path, "patternProperties moved into the description")
             extra = self._widen(extra, patterns, path, depth)
         required = [
             name for name in strings(schema.get("required")) if name in properties or not is_impossible(declared, name)
@@ -168,7 +168,7 @@ class Kinds(Merging):
                 mark = " (required)" if name in required else ""
                 words.append(f"Also takes {json.dumps(name)}{mark}: {short(properties.pop(name))}.")
             required = [name for name in required if name not in refused]
-            self.note(path, f"properties {', '.join(refused)} have reserved names and moved into words")
+            self.note(path, f"properties {', '.join(refused)} have reserved names and moved into the description")
             extra = None
         self.unsettled = self.unsettled or any("{" in name for name in properties)
         if properties or isinstance(declared, dict):
@@ -198,18 +198,18 @@ class Kinds(Merging):
         for keyword, text in (("minProperties", "at least"), ("maxProperties", "at most")):
             if is_number(schema.get(keyword)):
                 words.append(f"Number of properties: {text} {schema[keyword]}.")
-                self.note(path, f"{keyword} moved into words")
+                self.note(path, f"{keyword} moved into the description")
         names = schema.get("propertyNames")
         if isinstance(names, dict):
             ref = reference_in(names)
             names = self.refs.resolve(ref, path) if ref is not None else names
             listed = names.get("enum") if isinstance(names, dict) else None
             words.append(f"Property names: {short(listed)[1:-1] if isinstance(listed, list) else short(names)}.")
-            self.note(path, "propertyNames moved into words")
+            self.note(path, "propertyNames moved into the description")
         for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
             if not isinstance(schema.get(keyword), dict):
                 continue
-            self.note(path, f"{keyword} moved into words")
+            self.note(path, f"{keyword} moved into the description")
             for name, needs in schema[keyword].items():
                 if isinstance(needs, list):
                     words.append(f"With {name}, also give: {', '.join(map(str, needs))}.")

@@ -188,7 +188,7 @@ class Walker(Kinds):
             alternatives = [build[kind](schema, kind, path, depth, words) for kind in kinds]
             if "string" not in kinds and isinstance(schema.get("format"), str):
                 words.append(f"Format: {schema['format']}.")  # OpenAPI's int64
-                self.note(path, "format moved into words")
+                self.note(path, "format moved into the description")
             return alternatives
         owned = {_OWNER[keyword] for keyword in schema if keyword in _OWNER}
         if not owned:
@@ -274,7 +274,7 @@ class Walker(Kinds):
         if reason:
             listed = short(values, 400)[1:].removesuffix("]")
             words.append(f"Must be exactly: {listed}." if len(values) == 1 else f"One of: {listed}.")
-            self.note(path, f"enum moved into words: {reason}")
+            self.note(path, f"enum moved into the description: {reason}")
             return {"type": kind}
         return {"type": kind, "enum": values}
 
@@ -283,12 +283,12 @@ class Walker(Kinds):
     def _say_rest(self, schema: Node, path: str, words: list[str]) -> None:
         if "not" in schema:
             words.append(f"Must not match: {short(schema['not'])}.")
-            self.note(path, "not moved into words")
+            self.note(path, "not moved into the description")
         if "if" in schema and ("then" in schema or "else" in schema):
             then = f", must also match {short(schema['then'])}" if "then" in schema else ""
             other = f"; otherwise must match {short(schema['else'])}" if "else" in schema else ""
             words.append(f"If it matches {short(schema['if'])}{then}{other}.")
-            self.note(path, "if/then/else moved into words")
+            self.note(path, "if/then/else moved into the description")
         examples = schema.get("examples")
         if isinstance(examples, list) and examples:
             words.append(f"Examples: {', '.join(short(example, 80) for example in examples[:3])}.")
@@ -310,5 +310,5 @@ class Walker(Kinds):
             self.note(path, "default null left out")
         else:
             words.append(f"Default: {short(value, 200)}.")
-            self.note(path, "default moved into words")
+            self.note(path, "default moved into the description")
         return alternatives

@@ -23,8 +23,8 @@ class Tidied(dict[str, Any]):
 def unreadable_error(what: str, value: object) -> KimiReplyError:
     """The error for a value that cannot be read, with what it was."""
     return KimiReplyError(
-        f"{what} of the answer cannot be read: {str(value)[:200]}. What to do: send the request again; if "
-        "that gives the same, check that base_url leads to a chat completions endpoint, and what stands in between"
+        f"{what} of the answer cannot be read: {str(value)[:200]}. What to do: send the request again. If that does "
+        f"not help, check base_url, and any proxy between here and the host"
     )
 
 

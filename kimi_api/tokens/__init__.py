@@ -68,7 +68,7 @@ def forget_estimates() -> None:
 
 def _estimate(host: str, model: str, messages: Sequence[Mapping[str, Any]]) -> Steps[int]:
     if not messages:
-        raise KimiInputError("messages", messages, "at least one message is needed", "no messages are 0 tokens")
+        raise KimiInputError("messages", messages, "at least one message is needed", "an empty list has 0 tokens")
     body = {"model": model, "messages": list(messages)}
     key = hashlib.sha256(json.dumps([host, body], default=str).encode("utf-8", "surrogatepass")).digest()
     known = _answers.get(key)
