@@ -309,7 +309,7 @@ def suffix_of(mime: str) -> str:
 
 @lru_cache(maxsize=128)
 def sniff(head: bytes) -> str | None:
-    """What the content says it is: remembered, because every request looks at all images of a conversation again."""
+    """The MIME type by the first bytes, remembered because every request checks all images of a thread again."""
     import filetype  # type: ignore[import-untyped]
 
     guess = filetype.guess(head) if head else None

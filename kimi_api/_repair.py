@@ -73,7 +73,7 @@ def repair_history(messages: Sequence[WireMessage], *, lossy: bool) -> tuple[lis
 
 # Plain classes: dataclasses would cost every import of the package 4 ms, for what good histories never use.
 class _Call:
-    """One call of a turn: as it stands there, its id on the wire, and the messages that bring its result."""
+    """One tool call of a turn: the call itself, its id on the wire, and the messages with its result."""
 
     def __init__(self, wire: Mapping[str, Any], own_id: object, new_id: str) -> None:
         self.wire = wire

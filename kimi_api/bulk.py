@@ -82,7 +82,7 @@ def extract_many(
         client: how to reach the platform.
         sources: paths or open files (bytes as `(name, bytes)`), taken one by one unless a progress bar is shown.
         at_once: how many are worked on at a time, in threads.
-        retries: how often a file is begun anew after a failure that may pass; each of its requests has the client's
+        retries: how often a file is started again after a failure that may pass; each of its requests has the client's
             `max_retries` besides.
         cache: `FileCache.on_disk()` to go on after a crash; None remembers this run's files, so that equal ones are
             sent once (unless they are under way at the same time).
@@ -178,7 +178,7 @@ class _Run:
             return await adrive(self.client, self.one(source))
 
     def one(self, source: Source) -> Steps[FileResult]:
-        """One file; begun anew where that may help."""
+        """One file; started again where that may help."""
         name, content = source if isinstance(source, tuple) else (None, source)
         label = name or (os.fspath(content) if isinstance(content, (str, os.PathLike)) else str(type(content).__name__))
         tries = 0
@@ -210,7 +210,7 @@ class _Run:
 def concerns_all(error: KimiError) -> bool:
     """Whether every other file would fail in the same way.
 
-    So do a missing or wrong key, an account without money or permission, and a host that no connection is had to. What
+    True for a missing or wrong key, an account without money or permission, and a host that cannot be reached. What
     the platform says of one request (a rate limit, an overload, a time-out, a 5xx), also after its retries, it need not
     say of the next.
     """
@@ -331,7 +331,7 @@ def _check(result: FileResult) -> FileResult:
 
 
 def may_pass(error: KimiError) -> bool:
-    """Whether a file that failed like this may succeed when it is begun anew."""
+    """Whether a file that failed like this may succeed when it is started again."""
     if concerns_all(error):
         return False
     if isinstance(error, KimiFileError):

@@ -380,7 +380,7 @@ def follow(
 ) -> Followed:
     """The client for the present settings of `owner`: the known one as long as they are the same, else a new one.
 
-    A change counts from the next request on, also one within a dict (headers, limits).
+    A changed setting is used from the next request on, also a change inside a dict (headers, limits).
 
     Args:
         owner: a model or loader with attributes of these names.

@@ -151,7 +151,7 @@ priced: Callable[..., Cost] = former_name("priced", price_usage)
 
 
 def cache_ttl_of(options: Mapping[str, Any]) -> CacheTtl:
-    """The time to live that a call's options ask for, as `cache_ttl` or as the wire's `prompt_cache_options`."""
+    """The cache's time to live in a call's options: `cache_ttl`, or `prompt_cache_options` as on the wire."""
     places = [options.get("cache_ttl")]
     for holder in (options, options.get("extra_body")):
         wire = holder.get("prompt_cache_options") if isinstance(holder, Mapping) else None

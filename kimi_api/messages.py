@@ -72,7 +72,7 @@ def partial_message(prefix: str, *, name: str | None = None, reasoning_content: 
 
 
 def reasoning_fields(host_field: str, came_as: str | None) -> tuple[str, ...]:
-    """The names under which a turn's thinking goes back: the host's own, and the one that it came under.
+    """The names of the fields that send a turn's thinking back: the host's own, and the one that it arrived in.
 
     vLLM reads `reasoning` alone (vllm#38488); SGLang and llama.cpp, which are spoken to in the same dialect, read
     `reasoning_content`, and the platform's rules for histories look at that. A host passes over the other one.

@@ -148,7 +148,7 @@ class KimiExtract:
         content: the column of their bytes, as `ray.data.read_binary_files(..., include_paths=True)` makes it ("bytes");
             the path then only names the file. None: the worker reads the path.
         at_once: how many files of one worker are under way.
-        retries: how often a file is begun anew after a failure that may pass.
+        retries: how often a file is started again after a failure that may pass.
         timeout: seconds that the platform may take to parse one file.
         results: a directory that all workers see (or a `FileCache` there), which keeps the texts by the files' content.
         ledger: where uploads are noted; None is the user's on the worker's machine.

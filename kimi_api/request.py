@@ -364,8 +364,8 @@ def _effort(body: ChatBody, options: ChatOptions, spec: ModelSpec, rules: bool) 
     elif effort not in spec.efforts:
         # The server takes any word without a complaint, and nobody knows which effort it then uses.
         text = (
-            f"{spec.id} knows only {', '.join(spec.efforts)} for reasoning_effort, so {effort!r} is not sent. The platform "
-            f"then uses {spec.efforts[-1]}, which costs the most"
+            f"{spec.id} knows only {', '.join(spec.efforts)} for reasoning_effort, so {effort!r} is not sent. "
+            f"The platform then uses {spec.efforts[-1]}, which costs the most"
         )
         _report_unsupported(options, "reasoning_effort", effort, text, remedy="use one of these words")
     else:
@@ -482,7 +482,7 @@ def _schemas() -> NormalizedCache:
 
 
 def _report_unsupported(options: ChatOptions, name: str, value: object, text: str, *, remedy: str = "") -> None:
-    """A value that will not go out as asked: an error or one warning, as the user chose."""
+    """Report a value that is not sent as the user wrote it: an error or one warning, as `unsupported` says."""
     if options.unsupported == "error":
         raise KimiInputError(name, value, text, remedy or f"remove {name}, or choose another model")
     if options.unsupported == "warn":

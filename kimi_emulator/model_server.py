@@ -257,7 +257,7 @@ def kimi_deltas(delta: Mapping[str, Any], tags: ThinkTags) -> Iterator[dict[str,
 class ThinkTags:
     """Splits an answer that begins with ``<think>`` into thinking and content, piece by piece.
 
-    Line breaks at the tags belong to them.
+    Line breaks next to a tag are removed with it.
     """
 
     def __init__(self) -> None:

@@ -59,7 +59,7 @@ def kimi(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 
 @pytest.fixture
 def kimi_env(kimi: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """The same, in ``MOONSHOT_API_KEY`` and ``MOONSHOT_BASE_URL``: code that takes its settings from there calls it.
+    """The fixture `kimi`, with ``MOONSHOT_API_KEY`` and ``MOONSHOT_BASE_URL`` set to it for code that reads them.
 
     Other variables that name a key, a host or a proxy do not reach the test.
     """

@@ -41,6 +41,6 @@ class ObjectArguments(CallArguments, total=False):
 
 
 class BoundArguments(ObjectArguments, total=False):
-    """What one call of `ChatKimi` may be given beside its input."""
+    """The arguments that one call of `ChatKimi` accepts, besides its input."""
 
     response_format: Any

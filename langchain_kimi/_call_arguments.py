@@ -13,7 +13,7 @@ from langchain_kimi._tools import response_format, tools_to_wire
 if TYPE_CHECKING:
     from kimi_api.settings import CallOptions
 
-# LangChain's own: what it asks of other vendors' classes, or keeps for tracing.
+# Arguments that LangChain passes for other vendors' classes or for tracing. They are not for the request.
 _NOT_FOR_US = frozenset({"stream", "ls_structured_output_format", "structured_output_format", "strict", "run_manager"})
 
 

@@ -66,7 +66,7 @@ class Connected(BaseChatModel):
 
     @property
     def client(self) -> KimiClient:
-        """The connection under this model, for files, balance and the like. Made anew when a field it uses changes."""
+        """The connection under this model, for files, balance and the like. Made again when a field it uses changes."""
         self._connection = followed = follow(self, self._connection, error_types=error_types)
         return followed[1]
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 class _Retryable:
-    """`is_retryable` of one failure rather than of its class: a daily limit is a 429 that no retry cures."""
+    """`is_retryable` of one failure, not of its class: after the 429 of a daily limit, a retry does not help."""
 
     retryable: bool
 

@@ -25,7 +25,7 @@ def content_to_wire(content: str | Sequence[Any]) -> str | list[Part]:
     Args:
         content: a message's `content`, in any of LangChain's forms.
 
-    A block that cannot go out is a placeholder, for `kimi_api._content.notes.settle`.
+    A block that cannot be sent becomes a placeholder, which `kimi_api._content.notes.settle` handles later.
     """
     if isinstance(content, str):
         return content

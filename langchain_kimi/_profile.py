@@ -66,7 +66,7 @@ def model_profile(spec: ModelSpec, *, documents: bool) -> ModelProfile:
 def without_other_profile(arguments: dict[str, Any]) -> dict[str, Any]:
     """Constructor arguments without the profile of another model of the catalogue.
 
-    `configurable_fields(model=...)` builds the model anew from the fields it had, and the profile that was looked up
+    `configurable_fields(model=...)` builds the model again from the fields it had, and the profile that was looked up
     for the old id is one of them. A profile that the user wrote is kept, whatever its name.
     """
     profile = arguments.get("profile")

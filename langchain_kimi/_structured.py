@@ -339,7 +339,7 @@ def _describe(error: Exception) -> str:
 
 
 def _is_object(schema: Any) -> bool:
-    """Whether only objects answer `schema`; without one JSON mode promises them."""
+    """Whether `schema` allows only objects. Without a schema it is True: JSON mode promises an object."""
     return schema is None or schema.get("type") == "object" or "properties" in schema
 
 

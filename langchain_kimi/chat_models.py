@@ -118,8 +118,8 @@ class ChatKimi(TokenCounting, StructuredOutput):
     )
     dialect: str = Field(
         default="platform",
-        description='How the host deviates from the platform, a row of `kimi_api.options.DIALECTS`: "platform", "openai" '
-        'or "vllm".',
+        description='How the host deviates from the platform, a row of `kimi_api.options.DIALECTS`: "platform", '
+        '"openai" or "vllm".',
     )
     thinking: Thinking = Field(
         default=None,
@@ -203,9 +203,9 @@ class ChatKimi(TokenCounting, StructuredOutput):
     )
     wire: Wire | None = Field(
         default=None,
-        description='How `invoke` and agents, which wait for the whole answer, receive it: "stream" joins it from events, so '
-        'that no part is lost when the connection breaks; "plain" is one body. None: "stream" on the platform, '
-        'else "plain".',
+        description='How `invoke` and agents, which wait for the whole answer, receive it: "stream" joins it from '
+        'events, so that no part is lost when the connection breaks; "plain" is one body. None: "stream" on the '
+        'platform, else "plain".',
     )
     empty_answers: EmptyAnswers = Field(
         default="retry",
@@ -214,8 +214,8 @@ class ChatKimi(TokenCounting, StructuredOutput):
     )
     repair: Repair = Field(
         default="safe",
-        description='What is repaired in a history: "safe" only what loses nothing; "full" also answers open tool calls '
-        'and drops results without a call; "none" nothing.',
+        description='What is repaired in a history: "safe" only what loses nothing; "full" also answers open tool '
+        'calls and drops results without a call; "none" nothing.',
     )
     fetch_media: bool = Field(
         default=False,

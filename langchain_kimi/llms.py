@@ -240,7 +240,7 @@ class KimiLLM(BaseLLM):
 
 if TYPE_CHECKING:
     _ConfigurableFields = RunnableConfigurableFields[LanguageModelInput, str]
-else:  # pydantic's class with these parameters would try to build `default` anew
+else:  # pydantic's class with these parameters would try to build `default` again
     _ConfigurableFields = RunnableConfigurableFields
 
 

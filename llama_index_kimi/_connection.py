@@ -41,7 +41,7 @@ class Connected(FunctionCallingLLM):
 
     @property
     def client(self) -> KimiClient:
-        """The connection under this model, for files, balance and the like. Made anew when a field it uses changes."""
+        """The connection under this model, for files, balance and the like. Made again when a field it uses changes."""
         return self._connect()
 
     def _connect(self) -> KimiClient:

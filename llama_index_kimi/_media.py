@@ -101,7 +101,7 @@ _MIMETYPES = ("image_mimetype", "video_mimetype", "document_mimetype")
 
 
 def _refuse_path(block: ImageBlock | VideoBlock | DocumentBlock) -> None:
-    """Raise `KimiInputError`: a path from somebody who may not choose what of this machine is read."""
+    """Raise `KimiInputError` for a path that is not the user's: only users may name files of this machine."""
     if block.path is not None:
         raise KimiInputError(
             f"{type(block).__name__}.path",

@@ -146,5 +146,5 @@ def _unwrap(output_cls: type[BaseModel], value: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def _flexible(output_cls: type[BaseModel]) -> type[FlexibleModel]:
-    """`output_cls` with every field optional. Core makes this class anew for each chunk, at 155 us each."""
+    """`output_cls` with every field optional. Core makes this class again for each chunk, at 155 us each."""
     return create_flexible_model(output_cls)

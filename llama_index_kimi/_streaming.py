@@ -39,7 +39,7 @@ def read_growing(text: str) -> Any:
 class Accumulator:
     """Turns each delta into a response with everything so far, at a cost that does not grow with the stream.
 
-    Only the block that a delta touches is made anew; the others are shared with the responses before. `delta` holds
+    Only the block that a delta touches is made again; the others are shared with the responses before. `delta` holds
     answer text only; a new piece of thinking stands in `ChatResponse.additional_kwargs["thinking_delta"]`, the place
     that LlamaIndex's agents read.
 

@@ -112,7 +112,7 @@ def wire_message(message: ChatMessage, reasoning_field: str = "reasoning_content
 
     Of `additional_kwargs` these are understood: `name`; for a tool result `tool_call_id`; for an assistant turn
     `partial`, and `reasoning_content` and `tool_calls` where no block carries them; for a system message `tools`
-    (see `kimi_api.dynamic_tools_message`). A block that no Kimi model takes is a placeholder.
+    (see `kimi_api.dynamic_tools_message`). A block that no Kimi model accepts becomes a placeholder.
     """
     role = _ROLES[message.role]
     extra = message.additional_kwargs

@@ -29,7 +29,7 @@ _wire_tools: WeakKeyDictionary[BaseTool, tuple[tuple[Any, ...], WireTool]] = Wea
 
 
 class RenamedTool(dict[str, Any]):
-    """A wire tool whose name is not the tool's own.
+    """A wire tool whose name differs from the name of the Python tool.
 
     Core replaces what OpenAI does not take in a name (MCP servers like dots in them), and its agents look a called
     tool up by its own name. The definition brings that name to the request, and the request to its response.

@@ -155,7 +155,7 @@ def _unwrap(text: str) -> str:
 
 
 def _strings(text: str) -> Iterator[tuple[str, int, int]]:
-    """The members of the object `text` whose values are strings: name, and where the string begins and ends."""
+    """The members of the JSON object `text` whose values are strings: the name, start and end of the string."""
     depth = 0
     key: Any = None
     for match in _PART.finditer(text):

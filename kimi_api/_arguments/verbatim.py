@@ -1,9 +1,9 @@
-"""The model's own text of tool arguments, found again by what it says.
+"""The model's own JSON text of tool arguments, looked up by the parsed arguments.
 
 Both frameworks run a tool with parsed arguments only, while the platform wants, for its official tools, the JSON text
 "as the model wrote it". The adapters note that text when an answer arrives, and the tools ask for it when they run.
-Where it is not known any more (another process, long ago) the arguments are encoded again: the same JSON, perhaps with
-other spaces. Texts are kept for the names of official tools alone.
+If the text is not known any more (another process, long ago), the arguments are encoded again: the same JSON, perhaps
+with other spaces. Only texts of official tools are kept.
 """
 
 from __future__ import annotations

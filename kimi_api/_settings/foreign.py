@@ -1,4 +1,4 @@
-"""Settings that people bring from other vendors' classes and that mean nothing here. They are left out, and said once.
+"""Settings of other vendors' classes that have no meaning here. They are left out, with one warning.
 
 Gathered from the fields of `ChatOpenAI`, `ChatDeepSeek`, `ChatMoonshot`, `MoonshotChat` and of LlamaIndex's `OpenAI`
 and `OpenAILike` on 2026-11-28. What has another name here is in `kimi_api._settings.names`.
@@ -98,10 +98,10 @@ values that say nothing new."""
 
 
 def leave_out(name: str, value: object, unsupported: object) -> None:
-    """Warn once that a setting of `FOREIGN` is left out; nothing is said where it asks for what happens anyway.
+    """Warn once that a setting of `FOREIGN` is left out; nothing is said where the setting changes nothing.
 
     Raises:
-        KimiInputError: the program would do something else than it was told, or the user wants errors.
+        KimiInputError: leaving the setting out would change what the program does, or the user wants errors.
     """
     row = FOREIGN[name]
     if value is None or _is_one_of(value, row.same):
@@ -114,7 +114,7 @@ def leave_out(name: str, value: object, unsupported: object) -> None:
 
 
 def note_ignored(name: str, value: object, unsupported: object) -> None:
-    """Warn once of a request field that the platform does not follow. It is sent all the same.
+    """Warn once of a request field that the platform ignores. It is sent nevertheless.
 
     Raises:
         KimiInputError: the user wants errors.

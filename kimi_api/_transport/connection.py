@@ -237,7 +237,7 @@ class Connection:
             return await aacquire(limits, self.scope, body, spec or self._spec_of(body))
 
     def deadline(self, max_seconds: float | Deadline | None = None) -> Deadline | None:
-        """When a call that begins now has to be over: the client's limit, a call's own, or that of what it is part of.
+        """When a call that begins now must end: by the client's limit, its own, or that of a call around it.
 
         Raises:
             KimiInputError: no number of seconds.

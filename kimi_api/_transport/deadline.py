@@ -1,7 +1,7 @@
 """The end of the time that a whole call may take (`max_seconds`): waiting, retries and the last byte included.
 
-A time-out counts from byte to byte, so a drip of a byte every half second never ends. Where a deadline is set, the
-connection is cut at it: nothing is looked at for each byte or event. Where none is set, nothing of this runs.
+A time-out counts from byte to byte, so a drip of a byte every half second never ends. A deadline shuts the connection
+down when it passes, so no time is spent for each byte or event. Without a deadline, none of this code runs.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Deadline:
             raise TimeoutError("max_seconds")
 
     def run(self, work: Callable[[], T]) -> T:
-        """What a blocking `work` gives, in a thread of its own that is left behind when the time is over.
+        """Run the blocking `work` in its own thread and return its result. A thread that is late is left alone.
 
         A result that comes later is closed.
 
@@ -187,7 +187,8 @@ def _cut(response: Response, cuts: list[bool]) -> None:
     cuts.append(True)
     with suppress(OSError):  # closed meanwhile
         if isinstance(connection, socket.socket):
-            # Of a TLS socket too only the connection, which another thread is reading.
+            # For a TLS socket too, only the connection below is shut down, because another thread reads from the
+            # socket.
             socket.socket.shutdown(connection, socket.SHUT_RDWR)
         else:
             connection.shutdown(socket.SHUT_RDWR)

@@ -37,7 +37,7 @@ _ssl_context: tuple[tuple[str | None, ...], SSLContext] | None = None
 
 
 def shared_ssl_context() -> SSLContext:
-    """The process's SSL context, with the certificates that the HTTP library would load for each client anew.
+    """The process's SSL context, with the certificates that the HTTP library would load for each client again.
 
     Loading them costs 18 ms of CPU, and each event loop has a client of its own: without this, each `asyncio.run` would
     pay it. It is loaded again when `SSL_CERT_FILE` or `SSL_CERT_DIR` has changed, which the HTTP library reads.

@@ -312,7 +312,7 @@ def _entries(text: str | None) -> dict[str, Mapping[str, Any]]:
 
 
 def _requests_of(fetched: Fetched, catalog: Catalog | None) -> Iterator[tuple[str, ChatRequest]]:
-    """The requests as the input file has them, with what the batch's metadata notes."""
+    """The requests of the input file, completed by the notes in the batch's metadata."""
     notes = fetched.batch.metadata or {}
     choice, one_call = ToolChoice(demand=notes.get(_DEMAND, "")), _ONE_CALL in notes
     for custom_id, entry in _entries(fetched.input).items():

@@ -52,7 +52,7 @@ class PromptTemplate:
 
     tagged: bool = False
     """Whether it is K3's template, which writes tags with attributes. Its frames stand in `kimi_api.tokens`, and of the
-    other fields only those about pictures concern it."""
+    other fields only those about images concern it."""
     system: str | None = None
     """The system message that stands in when the first message is none."""
     thinks: bool = True
@@ -62,9 +62,9 @@ class PromptTemplate:
     typescript: bool = True
     """Whether tools are declared as TypeScript rather than as JSON."""
     image_tokens: int = 4_096
-    """Most tokens of one picture; larger ones are shrunk."""
+    """Most tokens of one image; larger ones are shrunk."""
     image_size_said: bool = False
-    """Whether the prompt states a picture's size in words."""
+    """Whether the prompt states an image's size in words."""
 
 
 @dataclass(frozen=True, slots=True)

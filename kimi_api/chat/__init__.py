@@ -24,9 +24,9 @@ __all__ = ["acomplete", "astream", "complete", "settle", "stream"]
 def complete(client: KimiClient, request: ChatRequest, **call: Unpack[CallOptions]) -> Reply:
     """Send `request` and wait for the whole answer. `call` goes to the client (headers, timeout, max_retries).
 
-    The answer is streamed on the wire where `request.wire` says so, and put together here. One that used up its budget
-    is continued as `request.auto_continue` says, a stream that breaks is taken up as `request.resume_streams` does, and
-    an empty answer is asked for again. Where a demanded tool is not called, one more request asks for it in words.
+    The answer is streamed on the wire where `request.wire` says so, and put together here. `request.auto_continue`
+    continues an answer that used up its budget, `request.resume_streams` continues a stream that broke, and an empty
+    answer is asked for again. Where a demanded tool is not called, one more request asks for it in words.
 
     Raises:
         KimiToolChoiceError: a demanded tool was not called.

@@ -168,7 +168,7 @@ class Continuation:
         return not why
 
     def _prepare_next(self, text: str) -> None:
-        """Ask for what follows `text`; where there is none, because thinking was cut, for the whole answer anew."""
+        """Ask for what follows `text`; where there is none, because thinking was cut, for the whole answer again."""
         builder = self._builder
         self.request = continue_request(self._original, text, builder.thinking) if text else replace(self._original)
         self._text_before = len(text)

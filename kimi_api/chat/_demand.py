@@ -84,7 +84,7 @@ class HeldStream:
         return () if self._held is None or self._is_refusal() else self._release()
 
     def ask_again(self) -> bool:
-        """Whether the call is to be asked for in words, which happens once. The builder then begins anew."""
+        """Whether the call is to be asked for in words, which happens once. The builder then starts again."""
         if self._held is None or self.request is not self._original or not self._is_refusal():
             return False
         self._held.clear()

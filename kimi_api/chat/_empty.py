@@ -24,7 +24,7 @@ def wait_to_ask_again(
     Args:
         client: raises its own subclass of the error.
         request: what was asked.
-        builder: holds the answer; begins anew where it is asked for again.
+        builder: holds the answer; starts again where it is asked for again.
         retries: how often that may still be.
         may_restart: whether nothing of the answer was shown to the consumer, who could not take it back.
 

@@ -59,7 +59,7 @@ def _has_nameless_call(reply: Reply) -> bool:
 
 
 def keep_partial(error: Exception, builder: ReplyBuilder) -> None:
-    """Put what has come of an answer into the error that broke it: it is paid for."""
+    """Put the part of the answer that arrived into the error: the user has paid for it."""
     if isinstance(error, (errors.KimiAPIError, KimiReplyError)) and (builder.reply.id or builder.has_begun):
         error.partial = replace(builder.assemble())  # as it is now: a continuation adds to the builder's own
 

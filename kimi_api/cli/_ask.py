@@ -1,4 +1,4 @@
-"""`ask`: a question or a whole request, answered while one watches, or as JSON."""
+"""`ask`: a question or a whole request, with the answer streamed to the terminal, or as JSON."""
 
 from __future__ import annotations
 

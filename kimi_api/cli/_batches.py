@@ -120,7 +120,7 @@ def results(
 @app.command("cancel")
 @report_errors
 def cancel(context: typer.Context, ids: Ids, as_json: AsJson = False) -> None:
-    """Stop batches that still run. What is answered already can be had when they are done."""
+    """Stop batches that still run. Answers that exist already can be read when they are done."""
     session = session_of(context, as_json)
     _show(batches.cancel(session.client(), batches.BatchJob(tuple(ids))), session.json)
 

@@ -122,7 +122,7 @@ def extract(
     wait: Annotated[float, typer.Option(min=0, help="Seconds that the platform may take for one file.")] = 600.0,
     as_json: AsJson = False,
 ) -> None:
-    """The text of documents, pictures and source files. With --json one line of JSON for each file."""
+    """The text of documents, images and source files. With --json one line of JSON for each file."""
     session = session_of(context, as_json)
     sources = bulk.find_files(paths, glob=glob)
     names = _targets(sources, out) if out is not None else {}

@@ -99,7 +99,7 @@ def print_json(value: object) -> None:
 
 
 def print_json_line(value: object) -> None:
-    """One line of JSON Lines, at once."""
+    """Print one line of JSON Lines, and flush it."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
     sys.stdout.flush()
 

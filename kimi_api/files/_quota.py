@@ -55,7 +55,7 @@ def prune(
         client: how to reach the platform.
         older_than: age in seconds.
         include_kept: also what was uploaded to stay and is as old: `upload`, `delete_after=False`, images and videos
-            that messages refer to. Conversations that still name one will have it uploaded anew.
+            that messages refer to. Conversations that still name one will have it uploaded again.
         dry_run: only say what would go.
         ledger: None is the user's on this machine.
 

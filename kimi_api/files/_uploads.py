@@ -183,7 +183,7 @@ def release(entry: LedgerEntry) -> None:
 
 
 def adopt(account: Account, sha256: str, suffix: str) -> LedgerEntry | None:
-    """The upload for extraction of this content that a process which is gone left behind; ours from now on."""
+    """Take over the upload of this content, for extraction, that a process left behind when it ended."""
     for entry in account.ledger.entries(account.scope, "file-extract", sha256):
         same_kind = PurePath(entry.name).suffix.lower() == suffix.lower()
         if entry.file_id and not entry.keep and same_kind and entry.sha256 == sha256 and entry.orphaned:

@@ -163,7 +163,7 @@ class FileCache:
     def _evict(self) -> int:
         """Remove what was not used for longest until there is room; the bytes that remain.
 
-        The directory is counted anew, because other processes write to it too.
+        The directory is counted again, because other processes write to it too.
         """
         files = self._on_disk()
         taken = sum(size for _, size, _ in files)

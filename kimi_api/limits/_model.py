@@ -107,7 +107,7 @@ class AccountLimits:
         tpm, tpd: tokens within a minute, and within a day (UTC). A request counts its prompt (estimated, a tenth added)
             and the output it asks for, whatever the answer's length.
         name: clients with the same name count together whatever their keys, since the platform's limits are those of an
-            organisation. None: those of one key and host.
+            organisation. None: calls with the same key and host.
         store: where the counts are kept; None: in this process. See `RedisStore`.
 
     Raises:

@@ -163,7 +163,7 @@ class RedisStore:
     # ------------------------------------------------------------------------ the server
 
     def _try(self, script: str, account: str, ticket: str, *arguments: object) -> None:
-        """Tell the server something that it would also learn by waiting. While it is out of reach, don't insist."""
+        """Tell the server something that it would also learn by waiting. Skipped for some seconds after a failure."""
         failed_at = self._failed_at
         if failed_at is not None and time.monotonic() - failed_at < _TIMEOUT_SECONDS:
             return

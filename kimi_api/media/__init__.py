@@ -357,6 +357,6 @@ def _part(mime: str, url: str) -> ImagePart | VideoPart:
 
 
 def _size_without(messages: Sequence[WireMessage], items: Sequence[_Item], request: ChatRequest) -> int:
-    """Bytes of the body but for the media that may be uploaded."""
+    """Size of the body in bytes, without the media that may be uploaded."""
     bare = with_urls(messages, {(item.part.message, item.part.part): "" for item in items})
     return len(json.dumps({**request.body, "messages": bare}, ensure_ascii=False).encode("utf-8", "surrogatepass"))

@@ -225,7 +225,7 @@ def _fetch(file: Document, policy: MediaPolicy) -> Steps[tuple[FileKind, Documen
 
 
 def _is_of_the_file(error: KimiError) -> bool:
-    """Whether an error is about the document, so that a thread that holds it would never get past it."""
+    """Whether the document causes the error, so that every later turn with this document would fail as well."""
     known = (KimiInputError, KimiFileError, errors.KimiNotFoundError)
     return isinstance(error, known) and not isinstance(error, KimiKeyError)
 

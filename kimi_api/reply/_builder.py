@@ -140,7 +140,7 @@ class ReplyBuilder:
         """Make ready for the events of a further request, which go on with the same answer.
 
         Usage adds up. Where text has come, thinking that comes now is not kept: it stands before the text. Where none
-        has, the answer begins anew, and the thinking so far is not kept: a turn has the thinking that led to its text.
+        has, the answer starts again, and the thinking so far is not kept: a turn has the thinking that led to its text.
         """
         self._count()
         self._whole = False

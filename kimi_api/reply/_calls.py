@@ -62,7 +62,7 @@ class Calls:
         self._ids: set[str] = set()
 
     def add(self, pieces: Sequence[ToolCallPiece]) -> list[ToolCall]:
-        """Take the pieces of one event; what of them can be shown.
+        """Add the pieces of one event, and return those that can be shown.
 
         Raises:
             KimiReplyError: a piece that cannot be read.
@@ -138,7 +138,7 @@ class Calls:
         """Whether a piece with a name, on an index that has a call, begins another call.
 
         With a new id it does (older vLLM has one index for all calls; without a name it numbers each piece of one call
-        anew). Without an id it does where the call that is there is complete.
+        again). Without an id it does where the call that is there is complete.
         """
         if not growing.call.name:
             return False

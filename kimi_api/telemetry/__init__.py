@@ -30,7 +30,7 @@ def instrument(
     meter_provider: MeterProvider | None = None,
     content: bool = False,
 ) -> None:
-    """Watch all calls of this process from now on. A second time replaces what the first has set.
+    """Watch all calls of this process from now on. A second call replaces the settings of the first.
 
     Args:
         tracer_provider: where spans go; None: to OpenTelemetry's global provider.

@@ -50,7 +50,7 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
     kind = str(part.get("type"))
     if kind == "text":
         return {"type": "text", "content": part.get("text", "")}
-    return {"type": kind}  # a picture's bytes, or the address of one that is not public
+    return {"type": kind}  # an image's bytes, or the address of one that is not public
 
 
 def _read(arguments: object) -> object:

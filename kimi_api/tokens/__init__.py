@@ -44,8 +44,8 @@ _lock = threading.Lock()
 def estimate(client: Client, model: str, messages: Sequence[Mapping[str, Any]]) -> int:
     """Prompt tokens of wire `messages` as the platform counts them: https://platform.kimi.ai/docs/api/estimate.
 
-    The endpoint is not documented to count tools; `count_messages((), tools, model=model)` adds about theirs. Equal
-    questions are asked once per process: the last 1,024 answers are kept, by host and content.
+    The endpoint is not documented to count tools; `count_messages((), tools, model=model)` estimates the tokens of
+    tools. Equal questions are asked once per process: the last 1,024 answers are kept, by host and content.
 
     Raises:
         KimiInputError: no messages.

@@ -1,6 +1,6 @@
-"""How many tokens a picture takes in the prompt, from its size. Pure.
+"""How many tokens an image takes in the prompt, from its size. Pure.
 
-The open weights cut a picture into squares of 28 by 28 pixels, one token each, after shrinking it to the model's limit
+The open weights cut an image into squares of 28 by 28 pixels, one token each, after shrinking it to the model's limit
 (`preprocessor_config.json` beside Kimi-K2.5 and Kimi-K3 on the hub).
 """
 
@@ -13,7 +13,7 @@ from io import BytesIO
 from kimi_api.catalog import PromptTemplate
 
 UNKNOWN_IMAGE = 1_024
-"""Tokens assumed for a picture whose size cannot be seen from here: an `ms://` file, an address, a rare format."""
+"""Tokens assumed for an image whose size cannot be seen from here: an `ms://` file, an address, a rare format."""
 UNKNOWN_VIDEO = 8_192
 """Tokens assumed for any video: length and resolution decide, and neither is known without decoding it."""
 
@@ -23,7 +23,7 @@ _HEAD = 262_144  # characters of base64 to look at: a JPEG may carry a preview i
 
 
 def image_tokens(width: int, height: int, template: PromptTemplate) -> int:
-    """Tokens of a picture of so many pixels, without the marks around it."""
+    """Tokens of an image of so many pixels, without the marks around it."""
     patches = max(width // _PATCH, 1) * max(height // _PATCH, 1)
     scale = min(1.0, math.sqrt(template.image_tokens * 4 / patches), _SIDE / width, _SIDE / height)
     across, down = (math.ceil(max(int(side * scale), 1) / (2 * _PATCH)) for side in (width, height))

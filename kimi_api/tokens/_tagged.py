@@ -1,8 +1,8 @@
 """What K3's template costs. Pure.
 
 It is public since the weights are (the model's technical report, appendix F; `encoding_k3.py` beside Kimi-K3 on the
-hub), and XML-like: control tokens, with tag names and attributes between them as ordinary text. The figures below are
-such frames, counted with the model's vocabulary, without the texts in them.
+hub), and XML-like: control tokens, with tag names and attributes between them as ordinary text. The numbers below are
+the tokens of these tags, without the texts between them, counted with the model's vocabulary.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Tool:
 
     @property
     def answers(self) -> bool:
-        """Whether it looks like a form for the final answer: frameworks name those after a class."""
+        """Whether the tool is the schema of a final answer: frameworks name such tools after a class."""
         return self.name[:1].isupper() or self.name in ("final_result", "final_answer")
 
     @cached_property

@@ -87,7 +87,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
 
 
 def dialect_named(dialect: Dialect | str) -> Dialect:
-    """The dialect of this name; a ``Dialect`` as it is."""
+    """The dialect with this name. A ``Dialect`` is returned unchanged."""
     if isinstance(dialect, Dialect):
         return dialect
     if dialect not in DIALECTS:

@@ -29,7 +29,7 @@ _ALPHANUMERIC = string.ascii_letters + string.digits
 class Dialect:
     """The habits of a host.
 
-    * ``errors``: whose status, form and words errors have.
+    * ``errors``: whose errors the host answers with: their status, shape and texts.
     * ``streamed_errors``: a stream that cannot be answered is a 200 whose only event is the error (SGLang).
     * ``reasoning_field``: the name of the thinking, also in requests ("reasoning": newer vLLM, OpenRouter, Groq).
     * ``null_deltas``: deltas hold every key, null where there is nothing new, and chunks a null
@@ -38,8 +38,8 @@ class Dialect:
     * ``call_ids``: "functions" are ``functions.<name>:<idx>``, counted over the whole conversation (vLLM, SGLang);
       "random" are 32 letters and digits (llama.cpp); "call" are ``call_`` and eight (Ollama).
     * ``usage_at_end``: usage only in a last chunk of its own, never in the choice (vLLM, Bedrock).
-    * ``filter_results``: choices hold the results of the host's own filters, null ``logprobs`` and the token that
-      ended them; there is no fingerprint (Azure).
+    * ``filter_results``: each choice has the results of the host's own content filter, null ``logprobs``, and the token
+      that ended them; there is no fingerprint (Azure).
     * ``flat_usage``: reasoning tokens stand beside the others, and the details of the prompt are null (Azure).
     * ``members``: members of the host's own: of OpenRouter in plain answers (provider, cost, the thinking once more),
       of llama.cpp in the last chunk (``timings``), of Ollama in every delta (role, content), of LiteLLM (no nulls).

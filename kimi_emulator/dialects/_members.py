@@ -65,7 +65,7 @@ def _with_call(chunk: dict[str, Any], call: dict[str, Any]) -> dict[str, Any]:
 
 
 def through_openrouter(body: dict[str, Any]) -> dict[str, Any]:
-    """A plain answer as OpenRouter gives it: with its own members everywhere, and the thinking once more in parts."""
+    """A plain answer as OpenRouter gives it: with OpenRouter's extra members, and the thinking repeated in parts."""
     [choice] = body["choices"]
     message, finish = choice["message"], choice["finish_reason"]
     if message.get("reasoning"):

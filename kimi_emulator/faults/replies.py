@@ -15,7 +15,7 @@ Chunks = list[dict[str, Any]]
 
 
 def message_changed(answer: Answer, **members: Any) -> Answer:
-    """The answer with other members of its message; what was scripted piece by piece is made anew from them."""
+    """The answer with other members of its message; what was scripted piece by piece is made again from them."""
     return replace(answer, message=answer.message | members, pieces=None)
 
 

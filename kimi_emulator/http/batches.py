@@ -150,7 +150,7 @@ async def _end(state: State, batch: Batch, status: Status, now: float) -> None:
 
 
 async def _write(state: State, batch: Batch, kind: str, lines: list[dict[str, Any]]) -> str | None:
-    """The id of a new file with these lines, None where there are none."""
+    """Write a new file with these lines and return its id; None if there are no lines."""
     if not lines:
         return None
     data = "".join(f"{compact(line)}\n" for line in lines).encode("utf-8", "surrogatepass")

@@ -100,7 +100,7 @@ def routes(state: State, traffic: Traffic) -> list[Route]:
 
     @only_here
     async def image(request: Request) -> Response:
-        """A stored picture, of a kind that a browser only draws."""
+        """A stored image, of a kind that a browser only draws."""
         stored = state.files.get(request.path_params["id"])
         if stored is None or stored.purpose != "image":
             return PlainTextResponse("no such image", 404)

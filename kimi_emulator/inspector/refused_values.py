@@ -233,7 +233,7 @@ def _is_part(path: Path) -> bool:
 
 
 def _is_media(message: str) -> Callable[[Path, Any], bool]:
-    """A test for the address that the message quotes, else for the first address of a picture or video."""
+    """A test for the address that the message quotes, else for the first address of an image or video."""
 
     def test(path: Path, value: Any) -> bool:
         in_part = len(path) >= 4 and path[1] == "content" and path[3] in _MEDIA and isinstance(value, str)

@@ -83,7 +83,7 @@ def mime_type(filename: str) -> str:
 
 
 def text_of_file(path: Path, filename: str) -> str:
-    """The text of a file. Raises on a broken file and on kinds the emulator cannot read (pictures, old Office).
+    """The text of a file. Raises on a broken file and on kinds the emulator cannot read (images, old Office).
 
     Raises ``TooMuch`` for one that would keep it busy too long, or fill its memory.
     """

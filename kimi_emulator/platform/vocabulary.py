@@ -18,7 +18,7 @@ __all__ = ["Vocabulary"]
 _LETTERS_UP = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]"
 _LETTERS_LOW = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]"
 _ENDINGS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
-# How a text is split before pairs are looked for; the first that fits counts.
+# A text is split by these patterns before its tokens are looked up. The first pattern that matches is used.
 _SPLIT = "|".join(
     (
         r"[\p{Han}]+",
@@ -60,7 +60,7 @@ class Vocabulary:
         return len(self.encode(text))
 
     def cut(self, text: str, tokens: int) -> str:
-        """The longest beginning with at most so many tokens, cut between characters."""
+        """The longest beginning of `text` with at most this number of tokens. No character is split."""
         ids = self.encode(text)
         if len(ids) <= tokens:
             return text

@@ -1,7 +1,7 @@
 """Cassettes: files of recorded exchanges that vcrpy replays, and people read.
 
 A JSON request is laid out, a stream stands line by line, and ``origin:`` on the first line says where the answers are
-from. Addresses always name api.moonshot.ai. What is not text (an uploaded picture) is kept as ``!!binary``.
+from. Addresses always name api.moonshot.ai. What is not text (an uploaded image) is kept as ``!!binary``.
 """
 
 from __future__ import annotations

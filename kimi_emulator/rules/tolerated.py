@@ -91,7 +91,7 @@ def effort_word(check: ChatCheck) -> str | None:
     "tolerated.unknown_field", refuses=False, source="live probes on kimi-k3: unknown fields are ignored", section="2.4"
 )
 def unknown_field(check: ChatCheck) -> str | None:
-    """Every top-level field is one the chat page knows: a misspelt one would do nothing."""
+    """Every top-level field is in the chat documentation: a misspelt one would have no effect."""
     unknown = sorted(set(check.body) - KNOWN_FIELDS)
     return f"unknown fields: {', '.join(unknown)}" if unknown else None
 

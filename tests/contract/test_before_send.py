@@ -141,7 +141,7 @@ def test_what_is_no_function_is_an_error(kimi: Emulator, adapter: Adapter) -> No
 
 
 def test_one_call_cannot_switch_it_off(kimi: Emulator, adapter: Adapter) -> None:
-    with pytest.raises(KimiInputError, match="belongs to the model"):
+    with pytest.raises(KimiInputError, match="is a setting of the model"):
         adapter.make(before_send=redact).ask(HISTORY, before_send=None)
     assert kimi.requests == []
 

@@ -87,7 +87,7 @@ def test_a_brought_setting_is_understood_left_out_or_refused(
         assert [becomes.why in word and field in word for word in words] == [True]
     elif isinstance(becomes, Noted):
         assert sent == [becomes.body] * 2
-        assert [field in word and "does not follow it" in word for word in words] == [True]
+        assert [field in word and "ignores it" in word for word in words] == [True]
     else:
         assert words == []
     if isinstance(becomes, Sends):
@@ -132,7 +132,7 @@ def test_a_call_treats_them_as_the_constructor_does(kimi: Emulator, adapter: Ada
 
 def test_several_answers_are_refused_of_a_call_too(kimi: Emulator, make: Make) -> None:
     assert make().ask("hi", n=1).text
-    with pytest.raises(KimiInputError, match="one answer is read"):
+    with pytest.raises(KimiInputError, match="each call gives one answer"):
         make().ask("hi", n=3)
     assert len(kimi.requests) == 1
 
@@ -171,7 +171,7 @@ def test_an_effort_of_another_vendor_is_left_out_and_the_warning_says_what_it_co
     else:
         outcome = adapter.make(thinking={"effort": word}).attempt("hi")
     (warning,) = outcome.warnings
-    for part in (f"{word!r} is not sent", "low, high, max", "uses max, the dearest"):
+    for part in (f"{word!r} is not sent", "low, high, max", "uses max, which costs the most"):
         assert part in warning
     assert "reasoning_effort" not in kimi.chats[0]
 

@@ -164,7 +164,7 @@ def test_it_can_be_switched_off_for_one_call(kimi: Emulator, make: Make) -> None
 
 def test_a_line_of_a_batch_takes_none(kimi: Emulator, make: Make) -> None:
     chat = make(model="kimi-k2.6")
-    with pytest.raises(KimiInputError, match="batch holds no documents") as caught:
+    with pytest.raises(KimiInputError, match="batch cannot contain documents") as caught:
         chat.batch().submit({"a": chat.batch_input([user(ASK, REPORT)])})
     assert "KimiFileLoader" in caught.value.remedy
     assert kimi.files == {}

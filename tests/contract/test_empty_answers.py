@@ -138,7 +138,7 @@ def test_a_stream_that_has_shown_something_is_an_error(kimi: Emulator, make: Mak
     kimi.script(empty, Reply(TEXT))
     outcome = make(model=model).attempt("?")
     assert isinstance(outcome.error, KimiEmptyReplyError)
-    assert "shown already, so it was not asked for again" in str(outcome.error)
+    assert "already shown, so the request was not repeated" in str(outcome.error)
     assert (outcome.error.partial.content, outcome.error.partial.reasoning) == (empty.content, empty.reasoning)
     assert outcome.error.partial.usage.total_tokens == 111
     assert len(kimi.chats) == 1

@@ -66,7 +66,7 @@ def test_each_failure_is_ours_and_the_sdks(
         (Failure(401, "x", "It has expired."), "check the key"),
         (Failure(408, body="Request Timeout"), "try again: nothing was done"),
         (Failure(400, "invalid_request_error", "file f1 not found"), "upload the image or video again"),
-        (Failure(404, "x", "Not found the endpoint POST /x"), "it ends in /v1 on Moonshot's hosts"),
+        (Failure(404, "x", "Not found the endpoint POST /x"), "on Moonshot's hosts it must end in /v1"),
         (Failure(400, "invalid_request_error", OVERFLOW), "262144"),
     ],
 )
@@ -205,7 +205,7 @@ def test_an_empty_answer_that_is_wanted_is_not_silent(kimi: Emulator, make: Make
 def test_marks_of_thinking_in_the_text_are_not_silent(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(content=TEXT))
     kimi.fail("answer.stray_think")
-    with pytest.warns(KimiWarning, match="marks of its thinking"):
+    with pytest.warns(KimiWarning, match="tags of its thinking"):
         make().ask("?")
 
 

@@ -88,7 +88,7 @@ def test_a_directory_without_its_hidden_files_and_those_that_cannot_be_read(load
 
 
 def test_a_directory_with_nothing_to_read_is_an_error_that_names_it(kimi: Emulator, load: Load, tmp_path: Path) -> None:
-    with pytest.raises(KimiInputError, match="kind that can be extracted") as caught:
+    with pytest.raises(KimiInputError, match="file that can be extracted") as caught:
         load(tmp_path).load()
     assert str(tmp_path) in str(caught.value)
     assert kimi.requests == []
@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_sent_is_named_before_anything_is_sent(
 
 
 @pytest.mark.parametrize(
-    ("fault", "remedy"), [("files.failed", "check that the file opens"), ("files.deleted", "Send it again")]
+    ("fault", "remedy"), [("files.failed", "check that the file can be opened"), ("files.deleted", "Send it again")]
 )
 def test_a_file_that_cannot_be_extracted_is_named(
     kimi: Emulator, load: Load, folder: Path, fault: str, remedy: str

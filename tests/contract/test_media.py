@@ -125,7 +125,7 @@ def test_a_web_address_in_a_tool_result_is_a_note(kimi: Emulator, make: Make) ->
 
 
 def test_a_line_of_a_batch_holds_no_web_address(kimi: Emulator, make: Make) -> None:
-    for settings, words in (({}, "does not fetch"), ({"fetch_media": True}, "only public addresses are fetched")):
+    for settings, words in (({}, "downloads nothing"), ({"fetch_media": True}, "only public addresses are fetched")):
         chat = make(model="kimi-k2.6", **settings)
         with pytest.raises(KimiInputError, match=words):
             chat.batch().submit({"a": chat.batch_input([user(SEE, Media(url="http://127.0.0.1/a.png"))])})

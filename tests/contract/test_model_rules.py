@@ -181,7 +181,7 @@ def test_a_word_that_is_no_effort_is_refused_within_thinking_too(kimi: Emulator,
 
 
 def test_two_efforts_that_differ_are_refused(kimi: Emulator, make: Make) -> None:
-    with pytest.raises(KimiInputError, match="give one of the two"):
+    with pytest.raises(KimiInputError, match="pass one of the two"):
         make(model="kimi-k3", thinking={"effort": "low"}, reasoning_effort="high").ask("hi")
     assert kimi.requests == []
 
@@ -211,7 +211,7 @@ def test_an_answer_that_thinking_ate_says_how_to_raise_the_budget(kimi: Emulator
         assert (outcome.text, outcome.finish_reason) == ("", "length")
         words.update(outcome.warnings)
     assert len(words) == 1
-    assert "Raise max_tokens, which thinking is part of: 16,000 or more is advised" in words.pop()
+    assert "Raise max_tokens: thinking counts too, so 16,000 or more is advised" in words.pop()
 
 
 # ---------------------------------------------------------------------------------------------------- other members
@@ -226,7 +226,7 @@ def test_a_member_that_the_model_refuses_is_left_out_of_extra_body(kimi: Emulato
 @pytest.mark.parametrize("name", ["logprobs", "top_logprobs"])
 def test_what_would_be_missing_in_the_answer_is_refused(kimi: Emulator, make: Make, name: str) -> None:
     for settings in ({name: 1}, {"extra_body": {name: 1}}):
-        with pytest.raises(KimiInputError, match="kimi-k3 gives no probabilities of tokens"):
+        with pytest.raises(KimiInputError, match="kimi-k3 does not return token probabilities"):
             make(**settings).ask("hi")
     assert kimi.requests == []
 

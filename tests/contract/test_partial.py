@@ -86,7 +86,7 @@ def test_a_beginning_must_stand_last(kimi: Emulator, make: Make) -> None:
 
 
 def test_json_mode_and_a_beginning_exclude_each_other(kimi: Emulator, make: Make) -> None:
-    with pytest.raises(KimiInputError, match="exclude each other"):
+    with pytest.raises(KimiInputError, match="cannot be combined"):
         make().ask(BEGUN, response_format={"type": "json_object"})
     assert kimi.requests == []
 

@@ -77,7 +77,7 @@ def test_a_region_is_followed_when_it_is_assigned(adapter: Adapter) -> None:
 
 
 def test_a_region_belongs_to_the_model_not_to_a_call(kimi: Emulator, make: Make) -> None:
-    with pytest.raises(KimiInputError, match="belongs to the model"):
+    with pytest.raises(KimiInputError, match="is a setting of the model"):
         make().ask("hi", region="china")
     assert kimi.requests == []
 

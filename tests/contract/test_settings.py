@@ -225,7 +225,7 @@ def test_what_belongs_to_the_model_is_refused_for_one_call(kimi: Emulator, adapt
 
 
 def test_a_key_for_one_call_is_not_sent_to_where_the_model_would_read_it(adapter: Adapter) -> None:
-    with pytest.raises(KimiInputError, match="belongs to the model, not to one call") as caught:
+    with pytest.raises(KimiInputError, match="setting of the model, not of one call") as caught:
         adapter.make().ask("hi", api_key="sk-test-another")
     assert "extra_body" not in str(caught.value)
 

@@ -364,7 +364,7 @@ def test_arguments_decoded_from_a_text_go_back_as_that_text() -> None:
 def test_arguments_that_cannot_be_written_are_the_callers_error() -> None:
     endless: dict[str, Any] = {}
     endless["self"] = endless
-    with pytest.raises(KimiInputError, match="hold themselves"):
+    with pytest.raises(KimiInputError, match="contain themselves"):
         wire_text(endless)
 
 

@@ -151,7 +151,7 @@ def test_thinking_that_used_up_the_budget_is_not_continued(
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_continuation_that_only_thinks_ends_it(kimi: Emulator, client: KimiClient, ways: Any, stream: bool) -> None:
     kimi.script(Reply("a", reasoning="t", finish_reason="length"), Reply("", reasoning="t", finish_reason="length"))
-    with pytest.warns(KimiWarning, match="left cut off.*thinking. Raise max_tokens"):
+    with pytest.warns(KimiWarning, match="stays incomplete.*thinking. Raise max_tokens"):
         reply = run(ways, client, stream=stream, auto_continue=5)
     assert (reply.content, reply.finish_reason) == ("a", "length")
     assert len(kimi.chats) == 2
@@ -162,7 +162,7 @@ def test_a_continuation_that_is_refused_leaves_what_came(
     kimi: Emulator, client: KimiClient, ways: Any, stream: bool
 ) -> None:
     kimi.script(Reply("a", reasoning="t", finish_reason="length"), Failure(400, "invalid_request_error", "no partial"))
-    with pytest.warns(KimiWarning, match="left cut off.*no partial"):
+    with pytest.warns(KimiWarning, match="stays incomplete.*no partial"):
         reply = run(ways, client, stream=stream, auto_continue=5)
     assert (reply.content, reply.finish_reason) == ("a", "length")
     assert reply.usage is not None
@@ -181,7 +181,7 @@ def test_structured_output_is_not_continued_and_it_is_said_once(
         warnings.simplefilter("always")
         for _ in range(2):
             assert run(ways, client, stream=stream, response_format=form, auto_continue=5).content == '{"a":'
-    assert len([w for w in caught if "Partial Mode does not go together" in str(w.message)]) == 1
+    assert len([w for w in caught if "Partial Mode cannot be combined" in str(w.message)]) == 1
     assert len(kimi.chats) == 2
 
 
@@ -209,7 +209,7 @@ def test_a_continuation_may_call_tools(kimi: Emulator, client: KimiClient, ways:
 
 @pytest.mark.parametrize("name", ["auto_continue", "resume_streams"])
 def test_other_hosts_have_no_partial_mode(name: str) -> None:
-    with pytest.raises(KimiInputError, match="Partial Mode, which is the platform's own"):
+    with pytest.raises(KimiInputError, match="Partial Mode, which only Moonshot's platform has"):
         build_request(ChatOptions(dialect="vllm", **{name: 1}), ASK)
     build_request(ChatOptions(dialect="vllm", **{name: 0}), ASK)
 
@@ -381,7 +381,7 @@ def test_a_stream_that_never_began_is_the_retries_business(kimi: Emulator, clien
 def test_structured_output_cut_in_its_text_is_not_taken_up(kimi: Emulator, client: KimiClient, ways: Any) -> None:
     kimi.fail("cut.answer")
     kimi.script(Reply('{"a": 1, "b": 2, "c": 3}'))
-    with pytest.warns(KimiWarning, match="is not taken up"), pytest.raises(errors.KimiConnectionError):
+    with pytest.warns(KimiWarning, match="is not continued"), pytest.raises(errors.KimiConnectionError):
         run(ways, client, stream=True, resume_streams=3, response_format={"type": "json_object"})
     assert len(kimi.chats) == 1
 

@@ -81,7 +81,7 @@ def test_own_prices_go_first_and_other_currencies_use_nothing_else() -> None:
 
 
 def test_dollars_and_yuan_are_not_added_up() -> None:
-    with pytest.raises(KimiInputError, match="each currency by itself"):
+    with pytest.raises(KimiInputError, match="each currency separately"):
         Cost(1.0) + Cost(1.0, currency="CNY")
 
 

@@ -195,7 +195,7 @@ def test_the_k3_family_takes_three_efforts(model: str, effort: str) -> None:
 
 @pytest.mark.parametrize("effort", ["medium", "none", "", "LOW"])
 def test_an_effort_that_the_server_would_swallow_in_silence_is_not_sent(effort: str) -> None:
-    with pytest.warns(KimiWarning, match="low, high, max.*uses max, the dearest"):
+    with pytest.warns(KimiWarning, match="low, high, max.*uses max, which costs the most"):
         assert "reasoning_effort" not in body(reasoning_effort=effort)
     with pytest.raises(KimiInputError, match="low, high, max") as caught:
         body(reasoning_effort=effort, unsupported="error")
@@ -307,7 +307,7 @@ def test_what_the_model_refuses_outright_is_not_sent(field: str, value: Any) -> 
         with pytest.warns(KimiWarning, match=field):
             assert field not in body(extra_body={field: value})
     else:
-        with pytest.raises(KimiInputError, match="gives no probabilities"):
+        with pytest.raises(KimiInputError, match="does not return token probabilities"):
             body(extra_body={field: value})
     assert body(extra_body={field: value}, unsupported="send")[field] == value
     assert body(extra_body={field: value}, dialect="openai")[field] == value

@@ -97,7 +97,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(kimi: Emulator, tmp
 def test_a_place_without_files_is_an_error_that_names_it(kimi: Emulator, tmp_path: Path, more: dict[str, str]) -> None:
     (tmp_path / "clip.mp3").write_bytes(b"no text")
     for source in (tmp_path, str(tmp_path / "*.mp3")):
-        with pytest.raises(KimiInputError, match="no file is in it of a kind that can be extracted") as caught:
+        with pytest.raises(KimiInputError, match="it contains no file that can be extracted") as caught:
             loader(kimi, source, **more).load()
         assert str(tmp_path) in str(caught.value)
 

@@ -134,7 +134,7 @@ def test_structured_output_that_was_cut_is_still_an_error(make: Callable[..., Ch
     schema = {"title": "n", "type": "object", "properties": {"a": {"type": "integer"}}}
     kimi.script(Reply('{"a":', reasoning="t", finish_reason="length"))
     llm = make(auto_continue=3).with_structured_output(schema)
-    with pytest.warns(KimiWarning, match="left cut off"), pytest.raises(KimiStructuredOutputError):
+    with pytest.warns(KimiWarning, match="stays incomplete"), pytest.raises(KimiStructuredOutputError):
         llm.invoke("x")
     assert len(kimi.chats) == 1
 

@@ -101,7 +101,7 @@ def test_a_long_description_and_raw_definitions_pass() -> None:
 def test_what_is_no_tool_is_refused_with_what_to_do(kimi: Emulator, llm: Kimi) -> None:
     with pytest.raises(KimiInputError, match=r"wrap a function with FunctionTool\.from_defaults"):
         llm.chat_with_tools([search], "Search")  # type: ignore[list-item]
-    with pytest.raises(KimiInputError, match="tools: got 'search', but a name is no tool"):
+    with pytest.raises(KimiInputError, match="tools: got 'search', but a name is not a tool"):
         llm.chat([ChatMessage("Search")], tools=["search"])
     assert kimi.chats == []
 

@@ -67,7 +67,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Noted:
-    """It is sent; one warning says that the platform does not follow it."""
+    """It is sent; one warning says that the platform ignores it."""
 
     body: dict[str, Any]
 
@@ -99,18 +99,18 @@ ROWS: dict[str, list[tuple[Any, Any]]] = {
     "context_window": [(9_000, Sets("context_window", 9_000))],
     "default_headers": [(None, SILENT), (HEADERS, Sets("default_headers", HEADERS))],
     "default_query": [({}, SILENT), ({"v": "1"}, LeftOut("http_client"))],
-    "disabled_params": [(None, SILENT), ({"parallel_tool_calls": None}, LeftOut("rules of that model"))],
+    "disabled_params": [(None, SILENT), ({"parallel_tool_calls": None}, LeftOut("left out already"))],
     "extra_body": [(None, SILENT), ({"metadata": {"a": "b"}}, Sends({"metadata": {"a": "b"}}))],
     "frequency_penalty": [(0, SILENT), (0.5, LeftOut("takes only frequency_penalty=0"))],
     "http_async_client": [(None, SILENT), (object, Sets("async_http_client", object))],
     "http_client": [(None, SILENT)],
-    "http_socket_options": [((), SILENT), ([(6, 9, 1)], LeftOut("transport of its own"))],
+    "http_socket_options": [((), SILENT), ([(6, 9, 1)], LeftOut("its own transport"))],
     "include": [([], SILENT), (["reasoning.encrypted_content"], LeftOut("Responses API"))],
-    "include_response_headers": [(False, SILENT), (True, LeftOut("request's id"))],
+    "include_response_headers": [(False, SILENT), (True, LeftOut("request id of the headers"))],
     "is_chat_model": [(True, SILENT), (False, LeftOut("is a chat model"))],
     "is_function_calling_model": [(True, SILENT), (False, LeftOut("calls tools"))],
     "logit_bias": [(None, SILENT), ({}, SILENT), ({1734: 5}, LeftOut("does not accept logit_bias"))],
-    "logprobs": [(None, SILENT), (False, SILENT), (True, Refused("no probabilities"))],
+    "logprobs": [(None, SILENT), (False, SILENT), (True, Refused("does not return token probabilities"))],
     "max_completion_tokens": [(900, Sends({"max_completion_tokens": 900}))],
     "max_retries": [(None, Sets("max_retries", 2)), (5, Sets("max_retries", 5))],
     "max_tokens": [(None, SILENT), (900, Sends({"max_completion_tokens": 900}))],
@@ -122,7 +122,7 @@ ROWS: dict[str, list[tuple[Any, Any]]] = {
     ],
     "model_name": [("kimi-k2.6", Sends({"model": "kimi-k2.6"}))],
     "moonshot_api_key": [("sk-test-it", Sets("api_key", "sk-test-it"))],
-    "n": [(None, SILENT), (1, SILENT), (3, Refused("one answer is read from each call"))],
+    "n": [(None, SILENT), (1, SILENT), (3, Refused("each call gives one answer"))],
     "openai_api_base": [("http://127.0.0.1:1/v1", Sets("base_url", "http://127.0.0.1:1/v1"))],
     "openai_api_key": [("sk-test-it", Sets("api_key", "sk-test-it"))],
     "openai_client": [(None, SILENT), (object(), SDK_CLIENT)],
@@ -140,7 +140,7 @@ ROWS: dict[str, list[tuple[Any, Any]]] = {
     "reasoning_effort": [
         (None, SILENT),
         ("high", Sends({"reasoning_effort": "high"})),
-        *((word, LeftOut("uses max, the dearest")) for word in ("none", "minimal", "medium", "xhigh")),
+        *((word, LeftOut("uses max, which costs the most")) for word in ("none", "minimal", "medium", "xhigh")),
     ],
     "request_timeout": [(5.0, Sets("timeout", 5.0)), ((3.0, 60.0), Sets("timeout", 60.0))],
     "reuse_client": [(True, SILENT), (False, LeftOut("shared"))],
@@ -166,7 +166,7 @@ ROWS: dict[str, list[tuple[Any, Any]]] = {
     "tiktoken_model_name": [(None, SILENT), ("gpt-4o", LeftOut("tokenizer=KimiTokenizer"))],
     "timeout": [(5.0, Sets("timeout", 5.0)), ((3.0, 60.0), Sets("timeout", 60.0))],
     "tokenizer": [(None, SILENT), (str.split, SILENT)],
-    "top_logprobs": [(None, SILENT), (0, SILENT), (3, Refused("no probabilities"))],
+    "top_logprobs": [(None, SILENT), (0, SILENT), (3, Refused("does not return token probabilities"))],
     "top_p": [(None, SILENT), (0.95, SILENT), (0.5, LeftOut("takes only top_p=0.95"))],
     "truncation": [("disabled", SILENT), ("auto", LeftOut("Responses API"))],
     "use_previous_response_id": [(False, SILENT), (True, Refused("send the whole history"))],
@@ -216,7 +216,7 @@ def describe(name: str, becomes: Any) -> str:
         case LeftOut():
             return "left out, with a warning that says why"
         case Noted():
-            return "sent, with a warning that the platform does not follow it"
+            return "sent, with a warning that the platform ignores it"
         case _:
             return "an error that says what to do instead"
 

@@ -399,7 +399,7 @@ def _roots() -> Iterator[Case]:
     yield Case("root", "true", True)
     yield Case("root", "not-a-schema", ["string"], "a schema is an object")
     yield Case("root", "false", False, "allows no value at all")
-    yield Case("root", "endless", {**endless, "$ref": "#/$defs/A"}, "demands itself")
+    yield Case("root", "endless", {**endless, "$ref": "#/$defs/A"}, "requires itself")
     yield Case("root", "remote", {"type": "object", "properties": {"a": {"$ref": "https://x.example/s.json"}}}, "ref")
     yield Case("root", "dangling", {"type": "object", "properties": {"a": {"$ref": "#/$defs/Gone"}}}, "ref")
     yield Case("root", "too-many-properties", wide, "3,000")

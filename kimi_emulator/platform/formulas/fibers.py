@@ -116,7 +116,7 @@ FORMULAS: Mapping[str, Mapping[str, Function]] = {
 
 
 def run(settings: Settings, uri: str, fiber: Mapping[str, Any]) -> dict[str, Any]:
-    """The body that answers a fiber: what became of running a function of the formula ``uri``.
+    """Run a function of the formula ``uri`` and return the body that answers the fiber.
 
     ``fiber`` is as the rules let it pass. A function that fails is no error: the body says so.
     """

@@ -132,7 +132,7 @@ def test_a_wrong_key_ends_an_extraction(tools: Tools, folder: Path) -> None:
 def test_a_directory_without_documents(tools: Tools, tmp_path: Path) -> None:
     ran = tools("extract", str(tmp_path), "--json")
     assert ran.code == Exit.USAGE
-    assert "no file is in it" in ran.err
+    assert "it contains no file" in ran.err
 
 
 def test_with_a_cache_nothing_is_sent_twice(tools: Tools, folder: Path, kimi: Emulator) -> None:

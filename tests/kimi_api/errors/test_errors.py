@@ -642,7 +642,7 @@ def test_text_with_half_a_surrogate_pair_is_refused_before_sending(
     [
         (401, "auth_error", "Invalid proxy server token passed", "the key that was passed for http://gpu.example/v1"),
         (404, "NotFoundError", "The model `x` does not exist.", "http://gpu.example/v1/models lists the names"),
-        (404, None, "Not Found", "most hosts want /v1 at its end"),
+        (404, None, "Not Found", "most hosts it must end in /v1"),
         (403, None, "no", "what this key may do at http://gpu.example/v1"),
         (429, "budget", "You exceeded your current quota", "credit of this key at http://gpu.example/v1"),
         (429, None, "slow down", "limits of this key at http://gpu.example/v1"),

@@ -140,7 +140,7 @@ OUTCOMES: dict[str, Outcome | dict[str, Outcome]] = {
     "answer.thinking_only": empty("neither an answer nor a tool call"),
     "answer.truncated_json": Outcome(content=TEXT[: len(TEXT) // 2]),  # for whoever parses it: see the adapters
     "answer.length_on_full": RIGHT,
-    "answer.stray_think": odd("marks of its thinking", "</think>" + TEXT),
+    "answer.stray_think": odd("tags of its thinking", "</think>" + TEXT),
     "finish.every_chunk": RIGHT,
     "usage.missing": RIGHT,
     "usage.null": RIGHT,
@@ -165,8 +165,8 @@ OUTCOMES: dict[str, Outcome | dict[str, Outcome]] = {
 }
 FILE_OUTCOMES: dict[str, Outcome] = {
     "files.pending": fails("KimiFileError", "pass a longer timeout"),
-    "files.failed": fails("KimiFileError", "check that the file opens"),
-    "files.extraction_500": fails("KimiFileError", "check that the file opens"),
+    "files.failed": fails("KimiFileError", "check that the file can be opened"),
+    "files.extraction_500": fails("KimiFileError", "check that the file can be opened"),
     "files.content_404": RIGHT,
     "files.other_keys": RIGHT,
     "files.deleted": fails("KimiFileError", "Send it again"),

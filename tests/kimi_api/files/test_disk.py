@@ -267,7 +267,7 @@ def test_a_damaged_or_foreign_note_is_passed_over(tmp_path: Path, caplog: pytest
     newer = json.loads((tmp_path / f"{good.key}.json").read_text()) | {"new_member": 1}
     (tmp_path / f"{good.key}.json").write_text(json.dumps(newer))
     assert book.entries(SCOPE) == [good]
-    assert caplog.text.count("is damaged and passed over") == 3
+    assert caplog.text.count("is damaged and is skipped") == 3
 
 
 def test_a_ledger_that_cannot_be_written_says_so_and_goes_on_in_memory(tmp_path: Path) -> None:

@@ -118,4 +118,4 @@ def test_a_damaged_ledger_line_is_passed_over_with_a_warning(
     (tmp_path / "host.file-extract.x.deep.json").write_text("[" * 100_000)
     with caplog.at_level(logging.WARNING):
         assert ledger.entries() == [good]
-    assert caplog.text.count("is damaged and passed over") == 2
+    assert caplog.text.count("is damaged and is skipped") == 2

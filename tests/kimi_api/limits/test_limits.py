@@ -495,4 +495,4 @@ def test_a_long_wait_for_an_answer_that_nobody_ends_is_logged_once(
     with caplog.at_level("WARNING", "kimi_api.limits._queue"):
         queue.acquire(limits, lambda: "a", BODY).release()
     (record,) = (one for one in caplog.records if one.name == queue.__name__)  # others log what they leave behind
-    assert "read it to its end, or close it" in record.getMessage()
+    assert "read that stream to its end or close it" in record.getMessage()

@@ -67,7 +67,7 @@ def test_files_of_this_machine_that_the_program_named_are_read_later() -> None:
 @pytest.mark.parametrize("role", ["tool", "user"])
 def test_what_nobody_can_mend_is_a_note(role: str) -> None:
     wire = [*messages(WEB, "ms://f", role=role), {"role": "user", "content": "And now?"}]
-    with pytest.warns(KimiWarning, match="does not fetch"):
+    with pytest.warns(KimiWarning, match="downloads nothing"):
         rewritten = with_addresses(wire, web=False)
     note, image = rewritten[0]["content"]
     assert note == {"type": "text", "text": f"[image: {WEB}; its content is not included]"}
@@ -79,6 +79,6 @@ def test_what_nobody_can_mend_is_a_note(role: str) -> None:
 
 @pytest.mark.parametrize("settings", [{"dialect": "openai"}, {"unsupported": "send"}, {"fetch_media": True}])
 def test_a_request_decides_by_its_options(settings: dict[str, Any]) -> None:
-    with pytest.raises(KimiInputError, match="does not fetch"):
+    with pytest.raises(KimiInputError, match="downloads nothing"):
         build_request(ChatOptions(), messages(WEB))
     assert addresses(build_request(ChatOptions(**settings), messages(WEB)).body["messages"]) == [WEB]

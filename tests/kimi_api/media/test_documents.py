@@ -166,7 +166,7 @@ def test_a_second_request_that_demands_a_call_sends_no_second_file(kimi: Emulato
 
 
 def test_a_batch_of_the_platform_takes_none(kimi: Emulator, client: KimiClient) -> None:
-    with pytest.raises(KimiInputError, match="batch holds no documents"):
+    with pytest.raises(KimiInputError, match="batch cannot contain documents"):
         submit(client, {"a": request_with(report(), model="kimi-k2.6")})
     assert kimi.requests == []
 
