@@ -42,7 +42,7 @@ class KimiClient(Connection):
     """How to reach the platform. Cheap to make, and safe to pickle, copy, share between threads and event loops.
 
     Args:
-        api_key: the key, a `SecretStr`, or a function returning the key of the moment. None reads
+        api_key: the key, a `SecretStr`, or a function that returns the current key. None reads
             `MOONSHOT_API_KEY`, then `KIMI_API_KEY`, at every request.
         base_url: the address including `/v1`. None reads `MOONSHOT_BASE_URL`, then `MOONSHOT_API_BASE`, then uses the
             platform of the `region`.

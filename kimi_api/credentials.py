@@ -51,7 +51,7 @@ class Secret(Protocol):
 
 
 ApiKey = str | Secret | Callable[[], "str | Secret"]
-"""A key, a wrapped key, or a function that returns the key of the moment (asked before each request)."""
+"""A key, a wrapped key, or a function that returns the current key (called before each request)."""
 
 
 class Bearer(str):

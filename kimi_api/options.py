@@ -91,7 +91,7 @@ class ChatOptions:
         join_prefix: put the text of a partial message in front of the answer that continues it.
         auto_continue: how often an answer that used up `max_tokens` in its text is continued, each time with a budget
             of `max_tokens` again, by one more request that is paid for with its whole prompt. True is 1.
-        resume_streams: how often a stream that breaks is taken up where it broke, likewise. True is 1.
+        resume_streams: how often a broken stream is continued from where it broke, likewise. True is 1.
         wire: how an answer travels that is waited for as a whole: "stream" puts it together from events, so that
             nothing that came is lost; "plain" is one body. None: "stream" on the platform, "plain" elsewhere.
         empty_answers: what becomes of an answer without text and tool call: "retry" sends the request again within

@@ -640,13 +640,13 @@ def test_text_with_half_a_surrogate_pair_is_refused_before_sending(
 @pytest.mark.parametrize(
     ("status", "kind", "message", "advice"),
     [
-        (401, "auth_error", "Invalid proxy server token passed", "the key that was passed for http://gpu.example/v1"),
+        (401, "auth_error", "Invalid proxy server token passed", "with a key of http://gpu.example/v1"),
         (404, "NotFoundError", "The model `x` does not exist.", "http://gpu.example/v1/models lists the names"),
         (404, None, "Not Found", "most hosts it must end in /v1"),
         (403, None, "no", "what this key may do at http://gpu.example/v1"),
         (429, "budget", "You exceeded your current quota", "credit of this key at http://gpu.example/v1"),
         (429, None, "slow down", "limits of this key at http://gpu.example/v1"),
-        (400, "BadRequestError", "bad", "what http://gpu.example/v1 speaks"),
+        (400, "BadRequestError", "bad", "another dialect for http://gpu.example/v1"),
         (500, "server_error", "Failed to parse tool call arguments as JSON", "arguments that are not JSON"),
         (504, None, "Gateway Timeout", "the gateway at http://gpu.example/v1"),
     ],
