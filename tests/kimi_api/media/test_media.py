@@ -78,9 +78,9 @@ def test_the_content_decides_about_the_type(content: bytes, declared: Any, kind:
         (MP4, "image/png", "image", "pass it as video"),
         (PNG, "video/mp4", "video", "pass it as image"),
         (b"This is not a picture, whatever it is called.", "image/png", "image", "text/plain"),
-        (b"\x01\x02", None, "image", "must be known"),
+        (b"\x01\x02", None, "image", "cannot be read from its content"),
         (b"\x01\x02", "image/x-new", "image", "image/x-new"),
-        (b"", "", None, "must be known"),
+        (b"", "", None, "cannot be read from its content"),
         (b"%PDF-1.4\x00", None, None, "application/pdf"),
     ],
 )
