@@ -242,7 +242,7 @@ class FileSystem(Protocol):
         """Whether `path` is a directory."""
         ...
 
-    def find(self, path: str) -> list[str]:
+    def find(self, path: str) -> Iterable[str]:
         """The files below a directory."""
         ...
 

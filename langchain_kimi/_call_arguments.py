@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import SecretStr
@@ -29,7 +29,7 @@ class Call(NamedTuple):
     parsed: bool
 
 
-def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
+def sort_arguments(stop: object, arguments: Mapping[str, Any]) -> Call:
     """Sort what LangChain hands to `_generate` and `_stream`. Unknown names are left for `ChatOptions.with_changes`.
 
     Raises:
@@ -51,11 +51,11 @@ def sort_arguments(stop: Any, arguments: Mapping[str, Any]) -> Call:
     return Call(options, transport, parsed)
 
 
-def _are_wire_tools(tools: Any) -> bool:
+def _are_wire_tools(tools: object) -> bool:
     return isinstance(tools, list | tuple) and all(isinstance(tool, Mapping) for tool in tools)
 
 
-def as_secret(key: Any) -> Any:
+def as_secret(key: str | SecretStr | Callable[[], str] | None) -> SecretStr | Callable[[], str] | None:
     """A key that prints as asterisks; functions and None as they are."""
     return SecretStr(key) if isinstance(key, str) else key
 

@@ -9,12 +9,14 @@ own until the request is sent (`kimi_api._content`), and so is what the platform
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from kimi_api import KimiInputError
 from kimi_api._content.documents import NO_SOUND, file_kind, file_part
 from kimi_api._content.notes import Part, placeholder
 from kimi_api._media_rules import NotedAddress
+
+T = TypeVar("T")
 
 _UPLOAD = "pass the bytes (a data URL), or upload them (kimi_api.media.upload_media gives ms://<file id>)"
 
@@ -37,23 +39,23 @@ def content_to_wire(content: str | Sequence[Any]) -> str | list[Part]:
     return parts
 
 
-def part_to_wire(block: Any) -> Part:
+def part_to_wire(block: object) -> Part:
     """One content block as a part, like `content_to_wire`."""
     if isinstance(block, str):
         return {"type": "text", "text": block}
-    convert = _CONVERTERS.get(_type_of(block), _unknown)
+    convert: Callable[[Any], Part] = _CONVERTERS.get(_type_of(block), _unknown)
     try:
         return convert(block)
     except KimiInputError as error:
         return placeholder(block, error)
 
 
-def _type_of(block: Any) -> str:
+def _type_of(block: object) -> str:
     kind = block.get("type") if isinstance(block, Mapping) else None
     return kind if isinstance(kind, str) else ""
 
 
-def _unknown(block: Any) -> Part:
+def _unknown(block: object) -> Part:
     rule, remedy = NO_SOUND if _type_of(block) in ("audio", "input_audio") else (_RULE, _REMEDY)
     raise KimiInputError("content block", block, rule, remedy)
 
@@ -117,7 +119,15 @@ def _resource(block: Mapping[str, Any]) -> Part:
     return _file(block)
 
 
-def _first(spots: Sequence[Any], *names: str, kinds: Any = str) -> Any:
+@overload
+def _first(spots: Sequence[Any], *names: str) -> str | None: ...
+
+
+@overload
+def _first(spots: Sequence[Any], *names: str, kinds: tuple[type[T], ...]) -> T | None: ...
+
+
+def _first(spots: Sequence[Any], *names: str, kinds: type | tuple[type, ...] = str) -> object:
     for spot in spots:
         for name in names if isinstance(spot, Mapping) else ():
             if spot.get(name) and isinstance(spot[name], kinds):

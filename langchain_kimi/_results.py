@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
-from langchain_core.messages.tool import InvalidToolCall, invalid_tool_call, tool_call, tool_call_chunk
+from langchain_core.messages.tool import InvalidToolCall, ToolCallChunk, invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.messages.tool import ToolCall as LangChainToolCall
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
@@ -157,7 +157,7 @@ def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
     )
 
 
-def _piece(call: ToolCall) -> Any:
+def _piece(call: ToolCall) -> ToolCallChunk:
     # Core merges pieces by index, and takes None for "nothing new".
     return tool_call_chunk(name=call.name or None, args=call.arguments, id=call.id or None, index=call.index)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import MessageLikeRepresentation, convert_to_messages
@@ -44,7 +44,9 @@ class TokenCounting:
     def _counter(self) -> Tokenizer | None:
         return self.custom_get_token_ids or self.tokenizer
 
-    def _countable(self, messages: Sequence[MessageLikeRepresentation], *, notes: bool = False) -> Any:
+    def _countable(
+        self, messages: Sequence[MessageLikeRepresentation], *, notes: bool = False
+    ) -> Sequence[Mapping[str, Any]]:
         wire = to_wire(convert_to_messages(messages), refuse="never")
         return countable(wire, resolve_base_url(self.base_url, region=self.region), self.document_cache, notes=notes)
 

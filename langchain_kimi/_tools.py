@@ -31,7 +31,7 @@ def tools_to_wire(tools: Sequence[Any], *, strict: bool | None = None) -> list[d
     return [_tool(tool, strict) for tool in list_of_tools(tools)]
 
 
-def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
+def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:  # noqa: ANN401 - what core's converter takes
     if isinstance(tool, str):
         raise named_tool(tool)
     if isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping):
@@ -64,7 +64,7 @@ def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
     return wire
 
 
-def response_format(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
+def response_format(schema: object, *, strict: bool | None = None) -> dict[str, Any]:
     """`response_format` for a pydantic class, a TypedDict, a JSON schema, or a `response_format` dict itself."""
     if isinstance(schema, Mapping) and schema.get("type") in ("json_schema", "json_object", "text"):
         return dict(schema)
@@ -75,7 +75,7 @@ def response_format(schema: Any, *, strict: bool | None = None) -> dict[str, Any
     return {"type": "json_schema", "json_schema": wire}
 
 
-def name_and_schema(schema: Any) -> tuple[str, dict[str, Any]]:
+def name_and_schema(schema: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 - what core's converter takes
     """A name and a JSON schema for anything that describes a value.
 
     Raises:
@@ -107,7 +107,7 @@ def name_and_schema(schema: Any) -> tuple[str, dict[str, Any]]:
     return schema_name(function["name"]), body
 
 
-def _own_schema(source: Any) -> dict[str, Any] | None:
+def _own_schema(source: object) -> dict[str, Any] | None:
     """The schema of a pydantic class as pydantic gives it, or of a tool that has only the schema (an MCP server's).
 
     LangChain's converter writes references out, and a recursive one as "anything".
@@ -122,6 +122,7 @@ def _own_schema(source: Any) -> dict[str, Any] | None:
     return None
 
 
-def _typed_dict_schema(source: Any) -> dict[str, Any] | None:
+def _typed_dict_schema(source: object) -> dict[str, Any] | None:
     """The schema of a TypedDict as pydantic gives it, for one with NotRequired, which core's converter cannot read."""
-    return TypeAdapter(source).json_schema() if is_typeddict(source) else None
+    form: Any = source
+    return TypeAdapter(form).json_schema() if is_typeddict(source) else None

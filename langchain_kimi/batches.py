@@ -78,13 +78,13 @@ class KimiBatch(BatchRun[Any, Any]):
     def _any_model(self) -> bool:
         return self._llm.unsupported == "send" or self._llm.dialect != "platform"
 
-    def _request(self, item: Any) -> ChatRequest:
+    def _request(self, item: Any) -> ChatRequest:  # noqa: ANN401 - the input of a chain
         for step in self._before:
             item = step.invoke(item)
         arguments = dict(self._arguments)
         return self._llm._request(_messages(item), arguments.pop("stop", None), arguments, stream=False)[0]
 
-    def _output(self, reply: Reply, request: ChatRequest | None) -> Any:
+    def _output(self, reply: Reply, request: ChatRequest | None) -> object:
         answer: Any = chat_result(reply, model=reply.model or self._llm.model).generations[0].message
         if self._llm.output_version == "v1":  # as core does behind `_generate`
             metadata = {**answer.response_metadata, "output_version": "v1"}

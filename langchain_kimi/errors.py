@@ -14,7 +14,7 @@ They derive from classes of the `openai` SDK, and so are made on first use: impo
 from __future__ import annotations
 
 from contextlib import ContextDecorator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_core.exceptions import (
     ModelAuthenticationError,
@@ -28,6 +28,8 @@ import kimi_api
 from langchain_kimi._core import ModelRefusalError
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from langchain_core.messages import BaseMessage
 
     from kimi_api.errors import ErrorTypes
@@ -127,8 +129,10 @@ class _CoreErrors(ContextDecorator):
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is not None and issubclass(kind, kimi_api.KimiInputError | kimi_api.KimiLimitError):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, kimi_api.KimiInputError | kimi_api.KimiLimitError):
             other = as_core_error(error)
             if other is not error:
                 raise other from error.__cause__
@@ -144,9 +148,11 @@ def error_types() -> ErrorTypes:
     return ERROR_TYPES
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from langchain_kimi import _dual_errors
+if not TYPE_CHECKING:  # a checker that sees it believes in every name
 
-        return getattr(_dual_errors, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in __all__:
+            from langchain_kimi import _dual_errors
+
+            return getattr(_dual_errors, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

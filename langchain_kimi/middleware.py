@@ -137,7 +137,7 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
 
     # ---------------------------------------------------------------- loading: behind the last tool result
 
-    def before_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
+    def before_model(self, state: Mapping[str, Any], runtime: object) -> dict[str, Any] | None:
         """Append the message that brings what was asked for since the last call."""
         chosen: Any = self._select(state) if self._select else ()
         if isinstance(chosen, Awaitable):
@@ -149,7 +149,7 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
             )
         return self._loading(state, chosen)
 
-    async def abefore_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
+    async def abefore_model(self, state: Mapping[str, Any], runtime: object) -> dict[str, Any] | None:
         """The asynchronous twin of `before_model`."""
         chosen: Any = self._select(state) if self._select else ()
         return self._loading(state, await chosen if isinstance(chosen, Awaitable) else chosen)
@@ -346,7 +346,7 @@ def _spec_of(request: ModelRequest[Any]) -> ModelSpec | None:
     return get_model_spec(named, catalog_model=alias, catalog=model._own_catalog())
 
 
-def _unbound(model: Any) -> tuple[Any, dict[str, Any]]:
+def _unbound(model: object) -> tuple[Any, dict[str, Any]]:
     """The model itself, and the arguments that are bound to it."""
     bound: dict[str, Any] = {}
     while isinstance(model, RunnableBinding):
@@ -355,7 +355,7 @@ def _unbound(model: Any) -> tuple[Any, dict[str, Any]]:
     return model, bound
 
 
-def _runnable(tool: Any) -> BaseTool:
+def _runnable(tool: object) -> BaseTool:
     if isinstance(tool, BaseTool):
         return tool
     if callable(tool) and not isinstance(tool, type):

@@ -60,7 +60,7 @@ def _register_for(spec: str) -> None:
     register()
 
 
-def _write_row(base: Any) -> None:
+def _write_row(base: object) -> None:
     """Put our row into langchain's private table of providers.
 
     `init_chat_model` looks up the module, the class and how to call it in `_BUILTIN_PROVIDERS`, and has no public way
@@ -85,5 +85,5 @@ def _write_row(base: Any) -> None:
         forget()
 
 
-def _create(cls: type, **arguments: Any) -> Any:
+def _create(cls: type, **arguments: object) -> object:
     return cls(**arguments)

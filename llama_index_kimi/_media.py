@@ -82,11 +82,12 @@ def document_block_part(block: DocumentBlock, role: str) -> ContentPart:
     return file_part(kind, file)
 
 
-def facts(block: Any) -> dict[str, Any]:
+def facts(block: object) -> dict[str, Any]:
     """What there is to say of a block that cannot go out, as `kimi_api._content.notes.describe` reads it."""
     kind = getattr(block, "block_type", type(block).__name__)
     if not isinstance(block, (ImageBlock, VideoBlock, AudioBlock, DocumentBlock)):
-        return {"type": kind, **block.model_dump(exclude={"block_type"}, exclude_none=True)}
+        other: Any = block
+        return {"type": kind, **other.model_dump(exclude={"block_type"}, exclude_none=True)}
     name = PurePath(block.path).name if block.path is not None else None
     mime = next(filter(None, (getattr(block, field, None) for field in _MIMETYPES)), None)
     if isinstance(block, AudioBlock) and block.format:

@@ -137,7 +137,7 @@ def schema_of(output_cls: type[BaseModel]) -> dict[str, Any]:
     return output_cls.model_json_schema()
 
 
-def _unwrap(output_cls: type[BaseModel], value: Any) -> Any:
+def _unwrap(output_cls: type[BaseModel], value: object) -> object:
     """`value`, out of the object that stands around what is no object itself (a list of names, say)."""
     from kimi_api.mfjs import unwrap  # here, because few programs need it and it takes milliseconds to load
 

@@ -21,7 +21,7 @@ from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, ToolCall
 from llama_index_kimi._from_reply import NAMES, call_as_dict, call_block, thinking_block, to_response
 
 
-def read_growing(text: str) -> Any:
+def read_growing(text: str) -> object:
     """The JSON value in unfinished `text`, with the text so far of an unfinished string.
 
     Raises:

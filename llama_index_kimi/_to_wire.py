@@ -201,7 +201,7 @@ def _parts(blocks: Sequence[Any], role: str) -> Iterator[ContentPart]:
             yield part
 
 
-def _media_part(block: Any, role: str) -> ContentPart:
+def _media_part(block: object, role: str) -> ContentPart:
     if isinstance(block, (ImageBlock, VideoBlock)):
         return media_part(block, role)
     if isinstance(block, DocumentBlock):
@@ -238,7 +238,7 @@ def _wire_call(
     }
 
 
-def _stored_call(call: Any, originals: Mapping[Any, Any]) -> dict[str, Any]:
+def _stored_call(call: Any, originals: Mapping[Any, Any]) -> dict[str, Any]:  # noqa: ANN401 - the SDK's objects too
     """A call from `additional_kwargs["tool_calls"]`: a wire dict, a `ToolSelection`, or an SDK object."""
     if isinstance(call, ToolSelection):
         return _wire_call(call.tool_id, call.tool_name.removesuffix(UNREADABLE_MARK), call.tool_kwargs, originals)

@@ -43,7 +43,7 @@ class TokenCounting:
 
         def _own_catalog(self) -> Catalog | None: ...
 
-    def _countable(self, messages: Sequence[ChatMessage], *, notes: bool = False) -> Any:
+    def _countable(self, messages: Sequence[ChatMessage], *, notes: bool = False) -> Sequence[Mapping[str, Any]]:
         wire = to_wire(messages, refuse="never")
         return countable(wire, resolve_base_url(self.base_url, region=self.region), self.document_cache, notes=notes)
 
@@ -83,7 +83,7 @@ class TokenCounting:
         return await aestimate(self._connect(), self.model, self._countable(messages, notes=True))
 
 
-def tokenizer_setting(tokenizer: object) -> Any:
+def tokenizer_setting(tokenizer: object) -> object:
     """The field `tokenizer` of a `Kimi`: what was given as a function from text to a list, or an estimating one.
 
     Raises:

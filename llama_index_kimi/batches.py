@@ -57,7 +57,7 @@ class KimiBatch(BatchRun[Chat, ChatResponse]):
         metadata: Mapping[str, str] | None = None,
         show_progress: bool = False,
         max_requests: int | None = None,
-        **arguments: Any,
+        **arguments: Any,  # noqa: ANN401 - of each call; `metadata` is the batch's own here
     ) -> None:
         super().__init__(
             completion_window=completion_window,
@@ -73,7 +73,13 @@ class KimiBatch(BatchRun[Chat, ChatResponse]):
         self._arguments = arguments if self._output_cls is None else call_arguments(self._output_cls, arguments)
 
     @classmethod
-    def from_id(cls, llm: Kimi | StructuredLLM, *ids: str, show_progress: bool = False, **arguments: Any) -> Self:
+    def from_id(
+        cls,
+        llm: Kimi | StructuredLLM,
+        *ids: str,
+        show_progress: bool = False,
+        **arguments: Any,  # noqa: ANN401 - as above
+    ) -> Self:
         """A batch that was submitted earlier, in this process or another, by the `ids` it had."""
         return cls(llm, show_progress=show_progress, **arguments)._resume(ids)
 

@@ -28,6 +28,8 @@ from kimi_api.files._sources import OpenedLater
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from fsspec import AbstractFileSystem
+
     from llama_index_kimi._arguments import ReaderSettings
 
 __all__ = ["FileInput", "KimiFileReader"]
@@ -133,7 +135,7 @@ class KimiFileReader(BasePydanticReader):
         self._connect()
 
     @classmethod
-    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def model_json_schema(cls, *args: object, **kwargs: object) -> dict[str, Any]:
         """The schema of the constructor's arguments, as pydantic gives it; without functions and other objects."""
         return settings_schema(super().model_json_schema, *args, **kwargs)
 
@@ -149,7 +151,10 @@ class KimiFileReader(BasePydanticReader):
     # ------------------------------------------------------------------------------------ reading
 
     def load_data(
-        self, file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] | None = None, fs: Any = None
+        self,
+        file: FileInput | Sequence[FileInput],
+        extra_info: Mapping[str, Any] | None = None,
+        fs: AbstractFileSystem | None = None,
     ) -> list[Document]:
         """The documents of a file, of several, or of every supported file below a directory, in that order.
 
@@ -166,7 +171,10 @@ class KimiFileReader(BasePydanticReader):
         return list(self.lazy_load_data(file, extra_info, fs))
 
     def lazy_load_data(  # type: ignore[override] - BaseReader leaves the arguments open
-        self, file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] | None = None, fs: Any = None
+        self,
+        file: FileInput | Sequence[FileInput],
+        extra_info: Mapping[str, Any] | None = None,
+        fs: AbstractFileSystem | None = None,
     ) -> Generator[Document, None, None]:
         """`load_data`, one document at a time: at most `num_workers` files are read ahead."""
         jobs = _jobs(file, extra_info, fs)
@@ -178,7 +186,10 @@ class KimiFileReader(BasePydanticReader):
                     self._warn_or_raise(job, result)
 
     async def aload_data(
-        self, file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] | None = None, fs: Any = None
+        self,
+        file: FileInput | Sequence[FileInput],
+        extra_info: Mapping[str, Any] | None = None,
+        fs: AbstractFileSystem | None = None,
     ) -> list[Document]:
         """The asynchronous twin of `load_data`."""
         jobs = _jobs(file, extra_info, fs)
@@ -196,7 +207,10 @@ class KimiFileReader(BasePydanticReader):
         return documents
 
     async def alazy_load_data(  # type: ignore[override] - BaseReader leaves the arguments open
-        self, file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] | None = None, fs: Any = None
+        self,
+        file: FileInput | Sequence[FileInput],
+        extra_info: Mapping[str, Any] | None = None,
+        fs: AbstractFileSystem | None = None,
     ) -> Iterable[Document]:
         """The same as `aload_data`: core awaits one iterable, so there is nothing to be lazy about."""
         return await self.aload_data(file, extra_info, fs)
@@ -250,7 +264,9 @@ class KimiFileReader(BasePydanticReader):
         return type(self)(**self.__dict__)
 
 
-def _jobs(file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] | None, fs: Any) -> list[_Job]:
+def _jobs(
+    file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] | None, fs: AbstractFileSystem | None
+) -> list[_Job]:
     info = dict(extra_info or {})
     if isinstance(file, (str, PurePath)):
         return [_job(path, info, fs) for path in files_of(file, fs=fs)]
@@ -259,7 +275,7 @@ def _jobs(file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] |
     return [_job(file, info, fs)]
 
 
-def _job(source: Any, info: Mapping[str, Any], fs: Any) -> _Job:
+def _job(source: FileInput, info: Mapping[str, Any], fs: AbstractFileSystem | None) -> _Job:
     if isinstance(source, (str, PurePath)):
         path = str(source)
         if fs is not None:

@@ -133,7 +133,7 @@ def test_calls_that_fail_or_are_broken_off_are_named(kimi: Emulator, make: Calla
             llm.complete("hi")
         stream = llm.stream_complete("hi")
         next(stream)
-        stream.close()  # type: ignore[attr-defined]
+        stream.close()
         llm.complete("hi")
     for handler in (costs, old):
         assert (handler.tally.calls, handler.tally.uncounted_calls) == (1, 2)

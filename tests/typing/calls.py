@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Any, assert_type
 
+from fsspec.implementations.local import LocalFileSystem
 from langchain_core.messages import AIMessage, AIMessageChunk
 from llama_index.core.base.llms.types import ChatMessage
 
@@ -59,3 +60,10 @@ async def streams_can_be_closed(chat: ChatKimi, loader: KimiFileLoader, reader: 
     loader.lazy_load().close()
     await loader.alazy_load().aclose()
     reader.lazy_load_data("a").close()
+
+
+def generators_of_llama_index_can_be_closed(llm: Kimi, reader: KimiFileReader) -> None:
+    llm.stream_complete("a").close()
+    llm.stream_chat(messages).close()
+    reader.lazy_load_data("a.pdf", fs=LocalFileSystem()).close()
+    reader.load_data("a.pdf", fs="local")  # pyright: ignore[reportArgumentType]
