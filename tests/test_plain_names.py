@@ -9,7 +9,7 @@ import pytest
 from scripts.plain_names import FOLDERS, ROOT, faults_in, faults_under, is_participle
 
 
-@pytest.mark.parametrize("folder", [each for each in FOLDERS if each != "tests"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_names_are_plain(folder: str) -> None:
     faults = faults_under([ROOT / folder])
     assert [f"{fault.path.relative_to(ROOT)}:{fault.line} {fault.name}" for fault in faults] == []

@@ -175,11 +175,11 @@ COPIES = {
 
 
 @pytest.mark.parametrize("how", COPIES)
-@pytest.mark.parametrize("given", [True, False], ids=["given", "asked for"])
-def test_copies_know_what_the_original_knew(adapter: Adapter, near: Host, how: str, given: bool) -> None:
+@pytest.mark.parametrize("by_setting", [True, False], ids=["given", "asked for"])
+def test_copies_know_what_the_original_knew(adapter: Adapter, near: Host, how: str, by_setting: bool) -> None:
     plain = {name: value for name, value in near.settings.items() if "http" not in name}
-    native = adapter.model_class(**plain, catalog=refresh(KimiClient(**near.settings)) if given else None)
-    if not given:
+    native = adapter.model_class(**plain, catalog=refresh(KimiClient(**near.settings)) if by_setting else None)
+    if not by_setting:
         native.client.catalog = Catalog({"kimi-k3": dataclasses.replace(MODELS["kimi-k3"], context_window=64_000)})
     twin = COPIES[how](native)
     assert twin.client.catalog == native.client.catalog

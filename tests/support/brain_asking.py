@@ -9,7 +9,7 @@ from typing import Any
 from kimi_emulator import BrainContext, Reply
 from kimi_emulator.brain import DefaultBrain
 
-__all__ = ["S", "ask", "calls", "function", "obj", "structured", "text", "under"]
+__all__ = ["S", "ask", "ask_in_schema", "calls", "function", "obj", "text", "under"]
 
 S: dict[str, Any] = {"type": "string"}
 
@@ -46,7 +46,7 @@ def calls(prompt: str | list[dict[str, Any]], *tools: dict[str, Any]) -> list[tu
     return [(call.name, json.loads(call.arguments_text)) for call in ask(prompt, tools).tool_calls]
 
 
-def structured(prompt: str | list[dict[str, Any]], schema: dict[str, Any]) -> Any:
+def ask_in_schema(prompt: str | list[dict[str, Any]], schema: dict[str, Any]) -> Any:
     """The answer after a schema."""
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     return json.loads(ask(prompt, response_format=form).content or "")

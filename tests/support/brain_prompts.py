@@ -224,7 +224,7 @@ def table() -> str:
 
     rows = ["| # | prompt | tools or schema | answer |", "|---|---|---|---|"]
     for number, prompt in enumerate(PROMPTS, 1):
-        asked = (
+        question = (
             prompt.ask
             if isinstance(prompt.ask, str)
             else " / ".join(f"{m['role']}: {m['content']}" for m in prompt.ask)
@@ -233,5 +233,5 @@ def table() -> str:
         beside = beside or ", ".join(f"`{name}`" for name in (prompt.schema or {}).get("properties", ()))
         answer = prompt.answer()
         shown = cell(answer) if isinstance(answer, str) else f"`{cell(answer)}`"
-        rows.append(f"| {number} | {cell(asked)} | {beside} | {shown} |")
+        rows.append(f"| {number} | {cell(question)} | {beside} | {shown} |")
     return "\n".join(rows) + "\n"

@@ -64,7 +64,7 @@ class World:
     def telltales(self) -> dict[str, bytes | str]:
         """Answers in which the host says too much."""
         raw = self.raw
-        said = raw.sse(raw.event(delta={"content": "Hel"}), done=False)
+        begun = raw.sse(raw.event(delta={"content": "Hel"}), done=False)
         return {
             "status": raw.http(401, REFUSAL, headers={"Msh-Org": ORG, "Set-Cookie": f"key={KEY}"}),
             "gateway": raw.http(429, {"error": {"metadata": {"raw": json.dumps(REFUSAL)}, "message": "?"}}),
@@ -72,11 +72,11 @@ class World:
             "error with 200": raw.http(200, REFUSAL),
             "no answer": raw.http(200, {"note": WORDS}),
             "odd choices": raw.http(200, {"choices": [{"message": WORDS}]}),
-            "error in a stream": raw.SSE_HEAD + said + raw.sse(REFUSAL),
-            "error event": raw.SSE_HEAD + said + f"event: error\ndata: {WORDS}\n\n",
-            "odd event": raw.SSE_HEAD + said + raw.sse({"choices": [{"delta": WORDS}]}),
-            "vLLM's error": raw.SSE_HEAD + said + raw.sse({"object": "error", "message": WORDS}),
-            "no JSON": raw.SSE_HEAD + said + f"data: {WORDS}\n\n",
+            "error in a stream": raw.SSE_HEAD + begun + raw.sse(REFUSAL),
+            "error event": raw.SSE_HEAD + begun + f"event: error\ndata: {WORDS}\n\n",
+            "odd event": raw.SSE_HEAD + begun + raw.sse({"choices": [{"delta": WORDS}]}),
+            "vLLM's error": raw.SSE_HEAD + begun + raw.sse({"object": "error", "message": WORDS}),
+            "no JSON": raw.SSE_HEAD + begun + f"data: {WORDS}\n\n",
             "cut": raw.http(401, REFUSAL)[:-5],
         }
 
@@ -287,8 +287,8 @@ def _(world: World) -> str:
 @way("a traceback that shows variables (`capture_locals`, rich, Sentry), in our frames: what was sent")
 def _(world: World) -> str:
     raw = world.raw
-    said = raw.SSE_HEAD + raw.sse(raw.event(delta={"content": "Hel"}), done=False)
-    answers = [raw.http(401, {"error": {"message": "no"}}), raw.http(200, {"note": 1}), said, said + raw.sse([1])]
+    begun = raw.SSE_HEAD + raw.sse(raw.event(delta={"content": "Hel"}), done=False)
+    answers = [raw.http(401, {"error": {"message": "no"}}), raw.http(200, {"note": 1}), begun, begun + raw.sse([1])]
     return "".join(map(_variables, world.failures(answers)))
 
 
