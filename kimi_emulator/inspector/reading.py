@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kimi_emulator.inspector.traffic import Exchange
@@ -31,14 +31,26 @@ def read_answer(exchange: Exchange) -> dict[str, Any]:
         return {}
     if not isinstance(body.get("choices"), list):
         return {"error": body["error"]} if "error" in body else {"json": body}
-    choices = [choice for choice in body["choices"] if isinstance(choice, dict)]
-    choice = choices[0] if choices else {}
+    choice = next(_objects(body["choices"]), {})
     return {
         "model": body.get("model"),
-        "message": choice.get("message") or {},
+        "message": _message(choice.get("message")),
         "finish_reason": choice.get("finish_reason"),
         "usage": body.get("usage"),
     }
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Those entries of a list that are objects; none of what is no list."""
+    return (entry for entry in value if isinstance(entry, dict)) if isinstance(value, list) else iter(())
+
+
+def _message(value: Any) -> dict[str, Any]:
+    """A message whose calls, if it has any, are objects with a function each."""
+    message = dict(value) if isinstance(value, dict) else {}
+    if "tool_calls" in message:
+        message["tool_calls"] = [c for c in _objects(message["tool_calls"]) if isinstance(c.get("function"), dict)]
+    return message
 
 
 def _events(data: bytes) -> Iterable[dict[str, Any]]:
@@ -61,17 +73,18 @@ def _join_events(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
         if "error" in event:
             answer["error"] = event["error"]
         answer["model"] = event.get("model", answer.get("model"))
-        for choice in event.get("choices") or ():
-            delta = choice.get("delta") or {}
+        for choice in _objects(event.get("choices")):
+            delta = choice.get("delta")
+            delta = delta if isinstance(delta, dict) else {}
             for name, pieces in texts.items():
-                if delta.get(name):
+                if isinstance(delta.get(name), str):
                     pieces.append(delta[name])
-            for call in delta.get("tool_calls") or ():
+            for call in _objects(delta.get("tool_calls")):
                 _add_call(calls, call)
             answer["finish_reason"] = choice.get("finish_reason") or answer.get("finish_reason")
             answer["usage"] = choice.get("usage") or answer.get("usage")
         answer["usage"] = event.get("usage") or answer.get("usage")
-    message.update({name: "".join(pieces) for name, pieces in texts.items() if pieces})
+    message.update({name: "".join(pieces) for name, pieces in texts.items() if any(pieces)})
     if calls:
         message["tool_calls"] = list(calls.values())
     return answer
@@ -85,6 +98,7 @@ def _add_call(calls: dict[int, dict[str, Any]], piece: Mapping[str, Any]) -> Non
     for name in ("id", "type"):
         if piece.get(name):
             call[name] = piece[name]
-    function = piece.get("function") or {}
+    function = piece.get("function")
     for name in ("name", "arguments"):
-        call["function"][name] += function.get(name) or ""
+        text = function.get(name) if isinstance(function, dict) else None
+        call["function"][name] += text if isinstance(text, str) else ""

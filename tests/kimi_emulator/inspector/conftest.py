@@ -18,5 +18,5 @@ def watched() -> Iterator[Emulator]:
 @pytest.fixture
 def client(watched: Emulator) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {KEY}"}
-    with httpx.Client(base_url=watched.base_url, headers=headers, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=watched.base_url, headers=headers, trust_env=False, verify=False, timeout=10) as client:
         yield client
