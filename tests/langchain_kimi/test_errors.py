@@ -15,7 +15,7 @@ from langchain_core import exceptions as core
 from langchain_core.callbacks import BaseCallbackHandler
 
 import kimi_api
-from kimi_api import KimiEmptyReplyError
+from kimi_api import KimiEmptyReplyError, KimiReplyTooLongError
 from kimi_api._transport.sdk_compat import transport
 from kimi_emulator import Emulator, Failure
 from langchain_kimi import ChatKimi, errors
@@ -160,7 +160,7 @@ def test_every_error_of_kimi_api_has_its_twin() -> None:
         value for value in vars(_sdk).values() if isinstance(value, type) and issubclass(value, _sdk.KimiAPIError)
     }
     twins = errors.error_types()
-    assert set(twins) == {*error_classes, KimiEmptyReplyError}
+    assert set(twins) == {*error_classes, KimiEmptyReplyError, KimiReplyTooLongError}
     for ours, twin in twins.items():
         assert issubclass(twin, ours)
         assert issubclass(twin, core.ModelError)
@@ -177,6 +177,8 @@ def test_every_error_crosses_processes(kimi: Emulator) -> None:
             examples.append(cls("no tokens left today", limit="tpd", retry_after=60.0))
         elif issubclass(cls, errors.KimiStructuredOutputError):
             examples.append(cls("no object", llm_output="text", request_id="r1"))
+        elif issubclass(cls, KimiReplyTooLongError):
+            examples.append(cls("too long", bound="event", limit=32.0, request_id="r1"))
         elif issubclass(cls, KimiEmptyReplyError):
             examples.append(cls("nothing", request_id="r1"))
         elif issubclass(cls, openai.APITimeoutError):
