@@ -71,15 +71,15 @@ def test_a_setting_has_the_type_of_its_field(cls: type[BaseModel], settings: Any
     different = {
         name for name, field in cls.model_fields.items() if name in hints and field.annotation not in (hints[name], Any)
     }
-    # Read into what the field holds: a key becomes a secret, a dict limits, None core's own function; and any mapping
-    # will do where pydantic needs a class to check.
-    converted = {"api_key", "thinking", "messages_to_prompt", "completion_to_prompt", "rate_limiter"}
+    # Read into what the field holds: a key becomes a secret, a dict limits, a mapping a catalogue, None core's own
+    # function; and any mapping will do where pydantic needs a class to check.
+    converted = {"api_key", "catalog", "thinking", "messages_to_prompt", "completion_to_prompt", "rate_limiter"}
 
     assert different <= converted
 
 
 def test_calls_are_typed_with_every_option() -> None:
-    options = {field.name for field in fields(ChatOptions)}
+    options = {field.name for field in fields(ChatOptions)} - {"catalog"}  # a whole host's word, not a call's
     of_options = {alias for alias, name in ALIASES.items() if name in options or name == "additional_kwargs"}
 
     assert set(ToolArguments.__annotations__) == {*options, "additional_kwargs", *of_options, *PASSED_ON, *_OF_A_CALL}
