@@ -229,7 +229,7 @@ def test_a_hosts_own_spelling_is_a_row_of_its_own_without_the_platforms_price(fa
 
 
 def test_it_belongs_to_the_model_not_to_a_call(adapter: Adapter, near: Host) -> None:
-    with pytest.raises(KimiInputError, match="belongs to the model"):
+    with pytest.raises(KimiInputError, match="a setting of the model, not of one call"):
         near.chat(adapter).ask("hi", catalog={})
     assert near.bodies == []
 
