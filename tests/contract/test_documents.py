@@ -127,7 +127,7 @@ def test_the_first_upload_of_a_process_is_logged(kimi: Emulator, make: Make, cap
         make().ask([user(ASK, document(pdf("Another one."), "b.pdf"))])
     (record,) = [record for record in caplog.records if record.name == "kimi_api"]
     assert "report" in record.getMessage()
-    assert "extract_documents=False" in record.getMessage()
+    assert "extract_documents is False" in record.getMessage()
 
 
 # ---------------------------------------------------------------------------------------------------- off
@@ -157,7 +157,7 @@ def test_off_and_on_other_hosts_a_stored_thread_lives(kimi: Emulator, make: Make
 
 
 def test_it_can_be_switched_off_for_one_call(kimi: Emulator, make: Make) -> None:
-    with pytest.raises(KimiInputError, match="extract_documents=False"):
+    with pytest.raises(KimiInputError, match="extract_documents is False"):
         make().ask([user(ASK, REPORT)], extract_documents=False)
     assert kimi.requests == []
 

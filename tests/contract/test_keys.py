@@ -113,6 +113,6 @@ def test_plain_http_beyond_this_machine_warns_once() -> None:
 def test_an_empty_account_elsewhere_is_recharged_there(elsewhere: Emulator, adapter: Adapter) -> None:
     elsewhere.script(Failure(429, "exceeded_current_quota_error", "insufficient balance"))
     native = adapter.model_class(base_url=elsewhere.base_url, api_key=elsewhere.api_key, max_retries=0)
-    with pytest.raises(Exception, match=r"recharge the account at .* there") as caught:
+    with pytest.raises(Exception, match=r"recharge the account at .*, or use another key") as caught:
         adapter.chat(native).ask("hi")
     assert "platform.kimi" not in str(caught.value)

@@ -111,7 +111,7 @@ def test_a_name_that_is_like_no_other_points_to_extra_body(adapter: Adapter) -> 
 
 
 def test_a_field_is_given_once(adapter: Adapter) -> None:
-    with pytest.raises(KimiInputError, match="model and model_name are one field"):
+    with pytest.raises(KimiInputError, match="model and model_name are two names of one setting"):
         adapter.make(model="kimi-k3", model_name="kimi-k2.6")
     adapter.make(model="kimi-k3", model_name="kimi-k3")
 

@@ -12,7 +12,7 @@ from llama_index_kimi import Kimi
 @pytest.mark.parametrize("dialect", ["openai", "vllm"])
 def test_an_unknown_window_is_cores_default_with_a_hint(dialect: str) -> None:
     llm = Kimi(model=f"qwen3-{dialect}", dialect=dialect, api_key="sk-test-x", base_url="http://localhost:1/v1")
-    with pytest.warns(KimiWarning, match="set context_window"):
+    with pytest.warns(KimiWarning, match="Set context_window"):
         metadata = llm.metadata
     assert (metadata.context_window, metadata.num_output) == (DEFAULT_CONTEXT_WINDOW, DEFAULT_CONTEXT_WINDOW // 4)
 

@@ -160,7 +160,7 @@ ROWS: dict[str, list[tuple[Any, Any]]] = {
     "stream_chunk_timeout": [(None, SILENT), (30.0, LeftOut("pass timeout="))],
     "stream_usage": [(None, SILENT), (True, SILENT), (False, LeftOut("token counts always come"))],
     "streaming": [(False, SILENT)],
-    "strict": [(True, SILENT), (False, LeftOut("enforced"))],
+    "strict": [(True, SILENT), (False, LeftOut("has its own strict"))],
     "temperature": [(None, SILENT), (1, SILENT), (0.1, LeftOut("takes only temperature=1"))],
     "thinking": [(True, SILENT), (False, LeftOut("always thinks"))],
     "tiktoken_model_name": [(None, SILENT), ("gpt-4o", LeftOut("tokenizer=KimiTokenizer"))],
