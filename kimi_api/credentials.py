@@ -36,6 +36,7 @@ REGIONS: Mapping[str, str] = {"international": INTERNATIONAL, "china": CHINA}
 KEY_VARIABLES = ("MOONSHOT_API_KEY", "KIMI_API_KEY")
 BASE_URL_VARIABLES = ("MOONSHOT_BASE_URL", "MOONSHOT_API_BASE")
 
+_CONSOLES = {INTERNATIONAL: "https://platform.kimi.ai/console", CHINA: "https://platform.kimi.com/console"}
 _MOONSHOT = ("moonshot.ai", "moonshot.cn", "kimi.com", "kimi.ai")
 
 _GET_A_KEY = "create one at https://platform.kimi.ai/console/api-keys (.ai) or https://platform.kimi.com (.cn)"
@@ -189,6 +190,11 @@ def check_key(key: object, *, source: str = "api_key") -> str:
             source, described + " with a blank or unprintable character in it", "a key is one ASCII word", remedy
         )
     return key
+
+
+def console_of(base_url: str) -> str:
+    """Where the account of one of Moonshot's hosts is kept in a browser; the international one's for any other host."""
+    return _CONSOLES.get(base_url.rstrip("/"), _CONSOLES[INTERNATIONAL])
 
 
 def other_region(base_url: str) -> str | None:

@@ -21,7 +21,7 @@ from kimi_api._transport.deadline import Deadline
 from kimi_api._transport.redirects import explain as explain_redirect
 from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
 from kimi_api.catalog import closest_model, current_models, find_model
-from kimi_api.credentials import CHINA, environment_key_belongs_to, is_moonshot, other_region
+from kimi_api.credentials import console_of, environment_key_belongs_to, is_moonshot, other_region
 from kimi_api.errors._base import KimiError, KimiReplyTooLongError
 from kimi_api.errors._masks import mask, mask_ids, mask_response, secrets_of
 from kimi_api.errors._sdk import (
@@ -432,8 +432,7 @@ def _hint(cls: type[KimiStatusError], kind: str | None, message: str, context: R
     if cls is KimiQuotaError:
         if context.base_url and not is_moonshot(context.base_url):
             return f"recharge the account at {context.base_url}, or use another key; repeating does not help"
-        console = "https://platform.kimi.com" if context.base_url.rstrip("/") == CHINA else "https://platform.kimi.ai"
-        return f"recharge the account at {console}/console, or use another key; repeating does not help"
+        return f"recharge the account at {console_of(context.base_url)}, or use another key; repeating does not help"
     if cls is KimiContextOverflowError:
         return "send fewer tokens (trim or summarise the history) or ask for fewer (max_tokens)"
     if cls is KimiContentFilterError:

@@ -13,10 +13,9 @@ from kimi_api.chat import complete
 from kimi_api.client import KimiClient
 from kimi_api.credentials import (
     BASE_URL_VARIABLES,
-    CHINA,
-    INTERNATIONAL,
     KEY_VARIABLES,
     REGIONS,
+    console_of,
     environment_key_belongs_to,
     is_moonshot,
     other_region,
@@ -30,7 +29,6 @@ from kimi_api.request import build_request
 _TOKENS = 256
 """Budget of the tiny request, thinking included: enough for a model to answer, too little to matter."""
 _SOON_DAYS = 60
-_CONSOLE = {INTERNATIONAL: "https://platform.kimi.ai/console", CHINA: "https://platform.kimi.com/console"}
 
 
 def examine(
@@ -155,8 +153,8 @@ def _balance(client: KimiClient) -> Finding:
         return of_error("balance", error)
     left = f"{state.available:,.2f} {state.currency or ''}".rstrip()
     if state.available <= 0:
-        console = _CONSOLE.get(client.base_url, _CONSOLE[INTERNATIONAL])
-        return Finding("balance", "error", f"{left}: every call fails", f"recharge the account at {console}")
+        remedy = f"recharge the account at {console_of(client.base_url)}"
+        return Finding("balance", "error", f"{left}: every call fails", remedy)
     return Finding("balance", "ok", left)
 
 
