@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import dataclasses
 import json
-import pickle
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from contract_kit import Adapter, Chat, user
+from contract_kit import COPIES, Adapter, Chat, user
 
 from kimi_api import MODELS, AccountLimits, ChatOptions, KimiClient, KimiInputError, Price, build_request
 from kimi_api.account import arefresh, refresh
@@ -163,15 +161,6 @@ def test_tokens_are_counted_by_the_template_of_the_hosts_model(adapter: Adapter,
     assert count_messages(messages, model="near-model", catalog=renamed) == count_messages(messages, model="kimi-k2.6")
     chat = near.chat(adapter, model="near-model", catalog=renamed)
     assert chat.count("hi") == near.chat(adapter, model="kimi-k2.6").count("hi")
-
-
-COPIES = {
-    "pickle": lambda native: pickle.loads(pickle.dumps(native)),
-    "deepcopy": copy.deepcopy,
-    "copy": copy.copy,
-    "model_copy": lambda native: native.model_copy(),
-    "deep model_copy": lambda native: native.model_copy(deep=True),
-}
 
 
 @pytest.mark.parametrize("how", COPIES)

@@ -15,20 +15,13 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from contract_kit import Adapter, Chat, ask_in_a_worker
+from contract_kit import COPIES, Adapter, Chat, ask_in_a_worker
 
 from kimi_api import AccountLimits
 from kimi_api.limits import MemoryStore
 from kimi_emulator import Emulator, Reply
 
 Make = Callable[..., Chat]
-COPIES = {
-    "pickle": lambda native: pickle.loads(pickle.dumps(native)),
-    "deepcopy": copy.deepcopy,
-    "copy": copy.copy,
-    "model_copy": lambda native: native.model_copy(),
-    "deep model_copy": lambda native: native.model_copy(deep=True),
-}
 asynchronous = pytest.mark.ways("aplain", "astreamed")
 
 

@@ -8,6 +8,8 @@ public names of its package.
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -24,6 +26,14 @@ WAYS: tuple[Way, ...] = ("plain", "streamed", "aplain", "astreamed")
 STREAMED: tuple[Way, ...] = ("streamed", "astreamed")
 FOR_REQUESTS: tuple[Way, ...] = ("plain", "astreamed")
 """Enough for what is only about the request: whole and streamed, blocking and not."""
+COPIES: Mapping[str, Callable[[Any], Any]] = {
+    "pickle": lambda native: pickle.loads(pickle.dumps(native)),
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+    "model_copy": lambda native: native.model_copy(),
+    "deep model_copy": lambda native: native.model_copy(deep=True),
+}
+"""The ways in which the frameworks and their users copy a model."""
 
 # ---------------------------------------------------------------------------------------------------- messages
 
