@@ -104,7 +104,7 @@ class KimiClient(Connection):
 
         Raises:
             KimiAPIError: the platform refused the request, or cannot be reached, also after the retries.
-        KimiReplyTooLongError: the answer holds more than `max_answer_bytes`.
+            KimiReplyTooLongError: the answer holds more than `max_answer_bytes`.
         """
         from kimi_api.retry import retrying
 
@@ -228,7 +228,8 @@ class KimiClient(Connection):
         Raises:
             KimiIncompleteReplyError: the stream ended before its first event, after the retries.
             KimiAPIError: the platform refused the request, or cannot be reached.
-        KimiReplyTooLongError: an event, or what comes without one, does not end within an eighth of `max_answer_bytes`.
+            KimiReplyTooLongError: an event, or what comes without one, does not end within an eighth of
+                `max_answer_bytes`.
         """
         from kimi_api.retry import retrying
 

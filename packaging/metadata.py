@@ -1,6 +1,6 @@
 """What the package index shows, worked out when a wheel or an sdist is built: the project's addresses, and README.md.
 
-A hook of hatchling. `[tool.kimi] repository` in pyproject.toml is the one place that names the repository. README.md
+A hook of hatchling. Its setting `repository` in pyproject.toml is the one place that names the repository. README.md
 links its neighbours by relative paths, which lead nowhere on an index's page; here they become addresses of the files
 as they were at the release.
 """

@@ -218,10 +218,11 @@ class Connection:
         if context.deadline is not None and CURRENT.get() is not context.deadline:
             with self._translate_errors(context), within(context.deadline):
                 return self._acquire(limits, body, context, spec)
+        spec = spec or self._spec_of(body)
         if _observer.observer is None:
-            return acquire(limits, self.scope, body, spec or self._spec_of(body))
+            return acquire(limits, self.scope, body, spec)
         with _observer.observer.wait_for_limits():
-            return acquire(limits, self.scope, body, spec or self._spec_of(body))
+            return acquire(limits, self.scope, body, spec)
 
     async def _aacquire(
         self, limits: AccountLimits, body: Mapping[str, Any], context: RequestContext, spec: ModelSpec | None
@@ -231,10 +232,11 @@ class Connection:
         if context.deadline is not None and CURRENT.get() is not context.deadline:
             with self._translate_errors(context), within(context.deadline):
                 return await self._aacquire(limits, body, context, spec)
+        spec = spec or self._spec_of(body)
         if _observer.observer is None:
-            return await aacquire(limits, self.scope, body, spec or self._spec_of(body))
+            return await aacquire(limits, self.scope, body, spec)
         with _observer.observer.wait_for_limits():
-            return await aacquire(limits, self.scope, body, spec or self._spec_of(body))
+            return await aacquire(limits, self.scope, body, spec)
 
     def deadline(self, max_seconds: float | Deadline | None = None) -> Deadline | None:
         """When a call that begins now must end: by the client's limit, its own, or that of a call around it.
@@ -358,14 +360,12 @@ class Connection:
 
         A DELETE, whose answer is a line, gives a response that has been read: the SDK opens none as a stream.
         """
-        import openai
-
         from kimi_api._transport.sdk_compat import response_class
 
         options: Any = self._options(headers, timeout, deadline)
         if method == "DELETE":
             return sdk.delete(path, cast_to=response_class(), options=options)
-        stream: dict[str, Any] = {"cast_to": object, "stream": True, "stream_cls": getattr(openai, stream_cls)[object]}
+        stream = _as_stream(stream_cls)
         if method == "GET":
             return sdk.get(path, options=options, **stream)
         if upload is None:
@@ -412,11 +412,8 @@ class Connection:
         Answers that are not streamed are opened in the same way, since only so it is known whether a broken connection
         broke before the answer or within it: an answer of which the headers came has been made, and is paid for.
         """
-        import openai
-
         options: Any = self._options(headers, timeout, deadline)
-        kind = getattr(openai, stream_cls)[object]
-        return sdk.post(path, cast_to=object, body=body, options=options, stream=True, stream_cls=kind)
+        return sdk.post(path, body=body, options=options, **_as_stream(stream_cls))
 
     def _request_context(
         self, body: Mapping[str, Any] | None, deadline: Deadline | None, timeout: float | None
@@ -460,6 +457,13 @@ class Connection:
             mask_causes(error, secrets_of(ours.request))
             # The SDK's status errors show the whole body: they stay out of tracebacks.
             raise ours from error if isinstance(ours, KimiConnectionError) else None
+
+
+def _as_stream(stream_cls: str) -> dict[str, Any]:
+    """What makes the SDK give an open stream of plain objects. `stream_cls`: its class, "Stream" or "AsyncStream"."""
+    import openai
+
+    return {"cast_to": object, "stream": True, "stream_cls": getattr(openai, stream_cls)[object]}
 
 
 def take_transport(arguments: dict[str, Any]) -> CallOptions:

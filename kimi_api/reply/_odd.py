@@ -12,7 +12,6 @@ from typing import Any
 from kimi_api._arguments.text import encode
 from kimi_api.errors import KimiReplyError
 
-_DELTA_TEXTS = ("reasoning_content", "reasoning")
 _CHOICE_MEMBERS = ("delta", "message")
 
 
