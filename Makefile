@@ -94,10 +94,7 @@ schemas: $(READY)  ## what becomes of 1,500 schemas of all kinds, as JSON
 rules: $(READY)  ## the emulator's rules by section, each with the tests that speak for it
 	@$(BIN)/python -m scripts.rules_table
 
-rules-verify-live: $(READY)  ## each rule's two requests to the platform, once (needs MOONSHOT_API_KEY; a few cents; VERIFY="--tier 1")
-	$(BIN)/python -m scripts.verify_live $(VERIFY)
-
-mutation: $(READY)  ## spoil each rule of the emulator in turn: a test must fail then
+rules-mutation: $(READY)  ## spoil each rule of the emulator in turn: a test must fail then
 	$(BIN)/python -m scripts.rules_mutation
 
 verify-live: $(READY)  ## each rule's two requests to the platform, once (needs MOONSHOT_API_KEY; a few cents; VERIFY="--tier 1")

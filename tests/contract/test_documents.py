@@ -127,7 +127,7 @@ def test_the_first_upload_of_a_process_is_logged(kimi: Emulator, make: Make, cap
         make().ask([user(ASK, document(pdf("Another one."), "b.pdf"))])
     (record,) = [record for record in caplog.records if record.name == "kimi_api"]
     assert "report" in record.getMessage()
-    assert "extract_documents is False" in record.getMessage()
+    assert "extract_documents=False" in record.getMessage()
 
 
 # ---------------------------------------------------------------------------------------------------- off
