@@ -63,10 +63,10 @@ def assert_nothing_is_silent(swept: Sweep, least: int) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("ask", [ask_langchain, ask_llama_index])
 def test_an_agent_under_every_fault_at_every_step(ask: Any) -> None:
-    # Not the 500 MB of `body.bomb`: to unpack them takes longer than a run may; tests/contract/test_too_long.py has it.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delitem(FAULTS, "body.bomb")
-        assert_nothing_is_silent(sweep(ask, known=KNOWN, explained=EXPLAINED), 100)
+    # Not the hundreds of megabytes of `body.bomb`: to unpack them takes longer than a run may, and
+    # tests/contract/test_too_long.py has it.
+    faults = [name for name in FAULTS if name != "body.bomb"]
+    assert_nothing_is_silent(sweep(ask, faults=faults, known=KNOWN, explained=EXPLAINED), 100)
 
 
 @pytest.mark.timeout(300)
