@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from datetime import date
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from kimi_emulator.brain import Brain, DefaultBrain
@@ -14,7 +13,7 @@ from kimi_emulator.dialects import Dialect, dialect_named
 from kimi_emulator.faults import FaultQueue
 from kimi_emulator.http.app import build_app
 from kimi_emulator.http.calls import Service
-from kimi_emulator.http.serving import Serving
+from kimi_emulator.http.serving import Served, Serving
 from kimi_emulator.http.transport import connection_class
 from kimi_emulator.inspector import Traffic, transcript
 from kimi_emulator.model_server import ModelServer
@@ -28,7 +27,7 @@ from kimi_emulator.settings import BATCH_MODELS, TIERS, Limits, RateLimits, Sett
 __all__ = ["Emulator"]
 
 
-class Emulator:
+class Emulator(Served):
     """A local Kimi server: not Moonshot's service, its answers are made by rules.
 
     Use it as a context manager, or call ``start`` and ``stop``::
@@ -167,18 +166,6 @@ class Emulator:
             yield
         finally:
             self._serving.listen(*self._serving.address)
-
-    def wait(self) -> None:
-        """Block until the server ends."""
-        self._serving.wait()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # -- what a client needs ----------------------------------------------------------------------------------
 

@@ -7,13 +7,15 @@ import contextlib
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import uvicorn
 from starlette.types import ASGIApp
 
-__all__ = ["Serving"]
+__all__ = ["Served", "Serving"]
 
 
 class Serving:
@@ -96,3 +98,29 @@ class Serving:
         """Block until the server ends."""
         while self._thread is not None and self._thread.is_alive():
             self._thread.join(0.5)
+
+
+class Served(ABC):
+    """What serves from a thread of its own between ``start`` and ``stop``, or for as long as a ``with`` block lasts."""
+
+    _serving: Serving
+
+    @abstractmethod
+    def start(self) -> Self:
+        """Listen and serve; returns when requests are answered."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop serving. Harmless when not running."""
+
+    def wait(self) -> None:
+        """Block until the server ends."""
+        self._serving.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

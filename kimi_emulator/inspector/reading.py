@@ -8,7 +8,7 @@ from typing import Any
 
 from kimi_emulator.inspector.traffic import Exchange
 
-__all__ = ["read_answer", "thought_of"]
+__all__ = ["join_events", "read_answer", "thought_of"]
 
 _THOUGHTS = ("reasoning_content", "reasoning")
 
@@ -22,7 +22,7 @@ def read_answer(exchange: Exchange) -> dict[str, Any]:
     """``message``, ``finish_reason``, ``usage`` and ``model`` of a chat's answer; ``error``; or ``json`` of another."""
     kind, data = exchange.headers.get("content-type", ""), exchange.answer()
     if "event-stream" in kind:
-        return _join_events(_events(data))
+        return join_events(_events(data))
     try:
         body = json.loads(data) if data else {}
     except ValueError:
@@ -53,23 +53,23 @@ def _message(value: Any) -> dict[str, Any]:
     return message
 
 
-def _events(data: bytes) -> Iterable[dict[str, Any]]:
+def _events(data: bytes) -> Iterator[Any]:
     for line in data.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"):
         if line.startswith("data:") and line[5:].strip() != "[DONE]":
             try:
                 event = json.loads(line[5:])
             except ValueError:  # cut or glued by a fault; the raw bytes show how
                 continue
-            if isinstance(event, dict):
-                yield event
+            yield event
 
 
-def _join_events(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def join_events(events: Iterable[Any]) -> dict[str, Any]:
+    """What ``read_answer`` gives, out of a stream's events. What is not of its place's kind is left out."""
     message: dict[str, Any] = {"role": "assistant", "content": ""}
     answer: dict[str, Any] = {"message": message}
     texts: dict[str, list[str]] = {name: [] for name in ("content", *_THOUGHTS)}
     calls: dict[int, dict[str, Any]] = {}
-    for event in events:
+    for event in (each for each in events if isinstance(each, dict)):
         if "error" in event:
             answer["error"] = event["error"]
         answer["model"] = event.get("model", answer.get("model"))

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -23,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from kimi_emulator.errors import ApiError
 from kimi_emulator.faults import FaultQueue
-from kimi_emulator.http.serving import Serving
+from kimi_emulator.http.serving import Served, Serving
 from kimi_emulator.http.transport import close_connection, connection_class, wait_for_disconnect
 from kimi_emulator.record.cassettes import HOST, Cassette, Exchange
 from kimi_emulator.record.judge import Judge, Verdict
@@ -42,7 +41,7 @@ _TIMEOUT = httpx.Timeout(7_200, connect=10)
 """The platform's gateway ends a request after 7,200 seconds at the latest."""
 
 
-class Recorder:
+class Recorder(Served):
     """A proxy on this machine. ``base_url`` is what a client is given; its own key goes to ``upstream``.
 
     Exchanges are kept in ``folder``, in one cassette for each run of the proxy. A client that is given
@@ -106,18 +105,6 @@ class Recorder:
             self._waiting.put(None)
             self._judging.join()
             self._judging = None
-
-    def wait(self) -> None:
-        """Block until the server ends."""
-        self._serving.wait()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def summary(self) -> str:
         """How many exchanges there were, by outcome."""

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kimi_emulator.inspector.reading import join_events
+
 __all__ = ["chat_message", "differences", "error_type", "parse_body", "shape"]
 
 _DONE = "[DONE]"
@@ -120,18 +122,6 @@ def chat_message(answer: Any) -> tuple[dict[str, Any], str | None] | None:
         return choice["message"], choice.get("finish_reason")
     if not isinstance(answer, list):
         return None
-    texts = {"content": "", "reasoning_content": ""}
-    calls: dict[int, dict[str, Any]] = {}
-    reason = None
-    for event in answer:
-        for choice in (event.get("choices") or ()) if isinstance(event, dict) else ():
-            delta = choice.get("delta") or {}
-            for name in texts:
-                texts[name] += delta.get(name) or ""
-            for call in delta.get("tool_calls") or ():
-                known = calls.setdefault(call.get("index") or 0, {"id": "", "function": {"name": "", "arguments": ""}})
-                known["id"] = known["id"] or call.get("id") or ""
-                for name in known["function"]:
-                    known["function"][name] += (call.get("function") or {}).get(name) or ""
-            reason = choice.get("finish_reason") or reason
-    return None if reason is None else ({**texts, "tool_calls": list(calls.values())}, reason)
+    whole = join_events(answer)
+    reason = whole.get("finish_reason")
+    return None if reason is None else (whole["message"], reason)

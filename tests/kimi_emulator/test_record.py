@@ -339,7 +339,9 @@ def completion(**more: Any) -> dict[str, Any]:
         ),
         (200, completion(choices=[{"message": {"content": "a", "tool_calls": [7]}}]), "differs", [""]),
         (200, completion(choices=[{"message": {"content": 7}}]), "differs", [""]),
-        (200, 'data: {"choices": [{"delta": {"content": 7}}]}', "not compared", ["comparing it failed: TypeError"]),
+        (200, 'data: {"choices": [{"delta": {"content": 7}}]}', "not compared", ["the answer has no end"]),
+        (200, 'data: {"choices": [7, {"delta": {"content": 7}, "finish_reason": "stop"}]}', "differs", [""]),
+        (200, 'data: {"choices": [{"delta": {"tool_calls": [7]}, "finish_reason": "stop"}]}', "differs", [""]),
     ],
 )
 def test_what_a_platform_may_say(
