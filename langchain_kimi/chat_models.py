@@ -25,7 +25,7 @@ from kimi_api._transport.connection import as_limits, plain_limits
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import forget_caller, remember_caller
 from kimi_api.catalog import DEFAULT_MODEL, Catalog
-from kimi_api.costs import CATALOG_PRICES, shown_prices
+from kimi_api.costs._price import CATALOG_PRICES, shown_prices
 from kimi_api.credentials import KEY_VARIABLES, Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import DIALECTS, EmptyAnswers, Thinking, Unsupported, Wire

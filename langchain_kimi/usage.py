@@ -19,12 +19,14 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
 from kimi_api import Price, Usage
-from kimi_api.costs import USD, Cost, CostTally, PriceTerms
+from kimi_api.costs import CostTally
+from kimi_api.costs._price import USD, PriceTerms
+from kimi_api.costs._tally import TallyHolder
 
 __all__ = ["KimiCostCallbackHandler", "get_kimi_cost_callback", "usage_of"]
 
 
-class KimiCostCallbackHandler(BaseCallbackHandler):
+class KimiCostCallbackHandler(TallyHolder, BaseCallbackHandler):
     """Adds up tokens and cost of every model call it hears of, by model.
 
     ```python
@@ -32,6 +34,8 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
     agent.invoke(..., config={"callbacks": [costs]})
     print(costs)  # 3 calls, 2,480 tokens in (1,792 cached), 512 out: 0.010282 USD
     ```
+
+    A notebook shows a table of it, and `costs.plot()` draws tokens, cached share and cost of each call.
 
     Each answer counts once: in streams, batches and parallel agents, and when the handler stands in several places (a
     model's `callbacks` and a call's `config`). Answers from LangChain's own cache cost nothing and do not count.
@@ -45,26 +49,18 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
     Attributes:
         tally: everything counted so far: `cost`, `usage`, `models`, `unpriced` (models without a known price, whose
             calls are not in `cost`), `uncounted_calls` (calls that gave no counts), `as_dict()`.
+        cost: what the calls of models with a known price cost.
+        total_cost: the sum of `cost`.
     """
 
     run_inline = True  # what it does takes microseconds, and a thread for it would count out of order
 
     def __init__(self, prices: Mapping[str, Price] | None = None, currency: str = USD) -> None:
         super().__init__()
-        self.tally: CostTally = CostTally(prices, currency)
+        self._tally = CostTally(prices, currency)
         self._lock = threading.Lock()
         self._running: dict[UUID, PriceTerms] = {}
         self._outer: KimiCostCallbackHandler | None = None
-
-    @property
-    def cost(self) -> Cost:
-        """What the calls of models with a known price cost."""
-        return self.tally.cost
-
-    @property
-    def total_cost(self) -> float:
-        """The sum of `cost`."""
-        return self.tally.cost.total
 
     def on_chat_model_start(self, serialized: dict[str, Any], messages: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Note that a call has begun, and which price its cache writes have."""
@@ -108,9 +104,6 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.tally})"
-
-    def __str__(self) -> str:
-        return str(self.tally)
 
 
 _active: ContextVar[KimiCostCallbackHandler | None] = ContextVar("kimi_cost_callback", default=None)

@@ -39,7 +39,7 @@ from kimi_api._transport.connection import as_limits, plain_limits, take_transpo
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import warn_once
 from kimi_api.catalog import DEFAULT_MODEL, Catalog, ModelSpec, get_model_spec
-from kimi_api.costs import CATALOG_PRICES, shown_prices
+from kimi_api.costs._price import CATALOG_PRICES, shown_prices
 from kimi_api.credentials import Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import OPTION_NAMES, ChatOptions

@@ -24,7 +24,9 @@ from llama_index.core.instrumentation.events.llm import (
 from pydantic import BaseModel, PrivateAttr
 
 from kimi_api import Price, Usage
-from kimi_api.costs import USD, Cost, CostTally, PriceTerms
+from kimi_api.costs import CostTally
+from kimi_api.costs._price import USD, PriceTerms
+from kimi_api.costs._tally import TallyHolder
 from kimi_api.reply import parse_usage
 
 __all__ = ["KimiCostCallbackHandler", "KimiCostEventHandler", "get_kimi_costs"]
@@ -37,13 +39,15 @@ _REMEMBERED = 4_096
 _LATELY = 32
 
 
-class KimiCostEventHandler(BaseEventHandler):
+class KimiCostEventHandler(TallyHolder, BaseEventHandler):
     """Adds up tokens and cost of every model call of the process, by model; `get_kimi_costs` counts one run alone.
 
         costs = KimiCostEventHandler()
         get_dispatcher().add_event_handler(costs)
         agent.run(...)
         print(costs)  # 3 calls, 2,480 tokens in (1,792 cached), 512 out: 0.010282 USD
+
+    A notebook shows a table of it, and `costs.plot()` draws tokens, cached share and cost of each call.
 
     Each answer counts once: streamed or not, from parallel agents, and when the handler hangs on several dispatchers.
     Requests that were sent again inside one call are one call. Safe to share between threads and tasks.
@@ -54,7 +58,8 @@ class KimiCostEventHandler(BaseEventHandler):
         currency: that of `prices`. The catalogue's are USD, and used for USD only.
 
     `tally` holds everything counted so far: `cost`, `usage`, `models`, `unpriced` (models without a known price, whose
-    calls are not in `cost`), `uncounted_calls` (calls that gave no counts), `as_dict()`.
+    calls are not in `cost`), `uncounted_calls` (calls that gave no counts), `as_dict()`; `cost` and its
+    sum `total_cost` are also the handler's.
     """
 
     _tally: CostTally = PrivateAttr()
@@ -72,21 +77,6 @@ class KimiCostEventHandler(BaseEventHandler):
     def class_name(cls) -> str:
         """The name this class is known under."""
         return "KimiCostEventHandler"
-
-    @property
-    def tally(self) -> CostTally:
-        """Everything counted so far."""
-        return self._tally
-
-    @property
-    def cost(self) -> Cost:
-        """What the calls of models with a known price cost."""
-        return self._tally.cost
-
-    @property
-    def total_cost(self) -> float:
-        """The sum of `cost`."""
-        return self._tally.cost.total
 
     def handle(self, event: BaseEvent, **kwargs: Any) -> None:
         """Count `event` if it begins or ends a call."""
@@ -123,9 +113,6 @@ class KimiCostEventHandler(BaseEventHandler):
         else:
             _add(self._tally, event.response, terms)
 
-    def __str__(self) -> str:
-        return str(self._tally)
-
 
 _scopes: ContextVar[tuple[KimiCostEventHandler, ...]] = ContextVar("kimi_costs", default=())
 
@@ -161,7 +148,7 @@ def get_kimi_costs(
         root.event_handlers = [known for known in root.event_handlers if known is not handler]
 
 
-class KimiCostCallbackHandler(BaseCallbackHandler):
+class KimiCostCallbackHandler(TallyHolder, BaseCallbackHandler):
     """The same for the older callbacks: counts the models that have it in their `callback_manager`.
 
         costs = KimiCostCallbackHandler()
@@ -172,19 +159,9 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
 
     def __init__(self, prices: Mapping[str, Price] | None = None, currency: str = USD) -> None:
         super().__init__(event_starts_to_ignore=[], event_ends_to_ignore=[])
-        self.tally: CostTally = CostTally(prices, currency)
+        self._tally = CostTally(prices, currency)
         self._lock = threading.Lock()
         self._running: dict[str, PriceTerms] = {}
-
-    @property
-    def cost(self) -> Cost:
-        """What the calls of models with a known price cost."""
-        return self.tally.cost
-
-    @property
-    def total_cost(self) -> float:
-        """The sum of `cost`."""
-        return self.tally.cost.total
 
     def on_event_start(
         self,
@@ -225,9 +202,6 @@ class KimiCostCallbackHandler(BaseCallbackHandler):
 
     def end_trace(self, trace_id: str | None = None, trace_map: dict[str, list[str]] | None = None) -> None:
         """Nothing to do."""
-
-    def __str__(self) -> str:
-        return str(self.tally)
 
 
 def _add(tally: CostTally, response: Any, terms: PriceTerms) -> None:

@@ -50,7 +50,7 @@ PUBLIC = {
         Answer KimiClient Upload
     """,
     "kimi_api.costs": """
-        CacheTtl Cost CostTally ModelCosts Price cost price_of price_usage priced
+        CacheTtl CallCost Cost CostTally ModelCosts Plot Price cost price_of price_usage priced
     """,
     "kimi_api.credentials": """
         ApiKey BASE_URL_VARIABLES Bearer CHINA INTERNATIONAL KEY_VARIABLES REGIONS Region Secret check_key

@@ -114,3 +114,17 @@ def test_blocks_inside_each_other_count_their_own(kimi: Emulator, adapter: Adapt
             chat.ask("?")
         chat.ask("?")
     assert (outer.tally.calls, inner.tally.calls) == (3, 1)
+
+
+def test_a_notebook_shows_a_table_and_a_plot_of_a_run(kimi: Emulator, make: Make, adapter: Adapter) -> None:
+    kimi.script(*[Reply(content="Yes.", usage=TOLD)] * 2)
+    chat = make()
+    with adapter.costs() as costs:
+        chat.ask("?")
+        chat.ask("?")
+    table, svg = costs._repr_html_(), costs.plot().svg
+    assert ">kimi-k3<" in table
+    assert ">120 (60%)<" in table
+    assert f">{2 * PRICED.total:.6f} USD<" in table
+    assert svg.count("<title>call 2 (kimi-k3)") == 3
+    assert [call.usage for call in costs.tally.recent_calls] == [COUNTED] * 2

@@ -13,7 +13,8 @@ import pytest
 from kimi_api import KimiInputError, Price, Usage
 from kimi_api.account import cost, safety_identifier
 from kimi_api.catalog import MODELS
-from kimi_api.costs import Cost, CostTally, cache_ttl_of, price_of
+from kimi_api.costs import Cost, CostTally, price_of
+from kimi_api.costs._price import cache_ttl_of
 
 USAGE = Usage(1_000_000, 100_000, 1_100_000, cached_tokens=500_000, cache_write_tokens=200_000, reasoning_tokens=60_000)
 SALT = "sixteen bytes and more"

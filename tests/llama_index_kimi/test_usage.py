@@ -116,6 +116,17 @@ def test_a_handler_of_the_whole_process(kimi: Emulator, llm: Kimi) -> None:
     assert costs.tally.calls == 2
 
 
+def test_all_handlers_show_a_table_and_a_plot_in_a_notebook(kimi: Emulator, make: Callable[..., Kimi]) -> None:
+    kimi.script(*answers(1))
+    old = KimiCostCallbackHandler()
+    with get_kimi_costs() as block, attached(KimiCostEventHandler(), get_dispatcher()) as costs:
+        make(callback_manager=CallbackManager([old])).complete("hi")
+    assert ">256 (26%)<" in costs._repr_html_()
+    assert costs._repr_html_() == block._repr_html_() == old._repr_html_()
+    assert costs.plot("A run") == block.plot("A run") == old.plot("A run")
+    assert ">A run<" in costs.plot("A run").svg
+
+
 def test_a_handler_in_two_places_counts_once(kimi: Emulator, llm: Kimi) -> None:
     kimi.script(*answers(1))
     child = get_dispatcher("llama_index.core.llms.callbacks")
