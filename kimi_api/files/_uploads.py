@@ -33,6 +33,7 @@ _LONGEST_UPLOAD = 1800.0
 _TAG = 16  # hex digits of the content's hash in a name: 64 bits
 _SMALL = 1024 * 1024
 _LONGEST_WAIT = 600.0
+_STORING_SECONDS = 0.3
 
 _log = logging.getLogger("kimi_api.files")
 _active: set[str] = set()  # keys of ledger entries that this process is working on
@@ -166,6 +167,9 @@ def upload_file(
     except BaseException:  # Ctrl-C or cancellation, maybe between the platform's keeping it and its saying so
         if record is None and unclear:
             record = yield from _find_arrived_copy(entry, account)
+            if record is None:  # what has just been received is stored a moment later
+                yield Pause(_STORING_SECONDS)
+                record = yield from _find_arrived_copy(entry, account)
         if record is not None and not keep:
             unclear = not (yield from delete_copy(record.id))
             record = None
@@ -269,7 +273,20 @@ def content_of(file_id: str) -> Steps[str]:
 
 
 def delete_copy(file_id: str) -> Steps[bool]:
-    """Remove our copy; whether it is gone. A failure must not hide the text, nor the error that is on its way."""
+    """Remove our copy; whether it is gone. A failure must not hide the text, nor the error that is on its way.
+
+    Where Ctrl-C or a cancellation breaks off the request, it is sent once more: nobody knows whether it arrived.
+    """
+    try:
+        return (yield from _delete_once(file_id))
+    except GeneratorExit:
+        raise
+    except BaseException:
+        yield from _delete_once(file_id)
+        raise
+
+
+def _delete_once(file_id: str) -> Steps[bool]:
     try:
         yield Send("DELETE", f"/files/{file_id}")
     except errors.KimiNotFoundError:

@@ -21,6 +21,8 @@ import pytest
 
 from kimi_api import KimiClient, KimiFileError, KimiInputError, errors, files
 from kimi_api._transport import steps
+from kimi_api._transport.answers import Answer
+from kimi_api.files import _uploads
 from kimi_emulator import Emulator
 
 RawServer = Ways = Any  # the fixtures `raw` and `ways` of conftest.py
@@ -243,6 +245,56 @@ def test_ctrl_c_while_waiting_deletes_the_remote_copy(
     monkeypatch.undo()
     assert sent_requests(slow_kimi) == ["POST files", "DELETE files"]
     assert slow_kimi.files == {}
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, asyncio.CancelledError])
+def test_a_deletion_that_is_broken_off_is_sent_once_more(
+    kimi: Emulator, client: KimiClient, note: Path, monkeypatch: pytest.MonkeyPatch, interruption: type[BaseException]
+) -> None:
+    asynchronous = interruption is asyncio.CancelledError
+    deletions: list[steps.Send] = []
+
+    def interrupt_first(step: Any) -> None:
+        if isinstance(step, steps.Send) and step.method == "DELETE":
+            deletions.append(step)
+            if len(deletions) == 1:
+                raise interruption
+
+    do, ado = steps._do, steps._ado
+
+    def interrupted(client: KimiClient, step: Any) -> object:
+        interrupt_first(step)
+        return do(client, step)
+
+    async def ainterrupted(client: KimiClient, step: Any) -> object:
+        interrupt_first(step)
+        return await ado(client, step)
+
+    monkeypatch.setattr(steps, "_do", interrupted)
+    monkeypatch.setattr(steps, "_ado", ainterrupted)
+    with pytest.raises(interruption):
+        asyncio.run(files.aextract(client, note)) if asynchronous else files.extract(client, note)
+    assert len(deletions) == 2
+    assert kimi.files == {}
+
+
+def test_an_interrupted_upload_that_is_stored_a_moment_later_is_deleted(client: KimiClient, note: Path) -> None:
+    file = files.open_source(note)
+    account = _uploads.Account.of(client, None)
+    procedure = _uploads.upload_file(file, "file-extract", account, sha256=file.sha256(), keep=False, tagged=True)
+    sent = next(procedure)
+    assert (sent.method, sent.path) == ("POST", "/files")
+    first_look = procedure.throw(KeyboardInterrupt())
+    assert (first_look.method, first_look.path) == ("GET", "/files")
+    assert isinstance(procedure.send(Answer({"data": []})), steps.Pause)
+    second_look = procedure.send(None)
+    assert (second_look.method, second_look.path) == ("GET", "/files")
+    name = _uploads.tagged_name(file.name, file.sha256())
+    stored = {"id": "late", "filename": name, "bytes": file.size, "purpose": "file-extract"}
+    deletion = procedure.send(Answer({"data": [stored]}))
+    assert (deletion.method, deletion.path) == ("DELETE", "/files/late")
+    with pytest.raises(KeyboardInterrupt):
+        procedure.send(Answer({}))
 
 
 @pytest.fixture
