@@ -84,6 +84,10 @@ class _Counts:
         self._advance(now)
         if ticket in self.running:
             return None
+        today = int(now // DAY_SECONDS)
+        if today > self.day:
+            self.day_tokens = 0
+        self.day = today  # only here: a clock that is set back and forth between two requests begins no new day
         if limits.tpd is not None and self.day_tokens + tokens > limits.tpd:
             return Wait("tpd", DAY_SECONDS - now % DAY_SECONDS, self.day_tokens)
         waits: list[Wait] = []
@@ -133,10 +137,6 @@ class _Counts:
             self.spent -= self.minute.popleft()[1]
         for ticket in [ticket for ticket, until in self.running.items() if until <= now]:
             del self.running[ticket]
-        today = int(now // DAY_SECONDS)
-        if today > self.day:
-            self.day_tokens = 0
-        self.day = today
 
 
 def _steady_clock() -> Callable[[], float]:

@@ -225,3 +225,18 @@ def test_both_stores_decide_as_the_reference_does(redis_url: str) -> None:
 @pytest.mark.slow
 def test_both_stores_decide_as_the_reference_does_for_5_000_steps(redis_url: str) -> None:
     assert run(redis_url, 150) >= 5_000
+
+
+@pytest.mark.parametrize("kind", ["memory", "redis"])
+def test_a_clock_set_back_over_midnight_and_forth_again_begins_no_new_day(redis_url: str, kind: str) -> None:
+    redis.Redis.from_url(redis_url).flushdb()
+    clock = Time(11 * DAY_SECONDS + 100)
+    store = MemoryStore(clock=clock) if kind == "memory" else RedisStore(redis_url, clock=clock)
+    limits = AccountLimits(tpd=1_000)
+    assert store.take("a", "t1", limits, 900) is None
+    clock.now -= 200
+    store.give_back("a", "t1")
+    clock.now += 300
+    wait = store.take("a", "t2", limits, 200)
+    assert wait is not None
+    assert (wait.limit, wait.used) == ("tpd", 900)
