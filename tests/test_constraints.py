@@ -48,6 +48,7 @@ INSTALLED = [
     *of_extra("ray"),  # by `make ray`
     *of_group("dev"),
     *of_group("release"),  # by `make check-dist`
+    *of_group("mutation"),
 ]
 
 
