@@ -52,6 +52,7 @@ STATES: tuple[State, ...] = (
     State("kimi_api._transport.observer", "observer", "who is told of calls, set by `instrument`", "one", KEEP),
     _lock("kimi_api._warn"),
     State("kimi_api._warn", "_said", "the keys of warnings that were given", "4,096 keys", KEEP),
+    State("kimi_api._warn", "_said_of", "the keys of warnings about an answer", "as long as the answer lives", KEEP),
     State("kimi_api.doctor._packages", "warn_of_stranger", "whether a stranger's package was looked for", "one", KEEP),
     State("kimi_api._media_rules", "sniff", "types of contents by their first bytes", "128", KEEP),
     State("kimi_api.catalog", "_installed", "specs that go before the table, by `install`", "one table", KEEP),

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from types import FrameType
@@ -39,6 +40,8 @@ _Line = tuple[str, int, str, dict[Any, Any]]
 """A place in a program: file, line, module, and the module's memory of warnings it has shown."""
 _line_of_caller: ContextVar[_Line | None] = ContextVar("kimi_line_of_caller", default=None)
 _said: set[tuple[str, ...]] = set()
+_said_of: dict[int, tuple[weakref.ref[object], set[str]]] = {}
+"""By `id()` of a living object, the keys of warnings about it. Pydantic's models, which answers are, have no hash."""
 _MOST_KEYS = 4_096
 _lock = threading.Lock()
 _FIRST_LINE = b'"""Kimi (Moonshot AI) for LangChain."""'
@@ -56,6 +59,20 @@ def warn_once(key: tuple[str, ...], text: str) -> None:
         if len(_said) >= _MOST_KEYS:  # a program that meets more names than that may hear of one twice
             _said.clear()
         _said.add(key)
+    _warn_at_callers_line(text)
+
+
+def warn_once_of(answer: object, key: str, text: str) -> None:
+    """Warn `text` once for this `answer` and `key`, however often the same object is looked at."""
+    place = id(answer)
+    with _lock:
+        answer_of_keys, keys = _said_of.get(place) or (None, set[str]())
+        if answer_of_keys is None or answer_of_keys() is not answer:
+            keys = set[str]()
+            _said_of[place] = (weakref.ref(answer, lambda _: _said_of.pop(place, None)), keys)
+        if key in keys:
+            return
+        keys.add(key)
     _warn_at_callers_line(text)
 
 
@@ -92,6 +109,7 @@ def forget_warnings() -> None:
     """Let every warning be said once more (for tests and long-lived notebooks)."""
     with _lock:
         _said.clear()
+        _said_of.clear()
 
 
 def _warn_at_callers_line(text: str) -> None:

@@ -13,7 +13,7 @@ from llama_index.core.tools.types import BaseTool, ToolMetadata
 
 from kimi_api._arguments import verbatim
 from kimi_api._arguments.text import UNREADABLE, read
-from kimi_api._warn import warn_once
+from kimi_api._warn import warn_once_of
 from kimi_api.errors import KimiInputError, KimiRefusalError
 from kimi_api.errors._base import WITHHELD
 from kimi_api.messages import BUILTIN, tool_type
@@ -190,12 +190,19 @@ def tool_selections(response: ChatResponse) -> list[ToolSelection]:
             for call in calls
         ]
     originals = (message.additional_kwargs.get(KEPT) or {}).get("tool_calls") or {}
-    return [_selection(block, reason, originals, names) for block in blocks]
+    selections: list[ToolSelection] = []
+    for block in blocks:
+        selection, warning = _selection(block, reason, originals, names)
+        if warning:  # by its place too: a history from elsewhere may have calls without ids
+            warn_once_of(response, f"{len(selections)} {selection.tool_id}", warning)
+        selections.append(selection)
+    return selections
 
 
 def _selection(
     block: ToolCallBlock, reason: str | None, originals: Mapping[str, Any], names: Mapping[str, str]
-) -> ToolSelection:
+) -> tuple[ToolSelection, str]:
+    """The selection, and what to warn of."""
     call_id, name, text = block.tool_call_id or "", block.tool_name, block.tool_kwargs
     arguments: dict[str, Any] | None
     if not isinstance(text, str):
@@ -208,10 +215,9 @@ def _selection(
             verbatim.note(name, (originals.get(call_id) or {}).get("arguments") or text, arguments)
     name = names.get(name, name)
     if arguments is None:
-        outcome = "no tool is run for it"
-        warn_once(("unreadable_arguments", call_id), unreadable_arguments(block.tool_name, reason, outcome))
-        return ToolSelection(tool_id=call_id, tool_name=unreadable_name(name), tool_kwargs={UNREADABLE: text})
-    return ToolSelection(tool_id=call_id, tool_name=name, tool_kwargs=arguments)
+        selection = ToolSelection(tool_id=call_id, tool_name=unreadable_name(name), tool_kwargs={UNREADABLE: text})
+        return selection, unreadable_arguments(block.tool_name, reason, "no tool is run for it")
+    return ToolSelection(tool_id=call_id, tool_name=name, tool_kwargs=arguments), ""
 
 
 def unreadable_name(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -108,6 +109,19 @@ def test_an_unreadable_call_is_marked_and_goes_back_inside_an_object(
     assert one == other
     assert [json.loads(sent) for sent in one] == [{"msg": "a"} if closed else {"unreadable_arguments": text}]
     assert kimi.refusals == []
+
+
+def test_an_unreadable_call_is_warned_of_in_each_conversation_though_its_id_recurs(
+    kimi: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host behind a cache or a recording gives answers the id that they had before, and calls too."""
+    monkeypatch.setattr("kimi_emulator.platform.answers.secrets", SimpleNamespace(token_hex=lambda size: "0" * size))
+    kimi.script(*[Reply(tool_calls=[ToolCall("say", COMMA), ToolCall("say", CUT + "b")])] * 2)
+    chat = make()
+    one, other = chat.attempt("?", tools=[SAY]), chat.attempt("Once more?", tools=[SAY])
+    assert [call.id for call in one.calls] == [call.id for call in other.calls]
+    for turn in (one, other):
+        assert ["'say' cannot be read" in warning for warning in turn.warnings] == [True, True]
 
 
 def test_a_stored_unreadable_call_goes_back_the_same(kimi: Emulator, make: Make, adapter: Adapter) -> None:

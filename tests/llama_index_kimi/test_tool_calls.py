@@ -11,6 +11,7 @@ from llama_index.core.llms import ChatMessage, ChatResponse
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import FunctionTool
 
+from kimi_api import _warn
 from kimi_api._warn import KimiWarning
 from kimi_api.errors import KimiInputError
 from kimi_emulator import Emulator, Reply, ToolCall
@@ -145,6 +146,29 @@ def test_a_tool_never_runs_with_half_of_its_arguments(llm: Kimi) -> None:
         (selection,) = llm.get_tool_calls_from_response(final_response('{"path": "/etc', "length"))
     assert selection.tool_name == "f (unreadable arguments)"
     assert selection.tool_kwargs == {"unreadable_arguments": '{"path": "/etc'}
+
+
+def test_an_unreadable_call_is_warned_of_once_per_answer(llm: Kimi) -> None:
+    """Core asks for the calls of an answer several times; another answer may have a call with the same id."""
+    one, other = final_response("{,", "tool_calls"), final_response("{,", "tool_calls")
+    with pytest.warns(KimiWarning) as recorded:
+        [llm.get_tool_calls_from_response(response) for response in (one, one, other, one, other)]
+    assert len(recorded) == 2
+
+
+def test_two_unreadable_calls_of_an_answer_are_warned_of_though_neither_has_an_id(llm: Kimi) -> None:
+    response = final_response("{,", "tool_calls")
+    block = ToolCallBlock(tool_call_id=None, tool_name="f", tool_kwargs="{,")
+    response.message.blocks = [block, block]
+    with pytest.warns(KimiWarning) as recorded:
+        llm.get_tool_calls_from_response(response)
+    assert len(recorded) == 2
+
+
+def test_warnings_about_answers_take_no_room_once_these_are_gone(llm: Kimi) -> None:
+    with pytest.warns(KimiWarning):
+        [llm.get_tool_calls_from_response(final_response("{,", "tool_calls")) for _ in range(20)]
+    assert len(_warn._said_of) <= 1
 
 
 def test_no_call_is_an_error_only_when_asked_for(llm: Kimi) -> None:
