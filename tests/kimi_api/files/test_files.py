@@ -262,16 +262,16 @@ def test_a_deletion_that_is_broken_off_is_sent_once_more(
 
     do, ado = steps._do, steps._ado
 
-    def interrupted(client: KimiClient, step: Any) -> object:
+    def break_off(client: KimiClient, step: Any) -> object:
         interrupt_first(step)
         return do(client, step)
 
-    async def ainterrupted(client: KimiClient, step: Any) -> object:
+    async def abreak_off(client: KimiClient, step: Any) -> object:
         interrupt_first(step)
         return await ado(client, step)
 
-    monkeypatch.setattr(steps, "_do", interrupted)
-    monkeypatch.setattr(steps, "_ado", ainterrupted)
+    monkeypatch.setattr(steps, "_do", break_off)
+    monkeypatch.setattr(steps, "_ado", abreak_off)
     with pytest.raises(interruption):
         asyncio.run(files.aextract(client, note)) if asynchronous else files.extract(client, note)
     assert len(deletions) == 2
