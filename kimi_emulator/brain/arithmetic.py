@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kimi_emulator.brain.filling.chinese import write_signs
-from kimi_emulator.brain.filling.dates import DATE
+from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.meanings import heads
 from kimi_emulator.brain.naming import number_in
 from kimi_emulator.brain.toolbox import Tool
@@ -29,7 +29,7 @@ _OPERATIONS: dict[type[ast.operator], str] = {
 
 def steps(question: str, tools: Sequence[Tool], done: Sequence[ToolResult]) -> list[ToolCall] | None:
     """The calls that can be made next for a sum in signs, [] when it is worked out; None for any other question."""
-    tree = _tree(write_signs(DATE.sub(" ", question[:2000])))
+    tree = _tree(write_signs(pattern("values.date").sub(" ", question[:2000])))
     if tree is None:
         return None
     by_operation: dict[str, Tool] = {}

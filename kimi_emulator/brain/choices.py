@@ -9,19 +9,15 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.naming import parts
 from kimi_emulator.words import clauses, rarity, shorten, words
 
 __all__ = ["Choice", "about", "assign", "counts_items", "numbered_items", "rank", "with_names_of"]
 
-_HEAD = re.compile(
-    r"^[ \t]*(?:\((\d{1,3})\)[ \t]+|(?:document|source|passage|option|choice|candidate)[ \t]+(\d{1,3})[ \t]*:[ \t]*)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_END = re.compile(r"^\s*(?:-{3,}\s*$|(?:question|query)\s*:)", re.IGNORECASE | re.MULTILINE)
 _NUMBERS_ITEMS = {"choice", "index", "number", "document", "doc", "source", "option", "selection"}
 _RATES_ITEMS = {"relevance", "score", "rank", "rating", "confidence"}
 
@@ -37,36 +33,30 @@ class Choice:
 
 def numbered_items(text: str) -> list[Choice]:
     """The last numbered list of a text: lists before it are examples. [] when there is none."""
-    heads = list(_HEAD.finditer(text))
-    starts = [place for place, head in enumerate(heads) if int(head.group(1) or head.group(2)) == 1]
-    if not starts:
-        return []
-    choices: list[Choice] = []
-    run = heads[starts[-1] :]
-    for place, head in enumerate(run):
-        number = int(head.group(1) or head.group(2))
-        if number != place + 1:
+    heads = list(pattern("choices.head").finditer(text))
+    numbers = [int(head[1] or head[2]) for head in heads]
+    first = len(numbers) - 1 - numbers[::-1].index(1) if 1 in numbers else len(numbers)
+    ends = [*(head.start() for head in heads[1:]), len(text)]
+    listed: list[Choice] = []
+    for head, number, end in list(zip(heads, numbers, ends, strict=False))[first:]:
+        if number != len(listed) + 1:
             break
-        rest = text[head.end() : run[place + 1].start() if place + 1 < len(run) else len(text)]
-        ended = _END.search(rest) if place + 1 == len(run) else None
-        choices.append(Choice(number, (rest[: ended.start()] if ended else rest).strip()))
-    return choices
+        last = pattern("choices.end").search(text, head.end()) if end == len(text) else None
+        listed.append(Choice(number, text[head.end() : last.start() if last else end].strip()))
+    return listed
 
 
 def rank(question: str, choices: Sequence[Choice]) -> list[Choice]:
     """The items that fit a question, best first; of items that fit equally badly, the first one."""
-    question_words = set(words(question))
     own = [set(words(choice.text)) for choice in choices]
     weight = rarity(own)
-    scores = [sum(weight[word] for word in question_words & each) for each in own]
+    scores = [sum(weight[word] for word in each & set(words(question))) for each in own]
     top = max(scores, default=0.0)
     if not top:
-        return [Choice(choice.number, choice.text, 1) for choice in choices[:1]]
-    fitting = sorted(
-        ((score, choice) for score, choice in zip(scores, choices, strict=True) if score >= 0.6 * top),
-        key=lambda pair: (-pair[0], pair[1].number),
-    )
-    return [Choice(choice.number, choice.text, max(1, round(10 * score / top))) for score, choice in fitting]
+        return [replace(choice, relevance=1) for choice in choices[:1]]
+    best_first = sorted(zip(scores, choices, strict=True), key=lambda pair: (-pair[0], pair[1].number))
+    fitting = [(score, each) for score, each in best_first if score >= 0.6 * top]
+    return [replace(each, relevance=max(1, round(10 * score / top))) for score, each in fitting]
 
 
 def counts_items(schema: Mapping[str, Any]) -> str | None:
@@ -82,9 +72,7 @@ def about(choice: Choice, schema: Mapping[str, Any], counter: str) -> dict[str, 
     """What can be said of an item in the members of an object schema."""
     members: dict[str, Any] = {counter: choice.number}
     for name, member in schema["properties"].items():
-        kind = member.get("type") if isinstance(member, dict) else None
-        if name == counter:
-            continue
+        kind = member.get("type") if isinstance(member, dict) and name != counter else None
         if kind in ("integer", "number") and parts(name) & _RATES_ITEMS:
             members[name] = choice.relevance
         elif kind == "string":
@@ -128,14 +116,9 @@ def assign(question: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     described = properties[named[0]]["enumDescriptions"]
     listed = [Choice(place, f"{name} {text}") for place, (name, text) in enumerate(described.items())]
     ends = question.rstrip()[-1:] if question.rstrip()[-1:] in "?？" else ""
-    rows = []
+    names, rows = list(described), []
     for part in clauses(question):
-        part_question = part.strip().rstrip("?？ ") + ends
-        names = list(described)
-        rows.append(
-            {
-                free[0]: part_question[:1].upper() + part_question[1:],
-                named[0]: names[rank(part_question, listed)[0].number],
-            }
-        )
+        asked = part.strip().rstrip("?？ ") + ends
+        name = names[rank(asked, listed)[0].number]
+        rows.append({free[0]: asked[:1].upper() + asked[1:], named[0]: name})
     return rows

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from kimi_emulator.brain.filling import chinese
+from kimi_emulator.brain.contract import BrainContext
+from kimi_emulator.brain.filling.chinese import is_chinese
+from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.reading import Parts, split, without_instructions
 from kimi_emulator.content import ToolResult, text_of, tool_results
 
-__all__ = ["Conversation"]
-
-_DEMAND = re.compile(
-    r"^[^.\n]*\b(?:answer|respond|reply)\b[^.\n]*\bcall(?:ing)?\b[^.\n]*\b(?:tool|function)s?\b(?:\s+`?(\w+)`?)?",
-    re.IGNORECASE,
-)
+__all__ = ["Conversation", "Task"]
 
 
 class Conversation:
@@ -31,15 +28,14 @@ class Conversation:
         """The tool that the last message tells to call, "" for any; None when it is about something else."""
         last = self.messages[-1] if len(self.messages) > 1 else {}
         request = text_of(last.get("content")) if last.get("role") == "user" else ""
-        demand = _DEMAND.match(request) if len(request) < 200 else None
+        demand = pattern("conversation.demand").match(request) if len(request) < 200 else None
         if demand:
             # What the call is to be about, the messages before say.
-            self.messages, self.demanded = self.messages[:-1], demand.group(1) or ""
+            self.messages, self.demanded = self.messages[:-1], demand[1] or ""
 
     @cached_property
     def _last_user(self) -> int:
-        places = [place for place, message in enumerate(self.messages) if message.get("role") == "user"]
-        return places[-1] if places else -1
+        return max((place for place, each in enumerate(self.messages) if each.get("role") == "user"), default=-1)
 
     @cached_property
     def request(self) -> str:
@@ -58,7 +54,7 @@ class Conversation:
     @property
     def chinese(self) -> bool:
         """Whether to answer in Chinese."""
-        return chinese.is_chinese(self.question or self.request)
+        return is_chinese(self.question or self.request)
 
     @cached_property
     def done(self) -> list[ToolResult]:
@@ -80,33 +76,53 @@ class Conversation:
     @cached_property
     def system(self) -> list[str]:
         """What system messages tell beside instructions; an extracted file given as JSON counts as its content."""
-        pairs = [(text, _file_content(text)) for text in self.prompts]
-        return [own for text, file in pairs if (own := file if file is not text else without_instructions(text))]
+        texts = (_file_content(text) or without_instructions(text) for text in self.prompts)
+        return [text for text in texts if text]
 
     @cached_property
     def documents(self) -> list[str]:
         """Texts that questions may be about: system texts of some length, and what surrounds the question."""
         rest = without_instructions(self._parts.rest)
-        texts = [text for text in self.system if len(text) > 100 or "\n" in text.strip() or chinese.is_chinese(text)]
-        return [*texts, rest] if len(rest.strip()) > (10 if chinese.is_chinese(rest) else 25) else texts
+        texts = [text for text in self.system if len(text) > 100 or "\n" in text.strip() or is_chinese(text)]
+        return [*texts, rest] if len(rest.strip()) > (10 if is_chinese(rest) else 25) else texts
 
     @cached_property
     def earlier(self) -> list[str]:
         """What was said and found before the last user message."""
-        texts = []
-        for message in self.messages[: max(self._last_user, 0)]:
-            text = text_of(message.get("content"))
-            if message.get("role") in ("user", "tool") and text:
-                texts.append(text)
-        return texts
+        before = self.messages[: max(self._last_user, 0)]
+        return [text for m in before if m.get("role") in ("user", "tool") if (text := text_of(m.get("content")))]
 
 
-def _file_content(text: str) -> str:
-    if text.lstrip().startswith("{"):
-        try:
-            value = json.loads(text)
-        except ValueError:
-            return text
-        if isinstance(value, dict) and isinstance(value.get("content"), str):
-            return value["content"]
-    return text
+def _file_content(text: str) -> str | None:
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    content = value.get("content") if isinstance(value, dict) else None
+    return content if isinstance(content, str) else None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A request to be answered: what a skill is given."""
+
+    request: Mapping[str, Any]
+    context: BrainContext
+
+    @cached_property
+    def talk(self) -> Conversation:
+        """Its messages."""
+        return Conversation(self.request["messages"])
+
+    @property
+    def response_format(self) -> Mapping[str, Any]:
+        """The format that is asked for, {} for none."""
+        return self.request.get("response_format") or {}
+
+    @property
+    def texts(self) -> list[str]:
+        """Where values come from, the best sources first."""
+        talk = self.talk
+        return [*(done.content for done in talk.done), talk.request, *talk.system, *talk.earlier]

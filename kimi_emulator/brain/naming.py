@@ -5,47 +5,35 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["DIRECTIONS", "loose", "number_in", "parts", "prepositions", "same", "scalar", "way"]
+from kimi_emulator.brain.language import load
 
-DIRECTIONS = {
-    "from": "from",
-    "source": "from|of",
-    "src": "from|of",
-    "origin": "from",
-    "departure": "from",
-    "base": "from|of",
-    "sender": "from",
-    "to": "to|into|in",
-    "target": "to|into|in",
-    "dest": "to",
-    "destination": "to",
-    "arrival": "to",
-    "recipient": "to",
-    "quote": "to|into|in",
-}
+__all__ = ["loose", "number_in", "parts", "pieces", "prepositions", "same", "scalar", "way"]
+
+
+def pieces(name: str) -> list[str]:
+    """The words of a member name, in order."""
+    return [piece for piece in re.split(r"[\s_-]+|(?<=[a-z])(?=[A-Z])", name) if piece]
 
 
 def parts(name: str) -> set[str]:
     """The words of a member name, in lower case."""
-    return {part.lower() for part in re.split(r"[\s_-]+|(?<=[a-z])(?=[A-Z])", name)}
+    return {piece.lower() for piece in pieces(name)}
 
 
 def prepositions(name: str) -> list[str]:
     """The prepositions (as a|b) behind which a text says such a member."""
-    return [DIRECTIONS[part] for part in sorted(parts(name)) if part in DIRECTIONS]
+    directions = load("words")["directions"]
+    return [directions[part] for part in sorted(parts(name)) if part in directions]
 
 
 def way(name: str) -> str:
     """Whether a name points away ("from") or towards ("to"), or ""."""
-    directions = prepositions(name)
-    if not directions:
-        return ""
-    return "from" if directions[0].startswith("from") else "to"
+    return "".join(prepositions(name)[:1]).partition("|")[0]
 
 
 def loose(name: str) -> str:
     """A pattern for the name, whatever stands between its words."""
-    return r"[\s_-]*".join(re.escape(part) for part in re.split(r"[\s_-]+", name) if part)
+    return r"[\s_-]*".join(map(re.escape, pieces(name)))
 
 
 def same(cell: str, name: str) -> bool:
@@ -62,9 +50,7 @@ def scalar(value: Any) -> str | None:
 def number_in(text: str | None, *, whole: bool) -> int | float | None:
     """The number that a text says; None where it says none, or no whole one where one is asked for."""
     match = re.search(r"-?\d[\d,]*(?:\.\d+)?", text or "")
-    if not match:
-        return None
-    number = float(match.group(0).replace(",", ""))
-    if whole and number != int(number):
+    number = float(match[0].replace(",", "")) if match else None
+    if number is None or (whole and number != int(number)):
         return None
     return int(number) if number == int(number) and (whole or abs(number) < 1e15) else number

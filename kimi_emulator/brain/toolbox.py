@@ -9,15 +9,13 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from kimi_emulator.brain.choices import with_names_of
-from kimi_emulator.brain.filling import CURRENCIES
+from kimi_emulator.brain.language import pattern, words_of
 from kimi_emulator.brain.meanings import heads
 from kimi_emulator.words import rarity, stem, words
 
 __all__ = ["Tool", "fitting", "is_loading", "stems_of"]
 
 _FIT = 2.0
-_LOADING = re.compile(r"(?:load|find|search|discover|get)_(?:\w+_)?tools?$", re.IGNORECASE)
-_VERBS = frozenset(words("get fetch use call tool function run make return value data input output given current"))
 _SEARCH = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
 """What a built-in search is asked for; ``platform.search.builtin`` makes its own arguments of it."""
 
@@ -69,7 +67,8 @@ class Tool:
         name = self.name.replace("_", " ").replace("$", "")
         by_stem.update(dict.fromkeys(_meanings(name), 2.0))
         by_stem.update(dict.fromkeys(words(name), 3.0))
-        return {word: weight * (0.3 if word in _VERBS else 1.0) for word, weight in by_stem.items()}
+        verbs = {stem(verb) for verb in words_of("common_verbs")}
+        return {word: weight * (0.3 if word in verbs else 1.0) for word, weight in by_stem.items()}
 
 
 @lru_cache(maxsize=1000)
@@ -81,7 +80,7 @@ def _meanings(text: str) -> list[str]:
 def stems_of(request: str) -> set[str]:
     """Stems of a request, with what they are otherwise called."""
     stems = {*words(request), *_meanings(request)}
-    if CURRENCIES & set(re.findall(r"[A-Z]{3}", request)):
+    if words_of("currencies") & set(re.findall(r"[A-Z]{3}", request)):
         stems |= {stem("currency"), "convert", "exchang"}
     return stems
 
@@ -97,7 +96,7 @@ def _is_named(name: str, request: str) -> bool:
 
 def is_loading(name: str | None) -> bool:
     """Whether a tool of this name brings other tools, as LangChain's ``load_tools`` does."""
-    return _LOADING.search(name or "") is not None
+    return pattern("toolbox.loading").search(name or "") is not None
 
 
 def fitting(request: str, tools: Sequence[Tool]) -> list[Tool]:

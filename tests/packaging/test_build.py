@@ -56,6 +56,9 @@ def test_the_wheel_has_our_packages_and_two_modules_in_the_namespace_of_llamaind
         "llama_index/readers/kimi/__init__.py",
         "llama_index/readers/kimi/py.typed",
     ]
+    brain = (ROOT / "kimi_emulator" / "brain").glob("*.toml")
+    assert {"patterns.toml", "words.toml", "meanings.toml"} <= {Path(name).name for name in files}
+    assert {path.relative_to(ROOT).as_posix() for path in brain} <= set(files)
 
 
 def test_a_source_distribution_has_documents_and_examples_and_gives_the_same_wheel(

@@ -2,6 +2,6 @@
 
 from kimi_emulator.brain.filling.fill import Filler
 from kimi_emulator.brain.filling.scalars import LIKELY
-from kimi_emulator.brain.filling.values import CURRENCIES, Source
+from kimi_emulator.brain.filling.values import Source
 
-__all__ = ["CURRENCIES", "LIKELY", "Filler", "Source"]
+__all__ = ["LIKELY", "Filler", "Source"]

@@ -9,61 +9,15 @@ from itertools import islice
 from typing import Any
 
 from kimi_emulator.brain.filling import chinese, labels
-from kimi_emulator.brain.filling.dates import DATE
+from kimi_emulator.brain.language import numbers, pattern, words_of
 from kimi_emulator.words import words
 
-__all__ = ["CURRENCIES", "Source"]
+__all__ = ["Place", "Source"]
 
+Place = tuple[str, int, int]
+"""A value, and where in the text it begins and ends."""
 _LIMIT = 100_000
 """Characters looked at."""
-# ASCII in most patterns: in Chinese there are no spaces around Latin letters and digits.
-_NUMBER = re.compile(
-    r"(?<![\w.,-])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w-])|(?<![\w.-])-?\d+(?:\.\d+)?(?![\w-]|\.\d)", re.ASCII
-)
-_GLUED_NUMBER = re.compile(r"(?<![A-Za-z0-9.-])-?\d+(?:\.\d+)?(?=[A-Za-z°])")
-_QUOTED = re.compile(
-    r"\"([^\"\n]{1,300})\"|“([^”\n]{1,300})”|[「『]([^」』\n]{1,300})[」』]|`([^`\n]{1,300})`|《([^》\n]{1,300})》"
-    r"|(?<!\w)'([^'\n]{1,300})'(?!\w)"
-)
-_NAME = (
-    r"[A-ZÀ-ÞА-ЯЁ](?:(?![㐀-鿿])[\w'’.&-])*"
-    r"(?:(?:\s+(?:of|de|la|le|the|and Sons)\b)?\s+[A-ZÀ-ÞА-ЯЁ0-9](?:(?![㐀-鿿])[\w'’&-])*)*(?:,\s[A-Z]{2}\b)?"
-)
-_PROPER = re.compile(rf"(?<![A-Za-z0-9_à-ÿа-я'])({_NAME})")
-_CODE = re.compile(r"(?<![\w-])#?(?=[\w-]*\d)(?=[\w-]*[A-Za-z_-])[A-Za-z0-9][\w-]+(?![\w-])", re.ASCII)
-_CURRENCY = re.compile(r"\b[A-Z]{3}\b")
-CURRENCIES = frozenset(
-    re.findall(
-        "...",
-        "USDEURGBPJPYCNYCHFCADAUDNZDINRKRWSEKNOKDKKPLNCZKHUFRONTRYRUBUAHBRLMXNARSCLPCOPZAREGPNGNKESSGDHKDTWDTHBIDRMYR"
-        "PHPVNDAEDSARILSISK",
-    )
-)
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]*\w", re.ASCII)
-_URL = re.compile(r"https?://[^\s\"'<>)\]，。、）㐀-鿿]+[^\s\"'<>)\].,;，。、）㐀-鿿]")
-_PATH = re.compile(r"(?<![\w:/])(?:\.{0,2}/)?[\w-]+(?:/[\w.-]+)+|\b[\w-]+\.[a-z]{1,5}\b", re.ASCII)
-_EXPRESSION = re.compile(r"[-(]*\d[\d.\s()]*(?:[-+*/^%]|\*\*)[-+*/^%().\d\s]*\d\)*")
-_NUMBER_WORDS = {
-    word: number
-    for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-    )
-}
-_NUMBER_WORD = re.compile(r"\b(" + "|".join(_NUMBER_WORDS) + r")\b", re.IGNORECASE)
-_OPENERS = frozenset(
-    """what which who whom whose when where why how is are was were do does did can could would will should please tell
-    give show find get look search use call compute calculate convert add multiply subtract divide book send create
-    list check i the a an in on at for of to and then also compare return answer reply read write set make let my if
-    given based context question query summarize translate explain describe fetch schedule order run ask need
-    remember json hello hi hey thanks extract using now he she it his her they we you my our their this that these those
-    but so because by from with there not no yes if per into over answer please let's suppose imagine classify rate
-    provide invoice classify route name details multiply send remind play turn grade evaluate
-    monday tuesday wednesday thursday friday saturday sunday
-    wie was wer wo wann warum welche welcher welches ist sind bitte kannst
-    quel quelle quels quelles que qui quoi combien comment où est est-ce peux donne
-    qué cuál cuánto cuántos quién cómo dónde cuándo hay che come quale quanto chi dove
-    какая какой какое какие кто что где когда сколько как qual quanto onde como""".split()  # noqa: SIM905
-)
 
 
 class Source:
@@ -75,15 +29,11 @@ class Source:
 
     # -- taking -----------------------------------------------------------------------------------------------
 
-    def take(self, places: Iterator[tuple[str, int, int]]) -> str | None:
-        """The first found value that does not touch a taken one."""
-        for value, start, end in places:
-            if all(end <= a or start >= b for a, b in self._taken):
-                self._taken.add((start, end))
-                return value
-        return None
+    def take(self, places: Iterator[Place]) -> str | None:
+        """The first value that does not touch a taken one."""
+        return next(iter(self.take_all(places, 1)), None)
 
-    def take_all(self, places: Iterator[tuple[str, int, int]], most: int = 50) -> list[str]:
+    def take_all(self, places: Iterator[Place], most: int = 50) -> list[str]:
         """The first values that do not touch a taken one."""
         free = (each for each in places if all(each[2] <= a or each[1] >= b for a, b in self._taken))
         chosen = list(islice(free, most))
@@ -94,89 +44,50 @@ class Source:
         """Take a stretch of the text."""
         self._taken.add((start, end))
 
-    def _matches(self, pattern: re.Pattern[str]) -> Iterator[tuple[str, int, int]]:
-        for match in pattern.finditer(self.text):
-            yield match.group(0), match.start(), match.end()
-
-    def groups(self, pattern: re.Pattern[str]) -> Iterator[tuple[str, int, int]]:
-        """The first group of each match that holds something."""
-        for match in pattern.finditer(self.text):
-            number = next((i for i in range(1, pattern.groups + 1) if match.group(i)), 0)
-            yield match.group(number), match.start(number), match.end(number)
-
-    def before(self, place: int) -> str:
-        """The last characters before a place."""
-        return self.text[max(place - 8, 0) : place]
-
     # -- kinds ------------------------------------------------------------------------------------------------
 
-    def numbers(self) -> Iterator[tuple[str, int, int]]:
+    def find(self, kind: str) -> Iterator[Place]:
+        """What is of a kind that a pattern tells: the first group that holds something, or else all of it."""
+        for match in pattern(f"values.{kind}").finditer(self.text):
+            group = next((group for group in range(1, match.re.groups + 1) if match[group]), 0)
+            yield match[group].strip(), match.start(group), match.end(group)
+
+    def numbers(self) -> Iterator[Place]:
         """Numbers as digits (outside dates), then numbers as words, then digits with a unit glued to them."""
-        dates = [(start, end) for _, start, end in self.dates()]
-        for pattern in (_NUMBER, _NUMBER_WORD, _GLUED_NUMBER):
-            for value, start, end in self._matches(pattern):
-                if any(start < b and end > a for a, b in dates):
-                    continue
-                yield str(_NUMBER_WORDS.get(value.lower(), value)).replace(",", ""), start, end
+        dates = [(start, end) for _, start, end in self.find("date")]
+        spoken = numbers("number_words")
+        for kind in ("number", "number_word", "glued_number"):
+            for value, start, end in self.find(kind):
+                if not any(start < b and end > a for a, b in dates):
+                    yield str(spoken.get(value.lower(), value)).replace(",", ""), start, end
         yield from chinese.numbers(self.text)
 
-    def quotations(self) -> Iterator[tuple[str, int, int]]:
-        """Quoted texts without their quotes."""
-        for match in _QUOTED.finditer(self.text):
-            group = next(i for i in range(1, 7) if match.group(i) is not None)
-            yield match.group(group), match.start(group), match.end(group)
-
-    def dates(self) -> Iterator[tuple[str, int, int]]:
-        """Dates: ISO, written out, days of the week, today and the like."""
-        yield from self._matches(DATE)
-
-    def codes(self) -> Iterator[tuple[str, int, int]]:
+    def codes(self) -> Iterator[Place]:
         """Words of letters and digits, such as order numbers."""
-        yield from (each for each in self._matches(_CODE) if not DATE.fullmatch(each[0]))
+        return (each for each in self.find("code") if not pattern("values.date").fullmatch(each[0]))
 
-    def currencies(self) -> Iterator[tuple[str, int, int]]:
-        """Words of three capitals."""
-        yield from self._matches(_CURRENCY)
-
-    def names(self) -> Iterator[tuple[str, int, int]]:
+    def names(self) -> Iterator[Place]:
         """Capitalised names, without the words a sentence merely opens with."""
-        for match in _PROPER.finditer(self.text):
-            value, start, end = match.group(1), match.start(1), match.end(1)
-            while value:
-                first = value.split(maxsplit=1)[0]
-                if first.lower().rstrip("'s’.,") not in _OPENERS:
-                    break
-                rest = value[len(first) :].lstrip()
-                start += len(value) - len(rest)
-                value = rest
-            value = value.rstrip(".'’")
-            if value.endswith(("'s", "’s")):
-                value = value[:-2]
+        for value, start, end in self.find("proper"):
+            while value and value.split(maxsplit=1)[0].lower().rstrip("'s’.,") in words_of("openers"):
+                rest = "".join(value.split(maxsplit=1)[1:])
+                start, value = start + len(value) - len(rest), rest
+            value = value.rstrip(".'’").removesuffix("'s").removesuffix("’s")
             if value and (len(value) > 1 or not value.isalpha()):
                 yield value, start, min(end, start + len(value))
         yield from chinese.names(self.text)
 
-    def kind(self, name: str) -> Iterator[tuple[str, int, int]]:
-        """Values of a named kind: email, url, path or expression."""
-        patterns = {"email": _EMAIL, "url": _URL, "path": _PATH, "expression": _EXPRESSION}
-        for value, start, end in self._matches(patterns[name]):
-            yield value.strip(), start, end
-
-    def after(self, prepositions: str, *, names_only: bool = False) -> Iterator[tuple[str, int, int]]:
+    def after(self, prepositions: str, *, names_only: bool = False) -> Iterator[Place]:
         """Names, then short phrases, that follow one of the prepositions (written a|b|c)."""
-        for match in re.finditer(
-            rf"\b(?:{prepositions})\s+(?:the\s+(?:city|town|company|country)\s+of\s+)?({_NAME})", self.text
-        ):
-            value = match.group(1).rstrip(".'’")
-            if value.split()[0].lower() not in _OPENERS:
+        name = pattern("values.name").pattern
+        town = r"(?:the\s+(?:city|town|company|country)\s+of\s+)?"
+        for match in re.finditer(rf"\b(?:{prepositions})\s+{town}({name})", self.text):
+            value = match[1].rstrip(".'’")
+            if value.split()[0].lower() not in words_of("openers"):
                 yield value, match.start(1), match.start(1) + len(value)
-        if names_only:
-            return
-        word = r"[^\s,.;:?!\"']+"
-        ends = r"(?!(?:and|in|for|of|to|from|on|at|with|using|then|is|are)\b)"
-        phrase = rf"\b(?:{prepositions})\s+(?:the\s+|an?\s+|my\s+)?({word}(?:\s+{ends}{word}){{0,3}})"
-        for match in re.finditer(phrase, self.text, re.IGNORECASE):
-            yield match.group(1), match.start(1), match.end(1)
+        phrase = rf"\b(?:{prepositions})\s+{pattern('values.phrase').pattern}"
+        for match in () if names_only else re.finditer(phrase, self.text, re.IGNORECASE):
+            yield match[1], match.start(1), match.end(1)
 
     # -- labelled ---------------------------------------------------------------------------------------------
 
@@ -194,11 +105,10 @@ class Source:
 
     def number_near(self, name: str) -> str | None:
         """A number that belongs to the name: before it (``3 days``, ``two days``) or behind it (``limit 5``)."""
-        match = labels.number_near(self.text, name)
-        if match is None:
-            return None
-        self._taken.add(match[1])
-        return match[0]
+        number, place = labels.number_near(self.text, name) or (None, None)
+        if place:
+            self._taken.add(place)
+        return number
 
     def measure(self, name: str) -> str | None:
         """A number with a unit that belongs to the name, as text: a height, an age."""
@@ -206,6 +116,5 @@ class Source:
 
     def mentions(self, name: str) -> bool:
         """Whether all words of the name occur."""
-        own = set(words(self.text))
         parts = words(name.replace("_", " "))
-        return bool(parts) and all(part in own for part in parts)
+        return bool(parts) and set(parts) <= set(words(self.text))

@@ -10,23 +10,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kimi_emulator.brain.task import Task
+from kimi_emulator.brain.conversation import Task
+from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.toolbox import Tool, fitting, is_loading
 from kimi_emulator.script import Reply, ToolCall
 
-__all__ = ["answer", "is_loader"]
+__all__ = ["answer"]
 
 _LISTED = re.compile(r"^\s*[-*]\s+`?([A-Za-z][\w-]*)`?\s*[:：]\s*(.*)$", re.MULTILINE)
-_ASKS = re.compile(
-    r"\?|？|^\s*(?:please\s+)?(?:what|which|who|when|where|how|find|get|show|tell|book|send|convert|calculate|create|make"
-    r"|look|check|search|add|delete|cancel|order|set)\b|请|帮我|查|多少|什么|怎么",
-    re.IGNORECASE,
-)
-
-
-def is_loader(tool: Tool) -> bool:
-    """Whether a tool brings other tools."""
-    return is_loading(tool.name) and any(_takes(tool, kind) is not None for kind in ("array", "string"))
 
 
 def answer(task: Task) -> Reply | None:
@@ -35,25 +26,22 @@ def answer(task: Task) -> Reply | None:
     if task.context.prefix is not None or task.request.get("tool_choice") not in (None, "auto"):
         return None
     tools = [Tool.read(tool) for tool in task.context.tools]
-    loader = next((tool for tool in tools if is_loader(tool)), None)
+    loader = next((tool for tool in tools if is_loading(tool.name)), None)
     if loader is None or any(done.name == loader.name for done in talk.done):
         return None
+    names, query = _takes(loader, "array"), _takes(loader, "string")
     at_hand = [tool for tool in tools if tool is not loader and not tool.answers]
     if fitting(talk.question, [Tool(loader.name, "", {})]) or fitting(talk.question, at_hand):
         return None  # what a request says itself about loading, and what needs none
     known = {tool.name for tool in at_hand}
     listed = [Tool(name, what, {}) for name, what in _LISTED.findall(loader.description) if name not in known]
-    names, query = _takes(loader, "array"), _takes(loader, "string")
-    if listed:
-        fitting_names = [tool.name for tool in fitting(talk.question, listed)]
-        if not fitting_names:
-            return None
-        arguments: dict[str, Any] = {names: fitting_names} if names else {str(query): " ".join(fitting_names)}
-    elif query is not None and _ASKS.search(talk.question) and not talk.documents:
-        arguments = {query: talk.question}
-    else:
-        return None
-    return Reply(tool_calls=[ToolCall(loader.name, arguments)])
+    wanted = [tool.name for tool in fitting(talk.question, listed)]
+    if wanted and (names or query):
+        arguments: dict[str, Any] = {names: wanted} if names else {str(query): " ".join(wanted)}
+        return Reply(tool_calls=[ToolCall(loader.name, arguments)])
+    if query and not listed and pattern("loader.asks").search(talk.question) and not talk.documents:
+        return Reply(tool_calls=[ToolCall(loader.name, {query: talk.question})])
+    return None
 
 
 def _takes(tool: Tool, kind: str) -> str | None:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kimi_emulator.brain.conversation import Task
 from kimi_emulator.brain.skills import speech, structured
-from kimi_emulator.brain.task import Task
 from kimi_emulator.script import Reply
 
 __all__ = ["answer"]
+
+_OPEN_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*(?:"((?:[^"\\]|\\.)*))?$')
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*("?)|[{}\[\]]')
+_ENDINGS = (
+    "",
+    '"',
+    '": ""',
+    ': ""',
+    '""',
+    "null",
+    '"": null',
+    "0",
+    *["e", "ue", "rue", "alse", "lse", "se", "ull", "ll", "l"],
+)
 
 
 def answer(task: Task) -> Reply | None:
@@ -33,58 +47,14 @@ def answer(task: Task) -> Reply | None:
     return Reply(content=plain if prefix[-1:].isspace() or not prefix else f" {plain}")
 
 
-_OPEN_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*(?:"((?:[^"\\]|\\.)*))?$')
-_ENDINGS = (
-    *("", '"', '": ""', ': ""', '""', "null", '"": null', "0"),
-    *("e", "ue", "rue", "alse", "lse", "se", "ull", "ll", "l"),
-)
-
-
-def _closers(text: str) -> tuple[str, bool]:
-    """The brackets that are still open, innermost first, and whether the text ends inside a string."""
-    stack: list[str] = []
-    inside = escaped = False
-    for sign in text:
-        if inside:
-            if escaped:
-                escaped = False
-            elif sign == "\\":
-                escaped = True
-            elif sign == '"':
-                inside = False
-        elif sign == '"':
-            inside = True
-        elif sign in "{[":
-            stack.append("}" if sign == "{" else "]")
-        elif sign in "}]" and stack:
-            stack.pop()
-    return "".join(reversed(stack)), inside
-
-
 def continue_json(prefix: str, members: Mapping[str, Any]) -> str | None:
     """The rest that makes ``prefix`` a JSON text holding the ``members``, or None if it cannot be one."""
     start = re.search(r"[{\[]", prefix)
     if not start:
         return None
     begun = prefix[start.start() :]
-    brackets, inside = _closers(begun)
-    if not brackets:
-        return ""
-    candidates: list[str] = list(_ENDINGS)
-    open_key = _OPEN_KEY.search(begun)
-    if open_key and (inside or not begun.rstrip().endswith('"')):
-        value = members.get(open_key.group(1))
-        if inside and isinstance(value, str):
-            escaped = json.dumps(value, ensure_ascii=False)[1:-1]
-            typed = open_key.group(2) or ""
-            candidates.insert(0, (escaped[len(typed) :] if escaped.startswith(typed) else "") + '"')
-        elif not inside and value is not None:
-            candidates.insert(0, json.dumps(value, ensure_ascii=False))
-    if begun.rstrip().endswith(","):
-        missing = [key for key in members if f'"{key}"' not in begun]
-        if missing:
-            candidates.insert(0, f"{json.dumps(missing[0])}: {json.dumps(members[missing[0]], ensure_ascii=False)}")
-    for ending in candidates:
+    brackets, inside = _open_at_end(begun)
+    for ending in (*_ways_on(begun, inside, members), *_ENDINGS) if brackets else ():
         try:
             value = json.loads(begun + ending + brackets)
         except ValueError:
@@ -93,7 +63,34 @@ def continue_json(prefix: str, members: Mapping[str, Any]) -> str | None:
         if isinstance(value, dict):
             more = {key: each for key, each in members.items() if key not in value}
             text = json.dumps(more, ensure_ascii=False)[1:-1]
-            if text:
-                rest = rest[:-1] + (", " if value else "") + text + "}"
+            rest = rest[:-1] + (", " if value and text else "") + text + "}"
         return rest + ("\n```" if "```" in prefix[: start.start()] else "")
-    return None
+    return None if brackets else ""
+
+
+def _open_at_end(text: str) -> tuple[str, bool]:
+    """The brackets that are still open, innermost first, and whether the text ends inside a string."""
+    stack: list[str] = []
+    inside = False
+    for match in _TOKENS.finditer(text):
+        if match[0].startswith('"'):
+            inside = not match[1]
+        elif match[0] in "{[":
+            stack.append("}" if match[0] == "{" else "]")
+        elif stack:
+            stack.pop()
+    return "".join(reversed(stack)), inside
+
+
+def _ways_on(begun: str, inside: bool, members: Mapping[str, Any]) -> Iterator[str]:
+    """How the members go on: with the rest of a value, with a value, with the next member."""
+    if begun.rstrip().endswith(","):
+        missing = [key for key in members if f'"{key}"' not in begun]
+        yield from (f"{json.dumps(key)}: {json.dumps(members[key], ensure_ascii=False)}" for key in missing[:1])
+    open_key = _OPEN_KEY.search(begun)
+    value = members.get(open_key[1]) if open_key else None
+    if open_key and inside and isinstance(value, str):
+        escaped, typed = json.dumps(value, ensure_ascii=False)[1:-1], open_key[2] or ""
+        yield (escaped[len(typed) :] if escaped.startswith(typed) else "") + '"'
+    elif open_key and not inside and value is not None:
+        yield json.dumps(value, ensure_ascii=False)

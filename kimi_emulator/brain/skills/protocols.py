@@ -13,24 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.brain.conversation import Conversation, Task
+from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.skills import speech
 from kimi_emulator.brain.skills.tools import Planner
-from kimi_emulator.brain.task import Task
 from kimi_emulator.content import text_of
 from kimi_emulator.script import Reply, ToolCall
 
 __all__ = ["answer", "read"]
 
-_ACTION_TOOL = re.compile(
-    r"^[>\s-]*Tool Name:\s*(?P<name>\S+)\s*\nTool Description:\s*(?P<about>.*?)\nTool Args:\s*(?P<args>\{.*\})\s*$",
-    re.MULTILINE | re.DOTALL,
-)
-_ACTION = re.compile(r"^Action:\s*(\S+)\s*\nAction Input:\s*(\{.*\})", re.MULTILINE | re.DOTALL)
-_OBSERVATION = re.compile(r"^Observation:\s*(.*)", re.DOTALL)
-_FUNCTION = re.compile(r'^def \w+\([^\n]*\)[^\n]*:(?:\n\s+"{3}\n?(?P<about>.*?)"{3})?', re.MULTILINE | re.DOTALL)
-_CODE = re.compile(r"<execute>(.*?)</execute>", re.DOTALL)
-_RESULT = re.compile(r"^[^\n]{0,40}\bresult\b[^\n]{0,40}:\s*\n+(.*)", re.IGNORECASE | re.DOTALL)
 _TYPES = {"int": "integer", "float": "number", "bool": "boolean", "str": "string", "list": "array", "dict": "object"}
 
 
@@ -85,7 +76,8 @@ def read(messages: Sequence[Mapping[str, Any]]) -> Spoken | None:
 def _tools_described(text: str) -> list[dict[str, Any]]:
     tools = []
     for entry in re.split(r"(?=^[>\s-]*Tool Name:)", text, flags=re.MULTILINE):
-        match = _ACTION_TOOL.search(entry.split("\n\n")[0] + "\n") or _ACTION_TOOL.search(entry)
+        described = pattern("protocols.action_tool")
+        match = described.search(entry.split("\n\n")[0] + "\n") or described.search(entry)
         if match:
             try:
                 parameters = json.loads(match["args"])
@@ -98,7 +90,7 @@ def _tools_described(text: str) -> list[dict[str, Any]]:
 def _functions_by_head(text: str) -> list[dict[str, Any]]:
     """Functions that are given by their heads, below the last sample of code."""
     tools = []
-    for match in _FUNCTION.finditer(text[text.rfind("</execute>", 0, text.rfind("def ")) :]):
+    for match in pattern("protocols.function").finditer(text[text.rfind("</execute>", 0, text.rfind("def ")) :]):
         try:
             definition = ast.parse(match[0].split("\n", 1)[0] + " ...").body[0]
         except SyntaxError:
@@ -136,7 +128,9 @@ def _convert(
             waiting = [call["id"] for call in calls]
             converted.append({"role": "assistant", "content": "", "tool_calls": calls} if calls else dict(message))
             continue
-        result = (_OBSERVATION if form == "action" else _RESULT).match(text) if waiting else None
+        result = (
+            pattern(f"protocols.{'observation' if form == 'action' else 'result'}").match(text) if waiting else None
+        )
         if result:
             converted += _results(waiting, result[1].strip())
             waiting = []
@@ -148,8 +142,8 @@ def _convert(
 def _parse_calls(text: str, form: Literal["action", "code"], place: int) -> list[dict[str, Any]]:
     named: list[tuple[str, str]] = []
     if form == "action":
-        named = [match.groups() for match in _ACTION.finditer(text)]  # type: ignore[misc]
-    elif code := _CODE.search(text):
+        named = [match.groups() for match in pattern("protocols.action").finditer(text)]  # type: ignore[misc]
+    elif code := pattern("protocols.code").search(text):
         named = [(name, "{}") for name in re.findall(r"\bprint\((\w+)\(", code[1])] or [("code", "{}")]
     return [
         {"id": f"call_{place}_{number}", "type": "function", "function": {"name": name, "arguments": arguments}}

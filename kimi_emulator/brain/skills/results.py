@@ -6,6 +6,7 @@ import json
 
 from kimi_emulator.brain import documents
 from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.brain.language import phrase
 from kimi_emulator.brain.toolbox import is_loading
 from kimi_emulator.content import compact
 
@@ -17,8 +18,6 @@ _LONG = 600
 
 def say(talk: Conversation) -> str | None:
     """The results of the calls that were made for the last request."""
-    if not talk.done:
-        return None
     # That tools were loaded is no news, where one of them was called.
     results = [done for done in talk.done if not is_loading(done.name)] or talk.done
     lines: list[str] = []
@@ -27,9 +26,8 @@ def say(talk: Conversation) -> str | None:
         if len(text) > _LONG:
             text = documents.best(talk.question, [done.content], most=3) or text[:_LONG] + " ..."
         lines.append(f"{done.name or 'The tool'}: {text}" if len(results) > 1 else text)
-    if len(lines) == 1:
-        return f"结果是：{lines[0]}" if talk.chinese else f"The result is: {lines[0]}"
-    return ("结果如下：\n" if talk.chinese else "The results are:\n") + "\n".join(lines)
+    name = "result" if len(lines) == 1 else "results"
+    return phrase(name, talk.chinese, results="\n".join(lines)) if lines else None
 
 
 def _sayable(result: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.brain.conversation import Conversation, Task
 from kimi_emulator.brain.skills import choose, evaluate, fields, graph, greet, otherwise, quote, rephrase, results
-from kimi_emulator.brain.task import Task
 from kimi_emulator.script import Reply
 
 __all__ = ["answer", "say"]

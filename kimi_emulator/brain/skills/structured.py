@@ -7,48 +7,21 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kimi_emulator.brain.conversation import Task
 from kimi_emulator.brain.filling import Filler, Source
+from kimi_emulator.brain.language import capture, pattern
 from kimi_emulator.brain.reading import without_instructions
 from kimi_emulator.brain.skills import speech
-from kimi_emulator.brain.task import Task
 from kimi_emulator.script import Reply
 from kimi_emulator.words import sentences
 
 __all__ = ["answer", "in_format", "in_words"]
 
-_KEYS = re.compile(r"(?:keys?|fields?|propert(?:y|ies)|members?|attributes?|entries)\b|字段|键|属性", re.IGNORECASE)
-_NUMERIC = re.compile(
-    r"age$|count|number|year|price|total|amount|quantity|score|年龄|数量|价格|金额|年份|分数", re.IGNORECASE
-)
-_ABOUT_FORMAT = re.compile(
-    r"\bJSON\b.*\b(?:key|field|format|object|nothing|only)|nothing other than|\bJSON[ _]?schema|\boutput schema"
-    r"|well-formatted"
-    r"|STRICT OUTPUT FORMAT|markdown|code ?(?:block|fence)s?|backticks|do not (?:prepend|append|wrap|repeat)"
-    r"|as an example, for the schema"
-    r"|top-level JSON|^\s*```|(?:JSON|json).*(?:格式|字段|输出|返回)|(?:格式|输出|返回).*(?:JSON|json)"
-    r"|match(?:es)? the following json|parsed objects in json"
-    r"|instance of the JSON|compatible with this schema|following schema",
-    re.IGNORECASE,
-)
 _LONG = 1000
 """Sentences about a format are shorter."""
-_QUOTED_KEY = re.compile(r"[\"'`“]([A-Za-z_][\w-]{0,60}|[㐀-鿿]{1,10})[\"'`”]")
-_BARE_KEYS = re.compile(
-    r"(?:keys?|fields?|properties|members?|attributes?|JSON(?: object)? with(?! keys| fields| the| a))\b\s*(?:are"
-    r"|named|called|:)?\s*"
-    r"((?:[a-z_][\w]*\s*(?:,|and)+\s*)*[a-z_]\w*)"
-)
-_CHINESE_KEYS = re.compile(
-    r"(?:字段|键|属性|包含|包括)[^a-zA-Z\n]{0,6}?[:：为是有]?\s*((?:[a-z_]\w*\s*[,，、和及与]*\s*)+)"
-)
-_SAYS_JSON = re.compile(r"\bJSON\b", re.IGNORECASE)
-_FENCED = re.compile(r"within a ```json|```json\s*(?:codeblock|code block)", re.IGNORECASE)
-_LABEL_AT_END = re.compile(r"(?:^|\n)[ \t]*(<[\w ]{1,40}>|[A-Z][\w ]{1,40}:)\s*$")
-_EXAMPLE = re.compile(
-    r"(?:\b(?:example|format|sample)\b|示例|例如|格式)[^\n:：]{0,100}[:：][^\n]{0,100}\n", re.IGNORECASE
-)
-_BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_]\w*)(\s*:)")
 _OPENS = re.compile(r"\{\s*[\"\w}]|\[\s*\{")
+_NO_KEYS = ("json", "key", "keys")
+_BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_]\w*)(\s*:)")
 _DOTS = re.compile(r",?\s*\.\.\.\s*(?=[\]}])")
 
 
@@ -58,7 +31,7 @@ def answer(task: Task) -> Reply | None:
     if not values:
         return None
     text = json.dumps(values[0], ensure_ascii=False)
-    fenced = _FENCED.search(task.talk.request) and not task.response_format
+    fenced = pattern("structured.fenced").search(task.talk.request) and not task.response_format
     return Reply(content=f"```json\n{text}\n```" if fenced else text)
 
 
@@ -79,26 +52,28 @@ def in_words(task: Task) -> dict[str, Any]:
     """An object with the keys that the request names; without any, the answer under "answer"."""
     request = "\n".join([*task.talk.prompts, task.talk.request])
     keys: list[str] = []
-    if _KEYS.search(request) or "{" in request or "JSON" in request:
-        keys = [key for key in _QUOTED_KEY.findall(request) if key.lower() not in ("json", "key", "keys")]
+    if pattern("structured.keys").search(request):
+        keys = [key for key in pattern("structured.quoted_key").findall(request) if key.lower() not in _NO_KEYS]
     if not keys:
-        bare = _BARE_KEYS.search(request) or _CHINESE_KEYS.search(request)
-        keys = re.split(r"\s*(?:[,，、和及与]|\band\b)\s*", bare.group(1)) if bare else []
+        bare = capture("structured.bare_keys", request) or capture("structured.chinese_keys", request)
+        keys = re.split(r"\s*(?:[,，、和及与]|\band\b)\s*", bare)
     keys = [key.strip() for key in dict.fromkeys(keys) if key.strip()]
     if not keys:
         return {"answer": speech.say(task.talk)}
     # What is said about the format itself holds no values.
     own = [_without_format(text) for text in task.texts]
     spoken = Source("\n".join(own))
-    kinds = {key: {"type": "number" if _NUMERIC.search(key) or spoken.number_near(key) else "string"} for key in keys}
+    numeric = [key for key in keys if pattern("structured.numeric").search(key) or spoken.number_near(key)]
+    kinds = {key: {"type": "number" if key in numeric else "string"} for key in keys}
     schema = {"type": "object", "properties": kinds, "required": keys}
     return Filler(own, schema, question=_without_format(task.talk.question)).whole()[0]
 
 
 def _without_format(text: str) -> str:
     """The text without sentences about the format of the answer."""
+    about = pattern("structured.about_format")
     lines = (
-        " ".join(s for s in sentences(line) if len(s) > _LONG or not _ABOUT_FORMAT.search(s))
+        " ".join(each for each in sentences(line) if len(each) > _LONG or not about.search(each))
         for line in text.splitlines()
     )
     return "\n".join(line for line in lines if line.strip()) or text
@@ -126,27 +101,27 @@ def _after_form(task: Task, *, samples: bool) -> list[Any]:
 
 def _schema_in_words(request: str, *, samples: bool) -> tuple[Mapping[str, Any] | None, str]:
     """The schema that the request spells out, or that fits the sample it shows; and the request without it."""
-    if not _SAYS_JSON.search(request):
+    if not pattern("structured.says_json").search(request):
         return None, request
     if "{{" in request:  # some templates leave their escapes in the text
         request = request.replace("{{", "{").replace("}}", "}")
     values = list(_json_in(request))
     schemas = [each for each in values if isinstance(each[0], dict) and _is_schema(each[0])]
-    if schemas:
-        schema, start, end = schemas[-1]
-        return schema, request[:start] + request[end:]
-    shown = _sample(request, values) if samples else None
+    shown = schemas[-1] if schemas else _sample(request, values) if samples else None
     if shown is None:
         return None, request
-    sample, start, end = shown
+    value, start, end = shown
+    rest = request[:start] + request[end:]
+    if schemas:
+        return value, rest
     # Names with descriptions, as `{"tool": "what it is for"}`: where the sample uses such names, so must the answer.
     named = [
         value
         for value, _, _ in values
         if isinstance(value, dict) and value and all(isinstance(each, str) for each in value.values())
     ]
-    known = {name for value in named[:-1] or named for name in value}
-    return _fitting(sample, named[-1] if named else {}, known), request[:start] + request[end:]
+    known = {name for each in named[:-1] or named for name in each}
+    return _fitting(value, named[-1] if named else {}, known), rest
 
 
 def _is_schema(value: Mapping[str, Any]) -> bool:
@@ -155,9 +130,9 @@ def _is_schema(value: Mapping[str, Any]) -> bool:
 
 def _sample(request: str, values: Sequence[tuple[Any, int, int]]) -> tuple[Any, int, int] | None:
     """The JSON behind the label that the request ends with, or behind the word "example"."""
-    label = _LABEL_AT_END.search(request)
-    before = request.rfind(f"\n{label.group(1)}\n", 0, label.start(1) - 1) if label else -1
-    places = [before] if before >= 0 else [match.end() for match in _EXAMPLE.finditer(request)]
+    label = pattern("structured.label_at_end").search(request)
+    before = request.rfind(f"\n{label[1]}\n", 0, label.start(1) - 1) if label else -1
+    places = [before] if before >= 0 else [match.end() for match in pattern("structured.example").finditer(request)]
     return next((each for place in places for each in values if each[1] >= place), None)
 
 
@@ -192,10 +167,7 @@ def _fitting(sample: Any, names: Mapping[str, str], known: set[str]) -> dict[str
         return {"type": "object", "properties": fitting, "required": list(fitting)}
     if isinstance(sample, list):
         return {"type": "array", "items": _fitting(sample[0], names, known) if sample else {}, "minItems": 1}
-    if isinstance(sample, bool):
-        return {"type": "boolean"}
-    if isinstance(sample, int | float):
-        return {"type": "integer" if isinstance(sample, int) else "number"}
     if isinstance(sample, str) and sample in known and names:
         return {"type": "string", "enum": list(names), "enumDescriptions": dict(names)}
-    return {"type": "string"}
+    kinds = {bool: "boolean", int: "integer", float: "number"}
+    return {"type": kinds.get(type(sample), "string")}

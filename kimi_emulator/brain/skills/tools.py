@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kimi_emulator.brain import arithmetic
-from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.brain.conversation import Conversation, Task
 from kimi_emulator.brain.filling import LIKELY, Filler, Source
-from kimi_emulator.brain.task import Task
+from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.toolbox import Tool, fitting, stems_of
 from kimi_emulator.script import Reply, ToolCall
 from kimi_emulator.words import clauses
 
 __all__ = ["Planner", "answer"]
-
-_SEARCHING = re.compile(
-    r"search|retriev|query|lookup|look_up|knowledge|documents?\b|find_|搜索|检索|查询|知识库", re.IGNORECASE
-)
-_ASKING = re.compile(
-    r"\?|？|^\s*(?:what|which|who|whom|when|where|why|how|search|look|find|tell|is|are|does|did)\b"
-    r"|什么|谁|哪|怎么|如何|多少|为什么|搜索|查找|查一下|介绍",
-    re.IGNORECASE,
-)
-_LIST = re.compile(r"\s*(?:,\s*(?:and\s+)?|\s+(?:and|und|et|y|e)\s+(?:in\s+|for\s+|of\s+)?|、|，|和|与|跟|以及)\s*")
 
 
 def answer(task: Task) -> Reply | None:
@@ -111,33 +100,27 @@ class Planner:
 
     def _spread(self, tool: Tool, values: Mapping[str, Any]) -> list[ToolCall]:
         """One call, or one for each of several names that stand in a list where the argument was found."""
+        first, question = ToolCall(tool.name, values), self.talk.question
         required = tool.parameters.get("required") or list(tool.properties)[:1]
-        texts = [name for name in required if isinstance(values.get(name), str)]
-        first = ToolCall(tool.name, values)
-        if len(required) != 1 or len(texts) != 1 or not values[texts[0]]:
+        name = required[0] if len(required) == 1 else ""
+        value = values[name] if isinstance(values.get(name), str) else ""
+        quoted = {phrase for phrase, _, _ in Source(question).find("quoted")}
+        pool = quoted if value in quoted else {phrase for phrase, _, _ in Source(question).names()}
+        place = question.find(value)
+        if not value or value not in pool or place < 0:
             return [first]
-        name, value = texts[0], str(values[texts[0]])
-        names = {phrase for phrase, _, _ in Source(self.talk.question).names()}
-        quoted = {phrase for phrase, _, _ in Source(self.talk.question).quotations()}
-        pool = quoted if value in quoted else names
-        place = self.talk.question.find(value)
-        if value not in pool or place < 0:
-            return [first]
-        listed = [piece.strip(" .?!\"'？。") for piece in _LIST.split(self.talk.question[place:])]
-        more: list[str] = []
-        for piece in listed[1:]:
+        calls = {value: first}
+        for piece in pattern("tools.list").split(question[place:])[1:]:
+            piece = piece.strip(" .?!\"'？。")
             # In Chinese the list runs on into the sentence: 上海的天气.
-            begun = [
-                each
-                for each in pool
-                if piece == each or piece.startswith((each + " ", each) if not each.isascii() else each + " ")
-            ]
+            begun = [each for each in pool if piece == each or piece.startswith(each + " " * each.isascii())]
             if not begun:
                 break
-            more.append(max(begun, key=len))
-        return [first, *(ToolCall(tool.name, {**values, name: each}) for each in dict.fromkeys(more) if each != value)]
+            other = max(begun, key=len)
+            calls.setdefault(other, ToolCall(tool.name, {**values, name: other}))
+        return list(calls.values())
 
     def _searchers(self, tools: Sequence[Tool]) -> list[Tool]:
-        if not self.search or not _ASKING.search(self.talk.question):
+        if not self.search or not pattern("tools.asking").search(self.talk.question):
             return []
-        return [tool for tool in tools if _SEARCHING.search(f"{tool.name} {tool.description}")][:1]
+        return [tool for tool in tools if pattern("tools.searching").search(f"{tool.name} {tool.description}")][:1]

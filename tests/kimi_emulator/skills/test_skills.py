@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from llama_index.core.prompts import default_prompts
 
 import kimi_emulator.brain
 from kimi_emulator import BrainContext
-from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.brain import language
+from kimi_emulator.brain.conversation import Conversation, Task
 from kimi_emulator.brain.skills import (
     choose,
     evaluate,
@@ -39,7 +42,6 @@ from kimi_emulator.brain.skills import (
     structured,
     tools,
 )
-from kimi_emulator.brain.task import Task
 
 MILL = "The mill stands by the river Orva. It was founded by Zorba Klem in 1911. It employs 34 people and makes paper."
 FIRM = "公司成立于2015年，总部在杭州。创始人是王小明。公司有三百名员工，主要产品是智能手表。"
@@ -463,3 +465,24 @@ def test_every_skill_is_in_the_order_and_small():
     )  # speech is one of the latter, and no skill
     lengths = {path.name: len(path.read_text().splitlines()) for path in folder.rglob("*.py")}
     assert [name for name, length in lengths.items() if length > 300] == []
+
+
+def test_every_pattern_is_used_and_every_used_one_is_there():
+    folder = Path(kimi_emulator.brain.__path__[0])
+    source = "\n".join(path.read_text() for path in folder.rglob("*.py"))
+    # `greet.{kind}` and the like are put together.
+    used = {re.sub(r"\{[^}]*\}", "*", name) for name in re.findall(r"(?:pattern|capture)\(f?\"([^\"]+)\"", source)}
+    sections = language.load("patterns")
+    names = {f"{section}.{name}" for section, members in sections.items() for name in members}
+    texts = [text for members in sections.values() for text in members.values()]
+    used |= {name for text in texts for name in re.findall(r"\{\{(.+?)\}\}", text)}
+    used |= {f"values.{kind}" for kind in re.findall(r"find\(\"(\w+)\"\)", source)}
+    assert {name for name in names if not any(fnmatchcase(name, each) for each in used)} == set()
+    assert {name for name in used if not any(fnmatchcase(each, name) for each in names)} == set()
+    for name in names:
+        assert language.pattern(name).pattern
+
+
+def test_every_phrase_is_there_in_both_languages():
+    for texts in language.load("words")["phrases"].values():
+        assert set(texts) == {"en", "zh"}
