@@ -118,7 +118,7 @@ def assign(question: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     ends = question.rstrip()[-1:] if question.rstrip()[-1:] in "?？" else ""
     names, rows = list(described), []
     for part in clauses(question):
-        asked = part.strip().rstrip("?？ ") + ends
-        name = names[rank(asked, listed)[0].number]
-        rows.append({free[0]: asked[:1].upper() + asked[1:], named[0]: name})
+        part_question = part.strip().rstrip("?？ ") + ends
+        name = names[rank(part_question, listed)[0].number]
+        rows.append({free[0]: part_question[:1].upper() + part_question[1:], named[0]: name})
     return rows

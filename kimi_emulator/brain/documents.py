@@ -4,62 +4,52 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import NamedTuple
 
 from kimi_emulator.words import rarity, sentences, words
 
 __all__ = ["best"]
 
-_RULE_LINE = re.compile(r"^[\s|:=_*-]*$")
-_HEADING = re.compile(r"^\s*#{1,6}\s+")
 _LIMIT = 200_000
 """Characters cut into passages as they are; of longer texts only the lines with words of the question are."""
 _LINES = 3000
 
 
-@dataclass(frozen=True)
-class Passage:
+class Passage(NamedTuple):
     """A quotable piece of text, with the words of the heading, table head or sentence it belongs to."""
 
     text: str
-    own: frozenset[str]
-    heading: frozenset[str] = frozenset()
-    before: frozenset[str] = frozenset()
-    distance: int = 0
+    own: Set[str]
+    heading: Set[str]
+    before: Set[str]
+    distance: int
     """Passages since the heading: what stands right below it is more likely about it."""
-    names: bool = False
+    names: bool
     """Whether it only names what follows: the head of a table."""
 
 
-def passages(text: str) -> list[Passage]:
+def passages(text: str) -> Iterator[Passage]:
     """Cut a text into passages."""
-    pieces: list[Passage] = []
-    heading: frozenset[str] = frozenset()
-    distance = 0
-    table: frozenset[str] | None = None
-    last: frozenset[str] = frozenset()
+    nothing: frozenset[str] = frozenset()
+    heading, last, table, distance = nothing, nothing, nothing, 0
     lines = _join_lines(text)
-    for number, line in enumerate(lines):
-        if _RULE_LINE.match(line):
-            if not line.strip():
-                table, last = None, frozenset()
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if re.match(r"^[\s|:=_*-]*$", line):
+            table, last = (table, last) if line.strip() else (nothing, nothing)
             continue
         is_row = _is_row(line)
-        if not is_row:
-            table = None
-        if _HEADING.match(line) or (len(line) < 60 and line.rstrip().endswith(":")):
-            heading, last, distance = frozenset(words(line)), frozenset(), -1
-        head = is_row and table is None and number + 1 < len(lines) and _is_row(lines[number + 1])
+        table = table if is_row else nothing
+        if re.match(r"\s*#{1,6}\s+", line) or (len(line) < 60 and line.rstrip().endswith(":")):
+            heading, last, distance = frozenset(words(line)), nothing, -1
         for sentence in [line.strip()] if is_row else sentences(line):
             own = frozenset(words(sentence))
-            before = (table or frozenset()) if is_row else last
-            pieces.append(Passage(sentence, own, heading - own, before - own, distance, head))
-            distance += 1
-            last = own
-        if is_row and table is None:
-            table = frozenset(words(line))
-    return pieces
+            before = table if is_row else last
+            yield Passage(
+                sentence, own, heading - own, before - own, distance, is_row and not table and _is_row(following)
+            )
+            distance, last = distance + 1, own
+        table = table or (frozenset(words(line)) if is_row else nothing)
 
 
 def _is_row(line: str) -> bool:
@@ -79,55 +69,48 @@ def _join_lines(text: str) -> list[str]:
     return lines
 
 
-def _thin_out(text: str, stems: Iterable[str]) -> str:
+def _thin_out(text: str, stems: Set[str]) -> str:
     """The lines of a long text that hold the most words of the question."""
     if len(text) <= _LIMIT:
         return text
     lines = text.replace(". ", ".\n").splitlines()
-    hits = [(sum(stem in line.lower() for stem in stems), place) for place, line in enumerate(lines)]
-    chosen = heapq.nlargest(_LINES, (hit for hit in hits if hit[0]), key=lambda hit: (hit[0], -hit[1]))
-    return "\n".join(lines[place] for _, place in sorted(chosen, key=lambda hit: hit[1]))
+    hits = {place: sum(each in line.lower() for each in stems) for place, line in enumerate(lines)}
+    chosen = heapq.nlargest(_LINES, (place for place in hits if hits[place]), key=lambda place: (hits[place], -place))
+    return "\n".join(lines[place] for place in sorted(chosen))
 
 
 def best(question: str, texts: Sequence[str], *, most: int = 2) -> str | None:
     """The best one or two passages for a question, verbatim, or None when nothing fits."""
-    question_words = set(words(question))
-    pieces = [piece for text in texts for piece in passages(_thin_out(text, question_words))]
-    pieces = [p for p in pieces if p.own and not _echoes(p.text, question)]
-    if not question_words or not pieces:
+    stems = set(words(question))
+    pieces = [piece for text in texts for piece in passages(_thin_out(text, stems)) if piece.own]
+    # The question itself is no answer.
+    pieces = [piece for piece in pieces if len(piece.text) <= 8 or piece.text.strip(" \"'") not in question]
+    if not stems or not pieces:
         return None
-    weight = rarity([piece.own for piece in pieces])
     # A number in a question says which of several alike is meant.
-    weight = {word: each * (1.5 if word.isdigit() else 1.0) for word, each in weight.items()}
-    unknown = max(weight.values())
+    weight = {word: each * (1.5 if word.isdigit() else 1.0) for word, each in rarity([p.own for p in pieces]).items()}
     # Words that stand nowhere in the texts count less: they may be mere phrasing ("how long").
-    whole = sum(weight.get(word, 0.7 * unknown) for word in question_words)
-    scored: list[tuple[float, int]] = []
-    for place, piece in enumerate(pieces):
-        hit = sum(weight[word] for word in question_words & piece.own)
-        above = sum(weight[word] for word in question_words & piece.heading)
-        before = sum(weight[word] for word in question_words & piece.before if word in weight)
-        if hit or above:
-            # Long passages match by chance; one of nothing but question words (a heading), the head of a table and
-            # another question say nothing.
-            silent = piece.names or not piece.own - question_words or piece.text.rstrip().endswith(("?", "？"))
-            news = 0.3 if silent else 1.0
-            score = hit + 0.6 * above / (1 + 0.1 * piece.distance) + (0.45 * before if hit else 0)
-            scored.append((score * news / (1 + len(piece.own) / 200), place))
-    if not scored:
-        return None
-    scored.sort(key=lambda item: (-item[0], item[1]))
-    top = scored[0][0]
+    whole = sum(weight.get(word, 0.7 * max(weight.values())) for word in stems)
+    scores = [_score(piece, stems, weight) for piece in pieces]
+    top = max(scores)
     if top < 0.3 * whole:
         return None
-    chosen = [
-        place
-        for score, place in scored[:most]
-        if score == top or (score >= 0.8 * top and question_words & pieces[place].own)
+    first = sorted(range(len(pieces)), key=lambda place: (-scores[place], place))[:most]
+    fitting = [
+        pieces[place].text
+        for place in sorted(first)
+        if scores[place] == top or (scores[place] >= 0.8 * top and stems & pieces[place].own)
     ]
-    return " ".join(dict.fromkeys(pieces[place].text for place in sorted(chosen)))
+    return " ".join(dict.fromkeys(fitting))
 
 
-def _echoes(text: str, question: str) -> bool:
-    """Whether a passage is the question itself."""
-    return len(text) > 8 and text.strip(" \"'") in question
+def _score(piece: Passage, stems: Set[str], weight: Mapping[str, float]) -> float:
+    """How well a passage fits the words of a question."""
+    hit, above, before = (
+        sum(weight.get(word, 0) for word in stems & group) for group in (piece.own, piece.heading, piece.before)
+    )
+    # Long passages match by chance; one of nothing but question words (a heading), the head of a table and another
+    # question say nothing.
+    silent = piece.names or not piece.own - stems or piece.text.rstrip().endswith(("?", "？"))
+    score = hit + 0.6 * above / (1 + 0.1 * piece.distance) + (0.45 * before if hit else 0)
+    return score * (0.3 if silent else 1.0) / (1 + len(piece.own) / 200)

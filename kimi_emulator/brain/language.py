@@ -1,14 +1,25 @@
-"""Language as data: patterns of prompts out of ``patterns.toml``, words and phrases out of ``words.toml``."""
+"""Language as data.
+
+Patterns of prompts come out of ``patterns.toml``, words and phrases out of ``words.toml``, other words for the same
+thing, also in other languages, out of ``meanings.toml``.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["capture", "load", "numbers", "pattern", "phrase", "words_of"]
+from kimi_emulator.words import stem, words
+
+__all__ = ["capture", "heads", "load", "numbers", "others", "pattern", "phrase", "terms", "words_of"]
+
+_LIMIT = 5000
+"""Characters in which terms are looked for."""
 
 
 @cache
@@ -49,3 +60,43 @@ def numbers(name: str) -> dict[str, float]:
 def phrase(name: str, chinese: bool, **values: object) -> str:
     """What the brain says of its own, in the one language or the other."""
     return load("words")["phrases"][name]["zh" if chinese else "en"].format(**values)
+
+
+class _Terms(NamedTuple):
+    stems: frozenset[str]
+    """Stems of plain words."""
+    parts: tuple[str, ...]
+    """What counts wherever it occurs."""
+
+
+def _fold(text: str) -> str:
+    """The text in lower case and without accents."""
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    return unicodedata.normalize("NFC", "".join(c for c in decomposed if unicodedata.category(c) != "Mn"))
+
+
+def others(section: str, head: str) -> list[str]:
+    """The other terms for a head, as they are written."""
+    return [term for term in load("meanings")[section].get(head, "").split(", ") if term]
+
+
+@cache
+def terms(section: str) -> Mapping[str, _Terms]:
+    """The terms of a section's heads, ready to be looked for."""
+    by_head: dict[str, _Terms] = {}
+    for head in load("meanings")[section]:
+        plain = [term for term in [head, *others(section, head)] if re.fullmatch(r"[A-Za-z]+", term)]
+        rest = [term for term in others(section, head) if term not in plain]
+        by_head[head] = _Terms(frozenset(stem(term.lower()) for term in plain), tuple(_fold(term) for term in rest))
+    return by_head
+
+
+def heads(section: str, text: str) -> dict[str, int]:
+    """Heads that a text has terms for, each with how many of them."""
+    text = text[:_LIMIT]
+    own, folded = {*words(text), *map(stem, re.findall(r"[a-z]+", _fold(text)))}, _fold(text)
+    counted = {
+        head: len(each.stems & own) + sum(part in folded for part in each.parts)
+        for head, each in terms(section).items()
+    }
+    return {head: count for head, count in counted.items() if count}

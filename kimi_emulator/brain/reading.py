@@ -121,7 +121,7 @@ def without_instructions(text: str) -> str:
     text, rest = (text[:end], text[end:]) if end >= 0 else (text, "")
     for line in text.splitlines():
         own = sentences(line)
-        kept: list[str] = []
+        texts: list[str] = []
         for place, sentence in enumerate(own):
             bare = re.sub(r"^[\s\d.)*•-]+", "", sentence)
             if pattern("reading.strong").match(bare) or (telling and pattern("reading.weak").match(bare)):
@@ -129,10 +129,10 @@ def without_instructions(text: str) -> str:
                 # `Use this context: The mill ...`, `Answer the question: "Who ...?"`: what follows is no instruction.
                 head, _, behind = sentence.partition(": ")
                 if len(head) < 200 and (len(behind) > 60 or behind.startswith(("'", '"', "“"))):
-                    kept.append(behind)
+                    texts.append(behind)
                 continue
             telling = telling and place > 0 and len(sentence) < 40
-            kept.append(sentence)
-        if kept or not line.strip():
-            lines.append(line if len(kept) == len(own) else " ".join(kept))
+            texts.append(sentence)
+        if texts or not line.strip():
+            lines.append(line if len(texts) == len(own) else " ".join(texts))
     return ("\n".join(lines) + rest).strip()

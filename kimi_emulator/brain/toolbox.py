@@ -9,8 +9,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from kimi_emulator.brain.choices import with_names_of
-from kimi_emulator.brain.language import pattern, words_of
-from kimi_emulator.brain.meanings import heads
+from kimi_emulator.brain.language import heads, pattern, words_of
 from kimi_emulator.words import rarity, stem, words
 
 __all__ = ["Tool", "fitting", "is_loading", "stems_of"]
@@ -27,21 +26,15 @@ class Tool:
     name: str
     description: str
     parameters: Mapping[str, Any]
-    builtin: bool = False
 
     @classmethod
     def read(cls, tool: Mapping[str, Any]) -> Tool:
         """From its declaration."""
         function = tool.get("function") or {}
-        parameters = function.get("parameters")
-        builtin = tool.get("type") == "builtin_function"
-        description = str(function.get("description") or "")
-        return cls(
-            str(function.get("name") or ""),
-            description,
-            _SEARCH if builtin else with_names_of(description, parameters) if isinstance(parameters, dict) else {},
-            builtin,
-        )
+        description, parameters = str(function.get("description") or ""), function.get("parameters")
+        parameters = _SEARCH if tool.get("type") == "builtin_function" else parameters
+        parameters = with_names_of(description, parameters) if isinstance(parameters, dict) else {}
+        return cls(str(function.get("name") or ""), description, parameters)
 
     @property
     def properties(self) -> Mapping[str, Any]:
@@ -57,18 +50,15 @@ class Tool:
     @cached_property
     def weights(self) -> dict[str, float]:
         """How strongly each stem speaks for this tool."""
-        by_stem: dict[str, float] = dict.fromkeys(_meanings(self.description), 1.0)
-        by_stem.update(dict.fromkeys(words(self.description), 1.0))
-        for name, schema in self.properties.items():
-            schema = schema if isinstance(schema, dict) else {}
-            extra = f"{name.replace('_', ' ')} {schema.get('description') or ''} {schema.get('enum') or ''}"
-            for word in words(extra):
-                by_stem[word] = max(by_stem.get(word, 0), 1.2)
-        name = self.name.replace("_", " ").replace("$", "")
-        by_stem.update(dict.fromkeys(_meanings(name), 2.0))
-        by_stem.update(dict.fromkeys(words(name), 3.0))
-        verbs = {stem(verb) for verb in words_of("common_verbs")}
-        return {word: weight * (0.3 if word in verbs else 1.0) for word, weight in by_stem.items()}
+        name, members = self.name.replace("_", " ").replace("$", ""), ""
+        for member, schema in self.properties.items():
+            about = schema if isinstance(schema, dict) else {}
+            members += f" {member.replace('_', ' ')} {about.get('description') or ''} {about.get('enum') or ''}"
+        weak = {stem(verb) for verb in words_of("common_verbs")}
+        by_weight = {1.0: [*_meanings(self.description), *words(self.description)], 1.2: words(members)}
+        by_weight |= {2.0: _meanings(name), 3.0: words(name)}
+        by_stem = {word: weight for weight, stems in by_weight.items() for word in stems}
+        return {word: weight * (0.3 if word in weak else 1.0) for word, weight in by_stem.items()}
 
 
 @lru_cache(maxsize=1000)
@@ -88,10 +78,8 @@ def stems_of(request: str) -> set[str]:
 def _is_named(name: str, request: str) -> bool:
     """Whether a request says a tool's name as a name: a plain word may be meant as that word."""
     before, after = (r"(?<![a-z0-9_])", r"(?![a-z0-9_])") if "_" in name else (r"[`\"'“「]", r"[`\"'”」]")
-    name = re.escape(name)
-    return bool(
-        re.search(rf"{before}{name}{after}|(?<!\w){name}(?:\(|\s+(?:tool|function)\b|\s*(?:工具|函数))", request)
-    )
+    name, behind = re.escape(name), r"(?:\(|\s+(?:tool|function)\b|\s*(?:工具|函数))"
+    return bool(re.search(rf"{before}{name}{after}|(?<!\w){name}{behind}", request))
 
 
 def is_loading(name: str | None) -> bool:
@@ -112,14 +100,11 @@ def fitting(request: str, tools: Sequence[Tool]) -> list[Tool]:
     chosen: list[Tool] = []
     rest = list(tools)
     while rest:
-        scores = [
-            sum(t.weights.get(word, 0) * (rare[word] / top if word in t.weights else 0) for word in left) for t in rest
-        ]
-        score = max(scores)
-        if score < _FIT * (1 / (1 + 0.15 * (len(tools) - 1))):
+        scores = [sum(tool.weights[word] * rare[word] / top for word in left & tool.weights.keys()) for tool in rest]
+        if max(scores) < _FIT / (1 + 0.15 * (len(tools) - 1)):
             break
-        tool = rest.pop(scores.index(score))
+        tool = rest.pop(scores.index(max(scores)))
         if not tool.answers or not chosen:
             chosen.append(tool)
-        left -= set(tool.weights)
+        left -= tool.weights.keys()
     return chosen

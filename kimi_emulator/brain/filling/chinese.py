@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from kimi_emulator.brain.language import pattern, words_of
-from kimi_emulator.brain.meanings import others, terms
+from kimi_emulator.brain.language import others, pattern, terms, words_of
 
 __all__ = ["FROM", "TO", "behind", "digits", "is_chinese", "names", "numbers", "write_signs"]
 

@@ -8,8 +8,7 @@ from typing import Any
 from kimi_emulator.brain.filling import chinese
 from kimi_emulator.brain.filling.dates import in_format
 from kimi_emulator.brain.filling.values import Source
-from kimi_emulator.brain.language import capture, load, pattern, words_of
-from kimi_emulator.brain.meanings import heads, others, terms
+from kimi_emulator.brain.language import capture, heads, load, others, pattern, terms, words_of
 from kimi_emulator.brain.naming import prepositions, way
 
 __all__ = ["of_kind"]
@@ -20,26 +19,26 @@ _OF_FORMAT = {"email": "email", "uri": "url", "url": "url"}
 def of_kind(source: Source, lower: str, about: str, form: Any) -> str | None:
     """A text that can be told by its form: a date, an address, a currency, a sum."""
 
-    def named(kind: str) -> bool:
+    def tells(kind: str) -> bool:
         return bool(pattern(f"kinds.{kind}").search(lower))
 
     if form in ("date", "date-time", "time"):
         match = source.take(source.find("date")) or (source.text if form == "time" else "")
         return in_format(match, form, source.text) if match else None
-    if named("date"):
+    if tells("date"):
         match = source.take(source.find("date"))
         return (in_format(match, "date") if match and re.search(r"\d{4}", match) else match) or None
     if pattern("kinds.currency").search(about):
         return _currency(source, lower)
     for kind in ("email", "url", "phone", "moment", "path"):
-        if _OF_FORMAT.get(form) == kind or named(kind):
+        if _OF_FORMAT.get(form) == kind or tells(kind):
             value = source.take(source.find(kind))
             if value or kind != "email" or form == "email":
                 return value
-    if named("expression"):
+    if tells("expression"):
         short = Source(chinese.write_signs(source.text[:2000]))
         return short.take(short.find("expression"))
-    return _language(source) if named("language") else _attribute(source, lower)
+    return _language(source) if tells("language") else _attribute(source, lower)
 
 
 def _language(source: Source) -> str | None:

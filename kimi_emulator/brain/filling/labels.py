@@ -8,33 +8,43 @@ from collections.abc import Iterator
 from typing import Any
 
 from kimi_emulator.brain.filling import chinese
-from kimi_emulator.brain.language import numbers, pattern
-from kimi_emulator.brain.meanings import others, terms
+from kimi_emulator.brain.language import numbers, others, pattern, terms
 from kimi_emulator.brain.naming import loose, parts, pieces, same
 
-__all__ = ["entry", "json_values", "label_value", "number_near", "synonyms", "table_rows", "units"]
+__all__ = ["entry", "json_in", "label_value", "number_near", "synonyms", "table_rows", "units"]
 
 _VALUE = r"[*_`]{0,2}(?:\"([^\"\n]+)\"|'([^'\n]+)'|[“「《]([^”」》\n]+)[”」》]|([^\n|;,?!，。；、？！]+))"
 _PROPER = r"()()()((?-i:[A-Z])[\w.'-]*(?:\s+(?-i:[A-Z])[\w.'-]*)*)"
 _JOINTS = (r"\s*[:=：]\s*", r"\s*\|\s*", r"\s+(?:is|was|are|of|named|called)\s+", r"\s+(?=[\"'“`\d])")
 _CHINESE_JOINT = r"(?:\s*(?:是|为|叫做|叫|:|：|=)\s*|\s*(?=[A-Za-z0-9\"“「《+]))"
 _NUMBER = r"(-?\d[\d,]{0,20}(?:\.\d+)?)"
+_OPENS = re.compile(r"\{\s*[\"\w}]|\[\s*\{")
+_BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_]\w*)(\s*:)")
+_DOTS = re.compile(r",?\s*\.\.\.\s*(?=[\]}])")
 
 
-def json_values(text: str) -> list[Any]:
-    """JSON objects and lists in a text: results of several tools stand one below the other."""
-    values: list[Any] = []
+def json_in(text: str) -> Iterator[tuple[Any, int, int]]:
+    """Objects and lists of objects in a text, with where they begin and end.
+
+    Samples may be sloppy: keys without quotes, lists that end in dots.
+    """
     decoder, place = json.JSONDecoder(), 0
-    for _ in range(20):
-        start = re.compile(r"[{\[]").search(text, place)
-        if not start:
-            break
+    for _ in range(50):
+        match = _OPENS.search(text, place)
+        if not match:
+            return
+        start = match.start()
         try:
-            value, place = decoder.raw_decode(text, start.start())
-            values.append(value)
+            value, place = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
-            place = start.end()
-    return values
+            try:
+                value = decoder.raw_decode(_BARE_KEY.sub(r'\1"\2"\3', _DOTS.sub("", text[start : start + 4000])))[0]
+            except (ValueError, RecursionError):
+                place = start + 1
+                continue
+            close = text.find("]" if text[start] == "[" else "}", start)
+            place = close + 1 if close > 0 else len(text)
+        yield value, start, place
 
 
 def entry(values: list[Any], name: str) -> Any:

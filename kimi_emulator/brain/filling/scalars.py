@@ -16,8 +16,7 @@ from kimi_emulator.brain.filling import chinese
 from kimi_emulator.brain.filling.dates import in_format
 from kimi_emulator.brain.filling.kinds import of_kind
 from kimi_emulator.brain.filling.values import Source
-from kimi_emulator.brain.language import capture, load, pattern, phrase, words_of
-from kimi_emulator.brain.meanings import heads, others, terms
+from kimi_emulator.brain.language import capture, heads, load, others, pattern, phrase, terms, words_of
 from kimi_emulator.brain.naming import loose, number_in, parts, prepositions, scalar, way
 from kimi_emulator.words import sentences
 

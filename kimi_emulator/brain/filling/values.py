@@ -93,7 +93,7 @@ class Source:
 
     @cached_property
     def _json(self) -> list[Any]:
-        return labels.json_values(self.text)
+        return [value for value, _, _ in labels.json_in(self.text)]
 
     def entry(self, name: str) -> Any:
         """The value under a key of this name where the text holds JSON, or None. Spelling differences are forgiven."""

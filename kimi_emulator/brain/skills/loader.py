@@ -35,9 +35,9 @@ def answer(task: Task) -> Reply | None:
         return None  # what a request says itself about loading, and what needs none
     known = {tool.name for tool in at_hand}
     listed = [Tool(name, what, {}) for name, what in _LISTED.findall(loader.description) if name not in known]
-    wanted = [tool.name for tool in fitting(talk.question, listed)]
-    if wanted and (names or query):
-        arguments: dict[str, Any] = {names: wanted} if names else {str(query): " ".join(wanted)}
+    needs = [tool.name for tool in fitting(talk.question, listed)]
+    if needs and (names or query):
+        arguments: dict[str, Any] = {names: needs} if names else {str(query): " ".join(needs)}
         return Reply(tool_calls=[ToolCall(loader.name, arguments)])
     if query and not listed and pattern("loader.asks").search(talk.question) and not talk.documents:
         return Reply(tool_calls=[ToolCall(loader.name, {query: talk.question})])

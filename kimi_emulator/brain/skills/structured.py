@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kimi_emulator.brain.conversation import Task
 from kimi_emulator.brain.filling import Filler, Source
+from kimi_emulator.brain.filling.labels import json_in
 from kimi_emulator.brain.language import capture, pattern
 from kimi_emulator.brain.reading import without_instructions
 from kimi_emulator.brain.skills import speech
@@ -19,10 +20,7 @@ __all__ = ["answer", "in_format", "in_words"]
 
 _LONG = 1000
 """Sentences about a format are shorter."""
-_OPENS = re.compile(r"\{\s*[\"\w}]|\[\s*\{")
 _NO_KEYS = ("json", "key", "keys")
-_BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_]\w*)(\s*:)")
-_DOTS = re.compile(r",?\s*\.\.\.\s*(?=[\]}])")
 
 
 def answer(task: Task) -> Reply | None:
@@ -105,7 +103,7 @@ def _schema_in_words(request: str, *, samples: bool) -> tuple[Mapping[str, Any] 
         return None, request
     if "{{" in request:  # some templates leave their escapes in the text
         request = request.replace("{{", "{").replace("}}", "}")
-    values = list(_json_in(request))
+    values = list(json_in(request))
     schemas = [each for each in values if isinstance(each[0], dict) and _is_schema(each[0])]
     shown = schemas[-1] if schemas else _sample(request, values) if samples else None
     if shown is None:
@@ -134,30 +132,6 @@ def _sample(request: str, values: Sequence[tuple[Any, int, int]]) -> tuple[Any, 
     before = request.rfind(f"\n{label[1]}\n", 0, label.start(1) - 1) if label else -1
     places = [before] if before >= 0 else [match.end() for match in pattern("structured.example").finditer(request)]
     return next((each for place in places for each in values if each[1] >= place), None)
-
-
-def _json_in(text: str) -> Iterator[tuple[Any, int, int]]:
-    """Objects and lists of objects in a text, with where they begin and end.
-
-    Samples may be sloppy: keys without quotes, lists that end in dots.
-    """
-    decoder, place = json.JSONDecoder(), 0
-    for _ in range(50):
-        match = _OPENS.search(text, place)
-        if not match:
-            return
-        start = match.start()
-        try:
-            value, place = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            try:
-                value = decoder.raw_decode(_BARE_KEY.sub(r'\1"\2"\3', _DOTS.sub("", text[start : start + 4000])))[0]
-            except (ValueError, RecursionError):
-                place = start + 1
-                continue
-            close = text.find("]" if text[start] == "[" else "}", start)
-            place = close + 1 if close > 0 else len(text)
-        yield value, start, place
 
 
 def _fitting(sample: Any, names: Mapping[str, str], known: set[str]) -> dict[str, Any]:

@@ -52,50 +52,40 @@ class Planner:
         if not chosen and not done:
             chosen = self._searchers(plain) or fitting(self.talk.question, [t for t in self.tools if t.answers])[:1]
         waiting = [tool for tool in chosen if tool.name not in done]
-        ready: list[ToolCall] = []
+        calls: list[ToolCall] = []
         for tool in waiting:
             values, strength = self._fill(tool, alone=len(chosen) == 1)
             if strength >= LIKELY:  # else its arguments may come out of the results of the others
-                ready += self._spread(tool, values)
-        if not ready and waiting and not done:
-            ready = self._spread(waiting[0], self._fill(waiting[0], alone=True)[0])
-        return ready
+                calls += self._spread(tool, values)
+        return calls or [call for tool in waiting[:1] if not done for call in self._spread(tool, self._fill(tool)[0])]
 
     def force(self, name: str | None) -> list[ToolCall]:
         """Calls when one is demanded: of this function, or of any."""
-        if name is not None:
-            tools = [tool for tool in self.tools if tool.name == name]
-        else:
-            calls = self.calls()
-            if calls:
-                return calls
-            done = {each.name for each in self.talk.done}
-            tools = [tool for tool in self.tools if tool.name not in done]
-            # Once something was done, what is left to do is to fill in the form for the answer.
-            tools.sort(key=lambda tool: tool.answers is not bool(done))
-            tools = tools or self.tools[-1:]
-        return [ToolCall(tools[0].name, self._fill(tools[0])[0])] if tools else []
+        calls = self.calls() if name is None else []
+        if calls:
+            return calls
+        done = {each.name for each in self.talk.done}
+        tools = [tool for tool in self.tools if tool.name == name or (name is None and tool.name not in done)]
+        # Once something was done, what is left to do is to fill in the form for the answer.
+        tools.sort(key=lambda tool: tool.answers is not bool(done))
+        tools = tools or (self.tools[-1:] if name is None else [])
+        return [ToolCall(tool.name, self._fill(tool)[0]) for tool in tools[:1]]
 
     # -- arguments --------------------------------------------------------------------------------------------
 
-    def _clause(self, tool: Tool) -> str:
-        """The part of the question that asks for this tool."""
-        pieces = clauses(self.talk.question)
-        fits = [sum(tool.weights.get(word, 0) for word in stems_of(piece)) for piece in pieces]
-        best = max(fits, default=0)
-        return pieces[fits.index(best)] if best > 0 else self.talk.question
-
     def _fill(self, tool: Tool, *, alone: bool = True) -> tuple[dict[str, Any], int]:
-        results = [done.content for done in self.talk.done]
-        texts = [self.talk.question, *results]
+        talk, results = self.talk, [done.content for done in self.talk.done]
+        texts, question = [talk.question, *results], talk.question
         if tool.answers:
-            texts = [*results, self.talk.request, *self.talk.documents]
-            filler = Filler(texts, tool.parameters, question=self.talk.question)
-        else:
-            if not alone:
-                texts = [self._clause(tool), *results, *([self.talk.question] if results else [])]
-            filler = Filler(texts, tool.parameters, question=texts[0])
-        values, strength = filler.whole() if tool.parameters else ({}, LIKELY)
+            texts = [*results, talk.request, *talk.documents]
+        elif not alone:
+            # Of the question only the part that asks for this tool.
+            fits = {piece: sum(tool.weights.get(w, 0) for w in stems_of(piece)) for piece in clauses(talk.question)}
+            question = max(fits, key=lambda piece: fits[piece]) if any(fits.values()) else question
+            texts = [question, *results, *([talk.question] if results else [])]
+        values, strength = (
+            Filler(texts, tool.parameters, question=question).whole() if tool.parameters else ({}, LIKELY)
+        )
         return (values, strength) if isinstance(values, dict) else ({}, LIKELY)
 
     def _spread(self, tool: Tool, values: Mapping[str, Any]) -> list[ToolCall]:
