@@ -120,6 +120,16 @@ check-dist: build  ## the same, and whether the package index will show it as it
 pictures: $(READY)  ## docs/pictures anew: an agent in a terminal and in the inspector, from a run on the emulator (needs Chromium)
 	$(BIN)/python -m scripts.pictures
 
+# Mermaid itself, from npm: only who changes a diagram needs it.
+MERMAID := .mermaid/package/dist/mermaid.min.js
+$(MERMAID):
+	@mkdir -p .mermaid
+	@cd .mermaid && tar xzf $$(npm pack -s mermaid@11.17.2) package/dist/mermaid.min.js
+
+.PHONY: diagrams
+diagrams: $(READY) $(MERMAID)  ## docs/diagrams anew, from the Mermaid in the pages (needs npm and Chromium)
+	$(BIN)/python -m scripts.diagrams $(MERMAID)
+
 docs: $(READY)  ## check that the code in README.md and docs/ runs, and that its links lead somewhere
 	$(BIN)/python -m pytest -q tests/test_documents.py
 
@@ -128,4 +138,4 @@ site: $(READY)  ## the documentation as a site, into site/: pages, reference fro
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q
 
 clean:          ## remove what the targets made
-	rm -rf $(VENV) .litellm .ray .bench .matrix .benchmarks .pytest_cache .ruff_cache .hypothesis mutants dist site
+	rm -rf $(VENV) .litellm .ray .bench .matrix .mermaid .benchmarks .pytest_cache .ruff_cache .hypothesis mutants dist site

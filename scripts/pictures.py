@@ -29,7 +29,7 @@ from langchain_kimi import ChatKimi
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-__all__ = ["CHROMIUM", "DRIVER", "main"]
+__all__ = ["CHROMIUM", "DRIVER", "browser", "main"]
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
@@ -78,7 +78,8 @@ def _ask_about_the_library(model: ChatKimi) -> None:
 
 
 @contextmanager
-def _browser() -> Iterator[Chrome]:
+def browser() -> Iterator[Chrome]:
+    """Chromium without a window."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -109,7 +110,7 @@ def _take(driver: Chrome, address: str, scheme: str, path: Path) -> None:
 def main(folder: Path = FOLDER) -> None:
     """Write ``agent.svg``, ``inspector-light.png`` and ``inspector-dark.png``."""
     folder.mkdir(parents=True, exist_ok=True)
-    with Emulator() as kimi, _browser() as driver:
+    with Emulator() as kimi, browser() as driver:
         (folder / "agent.svg").write_text(_run(kimi))
         for scheme in ("light", "dark"):
             address = f"{kimi.inspector_url}#/r/{len(kimi.requests)}"

@@ -1,4 +1,4 @@
-"""What mkdocs does beside reading docs/: reference pages, the changelog, and links that lead out of docs/.
+"""What mkdocs does beside reading docs/: reference pages, the changelog, diagrams, and links that lead out of docs/.
 
 mkdocs calls the functions by their names (`hooks:` in mkdocs.yml). The pages in docs/ are written to be read in the
 repository too, so their links to examples and tests become addresses of the repository here, and nothing else changes.
@@ -12,6 +12,8 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
+
+from scripts.diagrams import FENCE, THEMES, Diagram, diagrams
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("langchain_kimi", "llama_index_kimi", "kimi_api", "kimi_emulator")
@@ -82,11 +84,20 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
+def show(diagram: Diagram) -> str:
+    """A diagram's two pictures, of which the theme shows one."""
+    return "\n".join(
+        f"![{diagram.title}](diagrams/{diagram.picture(scheme)}#only-{scheme}){{ .diagram }}" for scheme in THEMES
+    )
+
+
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Marks of the tests leave the code blocks; links that lead out of docs/ lead to the repository."""
+    """Marks of the tests leave, pictures stand for diagrams, links that lead out of docs/ lead to the repository."""
     here = posixpath.dirname(page.file.src_uri)
     markdown = re.sub(r"^```python before$", '```python title="before"', markdown, flags=re.M)
-    markdown = re.sub(r"^```python test$", "```python", markdown, flags=re.M)
+    markdown = re.sub(r"^```python (test|error)$", "```python", markdown, flags=re.M)
+    pictures = iter(diagrams(page.file.src_uri, markdown))
+    markdown = FENCE.sub(lambda _: show(next(pictures)), markdown)
 
     def lead(match: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join("docs", here, match[1]))

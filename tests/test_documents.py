@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,17 @@ def blocks() -> list[object]:
     ]
 
 
+@pytest.fixture
+def root_logger() -> Iterator[None]:
+    """Puts logging back as it was: WordLlama calls `basicConfig` when it is imported."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.usefixtures("root_logger")
 @pytest.mark.parametrize("code", blocks())
 def test_the_code_runs_as_it_stands(
     code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

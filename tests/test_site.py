@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts import site_hooks
+from scripts.diagrams import FOLDER, THEMES, Diagram, diagrams, is_current
 
 ROOT = Path(__file__).resolve().parents[1]
 NAV = (ROOT / "mkdocs.yml").read_text("utf-8")
@@ -37,6 +38,42 @@ def test_a_name_is_described_once_in_its_package() -> None:
     assert len(described) == len(set(described))
 
 
+DIAGRAMS = [
+    diagram
+    for page in WRITTEN
+    if not page.startswith("upstream/")
+    for diagram in diagrams(page, (ROOT / "docs" / page).read_text("utf-8"))
+]
+
+
+@pytest.mark.parametrize("diagram", DIAGRAMS, ids=lambda diagram: diagram.name)
+@pytest.mark.parametrize("scheme", THEMES)
+def test_a_diagrams_pictures_are_of_its_text_and_load_nothing(diagram: Diagram, scheme: str) -> None:
+    picture = FOLDER / diagram.picture(scheme)
+    assert is_current(diagram, picture), "run make diagrams"
+    drawn = picture.read_text("utf-8")
+    assert not re.search(r"""url\(['"]?http|@font-face|@import|href="http|<script|foreignObject""", drawn)
+    assert re.match(r'<svg id="diagram" width="\d+" height="\d+"', drawn)  # an image of 100 % has no size
+
+
+def test_there_is_no_picture_without_a_diagram() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {d.picture(scheme) for d in DIAGRAMS for scheme in THEMES}
+
+
+def test_the_site_shows_a_diagrams_two_pictures() -> None:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="rag.md"))
+    text = "```mermaid\nflowchart LR\n    accTitle: From here to there\n    a --> b\n```"
+    assert site_hooks.on_page_markdown(text, page, None, None) == (
+        "![From here to there](diagrams/rag-1-light.svg#only-light){ .diagram }\n"
+        "![From here to there](diagrams/rag-1-dark.svg#only-dark){ .diagram }"
+    )
+
+
+def test_a_diagram_says_in_words_what_it_shows() -> None:
+    with pytest.raises(ValueError, match=r"rag.md, diagram 1: no accTitle. What to do: add a line"):
+        diagrams("rag.md", "```mermaid\nflowchart LR\n    a --> b\n```")
+
+
 @pytest.mark.parametrize(
     ("here", "link", "there"),
     [
@@ -47,6 +84,7 @@ def test_a_name_is_described_once_in_its_package() -> None:
         ("langchain.md", "[a](https://example.com/x)", "[a](https://example.com/x)"),
         ("langchain.md", "[a](#below)", "[a](#below)"),
         ("testing.md", "```python test\nx\n```", "```python\nx\n```"),
+        ("error-list.md", "```python error\nx\n```", "```python\nx\n```"),
         ("migrating.md", "```python before\nx\n```", '```python title="before"\nx\n```'),
     ],
 )
