@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kimi_api._transport.context import RequestContext
     from kimi_api._transport.http import Response
-    from kimi_api._transport.translate import RequestContext
     from kimi_api.errors import ErrorTypes, KimiAPIError
 
 

@@ -12,6 +12,7 @@ from kimi_api._settings.names import ALIASES
 from kimi_api._settings.wrong import wrong_setting
 from kimi_api._transport import observer as _observer
 from kimi_api._transport.bodies import LONGEST_SILENCE, MAX_ANSWER_BYTES, Exceeded
+from kimi_api._transport.context import RequestContext
 from kimi_api._transport.deadline import CURRENT, Deadline, within
 from kimi_api._warn import warn_once
 from kimi_api.catalog import Catalog, ModelSpec
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream, OpenAI, Stream
 
     from kimi_api._transport.http import Response
-    from kimi_api._transport.translate import RequestContext
     from kimi_api._transport.upload import FilePart, Upload
     from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
@@ -252,7 +252,7 @@ class Connection:
 
     def deadline_error(self, deadline: Deadline) -> KimiError:
         """The error for a call whose time was over before its request was sent."""
-        from kimi_api._transport.translate import RequestContext, deadline_error
+        from kimi_api._transport.translate import deadline_error
 
         return deadline_error(RequestContext(self.base_url, deadline=deadline), self._types())
 
@@ -419,8 +419,6 @@ class Connection:
         self, body: Mapping[str, Any] | None, deadline: Deadline | None, timeout: float | None
     ) -> RequestContext:
         """What of a request its reading and its errors need."""
-        from kimi_api._transport.translate import RequestContext
-
         SENT.set([])  # filled where the headers are made, be it in another thread
         waits = self.timeout if timeout is None else _check_timeout(timeout)
         silence = LONGEST_SILENCE if waits is None else max(LONGEST_SILENCE, waits)

@@ -23,8 +23,8 @@ from kimi_api._transport.bodies import (
 )
 
 if TYPE_CHECKING:
+    from kimi_api._transport.context import RequestContext
     from kimi_api._transport.http import Response
-    from kimi_api._transport.translate import RequestContext
     from kimi_api.errors import ErrorTypes
     from kimi_api.wire import Event
 

@@ -368,7 +368,8 @@ def _read_entry(
     types: ErrorTypes | None,
 ) -> Reply | KimiError:
     """One line: a reply held against its request, or the error that the same answer would be in a live call."""
-    from kimi_api._transport.translate import RequestContext, from_line, is_error_body
+    from kimi_api._transport.context import RequestContext
+    from kimi_api._transport.translate import from_line, is_error_body
 
     body = request.body if request is not None else {}
     context = RequestContext(base_url, tidy_text(body.get("model")), budget_of(body))

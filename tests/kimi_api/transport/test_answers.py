@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from kimi_api._transport.answers import not_a_stream, read_answer
-from kimi_api._transport.translate import RequestContext, from_body
+from kimi_api._transport.context import RequestContext
+from kimi_api._transport.translate import from_body
 from kimi_api.errors import (
     KimiAPIError,
     KimiBadRequestError,
