@@ -9,9 +9,8 @@ import base64
 import binascii
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 from urllib.parse import unquote_to_bytes
 
 from kimi_api.errors import KimiInputError
@@ -91,8 +90,7 @@ class NotedAddress(str):
         return address
 
 
-@dataclass(frozen=True, slots=True)
-class MediaPolicy:
+class MediaPolicy(NamedTuple):
     """What to do with the media of one request.
 
     Attributes:
@@ -112,8 +110,7 @@ class MediaPolicy:
     refuse: Literal["last", "always", "never"] = "last"
 
 
-@dataclass(frozen=True, slots=True)
-class MediaPart:
+class MediaPart(NamedTuple):
     """Where a part stands in `messages`, what it is and its address."""
 
     message: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._settings.names import ALIASES, PASSED_ON, unknown_name
@@ -31,8 +31,7 @@ Wire = Literal["stream", "plain"]
 EmptyAnswers = Literal["retry", "warn"]
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """How a host deviates from the platform. Chosen by the user, never guessed from an address."""
 
     name: str

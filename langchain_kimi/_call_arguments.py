@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import SecretStr
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # Arguments that LangChain passes for other vendors' classes or for tracing. They are not for the request.
 _NOT_FOR_US = frozenset({"stream", "ls_structured_output_format", "structured_output_format", "strict", "run_manager"})
 
+
+Method = Literal["json_schema", "function_calling", "json_mode"]
+"""How an object is asked for."""
 
 PARSED = "parsed"
 """Our own argument: whether an object is made of the answer, by what raises an error of its own where it is none."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from langchain_core.language_models.chat_models import BaseChatModel
-from pydantic import PrivateAttr, SecretStr
+from pydantic import ConfigDict, PrivateAttr, SecretStr
 
 from kimi_api import KimiClient
 from kimi_api.catalog import Catalog
@@ -61,6 +61,8 @@ class Connected(BaseChatModel):
         http_client: Any
         async_http_client: Any
         catalog: Catalog | None
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)  # never instantiated itself
 
     _connection: Followed | None = PrivateAttr(default=None)
 

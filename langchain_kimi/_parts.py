@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from kimi_api import KimiInputError
-from kimi_api._content.documents import NO_SOUND, file_kind, file_part
 from kimi_api._content.notes import Part, placeholder
 from kimi_api._media_rules import NotedAddress
 
@@ -56,6 +55,8 @@ def _type_of(block: object) -> str:
 
 
 def _unknown(block: object) -> Part:
+    from kimi_api._content.documents import NO_SOUND
+
     rule, remedy = NO_SOUND if _type_of(block) in ("audio", "input_audio") else (_RULE, _REMEDY)
     raise KimiInputError("content block", block, rule, remedy)
 
@@ -101,6 +102,8 @@ def _file(block: Mapping[str, Any]) -> Part:
         data = data.encode("utf-8", "surrogatepass")
     if data is None and isinstance(block.get("text"), str):  # LangChain's v0 file of `source_type` text
         data = block["text"].encode("utf-8", "surrogatepass")
+    from kimi_api._content.documents import file_kind, file_part  # 1 ms at import, for whoever sends files
+
     kind, file = file_kind(
         name=_first(spots, *_NAMES) or _first([inner], "uri"),
         mime=_first(spots, "mime_type", "mimeType", "media_type"),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import is_typeddict
@@ -13,6 +12,9 @@ from typing_extensions import is_typeddict
 from kimi_api import KimiInputError
 from kimi_api.messages import BUILTIN, tool_type
 from kimi_api.tools import list_of_tools, named_tool, schema_name
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
 
 
 def tools_to_wire(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[str, Any]]:
@@ -36,7 +38,7 @@ def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:  # noqa: ANN401 - w
         raise named_tool(tool)
     if isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping):
         wire = {"type": "function", **tool, "function": dict(tool["function"])}
-    elif isinstance(tool, BaseTool) and tool_type(tool.name) == BUILTIN:  # the platform's own
+    elif _is_base_tool(tool) and tool_type(tool.name) == BUILTIN:  # the platform's own
         wire = {"type": BUILTIN, "function": {"name": tool.name}}
     else:
         own = _own_schema(tool)
@@ -53,8 +55,8 @@ def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:  # noqa: ANN401 - w
                     f"give it one of these forms ({str(error).splitlines()[0]})",
                 ) from error
             # A property called "$ref", or NotRequired in a TypedDict: good schemas that core's converter fails on.
-            name = tool.name if isinstance(tool, BaseTool) else schema_name(getattr(tool, "__name__", ""))
-            description = tool.description if isinstance(tool, BaseTool) else own.pop("description", "")
+            name = tool.name if _is_base_tool(tool) else schema_name(getattr(tool, "__name__", ""))
+            description = tool.description if _is_base_tool(tool) else own.pop("description", "")
             wire = {"type": "function", "function": {"name": name, "description": description, "parameters": own}}
         if own is not None and ("$defs" in own or "definitions" in own):
             wire["function"]["parameters"] = own
@@ -107,12 +109,18 @@ def name_and_schema(schema: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 
     return schema_name(function["name"]), body
 
 
+def _is_base_tool(source: object) -> TypeGuard[BaseTool]:
+    from langchain_core.tools import BaseTool  # 3 ms at import, for whoever binds no tools
+
+    return isinstance(source, BaseTool)
+
+
 def _own_schema(source: object) -> dict[str, Any] | None:
     """The schema of a pydantic class as pydantic gives it, or of a tool that has only the schema (an MCP server's).
 
     LangChain's converter writes references out, and a recursive one as "anything".
     """
-    if isinstance(source, BaseTool):
+    if _is_base_tool(source):
         schema = source.args_schema
         source = dict(schema) if isinstance(schema, Mapping) else source.tool_call_schema
         if isinstance(source, dict):

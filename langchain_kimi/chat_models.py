@@ -24,8 +24,7 @@ from kimi_api._settings.wrong import from_validation
 from kimi_api._transport.connection import as_limits, plain_limits
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import forget_caller, remember_caller
-from kimi_api.catalog import DEFAULT_MODEL, Catalog
-from kimi_api.costs._price import CATALOG_PRICES, shown_prices
+from kimi_api.catalog import CATALOG_PRICES, DEFAULT_MODEL, Catalog, shown_prices
 from kimi_api.credentials import KEY_VARIABLES, Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import DIALECTS, EmptyAnswers, Thinking, Unsupported, Wire
@@ -285,7 +284,9 @@ class ChatKimi(TokenCounting, StructuredOutput):
     )
 
     # A validation error of pydantic prints the input, and the input holds the key.
-    model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        arbitrary_types_allowed=True, hide_input_in_errors=True, defer_build=False
+    )
 
     def __init__(self, **data: Unpack[ChatKimiSettings]) -> None:
         """Rename aliases, refuse unknown names, look at the key: here, where pydantic does not wrap errors."""

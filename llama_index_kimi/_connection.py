@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from llama_index.core.base.llms.generic_utils import messages_to_prompt
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import default_completion_to_prompt
-from pydantic import BaseModel, PrivateAttr
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from kimi_api.catalog import Catalog
 from kimi_api.client import Followed, KimiClient, catalog_of, follow
@@ -36,6 +36,8 @@ class Connected(FunctionCallingLLM):
 
     if TYPE_CHECKING:  # a field of `Kimi` that is used here
         catalog: Catalog | None
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)  # never instantiated itself
 
     _connection: Followed | None = PrivateAttr(default=None)
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from llama_index.core.base.llms.types import AudioBlock, DocumentBlock, ImageBlock, VideoBlock
 
-from kimi_api._content.documents import file_kind, file_part
 from kimi_api._media_rules import HEAD, INLINE_BYTES, Kind, LocalMedia, NotedAddress, data_url, sniff
 from kimi_api.errors import KimiInputError
 
@@ -56,6 +55,8 @@ def document_block_part(block: DocumentBlock, role: str) -> ContentPart:
     Raises:
         KimiInputError: no content at all, sound, or a path where none is read.
     """
+    from kimi_api._content.documents import file_kind, file_part  # 1 ms at import, for whoever sends files
+
     data: bytes | None = None
     path = None
     if block.data:

@@ -9,7 +9,7 @@ FUNCTION, and OPENAI which here is the same, through a tool; LLM through the pro
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from llama_index.core.base.llms.generic_utils import (
     astream_chat_to_completion_decorator,
@@ -34,7 +34,7 @@ from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.program.utils import FlexibleModel
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from kimi_api.errors import KimiInputError
 from kimi_api.tools import schema_name
@@ -218,6 +218,8 @@ class StructuredPrediction(Connected):
 
 class StructuredKimi(StructuredLLM):
     """Core's structured model, with the two methods that core leaves out."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)  # 1 ms, when the first one is made
 
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:

@@ -28,7 +28,6 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.llm import ToolSelection
 
 from kimi_api._arguments.text import wire_text
-from kimi_api._content.documents import NO_SOUND
 from kimi_api._content.notes import Refuse, placeholder, settle
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import WireMessage, reasoning_fields, tool_type
@@ -208,6 +207,8 @@ def _media_part(block: object, role: str) -> ContentPart:
         return document_block_part(block, role)
     kind = type(block).__name__
     if isinstance(block, AudioBlock):
+        from kimi_api._content.documents import NO_SOUND
+
         raise KimiInputError("blocks", kind, *NO_SOUND)
     if isinstance(block, ToolCallBlock):
         raise KimiInputError(

@@ -38,8 +38,7 @@ from kimi_api._settings.wrong import from_validation, wrong_setting
 from kimi_api._transport.connection import as_limits, plain_limits, take_transport
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import warn_once
-from kimi_api.catalog import DEFAULT_MODEL, Catalog, ModelSpec, get_model_spec
-from kimi_api.costs._price import CATALOG_PRICES, shown_prices
+from kimi_api.catalog import CATALOG_PRICES, DEFAULT_MODEL, Catalog, ModelSpec, get_model_spec, shown_prices
 from kimi_api.credentials import Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import OPTION_NAMES, ChatOptions
@@ -92,7 +91,9 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     """
 
     # hide_input_in_errors: pydantic would print a key of the wrong type
-    model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        arbitrary_types_allowed=True, hide_input_in_errors=True, defer_build=False
+    )
 
     model: str = Field(default=DEFAULT_MODEL, description="Model id, e.g. kimi-k3.")
     catalog_model: str | None = Field(

@@ -11,8 +11,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kimi_api._many import STOPPED, Stopped
 from kimi_api._transport.deadline import clip
@@ -56,8 +55,7 @@ class Client(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """One request, as `KimiClient.request` takes it. Its result is an `Answer`."""
 
     method: str
@@ -68,15 +66,13 @@ class Send:
     max_retries: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(NamedTuple):
     """Wait so many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """Anything else: `blocking` is called, or `awaited` and its result awaited. Its result is theirs."""
 
     blocking: Callable[[], Any]

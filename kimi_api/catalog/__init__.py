@@ -9,10 +9,9 @@ for the whole process.
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 
 from kimi_api._warn import warn_once
@@ -84,6 +83,8 @@ def is_kimi(model: str) -> bool:
 
 def closest_model(model: str, *, catalog: Mapping[str, ModelSpec] | None = None) -> str | None:
     """The current id spelled most like `model`, or None when nothing is near."""
+    import difflib  # 0.6 ms, for what is rare
+
     matches = difflib.get_close_matches(plain_id(model), current_models(catalog=catalog), n=1, cutoff=0.6)
     return matches[0] if matches else None
 
@@ -117,6 +118,19 @@ def listed_price(model: str, *, catalog: Mapping[str, ModelSpec] | None = None) 
         if spec is not None:
             return spec.price
     return None
+
+
+CATALOG_PRICES = "catalog_prices"
+"""Under this name adapters show `shown_prices` among a call's settings, where they are not empty."""
+
+
+def shown_prices(catalog: Catalog | None) -> dict[str, dict[str, float | None] | None]:
+    """The prices of a model's own catalogue that differ from everybody's, as plain data, for those who add up costs."""
+    prices: dict[str, dict[str, float | None] | None] = {}
+    for model, spec in (catalog or {}).items():
+        if spec.price != listed_price(model):
+            prices[model] = None if spec.price is None else asdict(spec.price)
+    return prices
 
 
 def _catalog_row(model: str, catalog: Catalog | None) -> ModelSpec:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from kimi_api._warn import former_name
-from kimi_api.catalog import Catalog, ModelSpec, Price, listed_price
+from kimi_api.catalog import CATALOG_PRICES, ModelSpec, Price, listed_price
 from kimi_api.errors import KimiInputError
 from kimi_api.usage import Usage, parse_usage
 
@@ -157,16 +157,3 @@ class PriceTerms(NamedTuple):
             for model, price in (shown.items() if isinstance(shown, Mapping) else ())
         }
         return cls(cache_ttl_of(options), options.get("catalog_model"), prices)
-
-
-CATALOG_PRICES = "catalog_prices"
-"""Under this name adapters show `shown_prices` among a call's settings, where they are not empty."""
-
-
-def shown_prices(catalog: Catalog | None) -> dict[str, dict[str, float | None] | None]:
-    """The prices of a model's own catalogue that differ from everybody's, as plain data, for those who add up costs."""
-    prices: dict[str, dict[str, float | None] | None] = {}
-    for model, spec in (catalog or {}).items():
-        if spec.price != listed_price(model):
-            prices[model] = None if spec.price is None else asdict(spec.price)
-    return prices
