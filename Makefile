@@ -130,6 +130,10 @@ $(MERMAID):
 diagrams: $(READY) $(MERMAID)  ## docs/diagrams anew, from the Mermaid in the pages (needs npm and Chromium)
 	$(BIN)/python -m scripts.diagrams $(MERMAID)
 
+.PHONY: notebooks
+notebooks: $(READY)  ## run notebooks/ on the emulator, and keep what they show
+	$(BIN)/python -m scripts.notebooks
+
 docs: $(READY)  ## check that the code in README.md and docs/ runs, and that its links lead somewhere
 	$(BIN)/python -m pytest -q tests/test_documents.py
 

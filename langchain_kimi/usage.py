@@ -102,9 +102,6 @@ class KimiCostCallbackHandler(TallyHolder, BaseCallbackHandler):
         with self._lock:
             return self._running.pop(run_id, None)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.tally})"
-
 
 _active: ContextVar[KimiCostCallbackHandler | None] = ContextVar("kimi_cost_callback", default=None)
 register_configure_hook(_active, inheritable=True)

@@ -212,5 +212,8 @@ class TallyHolder:
     def _repr_html_(self) -> str:
         return self._tally._repr_html_()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._tally})"
+
     def __str__(self) -> str:
         return str(self._tally)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 from contract_kit import Adapter, Loader, Way
@@ -443,3 +445,32 @@ def test_a_loader_has_its_key_and_address_from_the_environment(
 def test_an_impossible_number_of_workers_is_refused(load: Load, folder: Path, bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"max_concurrency|num_workers"):
         load(folder, **bad)
+
+
+# ----------------------------------------------------------------------------------------------- progress bars
+
+
+def sources(folder: Path) -> list[Path]:
+    return [folder / "1.txt", folder / "2.txt"]
+
+
+def test_the_bar_is_tqdm_autos_which_is_a_widget_in_a_notebook(
+    load: Load, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Bar(contextlib.nullcontext["Bar"]):
+        """What `tqdm.auto` offers, where it may be the bar of a notebook."""
+
+        bars: ClassVar[list[Bar]] = []
+
+        def __init__(self, *, total: int, desc: str, unit: str) -> None:
+            super().__init__(self)
+            self.total, self.unit, self.count = total, unit, 0
+            self.bars.append(self)
+
+        def update(self, number: int = 1) -> None:
+            self.count += number
+
+    monkeypatch.setitem(sys.modules, "tqdm.auto", SimpleNamespace(tqdm=Bar))
+    load(sources(folder), show_progress=True).load()
+    (bar,) = Bar.bars
+    assert (bar.total, bar.count, bar.unit) == (2, 2, "file")

@@ -123,6 +123,7 @@ def test_a_notebook_shows_a_table_and_a_plot_of_a_run(kimi: Emulator, make: Make
         chat.ask("?")
         chat.ask("?")
     table, svg = costs._repr_html_(), costs.plot().svg
+    assert repr(costs) == f"{type(costs).__name__}({costs})"  # where no HTML is shown
     assert ">kimi-k3<" in table
     assert ">120 (60%)<" in table
     assert f">{2 * PRICED.total:.6f} USD<" in table
