@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kimi_api._arguments.text import DEEPEST
 from kimi_api.catalog import ModelSpec
 from kimi_api.errors import KimiInputError
 from kimi_api.messages import BUILTIN, tool_type
@@ -221,11 +222,11 @@ def _wish(choice: str | bool | Mapping[str, Any] | None) -> str:
     )
 
 
-def unreadable_arguments(name: str, finish_reason: str | None, outcome: str) -> str:
+def unreadable_arguments(name: str, finish_reason: str | None, outcome: str, *, too_deep: bool = False) -> str:
     """A sentence about a call whose arguments are no JSON object: what happened, what becomes of it, what to do."""
-    cause = (
-        f"the token budget ended within them. {RAISE_MAX_TOKENS}"
-        if finish_reason == "length"
-        else "they are not JSON: ask again, or describe the tool's parameters more closely"
-    )
+    if finish_reason == "length":
+        cause = f"the token budget ended within them. {RAISE_MAX_TOKENS}"
+    else:
+        what = f"nested deeper than {DEEPEST} levels" if too_deep else "not JSON"
+        cause = f"they are {what}: ask again, or describe the tool's parameters more closely"
     return f"the arguments of the call of {name!r} cannot be read, so {outcome}; {cause}"

@@ -24,7 +24,7 @@ from langchain_core.messages import (
 )
 
 from kimi_api import KimiInputError
-from kimi_api._arguments.text import wire_text
+from kimi_api._arguments.text import is_too_deep, wire_text
 from kimi_api._content.notes import Part, Refuse, placeholder, settle
 from kimi_api.catalog import is_kimi
 from kimi_api.messages import reasoning_fields, tool_type
@@ -41,6 +41,11 @@ KEPT = "kimi"
 """The key of `additional_kwargs` that holds what LangChain has no place for: {"tool_calls": {id: {"arguments": text,
 "type": word}}, "order": ids where LangChain keeps invalid calls apart, "reasoning_field": name}. Only what could not be
 made again from the message stands there."""
+
+SPOILED = '[}"[}'
+"""What the last chunk of a stream adds to arguments that are nested too deeply. Core reads the merged text by itself,
+as deep as its Python can; a bracket that is closed by the wrong one, within a string or not, is what it takes for no
+JSON at all, so the call stands in `invalid_tool_calls` as if it had not been streamed."""
 
 _MEDIA = frozenset({"image", "image_url", "video", "video_url", "audio", "input_audio", "file"})
 _ROLES = {"developer": "system", "human": "user", "ai": "assistant"}
@@ -211,8 +216,16 @@ def _tool_calls(
         wire.append(_wire_call(call, known, wire_text(call.get("args"), known.get("arguments"))))
     for invalid in message.invalid_tool_calls:
         if answered is None or invalid.get("id") in answered:
-            wire.append(_wire_call(invalid, extras.get(invalid.get("id") or "") or {}, wire_text(invalid.get("args"))))
+            wire.append(
+                _wire_call(invalid, extras.get(invalid.get("id") or "") or {}, wire_text(own_text(invalid.get("args"))))
+            )
     return wire
+
+
+def own_text(args: str | None) -> str | None:
+    """The model's own text of an invalid call, without what `SPOILED` added."""
+    own = (args or "").removesuffix(SPOILED)
+    return own if is_too_deep(own) else args
 
 
 def _empty_means_none(message: AIMessage) -> bool:

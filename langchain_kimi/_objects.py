@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from operator import itemgetter
 from typing import Any
@@ -24,7 +23,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from kimi_api import KimiInputError
-from kimi_api._arguments.text import encode
+from kimi_api._arguments.text import TOO_DEEP, encode, is_json, is_too_deep
 from kimi_api.errors._base import WITHHELD
 from kimi_api.options import RAISE_MAX_TOKENS
 from langchain_kimi._call_arguments import PARSED, Method
@@ -161,15 +160,17 @@ class _FromText(JsonOutputParser):
                 called = ", ".join(call["name"] for call in message.tool_calls)
                 what = f"a call of {called}" if called else "no text"
                 raise _no_object_error(f"an object was asked for, and the answer has {what}", ended, text, message)
-            if ended == "length" and not _is_json(text):
+            if ended == "length" and not is_json(text):
                 raise _no_object_error("the answer was cut off before its object was complete", ended, text, message)
-            if text.lstrip().startswith(("{", "[")) and not _is_json(text):
+            if is_too_deep(text):
+                raise _schema_error(TOO_DEEP, text, message)
+            if text.lstrip().startswith(("{", "[")) and not is_json(text):
                 # Core's parser, made for streams, would close the brackets and give back half an object.
                 raise _schema_error("its JSON is broken or ends early", text, message)
         try:
             value = super().parse_result(result, partial=partial)
         except (ValueError, RecursionError) as error:
-            raise _schema_error("it is not JSON", text, message) from error
+            raise _schema_error(TOO_DEEP if is_too_deep(text) else "it is not JSON", text, message) from error
         return _to_object(value, self, text, message, partial=partial)
 
 
@@ -186,14 +187,15 @@ class _FromCall(JsonOutputKeyToolsParser):
         _raise_if_withheld(ended, text, message)
         if ended == "length":
             pieces = message.tool_call_chunks if isinstance(message, AIMessageChunk) else []
-            if not message.tool_calls or not all(_is_json(piece["args"] or "{}") for piece in pieces):
+            if not message.tool_calls or not all(is_json(piece["args"] or "{}") for piece in pieces):
                 raise _no_object_error("the answer was cut off before the call was complete", ended, text, message)
         try:
             value = super().parse_result(result, partial=partial)
         except ValueError as error:
             raise _schema_error("the call's arguments are not JSON", text, message) from error
         if value is None and not partial:
-            raise _schema_error("the call's arguments are not a JSON object", text, message)
+            why = TOO_DEEP if is_too_deep(text) else "the call's arguments are not a JSON object"
+            raise _schema_error(why, text, message)
         return _to_object(value, self, text, message, partial=partial)
 
 
@@ -284,11 +286,3 @@ def _error(
     error = cls(what, llm_output=text, request_id=message.response_metadata.get("request_id"))
     error.partial = message_to_reply(message)
     return error
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text, strict=False)  # as core's parsers read: models write line breaks within strings
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -18,13 +18,13 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from kimi_api import Reply, ToolCall, Usage
 from kimi_api._arguments import verbatim
-from kimi_api._arguments.text import encode
+from kimi_api._arguments.text import TOO_DEEP, encode, is_too_deep
 from kimi_api._warn import warn
 from kimi_api.messages import tool_type
 from kimi_api.reply import ReplyDelta
 from kimi_api.request import ChatRequest
 from kimi_api.tools import unreadable_arguments
-from langchain_kimi._messages import KEPT, PROVIDER, assistant_to_wire
+from langchain_kimi._messages import KEPT, PROVIDER, SPOILED, assistant_to_wire, own_text
 
 
 def chat_result(reply: Reply, *, model: str) -> ChatResult:
@@ -55,7 +55,7 @@ def reply_to_message(reply: Reply, *, model: str = "") -> AIMessage:
         if args is not None:
             calls.append(tool_call(name=call.name, args=args, id=call.id))
         else:
-            problem = "the arguments are not a JSON object"
+            problem = TOO_DEEP if is_too_deep(call.arguments) else "the arguments are not a JSON object"
             invalid.append(invalid_tool_call(name=call.name, args=call.arguments, id=call.id, error=problem))
     extra = _extras(reply)
     if reply.reasoning is not None:
@@ -74,7 +74,7 @@ def message_to_reply(message: AIMessage) -> Reply:
     """The answer that a message of ours was made of, for errors that are raised when only the message is left."""
     wire: Any = assistant_to_wire(message)
     # On the wire they stand inside an object, since hosts parse them.
-    unreadable = {call["id"]: call["args"] for call in message.invalid_tool_calls}
+    unreadable = {call["id"]: own_text(call["args"]) for call in message.invalid_tool_calls}
     metadata, counts = message.response_metadata, message.usage_metadata
     usage = None
     if counts is not None:
@@ -137,6 +137,9 @@ def last_chunk(reply: Reply, *, model: str) -> ChatGenerationChunk:
     message = AIMessageChunk(
         content="",
         additional_kwargs=_extras(reply),
+        tool_call_chunks=[
+            tool_call_chunk(args=SPOILED, index=call.index) for call in reply.tool_calls if is_too_deep(call.arguments)
+        ],
         response_metadata=_response_metadata(reply, model),
         usage_metadata=usage_metadata(reply.usage),
         chunk_position="last",
@@ -232,6 +235,7 @@ def warn_unreadable(reply: Reply, request: ChatRequest, *, streamed: bool = Fals
     if request.choice.demand in ("", "*"):
         for call in reply.tool_calls:
             if call.read_arguments() is None:
-                outcome = _MENDED if streamed else _SKIPPED
-                warn(unreadable_arguments(call.name, reply.finish_reason, outcome))
+                too_deep = is_too_deep(call.arguments)
+                outcome = _MENDED if streamed and not too_deep else _SKIPPED
+                warn(unreadable_arguments(call.name, reply.finish_reason, outcome, too_deep=too_deep))
     return reply

@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ChatResponse
 from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from pydantic import BaseModel
 
-from kimi_api._arguments.text import strict_text
+from kimi_api._arguments.text import TOO_DEEP, is_too_deep, strict_text
 from kimi_api.errors import KimiRefusalError, KimiStructuredOutputError
 from kimi_api.errors._base import WITHHELD
 from kimi_api.options import RAISE_MAX_TOKENS
@@ -76,6 +76,8 @@ def _read(output_cls: type[ModelT], response: ChatResponse | None, text: str | N
             request_id=request_id,
         )
     try:
+        if is_too_deep(text):
+            raise ValueError(TOO_DEEP)
         strict = strict_text(text)
         value = json.loads(strict)
         bare = _unwrap(output_cls, value)

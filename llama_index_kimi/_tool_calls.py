@@ -12,7 +12,7 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool, ToolMetadata
 
 from kimi_api._arguments import verbatim
-from kimi_api._arguments.text import UNREADABLE, read
+from kimi_api._arguments.text import UNREADABLE, is_too_deep, read
 from kimi_api._warn import warn_once_of
 from kimi_api.errors import KimiInputError, KimiRefusalError
 from kimi_api.errors._base import WITHHELD
@@ -216,7 +216,8 @@ def _selection(
     name = names.get(name, name)
     if arguments is None:
         selection = ToolSelection(tool_id=call_id, tool_name=unreadable_name(name), tool_kwargs={UNREADABLE: text})
-        return selection, unreadable_arguments(block.tool_name, reason, "no tool is run for it")
+        too_deep = isinstance(text, str) and is_too_deep(text)
+        return selection, unreadable_arguments(block.tool_name, reason, "no tool is run for it", too_deep=too_deep)
     return ToolSelection(tool_id=call_id, tool_name=name, tool_kwargs=arguments), ""
 
 

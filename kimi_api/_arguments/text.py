@@ -20,8 +20,12 @@ UNREADABLE = "unreadable_arguments"
 """The one member of the object that stands on the wire for arguments that nobody can read."""
 
 DEEPEST = 100
-"""Levels of objects and arrays. No tool takes more; Python's own limit depends on who called, so that the same text
-would be read in one place and refused in another, and what passed it could not be copied or stored."""
+"""Levels of objects and arrays. No tool takes more; Python's own limit depends on who called and on its version (about
+1,000 in 3.11, 10,000 from 3.12 on), so that the same text would be read in one place and refused in another, and what
+passed it could not be copied or stored."""
+
+TOO_DEEP = f"it is nested deeper than {DEEPEST} levels"
+"""Said of an answer that is therefore not read."""
 
 _decode = json.JSONDecoder(strict=False).decode  # strict refuses a line break within a string, which models write
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode  # `json.dumps` would make an encoder per call
@@ -44,9 +48,14 @@ def read(text: str) -> dict[str, Any] | None:
 def value_of(text: str) -> object:
     """The JSON value in `text`, None if there is none, or one that is nested deeper than `DEEPEST`."""
     try:
-        return None if _too_deep(text) else _decode(text)
+        return None if is_too_deep(text) else _decode(text)
     except (ValueError, RecursionError):
         return None
+
+
+def is_json(text: str) -> bool:
+    """Whether `text` is a JSON value that is not nested too deeply; "null" is one."""
+    return value_of(text) is not None or text.strip() == "null"
 
 
 def encode(arguments: object) -> str:
@@ -135,7 +144,8 @@ def _is(written: object, held: object) -> bool:
     return _encode(written) == _encode(held)
 
 
-def _too_deep(text: str) -> bool:
+def is_too_deep(text: str) -> bool:
+    """Whether `text` opens more than `DEEPEST` objects and arrays within each other; closed or not."""
     if text.count("{") + text.count("[") <= DEEPEST:
         return False
     depth = 0

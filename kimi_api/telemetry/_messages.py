@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kimi_api._arguments.text import value_of
 from kimi_api.reply import Reply
 
 
@@ -54,10 +55,8 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(arguments: object) -> object:
-    try:
-        return json.loads(arguments) if isinstance(arguments, str) else arguments
-    except ValueError:
-        return arguments
+    value = value_of(arguments) if isinstance(arguments, str) else None
+    return arguments if value is None else value
 
 
 def _dump(messages: list[dict[str, Any]]) -> str:

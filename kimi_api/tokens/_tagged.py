@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kimi_api._arguments.text import is_too_deep
 from kimi_api.catalog import PromptTemplate
 from kimi_api.tokens._parts import Count, parts, search_tokens
 from kimi_api.tokens._tool_text import functions_of
@@ -97,9 +98,9 @@ def _arguments(sent: object, count: Count) -> int:
     arguments = sent
     if isinstance(sent, str):
         try:
-            arguments = json.loads(sent)
-        except (ValueError, RecursionError):
-            return _UNREADABLE + count(sent)
+            arguments = None if is_too_deep(sent) else json.loads(sent)
+        except ValueError:
+            arguments = None
     if not isinstance(arguments, Mapping):
         return 0 if sent is None else _UNREADABLE + count(str(sent))
     total = 0

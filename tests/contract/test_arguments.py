@@ -12,6 +12,7 @@ import pytest
 from contract_kit import STREAMED, Adapter, Chat, Tool, result, user, wire_tool
 from pydantic import BaseModel
 
+from kimi_api import KimiStructuredOutputError
 from kimi_emulator import Emulator, Reply, ToolCall
 
 Make = Callable[..., Chat]
@@ -22,7 +23,18 @@ CONTROLS = ['{"msg":"a\nb"}', '{"msg": "a\tb\r\n"}', '{"msg":"\x00\x1f"}', '{\n\
 CUT, COMMA = '{"msg": "a', '{"msg": "a",}'
 UNREADABLE = [CUT, COMMA, '```json\n{"msg": "a"}\n```', "I would say a.", '["a"]', '"{"']
 TODOS = '{"n":1,"todos":"[{\\"text\\": \\"Zürich\\"}]"}'
-DEEP = '{"msg": ' + "[" * 5_000 + "]" * 5_000 + "}"
+# 101 levels are more than tools take; Python's own limit is about 1,000 in 3.11, and 10,000 from 3.12 on.
+DEEP = {
+    f"{levels} levels{how}": '{"msg": ' + opening * levels + value + closing * levels + end
+    for levels in (101, 900, 5_000, 30_000)
+    for how, opening, value, closing, end in (
+        (" of arrays", "[", "", "]", "}"),
+        (" of objects", '{"a": ', "1", "}", "}"),
+        (", cut off", "[", "", "", ""),
+        (", cut off in a string", '{"a": ', '"b', "", ""),
+        (", cut off in an escape", "[", '"b\\', "", ""),
+    )
+}
 
 
 def texts(body: dict[str, Any]) -> list[str]:
@@ -80,6 +92,10 @@ def test_hosts_that_parse_histories_get_strict_json(kimi: Emulator, make: Make, 
 
 class Said(BaseModel):
     msg: str
+
+
+class Deep(BaseModel):
+    msg: Any
 
 
 @pytest.mark.parametrize("by_tool", [False, True])
@@ -145,14 +161,38 @@ def test_good_and_unreadable_calls_of_a_turn_keep_their_order(kimi: Emulator, ma
     assert two_more_turns(kimi, chat, turn, [SAY]) == [sent, sent]
 
 
-def test_deep_nesting_ends_in_no_recursion_error(kimi: Emulator, make: Make) -> None:
-    kimi.script(Reply(tool_calls=[ToolCall("say", DEEP)], reasoning="r"))
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_deep_nesting_is_not_read_whatever_python_could(kimi: Emulator, make: Make, text: str) -> None:
+    kimi.script(Reply(tool_calls=[ToolCall("say", text)], reasoning="r"))
     chat = make()
     turn = chat.attempt("?", tools=[SAY])
     assert turn.error is None
     assert [call.args for call in turn.calls] == [None]
-    sent = json.dumps({"unreadable_arguments": DEEP})
+    [warning] = turn.warnings
+    assert "nested deeper than 100 levels" in warning
+    assert "repairs" not in warning
+    sent = json.dumps({"unreadable_arguments": text})
     assert two_more_turns(kimi, chat, turn, [SAY]) == [[sent], [sent]]
+
+
+def test_a_hundred_levels_are_read(kimi: Emulator, make: Make) -> None:
+    text = '{"msg": ' + "[" * 99 + "]" * 99 + "}"
+    kimi.script(Reply(tool_calls=[ToolCall("say", text)], reasoning="r"))
+    chat = make()
+    turn = chat.ask("?", tools=[SAY])
+    assert [call.args for call in turn.calls] == [json.loads(text)]
+    assert two_more_turns(kimi, chat, turn, [SAY]) == [[text], [text]]
+
+
+@pytest.mark.parametrize("by_tool", [False, True])
+@pytest.mark.parametrize("levels", [101, 900, 5_000])
+def test_structured_answers_that_are_nested_too_deeply_are_refused(
+    kimi: Emulator, make: Make, by_tool: bool, levels: int
+) -> None:
+    text = '{"msg": ' + "[" * levels + "]" * levels + "}"
+    kimi.script(Reply(tool_calls=[ToolCall("Deep", text)]) if by_tool else Reply(content=text))
+    with pytest.raises(KimiStructuredOutputError, match="nested deeper than 100 levels"):
+        make().predict(Deep, "?", by_tool=by_tool)
 
 
 @pytest.mark.parametrize("text", ["", " "])

@@ -432,6 +432,14 @@ def test_content_is_told_only_on_wish(ways: Ways, kimi: Emulator, client: KimiCl
 LOOK = {"name": "look", "arguments": '{"where": "x"}'}
 
 
+@pytest.mark.parametrize("levels", [101, 5_000, 100_000])
+def test_arguments_that_are_nested_too_deeply_are_told_as_text(levels: int) -> None:
+    text = '{"a": ' + "[" * levels + "]" * levels + "}"
+    calls = [{"id": "a", "function": {"name": "look", "arguments": text}}]
+    [message] = json.loads(input_messages([{"role": "assistant", "content": "", "tool_calls": calls}]))
+    assert message["parts"][-1]["arguments"] == text
+
+
 def test_bytes_of_media_are_never_told(kimi: Emulator, client: KimiClient) -> None:
     picture = "data:image/png;base64,iVBORw0KGgo="
     parts = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": picture}}]

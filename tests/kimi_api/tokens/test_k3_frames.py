@@ -71,7 +71,9 @@ def test_each_call_and_each_argument_is_an_element() -> None:
     assert added_tokens([USER, calling("{}", one, "{}")]) == added_tokens([USER, calling(one)]) + 2 * (13 + 2)
 
 
-@pytest.mark.parametrize("text", ["", "not json at all", "[1, 2]", '"a b"', "{" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "not json at all", "[1, 2]", '"a b"', "{" * 100_000, '{"a": ' + "[" * 950 + "]" * 950 + "}"]
+)
 def test_arguments_that_are_no_object_go_in_whole(text: str) -> None:
     assert added_tokens([USER, calling(text)]) == 23 + 6 + (13 + 2) + 10 + len(text.split())
 
