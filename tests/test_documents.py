@@ -46,8 +46,10 @@ def root_logger() -> Iterator[None]:
 @pytest.mark.usefixtures("root_logger")
 @pytest.mark.parametrize("code", blocks())
 def test_the_code_runs_as_it_stands(
-    code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)  # a block may write the file that it reads, so that it runs anywhere
     with Emulator() as kimi:
         monkeypatch.setenv("MOONSHOT_API_KEY", kimi.api_key)
         monkeypatch.setenv("MOONSHOT_BASE_URL", kimi.base_url)
