@@ -13,6 +13,7 @@ from llama_index.core.indices.property_graph import SchemaLLMPathExtractor
 from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.core.storage.docstore import SimpleDocumentStore
+from scripted_kimi import NEW_CORE
 
 from kimi_api import KimiIncompleteReplyError, KimiStructuredOutputError, KimiToolChoiceError
 from kimi_emulator import Emulator, Reply, ToolCall
@@ -54,6 +55,7 @@ def test_one_unusable_answer_does_not_end_a_property_graph(kimi: Emulator, llm: 
     assert index.property_graph_store.get_triplets() == []
 
 
+@pytest.mark.skipif(not NEW_CORE, reason="this core's refine query ends at an answer without a call")
 def test_a_refine_query_that_filters_answers_goes_on_after_an_unusable_one(kimi: Emulator, llm: Kimi) -> None:
     second = ToolCall("StructuredRefineResponse", {"answer": "It is Turku.", "query_satisfied": True})
     kimi.script(Reply(content="{", finish_reason="length"), Reply(tool_calls=[second]))

@@ -21,6 +21,7 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.tools import FunctionTool
 from pydantic import ValidationError
+from scripted_kimi import NEW_CORE
 
 from kimi_api import KimiInputError, KimiWarning
 from kimi_emulator import Emulator, Reply, ToolCall
@@ -50,12 +51,17 @@ def test_a_document_by_its_data(kimi: Emulator, make: Make, how: str, role: str)
 
     data = pdf(SAID)
     encoded = base64.b64encode(data)
-    block = {
-        "bytes": DocumentBlock(data=data, title="r.pdf"),
-        "base64": DocumentBlock(data=encoded, title="r.pdf", document_mimetype="application/pdf"),
-        "stream": DocumentBlock(data=io.BytesIO(data), title="r.pdf", document_mimetype="application/pdf"),
-        "data URL": DocumentBlock(url=f"data:application/pdf;base64,{encoded.decode()}", title="r.pdf"),
-    }[how]
+    of_block: dict[str, dict[str, Any]] = {
+        "bytes": {"data": data},
+        "base64": {"data": encoded, "document_mimetype": "application/pdf"},
+        "stream": {"data": io.BytesIO(data), "document_mimetype": "application/pdf"},
+        "data URL": {"url": f"data:application/pdf;base64,{encoded.decode()}"},
+    }
+    try:
+        block = DocumentBlock(title="r.pdf", **of_block[how])
+    except ValidationError:
+        assert how == "stream"
+        pytest.skip("this core's blocks take bytes only")
     llm = make()
     for _ in range(2):
         llm.chat([ChatMessage(role=role, blocks=[TextBlock(text="Sum up"), block])])
@@ -143,6 +149,7 @@ def test_a_document_without_content_is_refused(kimi: Emulator, make: Make, data:
     assert kimi.requests == []
 
 
+@pytest.mark.skipif(not NEW_CORE, reason="this core makes text of a document that a tool gives")
 async def test_an_agents_tool_gives_a_document(kimi: Emulator, make: Make) -> None:
     def read() -> DocumentBlock:
         """Read the report."""
