@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -139,7 +140,9 @@ class _Noting:
 
     def pytest_sessionfinish(self) -> None:
         self._coverage.stop()
-        data = self._coverage.get_data()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # files of which no test runs an altered line
+            data = self._coverage.get_data()
         lines: dict[str, dict[str, list[int]]] = defaultdict(dict)
         for path in data.measured_files():
             name = str(Path(path).relative_to(ROOT))

@@ -42,6 +42,12 @@ def test_it_is_said_and_what_came_is_kept(kimi: Emulator, make: Make, text: str)
     assert len(kimi.chats) == 1
 
 
+def test_it_is_not_said_where_json_was_asked_for_whose_parser_says_it(kimi: Emulator, make: Make) -> None:
+    kimi.script(Reply(content='{"name": "Tur', finish_reason="content_filter"))
+    outcome = make(response_format={"type": "json_object"}).attempt([user("A city, as JSON?")])
+    assert (outcome.warnings, outcome.finish_reason) == ([], "content_filter")
+
+
 def test_the_turn_goes_back_as_it_came(kimi: Emulator, make: Make) -> None:
     kimi.script(Reply(content="The first step is", reasoning="R", finish_reason="content_filter"))
     chat = make()

@@ -326,6 +326,19 @@ def test_a_long_thread_with_an_old_fault_costs_little_more_than_a_whole_one() ->
     assert seconds[1] < 0.1, f"{seconds[1]:.3f} s, a whole one {seconds[0]:.3f} s"
 
 
+def test_a_turn_with_its_calls_in_both_of_openais_forms_goes_as_it_is() -> None:
+    turn = calling("a", function_call={"name": "add", "arguments": "{}"}, reasoning_content="r")
+    assert prepare(USER, turn, result("a"), repair="none") == [USER, turn, result("a")]
+
+
+@pytest.mark.parametrize("repair", ["full", "cancel"])
+def test_two_calls_with_one_id_are_told_apart_where_repair_is_asked_for(repair: str) -> None:
+    sent = prepare(USER, calling("a", "a"), result("a"), result("a"), USER, repair=repair)
+    ids = [one["id"] for one in sent[1]["tool_calls"]]
+    assert len(set(ids)) == 2
+    assert [message["tool_call_id"] for message in sent[2:4]] == ids
+
+
 def test_a_bare_function_call_and_its_result_are_read() -> None:
     """OpenAI's older API."""
     call_turn = {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": '{"a": 1}'}}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kimi_api import KimiReplyError, Reply, Usage
 from kimi_api.errors import KimiIncompleteReplyError
-from kimi_api.reply import ReplyBuilder, ReplyDelta, parse_reply, parse_usage, unique_id
+from kimi_api.reply import ReplyBuilder, ReplyDelta, ToolCall, parse_reply, parse_usage, unique_id
 
 WIRE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "wire"
 HEADERS = {"msh-request-id": "req-9", "x-msh-trace-id": "trace-9"}
@@ -297,6 +297,12 @@ def test_null_members_are_no_news() -> None:
 def test_the_other_name_of_thinking_is_read_in_streams_too() -> None:
     reply = build(chunk({"reasoning": "hm", "content": ""}), chunk({"content": "4"}), chunk(finish="stop"))
     assert (reply.reasoning, reply.reasoning_field, reply.content) == ("hm", "reasoning", "4")
+
+
+def test_a_call_goes_back_with_the_arguments_that_the_model_wrote() -> None:
+    corrected = ToolCall(0, "a", "look", '{"at": ["sky"]}', "function", '{"at": "[\\"sky\\"]"}')
+    assert corrected.as_dict()["function"]["arguments"] == '{"at": "[\\"sky\\"]"}'
+    assert ToolCall(0, "a", "look", '{"at": "sky"}').as_dict()["function"]["arguments"] == '{"at": "sky"}'
 
 
 @pytest.mark.parametrize("word", ["stop", "length", "tool_calls", "content_filter", "brand_new"])

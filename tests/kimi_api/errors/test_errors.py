@@ -20,7 +20,7 @@ import kimi_api
 from kimi_api import KimiClient, KimiInputError, KimiReplyError, errors
 from kimi_api._transport.context import RequestContext
 from kimi_api._transport.sdk_compat import transport
-from kimi_api._transport.translate import from_body, from_response
+from kimi_api._transport.translate import from_body, from_response, from_sdk
 from kimi_emulator import Emulator, Failure
 
 RawServer = Ways = Any  # the fixtures `raw` and `ways` of conftest.py
@@ -321,6 +321,15 @@ def test_any_body_gives_a_readable_error(body: Any, shown: str) -> None:
     error = error_for(504, body, RequestContext("http://h/v1"))
     assert shown in str(error)
     assert "<html>" not in str(error)
+
+
+@pytest.mark.parametrize("body", [{"message": "busy", "type": "engine_overloaded_error"}, None])
+def test_an_error_event_that_the_sdk_raised_is_one_of_ours(body: Any) -> None:
+    request = transport().Request("POST", "https://api.moonshot.ai/v1/chat/completions")
+    error = from_sdk(openai.APIError("busy", request, body=body), RequestContext("https://api.moonshot.ai/v1"))
+    assert type(error) is (errors.KimiOverloadedError if body else errors.KimiServerError)
+    assert "busy" in str(error)
+    assert error.request is request
 
 
 def test_an_html_page_from_the_gateway(ways: Ways, raw: RawServer, raw_client: KimiClient) -> None:

@@ -245,6 +245,14 @@ def test_without_redis_py_the_error_says_what_to_install(monkeypatch: pytest.Mon
         RedisStore("redis://127.0.0.1:1/0").take("a", "one", AccountLimits(rpm=1), 0)
 
 
+def test_a_redis_store_is_shown_by_its_address_without_a_password() -> None:
+    assert (
+        repr(RedisStore("redis://user:secret@127.0.0.1:1/2"))
+        == "RedisStore('redis://127.0.0.1:1/2', prefix='kimi-limits')"
+    )
+    assert repr(RedisStore(client=object())) == "RedisStore('a client of yours', prefix='kimi-limits')"  # type: ignore[arg-type]
+
+
 def test_a_redis_store_needs_an_address_or_a_client() -> None:
     for arguments in ({}, {"url": "redis://127.0.0.1:1", "client": object()}):
         with pytest.raises(KimiInputError, match="either url or client"):
