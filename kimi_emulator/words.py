@@ -13,7 +13,7 @@ STOP_WORDS = frozenset(
     """a an and any are as at be been but by can could did do does for from give had has have he her his how i if in
     into is it its just let me my of on or our please she should so some tell than that the their them then there
     these they this those to us use using want was we were what when where which who whom whose why will with would
-    you your about also am not no yes s t d ll m re ve whats is""".split()  # noqa: SIM905
+    you your about also am not no yes s t d ll m re ve whats is many much""".split()  # noqa: SIM905
 )
 _WORD = re.compile(r"[a-z0-9]+|[㐀-鿿぀-ヿ가-힯]+")
 _CJK_STOPS = re.compile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from kimi_emulator.brain.filling.chinese import behind
 from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.reading import sections, split, without_instructions
 from kimi_emulator.words import words
@@ -26,6 +27,7 @@ def support(claim: str, context: str) -> float:
     weights = {word: 2.0 if word.isdigit() or word in names else 1.0 for word in own}
     share = sum(weight for word, weight in weights.items() if word in there) / sum(weights.values())
     wrong = any(word.isdigit() and word not in there for word in own)
+    wrong = wrong or any(name not in context for name, _, _ in behind(claim, "在是由叫"))
     return share * (0.4 if wrong else 1.0)
 
 

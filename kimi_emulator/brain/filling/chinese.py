@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from kimi_emulator.brain.language import others, pattern, terms, words_of
+from kimi_emulator.brain.language import load, others, pattern, terms, words_of
 
 __all__ = ["FROM", "TO", "behind", "digits", "is_chinese", "names", "numbers", "write_signs"]
 
@@ -14,7 +14,6 @@ FROM, TO = "从由自", "到去往至给成为"
 """Characters behind which a text says where from and where to."""
 _SCRIPT = "㐀-鿿々〆ヵヶァ-ヺー가-힯"
 _DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
-_SIGNS = str.maketrans("加减乘除×÷（）－", "+-*/*/()-")
 _BRACKETS = str.maketrans("（）", "()")
 
 
@@ -65,5 +64,6 @@ def numbers(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def write_signs(text: str) -> str:
-    """The text with signs where it says them: 3加5 is 3+5."""
-    return pattern("chinese.sign").sub(lambda match: match[1][0].translate(_SIGNS), text).translate(_BRACKETS)
+    """The text with signs where it says them: 3加5 and `3 plus 5` are 3+5."""
+    signs = load("words")["signs"]
+    return pattern("chinese.sign").sub(lambda match: signs[match[1].lower()], text).translate(_BRACKETS)

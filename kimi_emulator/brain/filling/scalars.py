@@ -104,11 +104,22 @@ class Scalars:
                 for each, text in spoken
                 if (match := re.search(_whole(text), source.text, re.IGNORECASE))
             ]
+            if len({each[2] for each in places if isinstance(each[2], str)}) > 1 and source is not self.sources[0]:
+                return self._described_in(source, [each[2] for each in places]), LIKELY
             if places:
                 start, end, member = min(places, key=lambda place: place[0])
                 source.mark(start, end)
                 return member, NAMED
         return self._class_of(members)
+
+    def _described_in(self, source: Source, members: Sequence[str]) -> str:
+        """The member whose description in a text fits the question; if none does, the one for everything else."""
+        own = [each for line in source.text.splitlines() for each in sentences(line)]
+        about = {member: " ".join(each for each in own if re.search(_whole(member), each, re.I)) for member in members}
+        listed = [choices.Choice(place, text) for place, text in enumerate(about.values())]
+        fitting = choices.rank(self.question, listed)[0]
+        otherwise = [member for member in about if pattern("scalars.otherwise").search(about[member])]
+        return (otherwise or members)[-1] if fitting.relevance == 1 else list(about)[fitting.number]
 
     def _class_of(self, members: Sequence[Any]) -> tuple[Any, int] | None:
         """The member that most words of the texts speak for; none, where there is one for that."""
@@ -156,7 +167,11 @@ class Scalars:
             kinds += [source.find("marked"), source.codes(), source.numbers()] if is_identifier(name) else []
             if pattern("scalars.place").search(about) and not free:
                 kinds += [source.after(pattern("scalars.in_place").pattern, names_only=True)]
-                kinds += [source.names(), source.after("in|for|at|of|near|about|named|called|with|on|is")]
+                kinds += [
+                    source.names(),
+                    source.after("in|at|near|for|of"),
+                    source.after("about|named|called|with|on|is"),
+                ]
             elif not free:
                 kinds += [source.find("event")] if pattern("scalars.is_event").search(about) else []
                 kinds += [source.names(), source.find("event"), source.codes()]

@@ -7,6 +7,7 @@ import re
 from kimi_emulator.brain import choices
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.documents import best
+from kimi_emulator.brain.filling import Filler
 from kimi_emulator.brain.language import capture, pattern
 from kimi_emulator.content import text_of
 
@@ -16,6 +17,10 @@ __all__ = ["say"]
 def say(talk: Conversation) -> str | None:
     """The choice in the form that the prompt shows, or None where it shows none."""
     request = talk.request
+    classes = pattern("choose.classes").search(request)
+    if classes or (classes := pattern("choose.classes").search(talk.frame)):
+        text = request[classes.end() :] if classes.string is request else request
+        return _class(next(names for names in classes.groups() if names), text)
     if pattern("choose.ranking").search(request):
         return _ranking(talk)
     listed = choices.numbered_items(request)
@@ -32,6 +37,13 @@ def say(talk: Conversation) -> str | None:
         source = next((choice.number for choice in listed if quoted and quoted in " ".join(choice.text.split())), None)
         return f"{quoted} [{source}]" if source else None
     return str(fitting[0].number) if pattern("choose.number").search(request) else None
+
+
+def _class(names: str, text: str) -> str | None:
+    """The one of the names that a prompt lists which fits the text."""
+    members = [name.strip(" '\"`“”*") for name in pattern("choose.listed").split(names)]
+    text = capture("choose.classified", text) or text
+    return Filler([text], {"enum": members}, question=text).whole()[0] if text.strip() else None
 
 
 def _ranking(talk: Conversation) -> str | None:

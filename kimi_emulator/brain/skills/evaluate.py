@@ -29,7 +29,7 @@ def say(talk: Conversation) -> str | None:
     if existing == "YES":
         return "YES"
     so = _refining(whole) if existing else verdicts.holds([talk.request], talk.question)
-    yes_no = re.search(r"(是)[”\"']?(?:或|还是)[“\"']?(否|不是)|['\"](yes)['\"] or ['\"](no)['\"]", whole)
+    yes_no = re.search(r"(是)[”\"']?(?:或|还是)[“\"']?(否|不是)|['\"]?(yes)['\"]? or ['\"]?(no)['\"]?", whole)
     forms = [form for form in yes_no.groups() if form] if yes_no else ["YES", "NO"]
     return forms[0] if so else forms[1]
 

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import takewhile
 
 from kimi_emulator.brain.conversation import Conversation
-from kimi_emulator.brain.filling.chinese import is_chinese
+from kimi_emulator.brain.filling.chinese import is_chinese, names
 from kimi_emulator.brain.language import capture, pattern, phrase
 from kimi_emulator.brain.reading import without_instructions
 from kimi_emulator.words import rarity, sentences, stem, words
@@ -18,6 +18,10 @@ __all__ = ["say"]
 def say(talk: Conversation) -> str | None:
     """What is asked for of the text in the request, or None for other requests."""
     request = talk.request
+    if text := capture("fields.keywords", request):
+        return "、".join(dict.fromkeys(name for name, _, _ in names(text)))
+    if text := capture("fields.title", request):
+        return _field("title", text)
     if field := capture("fields.word_at_end", request):
         return _field(field.lower(), request)
     if form := capture("fields.quoted_form", request):
@@ -25,7 +29,10 @@ def say(talk: Conversation) -> str | None:
     if number := capture("fields.questions", request):
         return _questions(request, int(number))
     summary = capture("fields.summarize", request)
-    return _summary(summary) if summary else None
+    if not summary and pattern("fields.about").search(talk.question):
+        summary = "\n".join(talk.documents)
+    most = 1 if pattern("fields.brief").search(request) else 3
+    return _summary(summary, most) if summary else None
 
 
 def _field(name: str, request: str) -> str:
@@ -51,14 +58,15 @@ def _own_lines(mark: str, request: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def _summary(text: str) -> str:
+def _summary(text: str, most: int = 3) -> str:
     """The sentences that tell most, in their order."""
     lines = text.splitlines()
     own = [each for line in lines for each in sentences(line)] if is_chinese(text) else lines
-    own = [line for line in own if line.strip()]
+    skip = pattern("fields.metadata")
+    own = [line for line in own if line.strip() and not skip.match(line) and not line.rstrip().endswith((":", "："))]
     weight = rarity([words(line) for line in own])
     telling = sorted(own, key=lambda line: -sum(weight[word] for word in set(words(line))) / (8 + len(line) / 20))
-    return ("" if is_chinese(text) else " ").join(line.strip("# ") for line in own if line in telling[:3])[:600]
+    return ("" if is_chinese(text) else " ").join(line.strip("# ") for line in own if line in telling[:most])[:600]
 
 
 def _questions(request: str, number: int) -> str:

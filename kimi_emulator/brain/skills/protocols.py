@@ -27,7 +27,7 @@ __all__ = ["answer", "read"]
 class Spoken:
     """A conversation whose tools are declared and called in words."""
 
-    form: Literal["action", "code"]
+    form: Literal["action", "code", "final"]
     tools: list[dict[str, Any]]
     messages: list[dict[str, Any]]
     """The same conversation with real calls and results, without the message that explains the form."""
@@ -38,6 +38,12 @@ class Spoken:
             if not calls:
                 return f"Thought: I can answer without using any more tools.\nAnswer: {answer}"
             return f"Thought: I need a tool.\nAction: {calls[0].name}\nAction Input: {calls[0].arguments_text}"
+        if self.form == "final":
+            # The input is plain text, and the prompt has begun the thought.
+            values = [" ".join(map(str, json.loads(call.arguments_text).values())) for call in calls[:1]]
+            if not values:
+                return f"I now know the final answer\nFinal Answer: {answer}"
+            return f"I need a tool.\nAction: {calls[0].name}\nAction Input: {values[0]}"
         lines = []
         for call in calls:
             arguments = json.loads(call.arguments_text)
@@ -51,7 +57,7 @@ def answer(task: Task) -> Reply | None:
     if conversation is None:
         return None
     talk = Conversation(conversation.messages)
-    calls = Planner(conversation.tools, talk, search=False).calls() if conversation.tools else []
+    calls = Planner(conversation.tools, talk, search=conversation.form == "final").calls() if conversation.tools else []
     return Reply(content=conversation.format_answer(calls, "" if calls else speech.say(talk)))
 
 
@@ -61,11 +67,37 @@ def read(messages: Sequence[Mapping[str, Any]]) -> Spoken | None:
         text = text_of(message.get("content")) if message.get("role") in ("system", "user") else ""
         # What a system message explains is no part of the conversation.
         rest = [*messages[:place], *messages[place + 1 :]] if message.get("role") == "system" else messages
+        if "Action Input:" in text and "Final Answer:" in text and "Tool Name:" not in text:
+            return _in_steps(text, "\n".join(text_of(each.get("content")) for each in messages[place + 1 :]))
         if "Action Input:" in text and "Tool Name:" in text:
             return Spoken("action", list(_tools_described(text)), list(_convert(rest, "action")))
         if "<execute>" in text and "def " in text:
             return Spoken("code", list(_functions_by_head(text)), list(_convert(rest, "code")))
     return None
+
+
+def _in_steps(prompt: str, later: str) -> Spoken:
+    """A question with the steps that were made for it, all in one text, as LangChain's ReAct prompt has it."""
+    listed = pattern("protocols.listed_tool").findall(capture("protocols.tool_list", prompt))
+    inputs = {name: argument or "input" for name, argument, _ in listed}
+    tools = [
+        _tool(
+            name,
+            about,
+            {"type": "object", "properties": {inputs[name]: {"type": "string"}}, "required": [inputs[name]]},
+        )
+        for name, _, about in listed
+    ]
+    begun = later or prompt
+    question = pattern("protocols.question").match(begun)
+    messages: list[dict[str, Any]] = [{"role": "user", "content": question[1] if question else later}]
+    steps = pattern("protocols.step").findall(begun[question.end(1) if question else 0 :])
+    for number, (name, value, result) in enumerate(steps):
+        function = {"name": name, "arguments": json.dumps({inputs.get(name, "input"): value}, ensure_ascii=False)}
+        call = {"id": f"call_{number}", "type": "function", "function": function}
+        messages += [{"role": "assistant", "content": "", "tool_calls": [call]}]
+        messages += [{"role": "tool", "tool_call_id": call["id"], "content": result}]
+    return Spoken("final", tools, messages)
 
 
 def _tools_described(text: str) -> Iterator[dict[str, Any]]:
@@ -127,8 +159,19 @@ def _convert(messages: Sequence[Mapping[str, Any]], form: Literal["action", "cod
 def _parse_calls(text: str, form: Literal["action", "code"], place: int) -> list[dict[str, Any]]:
     calls: list[tuple[str, str]] = pattern("protocols.action").findall(text) if form == "action" else []
     if form == "code" and (code := capture("protocols.code", text)):
-        calls = [(name, "{}") for name in re.findall(r"\bprint\((\w+)\(", code)] or [("code", "{}")]
+        prints = pattern("protocols.print").findall(code)
+        calls = [(name, _as_json(arguments)) for name, arguments in prints] or [("code", "{}")]
     return [
         {"id": f"call_{place}_{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
         for number, (name, arguments) in enumerate(calls)
     ]
+
+
+def _as_json(arguments: str) -> str:
+    """Arguments of a call in Python, as JSON; "{}" where they are no plain values."""
+    try:
+        call = ast.parse(f"f({arguments})", mode="eval").body
+        keywords = call.keywords if isinstance(call, ast.Call) else []
+        return json.dumps({str(each.arg): ast.literal_eval(each.value) for each in keywords}, ensure_ascii=False)
+    except (SyntaxError, ValueError, TypeError):
+        return "{}"

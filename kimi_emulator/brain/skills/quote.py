@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.documents import best
-from kimi_emulator.brain.language import capture, phrase
+from kimi_emulator.brain.language import capture, pattern, phrase
 from kimi_emulator.words import clauses, shorten
 
 __all__ = ["say"]
@@ -15,6 +15,10 @@ def say(talk: Conversation) -> str | None:
     old = capture("quote.old", talk.request)
     if old:  # an answer to be refined by a new text
         return best(talk.question, [*talk.documents, old], most=1) or old
+    if pattern("quote.my_name").search(talk.question):
+        name = next((name for text in talk.earlier[::-1] if (name := capture("quote.called", text))), "")
+        if name:
+            return phrase("my_name", talk.chinese, called=name)
     text = _each_part(talk) or best(talk.question, talk.documents) or best(talk.question, [*talk.system, *talk.earlier])
     if text is None and talk.documents and talk.question:
         return phrase("nothing", talk.chinese, question=shorten(talk.question, 300))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from kimi_emulator.brain.conversation import Conversation
-from kimi_emulator.brain.language import numbers, pattern, phrase
+from kimi_emulator.brain.language import capture, numbers, pattern, phrase
 from kimi_emulator.words import words
 
 __all__ = ["say"]
@@ -15,12 +15,15 @@ def say(talk: Conversation) -> str | None:
     """The question alone, or variations of it, one a line."""
     if pattern("rephrase.standalone").search(talk.request.rstrip()):
         return talk.question
+    if pattern("rephrase.standalone_told").search(talk.frame):
+        return talk.question.split("\n")[0].strip()
     demand = pattern("rephrase.queries").search(talk.frame)
     if not demand:
         return None
     number = next((each for each in demand.groups() if each), "3").lower()
     count = int(number) if number.isdigit() else int(numbers("number_words").get(number, 3))
-    bare = talk.question.strip().rstrip("?？。. ")
+    question = capture("rephrase.related", talk.request) or talk.question.strip()
+    bare = question.rstrip("?？。. ")
     keys = " ".join(dict.fromkeys(word for word in re.findall(r"[^\W_]+", bare) if words(word)))
-    forms = phrase("queries", talk.chinese, question=talk.question.strip(), bare=bare, keys=keys).split("\n")
+    forms = phrase("queries", talk.chinese, question=question, bare=bare, keys=keys).split("\n")
     return "\n".join(list(dict.fromkeys(forms))[: max(1, count)])

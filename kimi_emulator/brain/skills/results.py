@@ -6,7 +6,7 @@ import json
 
 from kimi_emulator.brain import documents
 from kimi_emulator.brain.conversation import Conversation
-from kimi_emulator.brain.language import phrase
+from kimi_emulator.brain.language import capture, phrase
 from kimi_emulator.brain.toolbox import is_loading
 from kimi_emulator.content import compact
 
@@ -26,6 +26,8 @@ def say(talk: Conversation) -> str | None:
         if len(text) > _LONG:
             text = documents.best(talk.question, [done.content], most=3) or text[:_LONG] + " ..."
         lines.append(f"{done.name or 'The tool'}: {text}" if len(results) > 1 else text)
+    if not lines and (spoken := capture("results.spoken", talk.request)):
+        lines = [_sayable(spoken)]
     name = "result" if len(lines) == 1 else "results"
     return phrase(name, talk.chinese, results="\n".join(lines)) if lines else None
 

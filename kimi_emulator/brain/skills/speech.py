@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from kimi_emulator.brain.conversation import Conversation, Task
-from kimi_emulator.brain.skills import choose, evaluate, fields, graph, greet, otherwise, quote, rephrase, results
+from kimi_emulator.brain.skills import (
+    calculate,
+    choose,
+    evaluate,
+    fields,
+    graph,
+    greet,
+    otherwise,
+    quote,
+    rephrase,
+    results,
+)
 from kimi_emulator.script import Reply
 
 __all__ = ["answer", "say"]
 
 SPEAKING = (
-    *(results.say, rephrase.say, evaluate.say, graph.say, choose.say, fields.say, greet.say, quote.say, otherwise.say),
+    *(
+        results.say,
+        rephrase.say,
+        evaluate.say,
+        graph.say,
+        choose.say,
+        fields.say,
+        greet.say,
+        calculate.say,
+        quote.say,
+        otherwise.say,
+    ),
 )
 
 

@@ -26,6 +26,12 @@ _NO_KEYS = ("json", "key", "keys")
 def answer(task: Task) -> Reply | None:
     """JSON where the request wants it, else None."""
     values = in_format(task) or _after_form(task, samples=not task.talk.done)
+    frame = task.talk.frame
+    if not values and "{" not in frame and pattern("structured.demand").search(frame) and _keys(task):
+        # Where all is said about the format, there is nothing to fill it with.
+        if pattern("structured.about_format").search(_without_format(task.talk.request)):
+            return None
+        values = [in_words(task)]
     if not values:
         return None
     text = json.dumps(values[0], ensure_ascii=False)
@@ -48,14 +54,7 @@ def in_format(task: Task) -> list[Any]:
 
 def in_words(task: Task) -> dict[str, Any]:
     """An object with the keys that the request names; without any, the answer under "answer"."""
-    request = "\n".join([*task.talk.prompts, task.talk.request])
-    keys: list[str] = []
-    if pattern("structured.keys").search(request):
-        keys = [key for key in pattern("structured.quoted_key").findall(request) if key.lower() not in _NO_KEYS]
-    if not keys:
-        bare = capture("structured.bare_keys", request) or capture("structured.chinese_keys", request)
-        keys = re.split(r"\s*(?:[,，、和及与]|\band\b)\s*", bare)
-    keys = [key.strip() for key in dict.fromkeys(keys) if key.strip()]
+    keys = _keys(task)
     if not keys:
         return {"answer": speech.say(task.talk)}
     # What is said about the format itself holds no values.
@@ -67,11 +66,26 @@ def in_words(task: Task) -> dict[str, Any]:
     return Filler(own, schema, question=_without_format(task.talk.question)).whole()[0]
 
 
+def _keys(task: Task) -> list[str]:
+    """The keys that the request names."""
+    request = "\n".join([*task.talk.prompts, task.talk.request])
+    keys: list[str] = []
+    if pattern("structured.keys").search(request):
+        keys = [key for key in pattern("structured.quoted_key").findall(request) if key.lower() not in _NO_KEYS]
+    if not keys:
+        bare = capture("structured.bare_keys", request) or capture("structured.chinese_keys", request)
+        keys = re.split(r"\s*(?:[,，、和及与]|\band\b)\s*", bare)
+    return [key.strip() for key in dict.fromkeys(keys) if key.strip()]
+
+
 def _without_format(text: str) -> str:
     """The text without sentences about the format of the answer."""
-    about = pattern("structured.about_format")
+    about, behind = pattern("structured.about_format"), pattern("structured.behind")
     lines = (
-        " ".join(each for each in sentences(line) if len(each) > _LONG or not about.search(each))
+        " ".join(
+            each if len(each) > _LONG or not about.search(each) else "".join(behind.findall(each)[:1])
+            for each in sentences(line)
+        )
         for line in text.splitlines()
     )
     return "\n".join(line for line in lines if line.strip()) or text

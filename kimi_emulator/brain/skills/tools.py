@@ -47,17 +47,19 @@ class Planner:
         plain = [tool for tool in self.tools if not tool.answers]
         steps = arithmetic.steps(self.talk.question, plain, self.talk.done)
         if steps is not None:
-            return steps
+            plain = [tool for tool in plain if not arithmetic.calculates(tool)]
         chosen = fitting(self.talk.question, plain)
-        if not chosen and not done:
+        if not chosen and not done and steps is None:
             chosen = self._searchers(plain) or fitting(self.talk.question, [t for t in self.tools if t.answers])[:1]
         waiting = [tool for tool in chosen if tool.name not in done]
         calls: list[ToolCall] = []
         for tool in waiting:
-            values, strength = self._fill(tool, alone=len(chosen) == 1)
+            values, strength = self._fill(tool, alone=len(chosen) == 1 and steps is None)
             if strength >= LIKELY:  # else its arguments may come out of the results of the others
                 calls += self._spread(tool, values)
-        return calls or [call for tool in waiting[:1] if not done for call in self._spread(tool, self._fill(tool)[0])]
+        if steps is None and not calls and not done:
+            return [call for tool in waiting[:1] for call in self._spread(tool, self._fill(tool)[0])]
+        return [*calls, *(steps or ())]
 
     def force(self, name: str | None) -> list[ToolCall]:
         """Calls when one is demanded: of this function, or of any."""
