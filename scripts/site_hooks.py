@@ -20,6 +20,11 @@ PACKAGES = ("langchain_kimi", "llama_index_kimi", "kimi_api", "kimi_emulator")
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["metadata"]["hooks"][
     "custom"
 ]["repository"]
+PICTURE = re.compile(
+    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">\s*'
+    r'<img alt="([^"]+)" src="([^"]+)">\s*</picture>'
+)
+"""A picture in two schemes, as the repository's viewer takes it. The site has a switch of its own for the scheme."""
 
 
 def public_modules(package: str) -> dict[str, list[str]]:
@@ -96,14 +101,17 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     here = posixpath.dirname(page.file.src_uri)
     markdown = re.sub(r"^```python before$", '```python title="before"', markdown, flags=re.M)
     markdown = re.sub(r"^```python (test|error)$", "```python", markdown, flags=re.M)
+    markdown = PICTURE.sub(r"![\2](\3#only-light){ .diagram }\n![\2](\1#only-dark){ .diagram }", markdown)
     pictures = iter(diagrams(page.file.src_uri, markdown))
     markdown = FENCE.sub(lambda _: show(next(pictures)), markdown)
 
+    folder = "" if page.file.src_uri == "changelog.md" else posixpath.join("docs", here)
+
     def lead(match: re.Match[str]) -> str:
-        target = posixpath.normpath(posixpath.join("docs", here, match[1]))
-        if target.startswith("docs/") or page.file.src_uri == "changelog.md":
-            return match[0]
+        target, place = posixpath.normpath(posixpath.join(folder, match[1])), match[2] or ""
+        if target.startswith("docs/") and not target.startswith("docs/upstream/"):  # `exclude_docs`
+            return f"]({posixpath.relpath(target, posixpath.join('docs', here))}{place})"
         kind = "tree" if (ROOT / target).is_dir() else "blob"
-        return f"]({REPOSITORY}/{kind}/main/{target}{match[2] or ''})"
+        return f"]({REPOSITORY}/{kind}/main/{target}{place})"
 
     return re.sub(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)]*)?\)", lead, markdown)

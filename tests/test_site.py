@@ -56,6 +56,16 @@ def test_a_diagrams_pictures_are_of_its_text_and_load_nothing(diagram: Diagram, 
     assert re.match(r'<svg id="diagram" width="\d+" height="\d+"', drawn)  # an image of 100 % has no size
 
 
+def test_a_picture_in_two_schemes_follows_the_switch_of_the_site() -> None:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="speed.md"))
+    text = (ROOT / "docs" / "speed.md").read_text("utf-8")
+    drawn = site_hooks.on_page_markdown(text, page, None, None)
+    assert "<picture>" in text
+    assert "<picture>" not in drawn
+    assert "](speed-light.svg#only-light){ .diagram }" in drawn
+    assert "](speed-dark.svg#only-dark){ .diagram }" in drawn
+
+
 def test_there_is_no_picture_without_a_diagram() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {d.picture(scheme) for d in DIAGRAMS for scheme in THEMES}
 
@@ -83,6 +93,9 @@ def test_a_diagram_says_in_words_what_it_shows() -> None:
         ("guides/x.md", "[a](../files.md#cache)", "[a](../files.md#cache)"),
         ("langchain.md", "[a](https://example.com/x)", "[a](https://example.com/x)"),
         ("langchain.md", "[a](#below)", "[a](#below)"),
+        ("README.md", "[a](upstream/README.md)", "[a](REPO/blob/main/docs/upstream/README.md)"),
+        ("changelog.md", "[a](docs/errors.md#redirects)", "[a](errors.md#redirects)"),
+        ("changelog.md", "[a](CONTRIBUTING.md)", "[a](REPO/blob/main/CONTRIBUTING.md)"),
         ("testing.md", "```python test\nx\n```", "```python\nx\n```"),
         ("error-list.md", "```python error\nx\n```", "```python\nx\n```"),
         ("migrating.md", "```python before\nx\n```", '```python title="before"\nx\n```'),
