@@ -130,6 +130,18 @@ $(MERMAID):
 diagrams: $(READY) $(MERMAID)  ## docs/diagrams anew, from the Mermaid in the pages (needs npm and Chromium)
 	$(BIN)/python -m scripts.diagrams $(MERMAID)
 
+# An environment of its own: Chainlit pins its neighbours, and nothing else here needs it.
+.chat_app/.ready: examples/chat_app/requirements.txt pyproject.toml
+	@test -x .chat_app/bin/python || $(PYTHON) -m venv .chat_app
+	@echo "Setting up .chat_app ..." >&2
+	@.chat_app/bin/python -m pip install -q --disable-pip-version-check --upgrade "pip>=25.1"
+	@.chat_app/bin/python -m pip install -q --disable-pip-version-check -r examples/chat_app/requirements.txt -e ".[agents,llama-index,emulator,cli]"
+	@touch $@
+
+.PHONY: chat-app
+chat-app: .chat_app/.ready  ## a chat in the browser that shows thinking, tools and cost, on the emulator or the platform (CHAT_APP="--port 8001")
+	.chat_app/bin/python -m examples.chat_app $(CHAT_APP)
+
 .PHONY: notebooks
 notebooks: $(READY)  ## run notebooks/ on the emulator, and keep what they show
 	$(BIN)/python -m scripts.notebooks
@@ -142,4 +154,4 @@ site: $(READY)  ## the documentation as a site, into site/: pages, reference fro
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q
 
 clean:          ## remove what the targets made
-	rm -rf $(VENV) .litellm .ray .bench .matrix .mermaid .benchmarks .pytest_cache .ruff_cache .hypothesis mutants dist site
+	rm -rf $(VENV) .chat_app .litellm .ray .bench .matrix .mermaid .benchmarks .pytest_cache .ruff_cache .hypothesis mutants dist site

@@ -1,0 +1,1 @@
+"""A chat in the browser, by Chainlit: `make chat-app`, or README.md of this folder."""
