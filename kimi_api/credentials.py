@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeGuard, runtime_checkable
 from urllib.parse import urlsplit
 
 from kimi_api._settings.wrong import wrong_setting
@@ -121,14 +121,17 @@ def read_key(api_key: ApiKey | None, environ: Mapping[str, str] = os.environ) ->
         return check_key(from_environment, source=f"the environment ({' or '.join(KEY_VARIABLES)})")
     if isinstance(api_key, str):
         return check_key(api_key)
-    if isinstance(api_key, Secret):
+    if _is_secret(api_key):
         return check_key(api_key.get_secret_value())
     if not callable(api_key):
         return check_key(api_key)
     returned = api_key()
-    return check_key(
-        returned.get_secret_value() if isinstance(returned, Secret) else returned, source="the api_key function"
-    )
+    return check_key(returned.get_secret_value() if _is_secret(returned) else returned, source="the api_key function")
+
+
+def _is_secret(key: object) -> TypeGuard[Secret]:
+    # Not isinstance: against a protocol it takes six times as long, in each call.
+    return callable(getattr(key, "get_secret_value", None))
 
 
 def key_for(api_key: ApiKey | None, base_url: str, environ: Mapping[str, str] = os.environ) -> str | None:
