@@ -82,7 +82,7 @@ ray: .ray/.ready  ## 1,000 prompts and 200 files on Ray Data: two workers, a rea
 	.ray/bin/python -m examples.ray_extract --rows 200 --workers 2 --kill-one
 
 .PHONY: bench-peers
-bench-peers: $(READY)  ## ours beside nine peers, each in an environment of its own (.bench/), and the page docs/speed.md
+bench-peers: $(READY)  ## ours beside its peers, each in an environment of its own (.bench/), and the page docs/speed.md
 	$(BIN)/python -m benchmarks.peers
 
 soak: $(READY)  ## 10,000 calls, 1,000 open streams, 50 threads, forks: sockets, tasks and memory stay flat

@@ -61,7 +61,8 @@ def url() -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "peer", ["httpx + json", "openai SDK", "LangChain's floor", "ChatKimi", "LlamaIndex's floor", "Kimi"]
+    "peer",
+    ["httpx + json", "httpx2 + json", "openai SDK", "LangChain's floor", "ChatKimi", "LlamaIndex's floor", "Kimi"],
 )
 def test_every_case_of_ours_and_of_the_floors_is_measured(peer: str, url: str) -> None:
     figures = measure_cases(PEERS[peer](), url, 1, QUICK)

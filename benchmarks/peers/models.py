@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from benchmarks.run import KEY, block_message
@@ -73,12 +74,11 @@ class BareHttp(Peer):
     packages = ("httpx",)
 
     def open(self, url: str) -> Any:
-        import httpx
-
-        limits = httpx.Limits(max_connections=2_000, max_keepalive_connections=100)
+        library: Any = import_module(self.packages[0])
+        limits = library.Limits(max_connections=2_000, max_keepalive_connections=100)
         headers = {"Authorization": f"Bearer {KEY}"}
-        self.sync = httpx.Client(timeout=600, headers=headers, limits=limits)
-        self.on_loop = httpx.AsyncClient(timeout=600, headers=headers, limits=limits)
+        self.sync = library.Client(timeout=600, headers=headers, limits=limits)
+        self.on_loop = library.AsyncClient(timeout=600, headers=headers, limits=limits)
         return f"{url}/chat/completions"
 
     def stream(self, model: Any) -> Iterator[Any]:
@@ -95,6 +95,13 @@ class BareHttp(Peer):
 
     def call(self, model: Any, messages: Wire, tools: Wire) -> Work:
         return lambda: self.sync.post(model, json=body(messages, tools)).json()
+
+
+class BareHttp2(BareHttp):
+    """The same with httpx2, through which openai 3 sends, and so do we."""
+
+    imports = "import httpx2, json"
+    packages = ("httpx2",)
 
 
 def body(messages: Wire, tools: Wire = [], **more: Any) -> dict[str, Any]:  # noqa: B006 - never changed
@@ -516,6 +523,7 @@ class LlamaIndexFloor(LlamaIndexPeer):
 
 PEERS: dict[str, Callable[[], Peer]] = {
     "httpx + json": BareHttp,
+    "httpx2 + json": BareHttp2,
     "openai SDK": OpenAISDK,
     "openai SDK 2": OpenAISDK,
     "LiteLLM": LiteLLM,

@@ -10,7 +10,7 @@ from typing import Any
 Results = Mapping[str, Mapping[str, Any]]
 
 GROUPS: dict[str, tuple[str, Sequence[str]]] = {
-    "Without a framework": ("httpx + json", ("openai SDK", "openai SDK 2", "LiteLLM")),
+    "Without a framework": ("httpx + json", ("httpx2 + json", "openai SDK", "openai SDK 2", "LiteLLM")),
     "LangChain": (
         "LangChain's floor",
         ("ChatKimi", "ChatOpenAI", "ChatDeepSeek", "langchain-moonshot", "MoonshotChat (community)"),
@@ -74,6 +74,10 @@ times the floor it is.
 NOTES = """
 ## How to read it
 
+* *A floor of a framework* is httpx, not the SDK that ours and most peers send through. The SDK's `post` of the body
+  of 200 messages and 20 tools takes about half of our whole call (`make bench` has it as a row), the conversion of the
+  messages and the making of the request a quarter, the framework and the answer the rest.
+
 * *Chunk*: a stream of 2,000 events in one burst, half thinking and half text, four characters each; or one tool call
   whose argument comes in 2,000 pieces.
 * *Messages, tools*: one call that is not shown as it comes. Ours are streamed on the wire all the same (so that nothing
@@ -81,7 +85,11 @@ NOTES = """
 * *Agent*: `create_agent` and `FunctionAgent`, 19 calls of a tool and an answer; the framework's own work is in the
   floor.
 * *Streams*: so many on one event loop, each of 20 chunks, opening the connections included, which is most of it. The
-  floors use httpx, openai 3 the faster httpx2: with many streams at a time others may be below a floor.
+  floors use httpx, openai 3 and so ours httpx2 ("httpx2 + json"): others may be below a floor. Both look at every
+  connection that is open or idle whenever a stream begins and ends, so a stream costs more, the more there are: 1,000
+  take httpx2 alone about half of what `AsyncOpenAI` takes, which is the least that anything over it can come to. An
+  HTTP client of your own that keeps fewer idle connections (`max_keepalive_connections=20` in place of 100) costs a
+  quarter less here, and pays where idle connections are asked for again: with a handshake each.
 * *An open stream*: what memory grows by when 200 are open, divided by 200.
 * *Import*: in a fresh process, everything that it brings included.
 * Figures differ from run to run by a few per cent on a quiet machine, and by far more on a busy one (the load average
