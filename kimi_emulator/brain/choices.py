@@ -12,14 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kimi_emulator.brain.language import pattern
+from kimi_emulator.brain.language import pattern, words_of
 from kimi_emulator.brain.naming import parts
 from kimi_emulator.words import clauses, rarity, shorten, words
 
 __all__ = ["Choice", "about", "assign", "counts_items", "numbered_items", "rank", "with_names_of"]
-
-_NUMBERS_ITEMS = {"choice", "index", "number", "document", "doc", "source", "option", "selection"}
-_RATES_ITEMS = {"relevance", "score", "rank", "rating", "confidence"}
 
 
 @dataclass(frozen=True)
@@ -62,10 +59,9 @@ def rank(question: str, choices: Sequence[Choice]) -> list[Choice]:
 def counts_items(schema: Mapping[str, Any]) -> str | None:
     """The whole-number member of an object schema that names an item of a list, or None."""
     properties = schema.get("properties")
-    for name, member in properties.items() if isinstance(properties, dict) else ():
-        if isinstance(member, dict) and member.get("type") == "integer" and parts(name) & _NUMBERS_ITEMS:
-            return str(name)
-    return None
+    members = properties.items() if isinstance(properties, dict) else ()
+    whole = [name for name, member in members if isinstance(member, dict) and member.get("type") == "integer"]
+    return next((name for name in whole if parts(name) & words_of("numbers_of_items")), None)
 
 
 def about(choice: Choice, schema: Mapping[str, Any], counter: str) -> dict[str, Any]:
@@ -73,7 +69,7 @@ def about(choice: Choice, schema: Mapping[str, Any], counter: str) -> dict[str, 
     members: dict[str, Any] = {counter: choice.number}
     for name, member in schema["properties"].items():
         kind = member.get("type") if isinstance(member, dict) and name != counter else None
-        if kind in ("integer", "number") and parts(name) & _RATES_ITEMS:
+        if kind in ("integer", "number") and parts(name) & words_of("rates_of_items"):
             members[name] = choice.relevance
         elif kind == "string":
             members[name] = f"It says: {shorten(choice.text, 120)}"

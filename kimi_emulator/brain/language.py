@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from kimi_emulator.words import stem, words
 
@@ -62,13 +62,6 @@ def phrase(name: str, chinese: bool, **values: object) -> str:
     return load("words")["phrases"][name]["zh" if chinese else "en"].format(**values)
 
 
-class _Terms(NamedTuple):
-    stems: frozenset[str]
-    """Stems of plain words."""
-    parts: tuple[str, ...]
-    """What counts wherever it occurs."""
-
-
 def _fold(text: str) -> str:
     """The text in lower case and without accents."""
     decomposed = unicodedata.normalize("NFKD", text.lower())
@@ -81,22 +74,23 @@ def others(section: str, head: str) -> list[str]:
 
 
 @cache
-def terms(section: str) -> Mapping[str, _Terms]:
-    """The terms of a section's heads, ready to be looked for."""
-    by_head: dict[str, _Terms] = {}
+def terms(section: str) -> Mapping[str, tuple[frozenset[str], tuple[str, ...]]]:
+    """By head the stems of plain words, and what counts wherever it occurs."""
+    by_head: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {}
     for head in load("meanings")[section]:
         plain = [term for term in [head, *others(section, head)] if re.fullmatch(r"[A-Za-z]+", term)]
         rest = [term for term in others(section, head) if term not in plain]
-        by_head[head] = _Terms(frozenset(stem(term.lower()) for term in plain), tuple(_fold(term) for term in rest))
+        by_head[head] = frozenset(stem(term.lower()) for term in plain), tuple(_fold(term) for term in rest)
     return by_head
 
 
 def heads(section: str, text: str) -> dict[str, int]:
     """Heads that a text has terms for, each with how many of them."""
     text = text[:_LIMIT]
-    own, folded = {*words(text), *map(stem, re.findall(r"[a-z]+", _fold(text)))}, _fold(text)
-    counted = {
-        head: len(each.stems & own) + sum(part in folded for part in each.parts)
-        for head, each in terms(section).items()
+    folded = _fold(text)
+    own = {*words(text), *map(stem, re.findall(r"[a-z]+", folded))}
+    counts = {
+        head: len(stems & own) + sum(part in folded for part in parts)
+        for head, (stems, parts) in terms(section).items()
     }
-    return {head: count for head, count in counted.items() if count}
+    return {head: count for head, count in counts.items() if count}

@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from kimi_emulator.brain.filling import chinese
-from kimi_emulator.brain.language import numbers, others, pattern, terms
+from kimi_emulator.brain.language import others, pattern, terms
 from kimi_emulator.brain.naming import loose, parts, pieces, same
 
-__all__ = ["entry", "json_in", "label_value", "number_near", "synonyms", "table_rows", "units"]
+__all__ = ["json_in", "label_patterns", "number_patterns", "table_rows", "units"]
 
 _VALUE = r"[*_`]{0,2}(?:\"([^\"\n]+)\"|'([^'\n]+)'|[“「《]([^”」》\n]+)[”」》]|([^\n|;,?!，。；、？！]+))"
 _PROPER = r"()()()((?-i:[A-Z])[\w.'-]*(?:\s+(?-i:[A-Z])[\w.'-]*)*)"
@@ -47,57 +46,27 @@ def json_in(text: str) -> Iterator[tuple[Any, int, int]]:
         yield value, start, place
 
 
-def entry(values: list[Any], name: str) -> Any:
-    """The value under a key of this name, or None. Spelling differences are forgiven."""
-    level: list[Any] = [values]
-    for _ in range(6):
-        below: list[Any] = []
-        for value in level[:200]:
-            members = value.items() if isinstance(value, dict) else ()
-            for key, child in members:
-                if child is not None and _key(str(key)) == _key(name):
-                    return child
-            below += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        level = below
-    return None
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[\s_-]+", "", name).lower()
-
-
-def synonyms(name: str) -> list[str]:
+def _synonyms(name: str) -> list[str]:
     """What else a member of this name is called: 姓名 is a name, an age comes in years."""
     own = parts(name) | {name}
     heads = [
         head
-        for head, each in terms("members").items()
-        if head in own or head + "s" in own or (not name.isascii() and name in each.parts)
+        for head, (_, parts_of_it) in terms("members").items()
+        if head in own or head + "s" in own or (not name.isascii() and name in parts_of_it)
     ]
     called = dict.fromkeys(term for head in heads for term in (head, *others("members", head)))
     return [term for term in called if term != name]
 
 
-def label_value(text: str, name: str) -> str | None:
-    """What stands behind the label: `name: value`, `name = value`, `name is value`, 姓名：value, `called Value`."""
-    for form in _label_patterns(name):
-        match = re.search(form, text, re.IGNORECASE)
-        value = next((group for group in match.groups() if group), "") if match else ""
-        if match and match[4]:
-            value = re.split(r"\s+(?:and|but|with|in|for)\s+|\.\s|\.$", value)[0].strip(" *_`\"'")
-        if value:
-            return value
-    return None
-
-
-def _label_patterns(name: str) -> Iterator[str]:
+def label_patterns(name: str) -> Iterator[str]:
+    """Patterns for the label of a member with its value."""
     if not pieces(name):
         return
     around = r"[*_`\"']{0,3}"
     joints = _JOINTS if name.isascii() else (_CHINESE_JOINT,)
     before, behind = (rf"(?<![\w]){around}", around) if name.isascii() else ("", "")
     yield from (before + loose(name) + behind + joint + _VALUE for joint in joints)
-    for term in synonyms(name):
+    for term in _synonyms(name):
         if not term.isascii():
             yield re.escape(term) + (r"\s*" if term in ("叫", "名叫") else _CHINESE_JOINT) + _VALUE
         elif " " in term or term.endswith("ed"):
@@ -110,31 +79,18 @@ def units(name: str) -> list[str]:
     """Units of numbers that tell of such a member."""
     own = parts(name) | {name}
     heads = [head for head in terms("units") if head in own or head + "s" in own]
-    heads = heads or sorted({each for each in synonyms(name) if each in terms("units")})
+    heads = heads or sorted({each for each in _synonyms(name) if each in terms("units")})
     return sorted((unit for head in heads for unit in others("units", head)), key=lambda unit: -len(unit))
 
 
-def number_near(text: str, name: str) -> tuple[str, tuple[int, int]] | None:
-    """A number that belongs to the name, with its place: `limit 5`, `3 days`, `two days`, `28 years old`, 身高175."""
-    for form, unit in _number_patterns(name):
-        match = re.search(form, text, re.IGNORECASE)
-        if match:
-            number = match[1].replace(",", "").lower()
-            number = str(numbers("number_words").get(number, number))
-            number = number if re.match(r"-?\d", number) else str(chinese.digits(number))
-            if unit and re.search(r"meters?|metres?|(?:^|_)m$|kg", name):
-                number = f"{float(number) * numbers('factors').get(unit, 1.0):.2f}".rstrip("0").rstrip(".")
-            return number, match.span(1)
-    return None
-
-
-def _number_patterns(name: str) -> Iterator[tuple[str, str]]:
+def number_patterns(name: str) -> Iterator[tuple[str, str]]:
+    """Patterns for a member's number, each with the unit that it counts in, or ""."""
     for unit in units(name):
         spaced = rf"\s*{re.escape(unit)}" + (r"\b" if unit[-1:].isalpha() and unit.isascii() else "")
         yield rf"{_NUMBER}(?:-year-old|{spaced})" if unit == "year-old" else _NUMBER + spaced, unit
         if not unit.isascii():
             yield rf"([零一二两三四五六七八九十百]+){re.escape(unit)}", unit
-    named = [term for term in synonyms(name) if not term.isascii()]
+    named = [term for term in _synonyms(name) if not term.isascii()]
     for part in [*named, *pieces(name)[::-1]]:
         if not part.isascii():
             yield rf"{re.escape(part)}(?:是|为|:|：)?\s*[¥￥$]?{_NUMBER}", ""

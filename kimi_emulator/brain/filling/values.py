@@ -97,18 +97,41 @@ class Source:
 
     def entry(self, name: str) -> Any:
         """The value under a key of this name where the text holds JSON, or None. Spelling differences are forgiven."""
-        return labels.entry(self._json, name) if self._json else None
+        key, level = _key(name), self._json
+        for _ in range(6 if level else 0):
+            objects = [value for value in level[:200] if isinstance(value, dict)]
+            for value in objects:
+                for own_key, child in value.items():
+                    if child is not None and _key(str(own_key)) == key:
+                        return child
+            lists = [value for value in level[:200] if isinstance(value, list)]
+            level = [child for value in [*(value.values() for value in objects), *lists] for child in value]
+        return None
 
     def value_of_label(self, name: str) -> str | None:
-        """What stands behind the name, or behind what it is called otherwise."""
-        return labels.label_value(self.text, name)
+        """What stands behind the label: `name: value`, `name = value`, `name is value`, 姓名：value, `called Value`."""
+        for form in labels.label_patterns(name):
+            match = re.search(form, self.text, re.IGNORECASE)
+            value = next((group for group in match.groups() if group), "") if match else ""
+            if match and match[4]:
+                value = re.split(r"\s+(?:and|but|with|in|for)\s+|\.\s|\.$", value)[0].strip(" *_`\"'")
+            if value:
+                return value
+        return None
 
     def number_near(self, name: str) -> str | None:
-        """A number that belongs to the name: before it (``3 days``, ``two days``) or behind it (``limit 5``)."""
-        number, place = labels.number_near(self.text, name) or (None, None)
-        if place:
-            self._taken.add(place)
-        return number
+        """A number that belongs to the name: `limit 5`, `3 days`, `two days`, `28 years old`, 身高175."""
+        for form, unit in labels.number_patterns(name):
+            match = re.search(form, self.text, re.IGNORECASE)
+            if match:
+                number = match[1].replace(",", "").lower()
+                number = str(numbers("number_words").get(number, number))
+                number = number if re.match(r"-?\d", number) else str(chinese.digits(number))
+                if unit and re.search(r"meters?|metres?|(?:^|_)m$|kg", name):
+                    number = f"{float(number) * numbers('factors').get(unit, 1.0):.2f}".rstrip("0").rstrip(".")
+                self._taken.add(match.span(1))
+                return number
+        return None
 
     def measure(self, name: str) -> str | None:
         """A number with a unit that belongs to the name, as text: a height, an age."""
@@ -118,3 +141,7 @@ class Source:
         """Whether all words of the name occur."""
         parts = words(name.replace("_", " "))
         return bool(parts) and set(parts) <= set(words(self.text))
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).lower()
