@@ -14,22 +14,17 @@ from kimi_emulator.brain.toolbox import Tool
 from kimi_emulator.content import ToolResult
 from kimi_emulator.script import ToolCall
 
-__all__ = ["calculates", "steps", "sums", "value_of"]
+__all__ = ["operands", "steps", "sums", "value_of"]
 
 _OPERATIONS = {ast.Add: "add", ast.Mult: "multiply", ast.Sub: "subtract", ast.Div: "divide"}
 
 
-def _operands(tool: Tool) -> list[str]:
+def operands(tool: Tool) -> list[str]:
     """The two numbers that a tool takes, or the text of a sum; [] for a tool that does something else."""
     schemas = tool.properties.items()
     numeric = [name for name, each in schemas if isinstance(each, dict) and each.get("type") in ("integer", "number")]
     sums = [name for name in tool.properties if pattern("kinds.expression").search(name)]
     return numeric if len(numeric) == 2 else sums if list(tool.parameters.get("required", sums)) == sums else []
-
-
-def calculates(tool: Tool) -> bool:
-    """Whether a tool takes two numbers, or the text of a sum."""
-    return bool(_operands(tool))
 
 
 def steps(question: str, tools: Sequence[Tool], done: Sequence[ToolResult]) -> list[ToolCall] | None:
@@ -39,7 +34,7 @@ def steps(question: str, tools: Sequence[Tool], done: Sequence[ToolResult]) -> l
         return None
     by_operation: dict[str, tuple[Tool, list[str]]] = {}
     for tool in tools:
-        names = _operands(tool)
+        names = operands(tool)
         if len(names) == 2:
             by_operation |= dict.fromkeys(heads("tools", tool.name.replace("_", " ")), (tool, names))
     nodes = [node for tree in trees for node in ast.walk(tree)]
@@ -75,7 +70,7 @@ def steps(question: str, tools: Sequence[Tool], done: Sequence[ToolResult]) -> l
 def _in_one(tree: ast.expr, tools: Sequence[Tool], done: Sequence[ToolResult]) -> list[ToolCall] | None:
     """The call of a calculator, which takes the whole sum as text; None where there is none."""
     for tool in tools:
-        names = _operands(tool)
+        names = operands(tool)
         if len(names) == 1 and all(each.name != tool.name for each in done):
             return [ToolCall(tool.name, {names[0]: ast.unparse(tree)})]
     return None

@@ -31,18 +31,16 @@ class Parts(NamedTuple):
 
 def sections(text: str) -> list[Section]:
     """The text cut at its labels."""
+    matches = [match for name in ("label", "inline") for match in pattern(f"reading.{name}").finditer(text)]
     heads: list[re.Match[str]] = []
-    for head in sorted((h for n in ("label", "inline") for h in pattern(f"reading.{n}").finditer(text)), key=_begin):
-        if not heads or head.start() >= heads[-1].end():
-            heads.append(head)
-    ends = [*map(_begin, heads), len(text)]
-    named = [(str(head.lastgroup), head[0].strip(" \t#*:：【】[]<>").lower(), head.end()) for head in heads]
-    cut = [Section(kind, label, text[begin:end]) for (kind, label, begin), end in zip(named, ends[1:], strict=True)]
-    return [Section("", "", text[: ends[0]]), *cut]
-
-
-def _begin(match: re.Match[str]) -> int:
-    return match.start()
+    for match in sorted(matches, key=lambda match: match.start()):
+        if not heads or match.start() >= heads[-1].end():
+            heads.append(match)
+    ends = [*(head.start() for head in heads), len(text)]
+    cut = [Section("", "", text[: ends[0]])]
+    for head, end in zip(heads, ends[1:], strict=True):
+        cut.append(Section(str(head.lastgroup), head[0].strip(" \t#*:：【】[]<>").lower(), text[head.end() : end]))
+    return cut
 
 
 def split(text: str) -> Parts:

@@ -10,12 +10,7 @@ from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.reading import sections, split, without_instructions
 from kimi_emulator.words import words
 
-__all__ = ["asks", "holds", "support"]
-
-
-def asks(text: str) -> bool:
-    """Whether a name or a description wants a verdict."""
-    return bool(pattern("verdicts.asks").search(text))
+__all__ = ["holds", "support"]
 
 
 def support(claim: str, context: str) -> float:

@@ -13,8 +13,8 @@ from typing import Any
 from kimi_emulator.brain import choices, verdicts
 from kimi_emulator.brain.documents import best
 from kimi_emulator.brain.filling import chinese
-from kimi_emulator.brain.filling.dates import in_format
-from kimi_emulator.brain.filling.kinds import of_kind
+from kimi_emulator.brain.filling.kinds import in_format, of_kind
+from kimi_emulator.brain.filling.labels import units
 from kimi_emulator.brain.filling.values import Source
 from kimi_emulator.brain.language import capture, heads, load, others, pattern, phrase, terms, words_of
 from kimi_emulator.brain.naming import loose, number_in, parts, prepositions, scalar, way
@@ -75,7 +75,7 @@ class Scalars:
             return not re.search(rf"{negation}[^.,;]{{0,20}}{spoken}", first.text, re.IGNORECASE), SURE
         if bare in terms("classes"):
             return bare in heads("classes", first.text), LIKELY
-        return (self._verdict(), LIKELY) if verdicts.asks(f"{name} {description}") else None
+        return (self._verdict(), LIKELY) if pattern("verdicts.asks").search(f"{name} {description}") else None
 
     def _verdict(self) -> bool:
         return verdicts.holds([source.text for source in self.sources], self.question)
@@ -145,7 +145,7 @@ class Scalars:
         if member is not None:
             yield str(member[0]), member[1]
         for source in self.sources:
-            for text in (scalar(source.entry(name)), source.measure(name)):
+            for text in (scalar(source.entry(name)), source.number_near(name) if units(name) else None):
                 if text is not None:
                     yield text, NAMED
             labelled = source.value_of_label(name)

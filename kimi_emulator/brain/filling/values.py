@@ -133,10 +133,6 @@ class Source:
                 return number
         return None
 
-    def measure(self, name: str) -> str | None:
-        """A number with a unit that belongs to the name, as text: a height, an age."""
-        return self.number_near(name) if labels.units(name) else None
-
     def mentions(self, name: str) -> bool:
         """Whether all words of the name occur."""
         parts = words(name.replace("_", " "))

@@ -93,10 +93,9 @@ def _in_steps(prompt: str, later: str) -> Spoken:
     messages: list[dict[str, Any]] = [{"role": "user", "content": question[1] if question else later}]
     steps = pattern("protocols.step").findall(begun[question.end(1) if question else 0 :])
     for number, (name, value, result) in enumerate(steps):
-        function = {"name": name, "arguments": json.dumps({inputs.get(name, "input"): value}, ensure_ascii=False)}
-        call = {"id": f"call_{number}", "type": "function", "function": function}
-        messages += [{"role": "assistant", "content": "", "tool_calls": [call]}]
-        messages += [{"role": "tool", "tool_call_id": call["id"], "content": result}]
+        arguments = json.dumps({inputs.get(name, "input"): value}, ensure_ascii=False)
+        messages += [{"role": "assistant", "content": "", "tool_calls": [_call(f"call_{number}", name, arguments)]}]
+        messages += [{"role": "tool", "tool_call_id": f"call_{number}", "content": result}]
     return Spoken("final", tools, messages)
 
 
@@ -161,10 +160,11 @@ def _parse_calls(text: str, form: Literal["action", "code"], place: int) -> list
     if form == "code" and (code := capture("protocols.code", text)):
         prints = pattern("protocols.print").findall(code)
         calls = [(name, _as_json(arguments)) for name, arguments in prints] or [("code", "{}")]
-    return [
-        {"id": f"call_{place}_{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
-        for number, (name, arguments) in enumerate(calls)
-    ]
+    return [_call(f"call_{place}_{number}", *call) for number, call in enumerate(calls)]
+
+
+def _call(id: str, name: str, arguments: str) -> dict[str, Any]:
+    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def _as_json(arguments: str) -> str:

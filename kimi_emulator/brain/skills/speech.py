@@ -11,6 +11,7 @@ from kimi_emulator.brain.skills import (
     graph,
     greet,
     otherwise,
+    query,
     quote,
     rephrase,
     results,
@@ -19,20 +20,8 @@ from kimi_emulator.script import Reply
 
 __all__ = ["answer", "say"]
 
-SPEAKING = (
-    *(
-        results.say,
-        rephrase.say,
-        evaluate.say,
-        graph.say,
-        choose.say,
-        fields.say,
-        greet.say,
-        calculate.say,
-        quote.say,
-        otherwise.say,
-    ),
-)
+_MODULES = (results, rephrase, evaluate, graph, query, choose, fields, greet, calculate, quote, otherwise)
+SPEAKING = tuple(module.say for module in _MODULES)
 
 
 def say(talk: Conversation) -> str:

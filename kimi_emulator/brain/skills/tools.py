@@ -47,7 +47,7 @@ class Planner:
         plain = [tool for tool in self.tools if not tool.answers]
         steps = arithmetic.steps(self.talk.question, plain, self.talk.done)
         if steps is not None:
-            plain = [tool for tool in plain if not arithmetic.calculates(tool)]
+            plain = [tool for tool in plain if not arithmetic.operands(tool)]
         chosen = fitting(self.talk.question, plain)
         if not chosen and not done and steps is None:
             chosen = self._searchers(plain) or fitting(self.talk.question, [t for t in self.tools if t.answers])[:1]

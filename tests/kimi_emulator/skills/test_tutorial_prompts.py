@@ -36,7 +36,26 @@ def talk(*texts: str) -> list[dict[str, Any]]:
     return [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(texts)]
 
 
+EMPLOYEES = """CREATE TABLE "Employee" (
+\t"EmployeeId" INTEGER NOT NULL,
+\t"LastName" NVARCHAR(20) NOT NULL,
+\t"City" NVARCHAR(40),
+\tPRIMARY KEY ("EmployeeId")
+)
+
+CREATE TABLE "Album" (
+\t"AlbumId" INTEGER NOT NULL,
+\t"Title" NVARCHAR(160) NOT NULL
+)
+"""
+SQL = (
+    "Given an input question, create a syntactically correct sqlite query to run to help find the answer. Unless the "
+    "user specifies in his question a specific number of examples they wish to obtain, always limit your query to at "
+    f"most 10 results.\n\nOnly use the following tables:\n{EMPLOYEES}\nQuestion: "
+)
 ENGLISH = [
+    Prompt(f"{SQL}How many employees are there?", "SELECT COUNT(*) FROM Employee"),
+    Prompt(f"{SQL}Which titles do the albums have?", "SELECT Title FROM Album LIMIT 10"),
     Prompt(
         (
             "You are an assistant for question-answering tasks. Use the following pieces of retrieved "
@@ -318,6 +337,11 @@ ENGLISH = [
     ),
 ]
 CHINESE = [
+    Prompt(
+        "根据下面的表结构，写一条SQL查询每个城市的员工人数。\n"
+        "CREATE TABLE employees (id INT, name VARCHAR(50), city VARCHAR(50));",
+        "SELECT city, COUNT(*) FROM employees GROUP BY city",
+    ),
     Prompt(
         "你是一个问答助手。请使用以下检索到的上下文来回答问题。如果你不知道答案，就说不知道。最多三句话。\n问题：公司总部在哪里？\n上下文："
         + FIRM
