@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
 from kimi_api._settings.names import ALIASES
@@ -438,6 +438,8 @@ class Connection:
         except UnicodeEncodeError as error:
             raise not_unicode("messages", error) from None
         except Exception as error:
+            if isinstance(error.__cause__, UnicodeEncodeError):  # openai 2.0 puts its connection error around it
+                raise not_unicode("messages", error.__cause__) from None
             from kimi_api._transport.translate import from_sdk, too_long_error
             from kimi_api.errors import KimiConnectionError
 
@@ -503,9 +505,15 @@ def as_limits(value: AccountLimits | Mapping[str, Any] | None) -> AccountLimits 
     return AccountLimits.of(value)
 
 
-def plain_limits(value: AccountLimits | Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The limits as plain data, for dumps; a model's field may hold the dict that somebody assigned."""
-    limits = as_limits(value)
+def plain_limits(value: object) -> object:
+    """The limits as plain data, for dumps; a model's field may hold the dict that somebody assigned.
+
+    What is none is given back as it is: a call refuses it, and older cores of LlamaIndex dump the model before that.
+    """
+    try:
+        limits = as_limits(cast("AccountLimits | Mapping[str, Any] | None", value))
+    except KimiInputError:
+        return value
     return None if limits is None else limits.as_dict()
 
 

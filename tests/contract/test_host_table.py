@@ -14,6 +14,7 @@ import pytest
 from contract_kit import Adapter, Chat, Outcome, assistant, result, user, wire_tool
 from langchain_core.exceptions import ContextOverflowError
 from pydantic import BaseModel
+from scripted_kimi import NEW_CORE
 
 from kimi_api import KimiAuthenticationError, KimiBadRequestError, KimiContextOverflowError
 from kimi_emulator import DIALECTS, Emulator, Failure, Reply, ToolCall
@@ -92,9 +93,11 @@ def test_an_answer_is_read(make: Make, host: Emulator, row: Row) -> None:
 
 
 @rows()
-def test_a_tool_loop_keeps_its_thinking(make: Make, host: Emulator, row: Row) -> None:
+def test_a_tool_loop_keeps_its_thinking(make: Make, host: Emulator, row: Row, adapter: Adapter) -> None:
+    # an older core's plain agents ask for one call at a time
+    cities = ("Oslo", "Rome") if NEW_CORE or adapter.name == "langchain" else ("Oslo",)
     host.script(
-        Reply(reasoning="Look.", tool_calls=[ToolCall("get_weather", {"city": city}) for city in ("Oslo", "Rome")]),
+        Reply(reasoning="Look.", tool_calls=[ToolCall("get_weather", {"city": city}) for city in cities]),
         Reply(content="7 in both."),
     )
     assert ask_at(make, host, row).run_agent("Weather?", [get_weather]).text == "7 in both."

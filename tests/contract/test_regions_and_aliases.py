@@ -145,6 +145,7 @@ def test_a_call_of_another_model_is_free_of_the_alias(kimi: Emulator, make: Make
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning")  # older cores dump the model first
 @pytest.mark.parametrize(
     ("wrong", "remedy"), [("kimi-k2.66", "did you mean 'kimi-k2.6'"), ("gpt-4o", "Known today"), (5, "")]
 )

@@ -13,6 +13,7 @@ import pytest
 from contract_kit import STREAMED, Adapter, Chat, Way
 from opentelemetry.trace import StatusCode
 from otel_kit import Recorder, recording
+from scripted_kimi import NEW_CORE
 
 from kimi_api import KimiConnectionError, KimiError
 from kimi_emulator import Emulator, Reply, ToolCall
@@ -45,6 +46,8 @@ def recorder() -> Iterator[Recorder]:
 @pytest.fixture
 def recorded(adapter: Adapter) -> Iterator[Recorder]:
     """What OpenInference's instrumentation of the framework records."""
+    if adapter.name == "llama_index" and not NEW_CORE:
+        pytest.skip("OpenInference's instrumentation records nothing of this core's calls")
     module = importlib.import_module(f"openinference.instrumentation.{adapter.name}")
     instrumentor = getattr(module, INSTRUMENTORS[adapter.name])()
     with closing(Recorder()) as recorder:

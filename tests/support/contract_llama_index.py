@@ -346,7 +346,8 @@ def _block(media: Media) -> ImageBlock | VideoBlock | DocumentBlock | AudioBlock
     if media.kind == "document":
         return DocumentBlock(data=media.data, url=url, title=media.name, document_mimetype=media.mime)
     if media.kind == "audio":
-        return AudioBlock(audio=media.data, url=url, format=(media.mime or "").rpartition("/")[2] or None)
+        place = {"url": url} if url is not None else {}  # an older core takes no None
+        return AudioBlock(audio=media.data, **place, format=(media.mime or "").rpartition("/")[2] or None)
     return VideoBlock(video=media.data, url=url, video_mimetype=media.mime)
 
 
