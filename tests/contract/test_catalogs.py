@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from contract_kit import COPIES, Adapter, Chat, user
+from llama_index.core.llms import LLM
 
 from kimi_api import MODELS, AccountLimits, ChatOptions, KimiClient, KimiInputError, Price, build_request
 from kimi_api.account import arefresh, refresh
@@ -119,6 +120,8 @@ def test_the_window_is_that_of_the_host(adapter: Adapter, near: Host, far: Host)
 
 
 def test_costs_count_by_the_prices_of_each_models_own_catalogue(adapter: Adapter, near: Host, far: Host) -> None:
+    if adapter.name == "llama_index" and not hasattr(LLM, "to_payload"):
+        pytest.skip("what this core shows its handlers of a call is the model's fields")
     dear = {"kimi-k3": dataclasses.replace(MODELS["kimi-k3"], price=Price(1.0, 100.0, 1.0))}
     free = {"kimi-k3": dataclasses.replace(MODELS["kimi-k3"], price=None)}
     with adapter.costs() as costs:

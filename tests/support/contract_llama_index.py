@@ -11,6 +11,7 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from contract_kit import (
     STREAMED,
     Adapter,
@@ -48,7 +49,8 @@ from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from scripted_kimi import NEW_CORE
 
 from kimi_api import Usage
 from llama_index_kimi import (
@@ -232,7 +234,11 @@ class LlamaIndex(Adapter):
         return native.metadata.context_window
 
     def through_json(self, messages: Sequence[Any]) -> list[ChatMessage]:
-        return [ChatMessage.model_validate_json(message.model_dump_json()) for message in messages]
+        try:
+            return [ChatMessage.model_validate_json(message.model_dump_json()) for message in messages]
+        except ValidationError:
+            assert not NEW_CORE
+            pytest.skip("this core cannot read the sound of a message back")
 
     def dumps(self, native: Any) -> list[str]:
         shown = [repr(native), str(native), native.to_json(), json.dumps(native.to_dict(), default=str)]

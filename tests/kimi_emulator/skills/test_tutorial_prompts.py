@@ -30,6 +30,8 @@ GET_CURRENT_TIME = function("get_current_time", "Get the current time")
 TRANSLATE = function("translate", "Translate text", text=S, target_language=S)
 GET_ORDER = function("get_order", "查询订单状态", order_id={"type": "string", "description": "订单号"})
 
+OTHERWISE = "This is the local Kimi emulator, which answers by rules and not by a model. You wrote: "
+
 
 def talk(*texts: str) -> list[dict[str, Any]]:
     """What user and assistant said in turn."""
@@ -281,6 +283,10 @@ ENGLISH = [
         ),
     ),
     Prompt("What is 2+2?", "2 + 2 = 4"),
+    Prompt("7 minus 4", "7 - 4 = 3"),
+    Prompt("12 - 1", "12 - 1 = 11"),
+    # no sums: a result, a telephone number, a fraction, a date
+    *(Prompt(text, f"{OTHERWISE}{text}") for text in ("3-1", "call 555-1234", "1/2", "3/4/2024")),
     Prompt(talk("Hi! I'm Bob", "Hello Bob!", "What's my name?"), "Your name is Bob."),
     Prompt(
         (
