@@ -4,8 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SEED   ?= 1
-# Three workers on two cores: tests of time-outs and deadlines wait, and leave a core free. Long files are shared out.
-TESTS  := -n 3 --dist worksteal -q
+# Twice as many workers as cores: tests of time-outs and deadlines wait, and leave cores free. Long files are shared out.
+TESTS  := -n 4 --dist worksteal -q
 
 .PHONY: help demo test test-slow litellm lint format record cassettes faults bench bench-emulator ray soak schemas rules rules-mutation verify-live mutation conformance matrix build check-dist pictures docs site clean
 

@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".matrix"
 SHOWN = ("openai", "langchain-core", "llama-index-core")
-USUAL = ("-q", "-rfE", "-n", "3", "--dist", "worksteal", "-m", "not slow and not live")
+USUAL = ("-q", "-rfE", "-n", "4", "--dist", "worksteal", "-m", "not slow and not live")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from kimi_api import ChatOptions, KimiClient, KimiToolChoiceError, KimiWarning, build_request, chat, errors
+from kimi_api import ChatOptions, KimiClient, KimiToolChoiceError, KimiWarning, build_request, chat, errors, retry
+from kimi_api._content.documents import Document
+from kimi_api.chat._count import countable
 from kimi_api.chat._settle import accept, budget_text
 from kimi_api.reply import ReplyBuilder, parse_reply
 from kimi_api.request import ChatRequest
@@ -238,3 +240,24 @@ def test_an_answer_is_not_changed_by_what_is_checked_in_it() -> None:
     with pytest.warns(KimiWarning, match="kept the call of add, dropped mul"):
         accepted = accept(reply, request)
     assert [[call.name for call in each.tool_calls] for each in (reply, accepted)] == [["add", "mul"], ["add"]]
+
+
+def test_an_empty_answer_that_is_asked_for_again_is_counted_for_observers(
+    client: KimiClient, kimi: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[tuple[str, int]] = []
+    monkeypatch.setattr(retry, "note_retry", lambda reason, number, seconds: noted.append((reason, number)))
+    monkeypatch.setattr(retry, "wait_seconds", lambda *_: 0.0)
+    kimi.script(Reply(content=""), Reply(content=""), Reply(content="There."))
+    request = build_request(ChatOptions(), [{"role": "user", "content": "hi"}])
+    assert chat.complete(client, request).content == "There."
+    assert noted == [("KimiEmptyReplyError", 1), ("KimiEmptyReplyError", 2)]
+
+
+def test_messages_without_content_can_be_counted_beside_documents() -> None:
+    document = {"type": "document", "document": Document("r.pdf", "application/pdf", b"%PDF-")}
+    turn = {"role": "assistant", "content": None, "tool_calls": []}
+    messages = [turn, {"role": "user", "content": [document]}]
+    counted = countable(messages, "http://127.0.0.1:9/v1", None, notes=True)
+    assert "r.pdf" in str(counted[1]["content"])
+    assert counted[0] == turn

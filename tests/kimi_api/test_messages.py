@@ -511,3 +511,30 @@ def test_every_own_thinking_is_sent_back_with_its_own_turn(history: list[list[di
     given_thoughts = [m.get("reasoning_content") for m in messages if m.get("tool_calls")]
     sent_thoughts = [m["reasoning_content"] for m in prepared if m.get("tool_calls")]
     assert sent_thoughts == [thought or "" for thought in given_thoughts]
+
+
+def test_a_history_that_repair_may_not_touch_is_refused_by_the_name_of_messages() -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    history = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "", "tool_calls": [call]}]
+    late = [*history, {"role": "user", "content": "well?"}, {"role": "tool", "tool_call_id": "c1", "content": "7"}]
+    with pytest.raises(KimiInputError) as caught:
+        prepare_messages(late, MODELS["kimi-k3"], thinking=True, repair="none")
+    assert caught.value.what == "messages"
+
+
+def test_a_prefix_that_is_not_the_assistants_is_shown_in_the_error() -> None:
+    last = {"role": "user", "content": "hi", "partial": True}
+    with pytest.raises(KimiInputError) as caught:
+        partial_prefix([last])
+    assert (caught.value.what, caught.value.value) == ("messages[0]", last)
+
+
+def test_blank_parts_beside_a_call_are_an_empty_text_even_where_nothing_is_repaired() -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    blank = [{"type": "text", "text": ""}]
+    history = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": blank, "tool_calls": [call], "reasoning_content": "so"},
+        {"role": "tool", "tool_call_id": "c1", "content": "7"},
+    ]
+    assert prepare_messages(history, MODELS["kimi-k3"], thinking=True, repair="none")[1]["content"] == ""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from kimi_api import KimiReplyError, Reply, Usage
 from kimi_api.errors import KimiIncompleteReplyError
 from kimi_api.reply import ReplyBuilder, ReplyDelta, ToolCall, parse_reply, parse_usage, unique_id
+from kimi_api.reply._odd import tidy_piece
 
 WIRE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "wire"
 HEADERS = {"msh-request-id": "req-9", "x-msh-trace-id": "trace-9"}
@@ -538,3 +539,21 @@ def test_recorded_answers_are_read_whole(path: Path) -> None:
 def test_a_body_without_choices_is_quoted() -> None:
     with pytest.raises(KimiReplyError, match=r"holds no choices: \{'message': 'no such route'\}"):
         parse_reply({"message": "no such route"})
+
+
+def test_a_whole_body_that_calls_its_message_delta_is_read() -> None:
+    assert parse_reply({"choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}]}).content == "x"
+
+
+@pytest.mark.parametrize(
+    ("piece", "text"),
+    [
+        (5, "a tool call of the answer cannot be read: 5."),
+        ({"function": 5}, "the function of a tool call of the answer cannot be read: 5."),
+        ({"function": {"name": 5}}, "the name of a tool call of the answer cannot be read: 5."),
+    ],
+)
+def test_what_cannot_be_read_of_a_tool_call_is_quoted(piece: Any, text: str) -> None:
+    with pytest.raises(KimiReplyError) as caught:
+        tidy_piece(piece)
+    assert str(caught.value).startswith(text)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kimi_api import ChatOptions, KimiClient, KimiInputError, KimiWarning, build_request, partial_message
+from kimi_api._content.documents import Document
 from kimi_api.options import merge
 from kimi_emulator import Emulator
 
@@ -462,3 +463,58 @@ def test_a_schema_of_an_answer_without_name_or_dict_is_told(schema: object) -> N
         body(response_format=wish)
     assert (caught.value.what, caught.value.value) == ("response_format", wish)
     assert 'json_schema is {"name": ..., "schema": {...}, "strict": ...}' in str(caught.value)
+
+
+# ---------------------------------------------------------------------------------------------------- what errors say
+
+PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/gif;base64,R0lGODlh"}}]}]
+PDF = Document("r.pdf", "application/pdf", b"%PDF-")
+PAPER = [{"role": "user", "content": [{"type": "document", "document": PDF}]}]
+BEGUN = [*ASK, partial_message("{")]
+
+
+@pytest.mark.parametrize(
+    ("messages", "options", "what", "rule", "remedy"),
+    [
+        (PICTURE, {"inline_media_bytes": -1}, "inline_media_bytes", "a number of bytes, 0 or more", "0 uploads all"),
+        (PAPER, {"document_cache": 5}, "document_cache", "it is a kimi_api.files.FileCache", "FileCache.on_disk()"),
+        (
+            ASK,
+            {"response_format": {"type": "xml"}},
+            "response_format",
+            "its type is text, json_object or json_schema",
+            "set the type",
+        ),
+        (
+            ASK,
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
+            "response_format",
+            'json_schema is {"name": ..., "schema": {...}, "strict": ...}',
+            "give the schema a name, and pass it as a dict rather than as text",
+        ),
+        (
+            BEGUN,
+            {"response_format": {"type": "json_object"}},
+            "response_format",
+            "Partial Mode and JSON mode cannot be combined",
+            "drop response_format; a prefix of '{' already leads to JSON",
+        ),
+    ],
+    ids=["inline_media_bytes", "document_cache", "type of the format", "schema without a name", "JSON with a prefix"],
+)
+def test_a_refused_option_is_named_with_its_rule_and_what_to_do(
+    messages: list[dict[str, Any]], options: dict[str, Any], what: str, rule: str, remedy: str
+) -> None:
+    with pytest.raises(KimiInputError) as caught:
+        body(messages, **options)
+    assert caught.value.what == what
+    assert rule in caught.value.rule
+    assert remedy in caught.value.remedy
+    if rule.startswith("json_schema"):
+        assert caught.value.rule == rule
+
+
+def test_a_model_without_efforts_that_always_thinks_is_not_told_to_lower_its_effort() -> None:
+    with pytest.warns(KimiWarning) as caught:
+        body(model="kimi-k2.7-code", thinking="disabled")
+    assert str(caught[0].message).rstrip(".").endswith("so thinking='disabled' is not sent")

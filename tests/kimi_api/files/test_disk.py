@@ -141,14 +141,21 @@ WRITE = """
 def test_a_process_killed_while_writing_leaves_no_broken_entry(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    def parts() -> set[str]:
+        return {path.name for path in tmp_path.iterdir() if path.name.startswith(_disk.PART)}
+
     caught = 0
     for attempt in range(40):
         with run_python(WRITE, tmp_path) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
-            time.sleep(0.05 + 0.003 * attempt)
+            time.sleep(0.003 * attempt)
+            given_up = time.monotonic() + 2
+            left_by_others = parts()
+            while parts() <= left_by_others and time.monotonic() < given_up:
+                pass
             os.kill(writer.pid, signal.SIGKILL)
-        caught += any(path.name.startswith(_disk.PART) for path in tmp_path.iterdir())
+        caught += not parts() <= left_by_others
         cache = FileCache.on_disk(tmp_path)
         for number in range(7):
             entry = cache.get(f"{number}")

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -496,3 +497,28 @@ def test_a_long_wait_for_an_answer_that_nobody_ends_is_logged_once(
         queue.acquire(limits, lambda: "a", BODY).release()
     (record,) = (one for one in caplog.records if one.name == queue.__name__)  # others log what they leave behind
     assert "read that stream to its end or close it" in record.getMessage()
+
+
+def test_limits_that_are_none_are_refused_with_the_names_that_there_are() -> None:
+    with pytest.raises(KimiInputError) as caught:
+        AccountLimits.of(3)  # type: ignore[arg-type]
+    assert caught.value.rule == "it is an AccountLimits, or a dict with concurrency, name, rpm, store, tpd, tpm"
+
+
+async def test_a_task_whose_loop_closes_while_it_is_woken_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = queue._Task()
+
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("Event loop is closed")
+
+    monkeypatch.setattr(task, "_loop", SimpleNamespace(is_closed=lambda: False, call_soon_threadsafe=refuse))
+    with caplog.at_level("DEBUG", "kimi_api.limits"):
+        task.wake()
+    assert "a waiting task's event loop is closed: Event loop is closed" in caplog.text
+
+
+def test_a_silence_may_last_as_long_as_a_call_says() -> None:
+    client = KimiClient(api_key="sk-test-silence", timeout=10)
+    assert client._request_context(None, None, 10_000.0).longest_silence == 10_000.0
