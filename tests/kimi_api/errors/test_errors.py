@@ -425,6 +425,22 @@ def test_a_stream_that_is_cut_names_the_request(ways: Ways, raw: RawServer, raw_
     assert len(raw.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("begun", "late", "broken"),
+    [(False, "no answer in time from", "cannot reach"), (True, "no more bytes in time from", "lost the connection to")],
+)
+def test_a_failing_connection_is_told_by_how_far_the_answer_had_come(begun: bool, late: str, broken: str) -> None:
+    library = transport()
+    request = library.Request("POST", "http://h/v1")
+    response = library.Response(200, request=request) if begun else None
+    for error, words in (
+        (openai.APITimeoutError(request), late),
+        (openai.APIConnectionError(request=request), broken),
+    ):
+        ours: Any = from_sdk(error, RequestContext("http://h/v1"), None, response)
+        assert str(ours).startswith(f"{words} http://h/v1: ")
+
+
 # ---------------------------------------------------------------------------------------------------- secrets
 
 
