@@ -173,6 +173,7 @@ def test_a_stream_that_falls_silent_is_a_time_out(kimi: Emulator, make: Make) ->
     kimi.fail("stall.mid_stream")
     error = make(timeout=0.2).attempt("?").error
     assert isinstance(error, KimiTimeoutError)
+    assert str(error).startswith(f"no more bytes in time from {kimi.base_url}: ")
     assert len(kimi.requests) == 1
 
 

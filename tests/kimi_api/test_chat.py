@@ -261,3 +261,11 @@ def test_messages_without_content_can_be_counted_beside_documents() -> None:
     counted = countable(messages, "http://127.0.0.1:9/v1", None, notes=True)
     assert "r.pdf" in str(counted[1]["content"])
     assert counted[0] == turn
+
+
+def test_a_picture_of_a_blocking_call_is_uploaded_by_the_calls_own_client(client: KimiClient, kimi: Emulator) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/gif;base64,R0lGODlhAQABAAAAACw="}}
+    request = build_request(ChatOptions(inline_media_bytes=0), [{"role": "user", "content": [picture]}])
+    chat.complete(client, request)
+    (upload,) = kimi.files
+    assert kimi.chats[-1]["messages"][0]["content"][0]["image_url"]["url"] == f"ms://{upload}"
