@@ -229,10 +229,33 @@ def find_files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         glob: which files of a directory; hidden ones and kinds that are not extracted are passed over.
 
     Raises:
-        KimiInputError: a directory or pattern without a file that can be extracted.
+        KimiInputError: no path; a directory or pattern without a file that can be extracted.
     """
-    patterns = [paths] if isinstance(paths, (str, os.PathLike)) else paths
-    return [Path(file) for path in patterns for file in files_of(Path(path), glob=glob)]
+    return [Path(file) for path in as_paths(paths) for file in files_of(path, glob=glob)]
+
+
+def as_paths(paths: object) -> list[Path]:
+    """One path or several as a list.
+
+    Raises:
+        KimiInputError: `paths` or one of them is no path, or is empty: "" would be the working folder, and all that is
+            in it would be uploaded.
+    """
+    several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    if not isinstance(several, Iterable):
+        raise _no_path(paths)
+    checked = []
+    for path in several:
+        if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+            raise _no_path(path)
+        checked.append(Path(path))
+    return checked
+
+
+def _no_path(value: object) -> KimiInputError:
+    return KimiInputError(
+        "path", value, "it is the path of a file or directory", "pass '.' for the working directory, or a list of paths"
+    )
 
 
 class FileSystem(Protocol):
@@ -256,6 +279,8 @@ def files_of(path: str | PurePath, *, glob: str = "**/*", fs: FileSystem | None 
         fs: an fsspec filesystem that the path belongs to.
     """
     inside: Sequence[str | PurePath]
+    if not str(path):
+        raise _no_path(path)
     if fs is not None:
         if not fs.isdir(str(path)):
             return [path]

@@ -39,6 +39,7 @@ BASE_URL_VARIABLES = ("MOONSHOT_BASE_URL", "MOONSHOT_API_BASE")
 _CONSOLES = {INTERNATIONAL: "https://platform.kimi.ai/console", CHINA: "https://platform.kimi.com/console"}
 _MOONSHOT = ("moonshot.ai", "moonshot.cn", "kimi.com", "kimi.ai")
 
+_QUOTES = "'\"`“”‘’"
 _GET_A_KEY = "create one at https://platform.kimi.ai/console/api-keys (.ai) or https://platform.kimi.com (.cn)"
 
 
@@ -188,11 +189,20 @@ def check_key(key: object, *, source: str = "api_key") -> str:
         raise KimiKeyError(source, described + " with a line break in it", "a key is one line", remedy + " (strip it)")
     if key[:7].lower() == "bearer ":
         raise KimiKeyError(source, described + ", the word Bearer included", "that word is added by itself", remedy)
+    if key[0] in _QUOTES or key[-1] in _QUOTES:
+        raise KimiKeyError(source, described + " with a quotation mark around it", "a key has none", remedy)
+    if _is_placeholder(key):
+        raise KimiKeyError(source, key, "that is the place of a key in an example, not a key", remedy)
     if not key.isascii() or not key.isprintable() or " " in key:
         raise KimiKeyError(
             source, described + " with a blank or unprintable character in it", "a key is one ASCII word", remedy
         )
     return key
+
+
+def _is_placeholder(key: str) -> bool:
+    """Whether it is what examples write in a key's place: "sk-...", "<MOONSHOT_API_KEY>"."""
+    return set(key.removeprefix("sk-")) <= set(".…*") or key.strip("$<>{}%") in ("MOONSHOT_API_KEY", "KIMI_API_KEY")
 
 
 def console_of(base_url: str) -> str:

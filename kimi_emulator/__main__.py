@@ -10,7 +10,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from kimi_emulator import DIALECTS, TIERS, Emulator
+try:
+    from kimi_emulator import DIALECTS, TIERS, Emulator
+except ModuleNotFoundError as error:  # without the extra; a traceback would hide what to do
+    if __name__ != "__main__":
+        raise
+    raise SystemExit(str(error)) from None
 
 
 def _say(text: object) -> None:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from kimi_api import KimiClient, KimiInputError, files
 from kimi_api._warn import warn_once
-from kimi_api.bulk import FileResult, aextract_many, extract_many, find_files
+from kimi_api.bulk import FileResult, aextract_many, as_paths, extract_many, find_files
 from kimi_api.credentials import Region
 from langchain_kimi._connection import FollowsSettings
 from langchain_kimi._documents import to_document
@@ -79,7 +79,7 @@ class KimiFileLoader(FollowsSettings, BaseLoader):
             raise KimiInputError("on_error", on_error, "it is 'raise' or 'warn'", "leave it out to raise")
         if max_concurrency < 1:
             raise KimiInputError("max_concurrency", max_concurrency, "it is 1 or more", "leave it out for 4")
-        self.sources: list[Path] = [Path(p) for p in ([source] if isinstance(source, (str, os.PathLike)) else source)]
+        self.sources: list[Path] = as_paths(source)
         self.glob = glob
         self.on_error = on_error
         self.max_concurrency = max_concurrency
