@@ -12,10 +12,10 @@ from typing import Any
 
 try:
     from kimi_emulator import DIALECTS, TIERS, Emulator
-except ModuleNotFoundError as error:  # without the extra; a traceback would hide what to do
+except ModuleNotFoundError as _missing:  # without the extra; a traceback would hide what to do
     if __name__ != "__main__":
         raise
-    raise SystemExit(str(error)) from None
+    raise SystemExit(str(_missing)) from None
 
 
 def _say(text: object) -> None:
