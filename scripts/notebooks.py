@@ -13,9 +13,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from examples.documents.make import make_pdf
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PAPERS = FOLDER / "papers"
@@ -90,22 +91,9 @@ FERRY: dict[str, list[tuple[str, list[str]]]] = {
 
 def make_papers(folder: Path = PAPERS) -> None:
     """The PDFs, about a ferry that does not exist, so that no model knows the answers beforehand."""
-    from fpdf import FPDF
-
     folder.mkdir(exist_ok=True)
     for name, chapters in FERRY.items():
-        pdf = FPDF(format="A4")
-        pdf.set_creation_date(datetime(2026, 9, 1, tzinfo=UTC))
-        pdf.set_title(chapters[0][0])
-        for title, paragraphs in chapters:
-            pdf.add_page()
-            pdf.set_font("helvetica", "B", 16)
-            pdf.multi_cell(0, 10, title, new_x="LMARGIN", new_y="NEXT")
-            pdf.set_font("helvetica", size=11)
-            for paragraph in paragraphs:
-                pdf.ln(3)
-                pdf.multi_cell(0, 6, paragraph, new_x="LMARGIN", new_y="NEXT")
-        pdf.output(str(folder / name))
+        make_pdf(folder / name, chapters)
 
 
 def run(path: Path) -> Any:

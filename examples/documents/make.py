@@ -6,6 +6,7 @@ They are about an observatory that does not exist, so no model knows the answers
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -142,14 +143,14 @@ week.
 """
 
 
-def make_pdf(path: Path) -> None:
-    """A PDF with one page for each chapter of `HANDBOOK`."""
+def make_pdf(path: Path, chapters: Sequence[tuple[str, Sequence[str]]] = HANDBOOK) -> None:
+    """A PDF with one page for each chapter: its title, and its paragraphs."""
     from fpdf import FPDF
 
     pdf = FPDF(format="A4")
     pdf.set_creation_date(datetime(2026, 9, 1, tzinfo=UTC))
-    pdf.set_title(HANDBOOK[0][0])
-    for title, paragraphs in HANDBOOK:
+    pdf.set_title(chapters[0][0])
+    for title, paragraphs in chapters:
         pdf.add_page()
         pdf.set_font("helvetica", "B", 16)
         pdf.multi_cell(0, 10, title, new_x="LMARGIN", new_y="NEXT")

@@ -55,6 +55,31 @@ SQL = (
     "user specifies in his question a specific number of examples they wish to obtain, always limit your query to at "
     f"most 10 results.\n\nOnly use the following tables:\n{EMPLOYEES}\nQuestion: "
 )
+REACT = (
+    "Answer the following questions as best you can. You have access to the following tools:\n"
+    "\nsearch(query: str) - Search the web for current information\n"
+    "calculator(expression: str) - Evaluate a mathematical expression\n\n"
+    "Use the following format:\n\nQuestion: the input question you must answer\n"
+    "Thought: you should always think about what to do\n"
+    "Action: the action to take, should be one of [search, calculator]\n"
+    "Action Input: the input to the action\nObservation: the result of the action\n"
+    "... (this Thought/Action/Action Input/Observation can repeat N times)\n"
+    "Thought: I now know the final answer\n"
+    "Final Answer: the final answer to the original input question\n\n"
+)
+ROUTER = (
+    "You are an expert at routing a user question to a vectorstore or web search. The vectorstore contains documents "
+    "related to agents, prompt engineering, and adversarial attacks. Use the vectorstore for questions on these "
+    "topics. Otherwise, use web-search."
+)
+DATASOURCE = obj(
+    datasource={
+        "type": "string",
+        "enum": ["vectorstore", "web_search"],
+        "description": "Given a user question choose to route it to web search or a vectorstore.",
+    }
+)
+
 ENGLISH = [
     Prompt(f"{SQL}How many employees are there?", "SELECT COUNT(*) FROM Employee"),
     Prompt(f"{SQL}Which titles do the albums have?", "SELECT Title FROM Album LIMIT 10"),
@@ -99,50 +124,16 @@ ENGLISH = [
         "It employs 34 people and makes paper.",
     ),
     Prompt(
-        (
-            "Answer the following questions as best you can. You have access to the following tools:\n"
-            "\nsearch(query: str) - Search the web for current information\n"
-            "calculator(expression: str) - Evaluate a mathematical expression\n\n"
-            "Use the following format:\n\nQuestion: the input question you must answer\n"
-            "Thought: you should always think about what to do\n"
-            "Action: the action to take, should be one of [search, calculator]\n"
-            "Action Input: the input to the action\nObservation: the result of the action\n"
-            "... (this Thought/Action/Action Input/Observation can repeat N times)\n"
-            "Thought: I now know the final answer\n"
-            "Final Answer: the final answer to the original input question\n\nBegin!\n\n"
-            "Question: What is 25 times 4?\nThought:"
-        ),
+        (REACT + "Begin!\n\nQuestion: What is 25 times 4?\nThought:"),
         "I need a tool.\nAction: calculator\nAction Input: 25 * 4",
     ),
     Prompt(
-        (
-            "Answer the following questions as best you can. You have access to the following tools:\n"
-            "\nsearch(query: str) - Search the web for current information\n"
-            "calculator(expression: str) - Evaluate a mathematical expression\n\n"
-            "Use the following format:\n\nQuestion: the input question you must answer\n"
-            "Thought: you should always think about what to do\n"
-            "Action: the action to take, should be one of [search, calculator]\n"
-            "Action Input: the input to the action\nObservation: the result of the action\n"
-            "... (this Thought/Action/Action Input/Observation can repeat N times)\n"
-            "Thought: I now know the final answer\n"
-            "Final Answer: the final answer to the original input question\n\nBegin!\n\n"
-            "Question: Who won the 2022 World Cup?\nThought:"
-        ),
+        (REACT + "Begin!\n\nQuestion: Who won the 2022 World Cup?\nThought:"),
         "I need a tool.\nAction: search\nAction Input: Who won the 2022 World Cup?",
     ),
     Prompt(
         (
-            "Answer the following questions as best you can. You have access to the following tools:\n"
-            "\nsearch(query: str) - Search the web for current information\n"
-            "calculator(expression: str) - Evaluate a mathematical expression\n\n"
-            "Use the following format:\n\nQuestion: the input question you must answer\n"
-            "Thought: you should always think about what to do\n"
-            "Action: the action to take, should be one of [search, calculator]\n"
-            "Action Input: the input to the action\nObservation: the result of the action\n"
-            "... (this Thought/Action/Action Input/Observation can repeat N times)\n"
-            "Thought: I now know the final answer\n"
-            "Final Answer: the final answer to the original input question\n\nBegin!\n\n"
-            "Question: What is 25 times 4?\nThought: I need to multiply.\nAction: calculator\n"
+            REACT + "Begin!\n\nQuestion: What is 25 times 4?\nThought: I need to multiply.\nAction: calculator\n"
             "Action Input: 25*4\nObservation: 100\nThought:"
         ),
         "I now know the final answer\nFinal Answer: The result is: 100",
@@ -183,39 +174,19 @@ ENGLISH = [
     ),
     Prompt(
         under(
-            (
-                "You are an expert at routing a user question to a vectorstore or web search. The vectorstore "
-                "contains documents related to agents, prompt engineering, and adversarial attacks. Use the "
-                "vectorstore for questions on these topics. Otherwise, use web-search."
-            ),
+            ROUTER,
             "Who will the Bears draft first in the NFL draft?",
         ),
         {"datasource": "web_search"},
-        schema=obj(
-            datasource={
-                "type": "string",
-                "enum": ["vectorstore", "web_search"],
-                "description": "Given a user question choose to route it to web search or a vectorstore.",
-            }
-        ),
+        schema=DATASOURCE,
     ),
     Prompt(
         under(
-            (
-                "You are an expert at routing a user question to a vectorstore or web search. The vectorstore "
-                "contains documents related to agents, prompt engineering, and adversarial attacks. Use the "
-                "vectorstore for questions on these topics. Otherwise, use web-search."
-            ),
+            ROUTER,
             "What are the types of agent memory?",
         ),
         {"datasource": "vectorstore"},
-        schema=obj(
-            datasource={
-                "type": "string",
-                "enum": ["vectorstore", "web_search"],
-                "description": "Given a user question choose to route it to web search or a vectorstore.",
-            }
-        ),
+        schema=DATASOURCE,
     ),
     Prompt(
         under(
@@ -297,18 +268,7 @@ ENGLISH = [
     ),
     Prompt(
         under(
-            (
-                "Answer the following questions as best you can. You have access to the following tools:\n"
-                "\nsearch(query: str) - Search the web for current information\n"
-                "calculator(expression: str) - Evaluate a mathematical expression\n\n"
-                "Use the following format:\n\nQuestion: the input question you must answer\n"
-                "Thought: you should always think about what to do\n"
-                "Action: the action to take, should be one of [search, calculator]\n"
-                "Action Input: the input to the action\nObservation: the result of the action\n"
-                "... (this Thought/Action/Action Input/Observation can repeat N times)\n"
-                "Thought: I now know the final answer\n"
-                "Final Answer: the final answer to the original input question\n\n"
-            ),
+            REACT,
             "Who won the 2022 World Cup?",
         ),
         "I need a tool.\nAction: search\nAction Input: Who won the 2022 World Cup?",
