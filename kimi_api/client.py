@@ -8,19 +8,18 @@ endpoints. `client.chat.completions.create` would walk every message through the
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._transport.answers import ENDED, Answer, check_first, is_json, read_answer
 from kimi_api._transport.bodies import aread_body, read_body
-from kimi_api._transport.connection import SETTINGS, Connection
+from kimi_api._transport.connection import Connection
 from kimi_api._transport.deadline import Deadline, ain_time, awatch, in_time, watch
 from kimi_api._transport.events import aread_events, read_events
 from kimi_api._transport.redirects import Redirects
+from kimi_api._transport.sdk_calls import open_files, response_of, send_bare, send_json
 from kimi_api._transport.unregistered import FirstStep, close_all
 from kimi_api._transport.upload import Upload
-from kimi_api.catalog import Catalog, ModelSpec
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream, Stream
 
     from kimi_api._transport.http import Response
-    from kimi_api._transport.upload import FilePart
-    from kimi_api.errors import ErrorTypes
+    from kimi_api.catalog import ModelSpec
     from kimi_api.limits import AccountLimits
     from kimi_api.limits._queue import Permit
     from kimi_api.retry import Retries
@@ -114,7 +112,8 @@ class KimiClient(Connection):
 
         def open_at(body: Mapping[str, Any]) -> Stream[object]:
             return Redirects("POST").send(
-                path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout, deadline)
+                path,
+                lambda path: send_json(self._sdk(), "Stream", path, body, self._options(headers, timeout, deadline)),
             )
 
         def post(body: Mapping[str, Any]) -> Answer:
@@ -129,9 +128,11 @@ class KimiClient(Connection):
             return read_answer(response, context, self._types(), text=text)
 
         def exchange(path: str) -> Response:
-            with _files(upload) as files:
-                sent = self._send(self._sdk(), "Stream", method, path, upload, files, headers, timeout, deadline)
-            return read_body(_response_of(sent), context.max_bytes, context.longest_silence)
+            with open_files(upload) as files:
+                sdk = self._sdk()
+                options = self._options(headers, timeout, deadline)
+                sent = send_bare(sdk, "Stream", method, path, upload, files, options)
+            return read_body(response_of(sent), context.max_bytes, context.longest_silence)
 
         def send() -> Answer:
             if body is not None:
@@ -169,7 +170,7 @@ class KimiClient(Connection):
 
         async def open_at(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncStream[object]:
             return await Redirects("POST").asend(
-                path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout, deadline)
+                path, lambda path: send_json(sdk, "AsyncStream", path, body, self._options(headers, timeout, deadline))
             )
 
         async def post(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> Answer:
@@ -184,9 +185,10 @@ class KimiClient(Connection):
             return read_answer(response, context, self._types(), text=text)
 
         async def exchange(sdk: AsyncOpenAI, path: str) -> Response:
-            with _files(upload) as files:
-                sent = await self._send(sdk, "AsyncStream", method, path, upload, files, headers, timeout, deadline)
-            return await aread_body(_response_of(sent), context.max_bytes, context.longest_silence)
+            with open_files(upload) as files:
+                options = self._options(headers, timeout, deadline)
+                sent = await send_bare(sdk, "AsyncStream", method, path, upload, files, options)
+            return await aread_body(response_of(sent), context.max_bytes, context.longest_silence)
 
         async def send() -> Answer:
             sdk = await self._async_sdk()
@@ -241,7 +243,8 @@ class KimiClient(Connection):
 
         def open_at(body: Mapping[str, Any]) -> Stream[object]:
             return Redirects("POST").send(
-                path, lambda path: self._open(self._sdk(), "Stream", path, body, headers, timeout, deadline)
+                path,
+                lambda path: send_json(self._sdk(), "Stream", path, body, self._options(headers, timeout, deadline)),
             )
 
         def start() -> tuple[Stream[object], Generator[Event, None, None], Event]:
@@ -312,7 +315,7 @@ class KimiClient(Connection):
 
         async def open_at(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncStream[object]:
             return await Redirects("POST").asend(
-                path, lambda path: self._open(sdk, "AsyncStream", path, body, headers, timeout, deadline)
+                path, lambda path: send_json(sdk, "AsyncStream", path, body, self._options(headers, timeout, deadline))
             )
 
         async def start() -> tuple[AsyncStream[object], AsyncGenerator[Event, None], Event]:
@@ -363,74 +366,3 @@ class KimiClient(Connection):
                 await opened.close()
             finally:  # also when the task that closes is itself cancelled, as at the end of asyncio.run
                 await close_all(started)
-
-
-_HOST = ("base_url", "region", "catalog")
-"""Settings that decide which models there are."""
-
-Followed = tuple[dict[str, Any], KimiClient]
-"""The settings that a client was made for, and the client."""
-
-
-def follow(
-    owner: object,
-    known: Followed | None,
-    *,
-    names: tuple[str, ...] = SETTINGS,
-    error_types: Callable[[], ErrorTypes] | None = None,
-) -> Followed:
-    """The client for the present settings of `owner`: the known one as long as they are the same, else a new one.
-
-    A changed setting is used from the next request on, also a change inside a dict (headers, limits).
-
-    Args:
-        owner: a model or loader with attributes of these names.
-        known: what the last call of this function gave, kept by `owner`.
-        names: which of `SETTINGS` the owner has.
-        error_types: see `KimiClient`.
-
-    Raises:
-        KimiInputError: a setting that cannot be.
-    """
-    settings: dict[str, Any] = {}
-    for name in names:
-        value = getattr(owner, name)
-        settings[name] = dict(value) if isinstance(value, Mapping) and name != "catalog" else value
-    if known is not None and known[0] == settings:
-        return known
-    client = KimiClient(**settings, error_types=error_types)
-    if known is not None and _of_same_host(known, settings) and client.base_url == known[1].base_url:
-        client.catalog = known[1].catalog
-    return settings, client
-
-
-def catalog_of(owner: object, known: Followed | None) -> Catalog | None:
-    """The catalogue that counts for `owner`: what its client's host was asked for, else its own setting.
-
-    Makes no client: a model without a key counts tokens, too.
-    """
-    own = owner.catalog  # type: ignore[attr-defined]
-    if known is not None and _of_same_host(known, {name: getattr(owner, name) for name in _HOST}):
-        return known[1].catalog
-    return Catalog.of(own)
-
-
-def _of_same_host(known: Followed, settings: Mapping[str, Any]) -> bool:
-    """Whether what the known client learnt of its host holds under `settings`, too."""
-    return all(known[0].get(name) == settings.get(name) for name in _HOST)
-
-
-def _response_of(sent: Stream[object] | AsyncStream[object] | Response) -> Response:
-    """The response that came of sending something else than JSON."""
-    response: Any = getattr(sent, "response", sent)
-    return response
-
-
-@contextmanager
-def _files(upload: Upload | None) -> Iterator[list[FilePart] | None]:
-    """The SDK's `files` argument, open for one try. An open file is streamed; a path would be read whole."""
-    if upload is None:
-        yield None
-        return
-    with upload.open() as opened:
-        yield [("file", (upload.name, opened, upload.mime))]

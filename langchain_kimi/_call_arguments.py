@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import SecretStr
 
-from kimi_api._transport.connection import take_transport
+from kimi_api._settings.connection import take_transport
 from langchain_kimi._tools import response_format, tools_to_wire
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import ConfigDict, PrivateAttr, SecretStr
 
 from kimi_api import KimiClient
+from kimi_api._settings.client import Followed, catalog_of, follow
 from kimi_api.catalog import Catalog
-from kimi_api.client import Followed, catalog_of, follow
 from kimi_api.credentials import Region
 from langchain_kimi._call_arguments import as_secret
 from langchain_kimi.errors import error_types

@@ -18,10 +18,10 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, Secret
 from kimi_api import ChatOptions, KimiInputError, build_request, chat, get_model_spec
 from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
+from kimi_api._settings.connection import as_limits, plain_limits
 from kimi_api._settings.constructor import constructor_settings
 from kimi_api._settings.schema import settings_schema
 from kimi_api._settings.wrong import from_validation
-from kimi_api._transport.connection import as_limits, plain_limits
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import forget_caller, remember_caller
 from kimi_api.catalog import CATALOG_PRICES, DEFAULT_MODEL, Catalog, shown_prices

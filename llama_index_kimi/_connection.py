@@ -13,8 +13,9 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import default_completion_to_prompt
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
+from kimi_api._settings.client import Followed, catalog_of, follow
 from kimi_api.catalog import Catalog
-from kimi_api.client import Followed, KimiClient, catalog_of, follow
+from kimi_api.client import KimiClient
 
 logger = logging.getLogger(__name__)
 

@@ -32,10 +32,10 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, Secret
 from kimi_api import chat
 from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
+from kimi_api._settings.connection import as_limits, plain_limits, take_transport
 from kimi_api._settings.constructor import constructor_settings
 from kimi_api._settings.schema import settings_schema
 from kimi_api._settings.wrong import from_validation, wrong_setting
-from kimi_api._transport.connection import as_limits, plain_limits, take_transport
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import warn_once
 from kimi_api.catalog import CATALOG_PRICES, DEFAULT_MODEL, Catalog, ModelSpec, get_model_spec, shown_prices

@@ -15,11 +15,12 @@ from llama_index.core.schema import Document
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
 from kimi_api._many import Slots
+from kimi_api._settings.client import Followed, follow
 from kimi_api._settings.constructor import constructor_settings
 from kimi_api._settings.schema import settings_schema
 from kimi_api._settings.wrong import from_validation
 from kimi_api.bulk import FileResult, Source, aextract_many, extract_many, files_of
-from kimi_api.client import Followed, KimiClient, follow
+from kimi_api.client import KimiClient
 from kimi_api.credentials import Region
 from kimi_api.errors import KimiInputError
 from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache

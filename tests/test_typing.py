@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 import pytest
 from pydantic import BaseModel
 
-from kimi_api._transport.connection import _OF_A_CALL
+from kimi_api._settings.connection import _OF_A_CALL
 from kimi_api.options import ALIASES, PASSED_ON, ChatOptions
 from kimi_api.settings import CallOptions, ToolArguments
 from langchain_kimi import ChatKimi

@@ -1,1 +1,1 @@
-"""Settings of models, loaders and readers: their names, names that people bring from other classes, wrong values."""
+"""Settings of models, loaders, readers and clients: names (ours and other classes'), values, the client they make."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from kimi_api._settings.connection import as_limits, seconds
 from kimi_api._settings.foreign import FOREIGN, from_reasoning, leave_out, note_ignored
 from kimi_api._settings.names import ALIASES, PASSED_ON, call_only, unknown_name
-from kimi_api._transport.connection import as_limits, seconds
 from kimi_api.catalog import Catalog
 from kimi_api.errors import KimiInputError
 from kimi_api.options import OPTION_NAMES, merge, spread

@@ -1,90 +1,50 @@
-"""How requests reach the SDK: settings, the key, the process's clients, and our errors for theirs."""
+"""`Connection`: what the calls of one `KimiClient` share: settings and key, SDK clients, limits, time, errors."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from kimi_api._settings.names import ALIASES
+from kimi_api._settings.connection import (
+    BeforeSend,
+    as_limits,
+    check_bytes,
+    check_retries,
+    check_seconds,
+    check_timeout,
+    warn_of_plain_http,
+    without_authorization,
+)
 from kimi_api._settings.wrong import wrong_setting
 from kimi_api._transport import observer as _observer
-from kimi_api._transport.bodies import LONGEST_SILENCE, MAX_ANSWER_BYTES, Exceeded
+from kimi_api._transport.bodies import LONGEST_SILENCE, Exceeded
 from kimi_api._transport.context import RequestContext
 from kimi_api._transport.deadline import CURRENT, Deadline, within
-from kimi_api._warn import warn_once
 from kimi_api.catalog import Catalog, ModelSpec
-from kimi_api.credentials import ApiKey, Bearer, Region, is_loopback, key_for, resolve_base_url
+from kimi_api.credentials import ApiKey, Bearer, Region, key_for, resolve_base_url
 from kimi_api.errors import KimiError, KimiInputError
 from kimi_api.errors._masks import SENT
 from kimi_api.options import budget_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
     from typing import Literal
 
-    from openai import AsyncOpenAI, AsyncStream, OpenAI, Stream
+    from openai import AsyncOpenAI, OpenAI
 
     from kimi_api._transport.http import Response
-    from kimi_api._transport.upload import FilePart, Upload
     from kimi_api.errors import ErrorTypes
     from kimi_api.limits import AccountLimits
     from kimi_api.limits._queue import Permit
     from kimi_api.retry import Retries
-    from kimi_api.settings import CallOptions
 
 _E = TypeVar("_E", bound=KimiError)
-
-BeforeSend = Callable[[dict[str, Any]], Mapping[str, Any] | None]
-"""Sees the JSON body of each request, and gives back the one to send; raises to refuse it."""
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 900.0  # the gateway's own limit: it answers 504 after 900 s without a byte
 
-SETTINGS = (
-    "api_key",
-    "base_url",
-    "region",
-    "timeout",
-    "max_seconds",
-    "max_answer_bytes",
-    "max_retries",
-    "account_limits",
-    "default_headers",
-    "http_client",
-    "async_http_client",
-    "before_send",
-    "catalog",
-)
-"""What a user says about a connection; both frameworks' models have fields of these names."""
-
-_OF_A_CALL: Mapping[str, Literal["headers", "timeout", "max_seconds", "max_retries", "account_limits"]] = {
-    "headers": "headers",
-    "extra_headers": "headers",
-    "timeout": "timeout",
-    "max_seconds": "max_seconds",
-    "request_timeout": "timeout",
-    "max_retries": "max_retries",
-    "account_limits": "account_limits",
-}
-_OF_THE_MODEL = (
-    frozenset({*SETTINGS, "tokenizer"} | {alias for alias, name in ALIASES.items() if name in SETTINGS})
-    - _OF_A_CALL.keys()
-)
-
 _COUNTED_PATH = "/chat/completions"  # what the account's limits are about, see `kimi_api.limits`
-
-
-def not_unicode(what: str, error: UnicodeEncodeError) -> KimiInputError:
-    """The error for a text that cannot be encoded, with what stands around the place."""
-    return KimiInputError(
-        what,
-        error.object[max(error.start - 20, 0) : error.end + 20],
-        "text must be valid Unicode, and half a surrogate pair is not",
-        "clean it with text.encode('utf-8', 'replace').decode()",
-    )
 
 
 class Connection:
@@ -108,19 +68,17 @@ class Connection:
         max_answer_bytes: int | None = None,
         catalog: Mapping[str, ModelSpec] | None = None,
     ) -> None:
-        _check_timeout(timeout)
-        _check_retries(max_retries)
+        check_timeout(timeout)
+        check_retries(max_retries)
         self.base_url: str = resolve_base_url(base_url, region=region)
         if api_key is None or not callable(api_key):
             key_for(api_key, self.base_url)
-        _warn_of_plain_http(self.base_url)
+        warn_of_plain_http(self.base_url)
         self.timeout = timeout
         self.max_retries = max_retries
-        self.max_seconds: float | None = _check_seconds(max_seconds)
-        self.max_answer_bytes: int = _check_bytes(max_answer_bytes)
-        self.default_headers: dict[str, str] = _without_authorization(
-            {} if default_headers is None else default_headers
-        )
+        self.max_seconds: float | None = check_seconds(max_seconds)
+        self.max_answer_bytes: int = check_bytes(max_answer_bytes)
+        self.default_headers: dict[str, str] = without_authorization({} if default_headers is None else default_headers)
         self.account_limits: AccountLimits | None = as_limits(account_limits)
         if before_send is not None and not callable(before_send):
             raise wrong_setting("before_send", before_send)
@@ -248,7 +206,7 @@ class Connection:
             max_seconds = CURRENT.get() or self.max_seconds
             if max_seconds is None:
                 return None
-        return max_seconds if isinstance(max_seconds, Deadline) else Deadline(_check_seconds(max_seconds) or 0.0)
+        return max_seconds if isinstance(max_seconds, Deadline) else Deadline(check_seconds(max_seconds) or 0.0)
 
     def deadline_error(self, deadline: Deadline) -> KimiError:
         """The error for a call whose time was over before its request was sent."""
@@ -285,7 +243,7 @@ class Connection:
         if isinstance(max_retries, Retries):
             retries = max_retries
         else:
-            retries = Retries(self.max_retries if max_retries is None else _check_retries(max_retries))
+            retries = Retries(self.max_retries if max_retries is None else check_retries(max_retries))
         retries.deadline = deadline
         return retries
 
@@ -296,16 +254,17 @@ class Connection:
     def _options(
         self, headers: Mapping[str, str] | None, timeout: float | None, deadline: Deadline | None = None
     ) -> dict[str, Any]:
+        """The SDK's options for one request: headers with the key, and times."""
         from openai import Omit, Timeout
 
-        seconds = self.timeout if timeout is None else _check_timeout(timeout)
+        seconds = self.timeout if timeout is None else check_timeout(timeout)
         if deadline is not None:
             seconds = max(min(READ_TIMEOUT if seconds is None else seconds, deadline.seconds_left()), 0.001)
         connect = CONNECT_TIMEOUT if seconds is None else min(CONNECT_TIMEOUT, seconds)
         key = key_for(self._api_key, self.base_url)
         sent = {
             **self.default_headers,
-            **(_without_authorization(headers) if headers else {}),
+            **(without_authorization(headers) if headers else {}),
             "Authorization": Omit() if key is None else Bearer(f"Bearer {key}"),
         }
         if (holder := SENT.get()) is not None:
@@ -316,111 +275,12 @@ class Connection:
             "follow_redirects": False,  # see `kimi_api._transport.redirects`
         }
 
-    @overload
-    def _send(
-        self,
-        sdk: OpenAI,
-        stream_cls: Literal["Stream"],
-        method: str,
-        path: str,
-        upload: Upload | None,
-        files: list[FilePart] | None,
-        headers: Mapping[str, str] | None,
-        timeout: float | None,
-        deadline: Deadline | None = None,
-    ) -> Stream[object] | Response: ...
-
-    @overload
-    def _send(
-        self,
-        sdk: AsyncOpenAI,
-        stream_cls: Literal["AsyncStream"],
-        method: str,
-        path: str,
-        upload: Upload | None,
-        files: list[FilePart] | None,
-        headers: Mapping[str, str] | None,
-        timeout: float | None,
-        deadline: Deadline | None = None,
-    ) -> Awaitable[AsyncStream[object] | Response]: ...
-
-    def _send(
-        self,
-        sdk: OpenAI | AsyncOpenAI,
-        stream_cls: str,
-        method: str,
-        path: str,
-        upload: Upload | None,
-        files: list[FilePart] | None,
-        headers: Mapping[str, str] | None,
-        timeout: float | None,
-        deadline: Deadline | None = None,
-    ) -> object:
-        """The SDK call of a `request` without JSON: an open SDK stream, or from an asynchronous client its awaitable.
-
-        A DELETE, whose answer is a line, gives a response that has been read: the SDK opens none as a stream.
-        """
-        from kimi_api._transport.sdk_compat import response_class
-
-        options: Any = self._options(headers, timeout, deadline)
-        if method == "DELETE":
-            return sdk.delete(path, cast_to=response_class(), options=options)
-        stream = _as_stream(stream_cls)
-        if method == "GET":
-            return sdk.get(path, options=options, **stream)
-        if upload is None:
-            return sdk.post(path, options=options, **stream)
-        options["headers"]["Content-Type"] = "multipart/form-data"  # the SDK adds the boundary
-        return sdk.post(path, body=upload.fields, files=files, options=options, **stream)
-
-    @overload
-    def _open(
-        self,
-        sdk: OpenAI,
-        stream_cls: Literal["Stream"],
-        path: str,
-        body: Mapping[str, Any],
-        headers: Mapping[str, str] | None,
-        timeout: float | None,
-        deadline: Deadline | None = None,
-    ) -> Stream[object]: ...
-
-    @overload
-    def _open(
-        self,
-        sdk: AsyncOpenAI,
-        stream_cls: Literal["AsyncStream"],
-        path: str,
-        body: Mapping[str, Any],
-        headers: Mapping[str, str] | None,
-        timeout: float | None,
-        deadline: Deadline | None = None,
-    ) -> Awaitable[AsyncStream[object]]: ...
-
-    def _open(
-        self,
-        sdk: OpenAI | AsyncOpenAI,
-        stream_cls: str,
-        path: str,
-        body: Mapping[str, Any],
-        headers: Mapping[str, str] | None,
-        timeout: float | None,
-        deadline: Deadline | None = None,
-    ) -> Stream[object] | Awaitable[AsyncStream[object]]:
-        """The SDK call that sends JSON: an open SDK stream of plain objects, or the awaitable of one.
-
-        Answers that are not streamed are opened in the same way, since only so it is known whether a broken connection
-        broke before the answer or within it: an answer of which the headers came has been made, and is paid for.
-        """
-        options: Any = self._options(headers, timeout, deadline)
-        return sdk.post(path, body=body, options=options, **_as_stream(stream_cls))
-
     def _request_context(
         self, body: Mapping[str, Any] | None, deadline: Deadline | None, timeout: float | None
     ) -> RequestContext:
         """What of a request its reading and its errors need."""
         SENT.set([])  # filled where the headers are made, be it in another thread
-        waits = self.timeout if timeout is None else _check_timeout(timeout)
+        waits = self.timeout if timeout is None else check_timeout(timeout)
         silence = LONGEST_SILENCE if waits is None else max(LONGEST_SILENCE, waits)
         model, budget = (None, None) if body is None else (body.get("model"), budget_of(body))
         return RequestContext(self.base_url, model, budget, deadline, self.max_answer_bytes, silence)
@@ -436,13 +296,15 @@ class Connection:
         try:
             yield
         except UnicodeEncodeError as error:
+            from kimi_api._transport.translate import not_unicode
+
             raise not_unicode("messages", error) from None
         except Exception as error:
-            if isinstance(error.__cause__, UnicodeEncodeError):  # openai 2.0 puts its connection error around it
-                raise not_unicode("messages", error.__cause__) from None
-            from kimi_api._transport.translate import from_sdk, too_long_error
+            from kimi_api._transport.translate import from_sdk, not_unicode, too_long_error
             from kimi_api.errors import KimiConnectionError
 
+            if isinstance(error.__cause__, UnicodeEncodeError):  # openai 2.0 puts its connection error around it
+                raise not_unicode("messages", error.__cause__) from None
             if isinstance(error, Exceeded):
                 raise too_long_error(error, context, self._types(), response) from None
             ours = from_sdk(error, context, self._types(), response)
@@ -457,123 +319,3 @@ class Connection:
             mask_causes(error, secrets_of(ours.request))
             # The SDK's status errors show the whole body: they stay out of tracebacks.
             raise ours from error if isinstance(ours, KimiConnectionError) else None
-
-
-def _as_stream(stream_cls: str) -> dict[str, Any]:
-    """What makes the SDK give an open stream of plain objects. `stream_cls`: its class, "Stream" or "AsyncStream"."""
-    import openai
-
-    return {"cast_to": object, "stream": True, "stream_cls": getattr(openai, stream_cls)[object]}
-
-
-def take_transport(arguments: dict[str, Any]) -> CallOptions:
-    """Move what concerns the HTTP request of one call out of its keyword arguments.
-
-    Args:
-        arguments: a call's own copy; `headers`, `extra_headers` (both may be given: they are merged), `timeout`,
-            `max_retries` and `account_limits` are removed from it.
-
-    Returns:
-        Arguments for `KimiClient.stream` and the like.
-
-    Raises:
-        KimiInputError: a setting that one call cannot change, such as the key. Its value is not shown.
-    """
-    taken: CallOptions = {}
-    for name in _OF_A_CALL:
-        if name not in arguments:
-            continue
-        if name in ("headers", "extra_headers"):
-            if arguments[name] is not None:
-                taken["headers"] = {**(taken.get("headers") or {}), **_check_headers(arguments[name])}
-        else:
-            taken[_OF_A_CALL[name]] = arguments[name]
-        del arguments[name]
-    for name in arguments.keys() & _OF_THE_MODEL:
-        raise KimiInputError(
-            "argument", name, "it is a setting of the model, not of one call", "create another model with it"
-        )
-    return taken
-
-
-def as_limits(value: AccountLimits | Mapping[str, Any] | None) -> AccountLimits | None:
-    """An account's limits, also from the dict that a stored model holds. Raises `KimiInputError`: neither."""
-    if value is None:
-        return None
-    from kimi_api.limits import AccountLimits  # which few programs need
-
-    return AccountLimits.of(value)
-
-
-def plain_limits(value: object) -> object:
-    """The limits as plain data, for dumps; a model's field may hold the dict that somebody assigned.
-
-    What is none is given back as it is: a call refuses it, and older cores of LlamaIndex dump the model before that.
-    """
-    try:
-        limits = as_limits(cast("AccountLimits | Mapping[str, Any] | None", value))
-    except KimiInputError:
-        return value
-    return None if limits is None else limits.as_dict()
-
-
-def seconds(timeout: object) -> object:
-    """The time without a byte that a `timeout` of the OpenAI-like classes asks for.
-
-    They also take a pair (connecting, reading) and an `httpx.Timeout`; reading is what takes long. Other values are
-    given back as they are.
-    """
-    if isinstance(timeout, tuple) and len(timeout) > 1:
-        return timeout[1]
-    if timeout is None or isinstance(timeout, int | float | str):
-        return timeout
-    return getattr(timeout, "read", timeout)
-
-
-def _warn_of_plain_http(base_url: str) -> None:
-    parts = urlsplit(base_url)
-    host = (parts.hostname or "").lower()
-    if parts.scheme == "http" and not is_loopback(host):
-        warn_once(
-            ("plain http", host),
-            f"{base_url} is plain http: key, prompts and answers can be read on their way to {host}. Use https://, "
-            "or a tunnel to this machine.",
-        )
-
-
-def _check_timeout(timeout: object) -> float | None:
-    timeout = seconds(timeout)
-    if timeout is None or (isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0):
-        return timeout
-    raise wrong_setting("timeout", timeout)
-
-
-def _check_seconds(setting: object) -> float | None:
-    if setting is None or (isinstance(setting, int | float) and not isinstance(setting, bool) and setting > 0):
-        return setting
-    raise wrong_setting("max_seconds", setting)
-
-
-def _check_bytes(setting: object) -> int:
-    if setting is None:
-        return MAX_ANSWER_BYTES
-    if isinstance(setting, int) and not isinstance(setting, bool) and setting > 0:
-        return setting
-    raise wrong_setting("max_answer_bytes", setting)
-
-
-def _check_retries(retries: object) -> int:
-    if isinstance(retries, int) and not isinstance(retries, bool) and retries >= 0:
-        return retries
-    raise wrong_setting("max_retries", retries)
-
-
-def _without_authorization(headers: Mapping[str, str]) -> dict[str, str]:
-    """`headers` but for one that would stand beside our own key; names of headers come in any case."""
-    return {name: value for name, value in _check_headers(headers).items() if name.lower() != "authorization"}
-
-
-def _check_headers(headers: object) -> Mapping[str, str]:
-    if not isinstance(headers, Mapping):
-        raise KimiInputError("headers", headers, "they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}")
-    return headers

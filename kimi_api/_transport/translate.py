@@ -19,7 +19,7 @@ from kimi_api._transport.kinds import FINAL_WORDS, class_for, read_error_object,
 from kimi_api._transport.redirects import explain as explain_redirect
 from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
 from kimi_api.credentials import is_moonshot
-from kimi_api.errors._base import KimiError, KimiReplyTooLongError
+from kimi_api.errors._base import KimiError, KimiInputError, KimiReplyTooLongError
 from kimi_api.errors._masks import mask, mask_ids, mask_response, secrets_of
 from kimi_api.errors._sdk import (
     ErrorTypes,
@@ -98,6 +98,16 @@ def too_long_error(
         bound=kind,
         limit=bound,
         request_id=headers.get("msh-request-id") or headers.get("x-request-id"),
+    )
+
+
+def not_unicode(what: str, error: UnicodeEncodeError) -> KimiInputError:
+    """The error for a text that cannot be encoded, with what stands around the place."""
+    return KimiInputError(
+        what,
+        error.object[max(error.start - 20, 0) : error.end + 20],
+        "text must be valid Unicode, and half a surrogate pair is not",
+        "clean it with text.encode('utf-8', 'replace').decode()",
     )
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._content.documents import IN_A_BATCH, READ_YOURSELF
-from kimi_api._transport.connection import not_unicode
 from kimi_api.catalog import MODELS, ModelSpec, get_model_spec
 from kimi_api.catalog._host import Catalog, plain_id
 from kimi_api.chat._settle import accept
@@ -120,6 +119,8 @@ def to_line(custom_id: str, body: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     except UnicodeEncodeError as error:
+        from kimi_api._transport.translate import not_unicode
+
         raise not_unicode(f"request {custom_id!r}", error) from None
 
 

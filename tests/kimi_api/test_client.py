@@ -23,8 +23,9 @@ import pytest
 from pydantic import SecretStr
 
 from kimi_api import KimiClient, KimiInputError, KimiKeyError, chat, errors
+from kimi_api._settings.connection import SETTINGS
 from kimi_api._transport import pool
-from kimi_api._transport.connection import READ_TIMEOUT, SETTINGS
+from kimi_api._transport.connection import READ_TIMEOUT
 from kimi_api._transport.sdk_compat import transport
 from kimi_api.options import ChatOptions
 from kimi_api.reply import ReplyBuilder
