@@ -32,7 +32,7 @@ def _lock(module: str, name: str = "_lock", after_fork: str = NEW_LOCK) -> State
 
 
 _WATCH, _POOL = "kimi_api._arguments.verbatim", "kimi_api._transport.pool"
-_UPLOADS, _QUEUE = "kimi_api.files._uploads", "kimi_api.limits._queue"
+_UPLOAD_LOCK, _QUEUE = "kimi_api.files._upload_lock", "kimi_api.limits._queue"
 _DOCUMENTS, _FETCH = "kimi_api.media._documents", "kimi_api.media._fetch"
 
 STATES: tuple[State, ...] = (
@@ -61,9 +61,9 @@ STATES: tuple[State, ...] = (
     State(
         "kimi_api.formulas", "_listed", "lists of official tools by client and formula", "as long as the client lives"
     ),
-    State(_UPLOADS, "_active", "uploads that this process works on", "what is under way"),
-    State(_UPLOADS, "_under_way", "files that this process uploads to keep", "what is under way"),
-    _lock(_UPLOADS, "_under_way_lock"),
+    State("kimi_api.files._leftovers", "_active", "uploads that this process works on", "what is under way"),
+    State(_UPLOAD_LOCK, "_under_way", "files that this process uploads to keep", "what is under way"),
+    _lock(_UPLOAD_LOCK, "_under_way_lock"),
     State("kimi_api.errors._masks", "_patterns", "the compiled patterns of secrets", "one", KEEP),
     State("kimi_api.files.ledger", "_at", "the ledgers by directory", "one per state directory"),
     State("kimi_api.files.ledger", "_host", "the name of this machine", "one", KEEP),

@@ -153,21 +153,21 @@ def test_fetched_pages_are_bounded_by_number_too(monkeypatch: pytest.MonkeyPatch
 _FORK = """
 import os, sys, threading
 from kimi_api import _state, _warn
-from kimi_api.files import _uploads
+from kimi_api.files import _upload_lock
 from kimi_api.tokens import _count, count_text
 
 count_text("counted by the parent")
-_uploads._under_way.add(("scope", "image", "sha"))
-held = [_warn._lock, _count._lock, _uploads._under_way_lock]
+_upload_lock._under_way.add(("scope", "image", "sha"))
+held = [_warn._lock, _count._lock, _upload_lock._under_way_lock]
 for lock in held:
     lock.acquire()  # as a thread of the parent might at the moment of the fork
 child = os.fork()
 if child == 0:
     _warn.warn_once(("a",), "said by the child")
     count_text("counted by the child")
-    os._exit(0 if len(_count._counts) == 1 and not _uploads._under_way else 1)
+    os._exit(0 if len(_count._counts) == 1 and not _upload_lock._under_way else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-assert _uploads._under_way and _count._counts and all(lock.locked() for lock in held)
+assert _upload_lock._under_way and _count._counts and all(lock.locked() for lock in held)
 """
 
 

@@ -15,9 +15,8 @@ from kimi_api._many import progress
 from kimi_api._transport.steps import Call, Pause, Send, Steps
 from kimi_api.batches._lines import ENDPOINT, BatchObject, Fetched, parse_batch, write_parts
 from kimi_api.errors import KimiBatchError, KimiError, KimiInputError, KimiReplyError
-from kimi_api.files import parse_file
+from kimi_api.files._records import content_of, delete_copy, parse_file
 from kimi_api.files._sources import open_source
-from kimi_api.files._uploads import content_of, delete_copy
 from kimi_api.request import ChatRequest
 
 LONGEST_POLL = 60.0

@@ -19,21 +19,11 @@ from kimi_api._transport.steps import Pause, Send, Steps, adrive, drive
 from kimi_api._warn import former_name
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiFileError
+from kimi_api.files._leftovers import LEFTOVER_AGE, adopt, release
 from kimi_api.files._quota import MAX_FILES, MAX_TOTAL_BYTES, FileUsage, aprune, prune, usage
-from kimi_api.files._sources import MAX_BYTES, FileSource, SourceFile, open_source
-from kimi_api.files._uploads import (
-    LEFTOVER_AGE,
-    Account,
-    FileObject,
-    adopt,
-    compute_digest,
-    content_of,
-    delete_copy,
-    list_all,
-    parse_file,
-    release,
-    upload_file,
-)
+from kimi_api.files._records import Account, FileObject, content_of, delete_copy, list_all, parse_file
+from kimi_api.files._sources import MAX_BYTES, FileSource, SourceFile, compute_digest, open_source
+from kimi_api.files._uploads import upload_file
 from kimi_api.files.cache import FileCache
 from kimi_api.files.ledger import Ledger, LedgerEntry
 

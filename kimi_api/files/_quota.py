@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from kimi_api._transport.steps import adrive, drive
 from kimi_api.client import KimiClient
-from kimi_api.files._uploads import LEFTOVER_AGE, Account, FileObject, prune_in_steps
+from kimi_api.files._leftovers import LEFTOVER_AGE, prune_in_steps
+from kimi_api.files._records import Account, FileObject
 from kimi_api.files.ledger import Ledger
 
 MAX_FILES = 1_000

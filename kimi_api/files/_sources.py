@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
+from kimi_api._transport.steps import Call, Steps
 from kimi_api._transport.upload import Upload
 from kimi_api.errors import KimiInputError
 
@@ -19,6 +20,7 @@ FileSource = str | os.PathLike[str] | bytes | BinaryIO
 
 MAX_BYTES = 100 * 1024 * 1024  # "File size is too large, max file size is 100MB"
 _BLOCK = 1024 * 1024
+_SMALL = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,13 @@ def open_source(source: FileSource | OpenedLater, name: str | None = None) -> So
             "split it into smaller files",
         )
     return file
+
+
+def compute_digest(file: SourceFile) -> Steps[str]:
+    """The SHA-256 of a file, found in a thread if it is large."""
+    if file.size <= _SMALL:
+        return file.sha256()
+    return (yield Call.in_thread(file.sha256))
 
 
 def _from_path(path: Path, name: str | None) -> SourceFile:

@@ -46,8 +46,9 @@ from kimi_api._media_rules import (
 from kimi_api._transport.steps import Call, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiInputError
+from kimi_api.files._records import Account, FileObject
 from kimi_api.files._sources import FileSource, SourceFile, open_source
-from kimi_api.files._uploads import Account, FileObject, upload_once
+from kimi_api.files._uploads import upload_once
 from kimi_api.files.ledger import Ledger
 from kimi_api.media._documents import place_documents
 from kimi_api.media._fetch import fetch_remembered

@@ -45,8 +45,8 @@ from kimi_api.files import (
     is_gone,
     is_unreadable,
 )
-from kimi_api.files._sources import SourceFile, open_source
-from kimi_api.files._uploads import UploadLock, compute_digest
+from kimi_api.files._sources import SourceFile, compute_digest, open_source
+from kimi_api.files._upload_lock import UploadLock
 from kimi_api.media._fetch import fetch_remembered
 
 _log = logging.getLogger("kimi_api")

@@ -22,7 +22,9 @@ import pytest
 from kimi_api import KimiClient, KimiFileError, KimiInputError, errors, files
 from kimi_api._transport import steps
 from kimi_api._transport.answers import Answer
-from kimi_api.files import _uploads
+from kimi_api.files._leftovers import tagged_name
+from kimi_api.files._records import Account
+from kimi_api.files._uploads import upload_file
 from kimi_emulator import Emulator
 
 RawServer = Ways = Any  # the fixtures `raw` and `ways` of conftest.py
@@ -280,8 +282,8 @@ def test_a_deletion_that_is_broken_off_is_sent_once_more(
 
 def test_an_interrupted_upload_that_is_stored_a_moment_later_is_deleted(client: KimiClient, note: Path) -> None:
     file = files.open_source(note)
-    account = _uploads.Account.of(client, None)
-    procedure = _uploads.upload_file(file, "file-extract", account, sha256=file.sha256(), keep=False, tagged=True)
+    account = Account.of(client, None)
+    procedure = upload_file(file, "file-extract", account, sha256=file.sha256(), keep=False, tagged=True)
     sent = next(procedure)
     assert (sent.method, sent.path) == ("POST", "/files")
     first_look = procedure.throw(KeyboardInterrupt())
@@ -289,7 +291,7 @@ def test_an_interrupted_upload_that_is_stored_a_moment_later_is_deleted(client: 
     assert isinstance(procedure.send(Answer({"data": []})), steps.Pause)
     second_look = procedure.send(None)
     assert (second_look.method, second_look.path) == ("GET", "/files")
-    name = _uploads.tagged_name(file.name, file.sha256())
+    name = tagged_name(file.name, file.sha256())
     stored = {"id": "late", "filename": name, "bytes": file.size, "purpose": "file-extract"}
     deletion = procedure.send(Answer({"data": [stored]}))
     assert (deletion.method, deletion.path) == ("DELETE", "/files/late")

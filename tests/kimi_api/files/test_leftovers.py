@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from kimi_api import KimiClient, KimiFileError, errors, files
-from kimi_api.files import _uploads, ledger
+from kimi_api.files import _upload_lock, ledger
+from kimi_api.files._leftovers import _match
+from kimi_api.files._records import FileObject
 from kimi_api.files.cache import FileCache
 from kimi_api.files.ledger import Ledger, default_ledger
 from kimi_emulator import Emulator, Limits
@@ -138,13 +140,13 @@ def test_a_file_of_somebody_else_that_looks_alike_is_left_alone(
 def test_a_file_that_two_uploads_could_have_made_belongs_to_neither() -> None:
     book = Ledger.in_memory()
     first = book.begin("scope", "file-extract", "a.txt", 4, "")
-    stored = _uploads.FileObject("file-1", "a.txt", 4, int(first.started_at), "file-extract")
-    assert _uploads._match(first, [stored], book.entries()) == stored
+    stored = FileObject("file-1", "a.txt", 4, int(first.started_at), "file-extract")
+    assert _match(first, [stored], book.entries()) == stored
     second = book.begin("scope", "file-extract", "a.txt", 4, "")
-    assert _uploads._match(first, [stored], book.entries()) is None
-    assert _uploads._match(second, [stored], book.entries()) is None
+    assert _match(first, [stored], book.entries()) is None
+    assert _match(second, [stored], book.entries()) is None
     book.settle(second, "file-1")
-    assert _uploads._match(first, [stored], book.entries()) is None, "it is known to be the other's"
+    assert _match(first, [stored], book.entries()) is None, "it is known to be the other's"
 
 
 def test_an_upload_that_was_refused_is_not_looked_for(
@@ -314,4 +316,4 @@ def test_equal_media_that_are_sent_at_the_same_time_go_up_once(kimi: Emulator, c
     assert len(ids) == 6
     assert set(ids) == set(kimi.files)
     assert len(kimi.files) == 1
-    assert not _uploads._under_way
+    assert not _upload_lock._under_way

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from kimi_api import KimiClient, KimiError, KimiReplyError, bulk, files
 from kimi_api.files import FileCache, Ledger, parse_file
-from kimi_api.files._uploads import read_listing
+from kimi_api.files._records import read_listing
 from kimi_emulator import Emulator
 from tests.support.odd_json import JSON, odd
 
