@@ -20,11 +20,12 @@ from kimi_api._many import Slots, aordered_map, ordered_map, progress
 from kimi_api._transport.steps import Pause, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiFileError, KimiInputError
-from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, extract_in_steps, is_gone
+from kimi_api.files._extract import SUPPORTED_SUFFIXES, ExtractedFile, extract_in_steps
 from kimi_api.files._leftovers import prune_in_steps, recover_ids
 from kimi_api.files._records import Account
 from kimi_api.files._sources import FileSource, OpenedLater, open_source
 from kimi_api.files._uploads import may_be_stored
+from kimi_api.files._wait import WAIT_SECONDS, is_gone
 from kimi_api.files.cache import FileCache
 from kimi_api.files.ledger import Ledger, default_ledger
 

@@ -26,7 +26,7 @@ from kimi_api._warn import warn_once
 from kimi_api.bulk import FileResult, concerns_all, extract_many, may_pass
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiInputError, KimiLimitError
-from kimi_api.files import WAIT_SECONDS
+from kimi_api.files._wait import WAIT_SECONDS
 from kimi_api.files.cache import FileCache
 from kimi_api.files.ledger import Ledger
 from kimi_api.options import ChatOptions

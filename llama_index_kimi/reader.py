@@ -23,8 +23,9 @@ from kimi_api.bulk import FileResult, Source, aextract_many, extract_many, files
 from kimi_api.client import KimiClient
 from kimi_api.credentials import Region
 from kimi_api.errors import KimiInputError
-from kimi_api.files import SUPPORTED_SUFFIXES, WAIT_SECONDS, ExtractedFile, FileCache
+from kimi_api.files import SUPPORTED_SUFFIXES, ExtractedFile, FileCache
 from kimi_api.files._sources import OpenedLater
+from kimi_api.files._wait import WAIT_SECONDS
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -21,8 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from kimi_api import KimiError, KimiWarning, Usage, files, retry
+from kimi_api import KimiError, KimiWarning, Usage, retry
 from kimi_api.errors._base import name_of
+from kimi_api.files import _extract, _wait
 from kimi_emulator import FAULTS, BrainContext, Emulator, Fault, Reply, ToolCall
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,7 +144,7 @@ class Bench:
         self._stack.enter_context(self._kimi)
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         self._stack.enter_context(_replaced(retry, "wait_seconds", lambda *_, **__: 0.0))
-        self._stack.enter_context(_replaced(files, "_FIRST_POLL", 0.01))
+        self._stack.enter_context(_replaced(_wait, "_FIRST_POLL", 0.01))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -245,8 +246,9 @@ class Bench:
         self._kimi.fail(fault)
         adapter.host.pop("max_retries")  # LangChain's loader has none
         loader = adapter.loader(path, "aplain" if case.asynchronous else "plain")
-        hurry = _replaced(files, "time", _Hurry) if fault.id == "files.pending" else contextlib.nullcontext()
-        with hurry:
+        with contextlib.ExitStack() as hurry:
+            for module in (_extract, _wait) if fault.id == "files.pending" else ():
+                hurry.enter_context(_replaced(module, "time", _Hurry))
             answers.same("text", loader.load().texts, [path.read_text("utf-8")])
         answers.same("a file is left on the platform", list(self._kimi.files), [])
         yield from ()

@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
-from kimi_api._transport.steps import Steps
+from kimi_api._transport.steps import Steps, adrive, drive
+from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError
 from kimi_api.files._records import Account, FileObject, delete_copy, list_all
-from kimi_api.files.ledger import LedgerEntry
+from kimi_api.files.ledger import Ledger, LedgerEntry
 
 LEFTOVER_AGE = 3600.0
 """Seconds after which an upload for extraction whose process still runs counts as left behind."""
@@ -47,6 +48,50 @@ def adopt(account: Account, sha256: str, suffix: str) -> LedgerEntry | None:
                 hold(claimed)
                 return claimed
     return None
+
+
+def prune(
+    client: KimiClient,
+    *,
+    older_than: float = LEFTOVER_AGE,
+    include_kept: bool = False,
+    dry_run: bool = False,
+    ledger: Ledger | None = None,
+) -> list[FileObject]:
+    """Remove what this machine uploaded and left behind; the files that were removed.
+
+    Only files that the ledger knows as ours are touched. Left behind is an upload for extraction whose process is gone,
+    or that is older than `older_than` seconds. An upload that is refused because the account is full does this by
+    itself, and is tried again.
+
+    Args:
+        client: how to reach the platform.
+        older_than: age in seconds.
+        include_kept: also what was uploaded to stay and is as old: `upload`, `delete_after=False`, images and videos
+            that messages refer to. Conversations that still name one will have it uploaded again.
+        dry_run: only say what would go.
+        ledger: None is the user's on this machine.
+
+    Raises:
+        KimiAPIError: the platform refused the request, or cannot be reached.
+    """
+    account = Account.of(client, ledger)
+    return drive(client, prune_in_steps(account, older_than=older_than, include_kept=include_kept, dry_run=dry_run))
+
+
+async def aprune(
+    client: KimiClient,
+    *,
+    older_than: float = LEFTOVER_AGE,
+    include_kept: bool = False,
+    dry_run: bool = False,
+    ledger: Ledger | None = None,
+) -> list[FileObject]:
+    """The asynchronous twin of `prune`."""
+    account = Account.of(client, ledger)
+    return await adrive(
+        client, prune_in_steps(account, older_than=older_than, include_kept=include_kept, dry_run=dry_run)
+    )
 
 
 def prune_in_steps(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kimi_api import errors
-from kimi_api._transport.steps import Send, Steps
+from kimi_api._transport.steps import Send, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiReplyError
 from kimi_api.files.ledger import Ledger, default_ledger
@@ -76,6 +76,46 @@ class Account:
         return cls(client.scope(), default_ledger() if ledger is None else ledger, client.max_retries)
 
 
+def retrieve(client: KimiClient, file_id: str) -> FileObject:
+    """The record of one file."""
+    return drive(client, retrieve_in_steps(file_id))
+
+
+async def aretrieve(client: KimiClient, file_id: str) -> FileObject:
+    """The asynchronous twin of `retrieve`."""
+    return await adrive(client, retrieve_in_steps(file_id))
+
+
+def content(client: KimiClient, file_id: str) -> str:
+    """What the platform keeps under the id: for "file-extract" JSON text with a `content`, for batches JSONL."""
+    return drive(client, content_of(file_id))
+
+
+async def acontent(client: KimiClient, file_id: str) -> str:
+    """The asynchronous twin of `content`."""
+    return await adrive(client, content_of(file_id))
+
+
+def list_files(client: KimiClient) -> list[FileObject]:
+    """Every file of the account."""
+    return drive(client, list_all())
+
+
+async def alist_files(client: KimiClient) -> list[FileObject]:
+    """The asynchronous twin of `list_files`."""
+    return await adrive(client, list_all())
+
+
+def delete(client: KimiClient, file_id: str, *, ledger: Ledger | None = None) -> bool:
+    """Remove a file; whether the platform says it is gone."""
+    return drive(client, delete_in_steps(file_id, Account.of(client, ledger)))
+
+
+async def adelete(client: KimiClient, file_id: str, *, ledger: Ledger | None = None) -> bool:
+    """The asynchronous twin of `delete`."""
+    return await adrive(client, delete_in_steps(file_id, Account.of(client, ledger)))
+
+
 def list_all() -> Steps[list[FileObject]]:
     """Every file of the account."""
     answer = yield Send("GET", "/files")
@@ -132,3 +172,14 @@ def _delete_once(file_id: str) -> Steps[bool]:
         _log.warning("the remote copy %s could not be deleted and still counts against the quota: %s", file_id, error)
         return False
     return True
+
+
+def retrieve_in_steps(file_id: str) -> Steps[FileObject]:
+    answer = yield Send("GET", f"/files/{file_id}")
+    return parse_file(answer.body, file_id)
+
+
+def delete_in_steps(file_id: str, account: Account) -> Steps[bool]:
+    answer = yield Send("DELETE", f"/files/{file_id}")
+    account.ledger.forget_file(account.scope, file_id)
+    return isinstance(answer.body, Mapping) and bool(answer.body.get("deleted"))

@@ -3,20 +3,59 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from kimi_api import errors, retry
-from kimi_api._transport.steps import Pause, Send, Steps
+from kimi_api._transport.steps import Pause, Send, Steps, adrive, drive
+from kimi_api.client import KimiClient
 from kimi_api.errors import KimiFileError, KimiReplyError
 from kimi_api.files._leftovers import find_arrived_copy, hold, prune_in_steps, release, tagged_name
 from kimi_api.files._records import Account, FileObject, delete_copy, parse_file
-from kimi_api.files._sources import SourceFile, compute_digest
+from kimi_api.files._sources import FileSource, SourceFile, compute_digest, open_source
 from kimi_api.files._upload_lock import UploadLock
-from kimi_api.files.ledger import LedgerEntry
+from kimi_api.files.ledger import Ledger, LedgerEntry
+
+Purpose = Literal["file-extract", "image", "video", "batch"]
 
 _FULL = re.compile(
     r"too many uploaded files|max file count|total size of (the )?(uploaded )?files|storage (is )?full", re.I
 )
 _STORING_SECONDS = 0.3
+
+
+def upload(
+    client: KimiClient,
+    source: FileSource,
+    purpose: Purpose,
+    *,
+    name: str | None = None,
+    ledger: Ledger | None = None,
+) -> FileObject:
+    """Upload a file to stay and return its record; for "file-extract" it may still be parsing (`poll_until_ready`).
+
+    Raises:
+        KimiInputError: the file cannot be sent as it is; nothing was.
+        KimiFileError: the account is full, and nothing of ours was left behind in it.
+        KimiAPIError: the platform refused the request, or cannot be reached.
+    """
+    return drive(client, upload_in_steps(open_source(source, name), purpose, Account.of(client, ledger)))
+
+
+async def aupload(
+    client: KimiClient,
+    source: FileSource,
+    purpose: Purpose,
+    *,
+    name: str | None = None,
+    ledger: Ledger | None = None,
+) -> FileObject:
+    """The asynchronous twin of `upload`."""
+    return await adrive(client, upload_in_steps(open_source(source, name), purpose, Account.of(client, ledger)))
+
+
+def upload_in_steps(file: SourceFile, purpose: str, account: Account) -> Steps[FileObject]:
+    record, _ = yield from upload_file(file, purpose, account, keep=True)
+    return record
 
 
 def upload_file(

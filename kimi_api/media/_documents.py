@@ -34,19 +34,18 @@ from kimi_api._media_rules import MediaPolicy
 from kimi_api._transport.steps import Call, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiFileError, KimiInputError, KimiKeyError
-from kimi_api.files import (
+from kimi_api.files._extract import (
     SUPPORTED_SUFFIXES,
-    WAIT_SECONDS,
     ExtractedFile,
-    FileCache,
     extract_in_steps,
     extract_uploaded,
     extraction_key,
-    is_gone,
     is_unreadable,
 )
 from kimi_api.files._sources import SourceFile, compute_digest, open_source
 from kimi_api.files._upload_lock import UploadLock
+from kimi_api.files._wait import WAIT_SECONDS, is_gone
+from kimi_api.files.cache import FileCache
 from kimi_api.media._fetch import fetch_remembered
 
 _log = logging.getLogger("kimi_api")

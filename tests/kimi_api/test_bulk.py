@@ -12,7 +12,7 @@ import pytest
 
 from kimi_api import KimiClient, KimiFileError, KimiInputError, bulk, errors, files
 from kimi_api.bulk import aextract_many, extract_many, find_files
-from kimi_api.files import ledger
+from kimi_api.files import _wait, ledger
 from kimi_api.files.cache import FileCache
 from kimi_api.files.ledger import default_ledger
 from kimi_emulator import Emulator
@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
-    monkeypatch.setattr(files, "_FIRST_POLL", 0.001)
-    monkeypatch.setattr(files, "_LONGEST_POLL", 0.002)
+    monkeypatch.setattr(_wait, "_FIRST_POLL", 0.001)
+    monkeypatch.setattr(_wait, "_LONGEST_POLL", 0.002)
 
 
 def notes(folder: Path, count: int) -> list[Path]:

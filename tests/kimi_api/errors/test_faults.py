@@ -18,6 +18,7 @@ import pytest
 
 from kimi_api import KimiClient, chat, errors, files
 from kimi_api._warn import KimiWarning
+from kimi_api.files import _wait
 from kimi_api.options import ChatOptions
 from kimi_api.reply import Reply as Answer
 from kimi_api.reply import ReplyBuilder
@@ -418,7 +419,7 @@ def test_an_upload_ends_as_it_should(
 def test_a_file_ends_as_it_should(
     ways: Ways, kimi: Emulator, patient: KimiClient, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setattr(files, "_FIRST_POLL", 0.01)
+    monkeypatch.setattr(_wait, "_FIRST_POLL", 0.01)
     expected = FILE_OUTCOMES[fault]
     kimi.fail(fault)
 

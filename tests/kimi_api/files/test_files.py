@@ -22,8 +22,10 @@ import pytest
 from kimi_api import KimiClient, KimiFileError, KimiInputError, errors, files
 from kimi_api._transport import steps
 from kimi_api._transport.answers import Answer
+from kimi_api.files import _wait
+from kimi_api.files._extract import parse_content
 from kimi_api.files._leftovers import tagged_name
-from kimi_api.files._records import Account
+from kimi_api.files._records import Account, parse_file
 from kimi_api.files._uploads import upload_file
 from kimi_emulator import Emulator
 
@@ -33,8 +35,8 @@ MB = 1024 * 1024
 
 @pytest.fixture(autouse=True)
 def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_FIRST_POLL", 0.001)
-    monkeypatch.setattr(files, "_LONGEST_POLL", 0.002)
+    monkeypatch.setattr(_wait, "_FIRST_POLL", 0.001)
+    monkeypatch.setattr(_wait, "_LONGEST_POLL", 0.002)
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +304,7 @@ def test_an_interrupted_upload_that_is_stored_a_moment_later_is_deleted(client: 
 @pytest.fixture
 def pausing(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Set once a procedure waits for the platform to parse its file (for half a minute)."""
-    monkeypatch.setattr(files, "_FIRST_POLL", 30.0)
+    monkeypatch.setattr(_wait, "_FIRST_POLL", 30.0)
     real, begun = steps._ado, asyncio.Event()
 
     async def noting(client: KimiClient, step: Any) -> Any:
@@ -448,12 +450,12 @@ def test_files_are_uploaded_listed_retrieved_read_and_deleted(ways: Ways, kimi: 
 
 
 def test_a_file_object_may_lack_anything() -> None:
-    assert files.parse_file({"id": 5, "bytes": None, "new": 1}) == files.FileObject("5")
+    assert parse_file({"id": 5, "bytes": None, "new": 1}) == files.FileObject("5")
 
 
 @pytest.mark.parametrize("text", ["plain text", '{"other": 1}', '{"content": 5}', "[1]", "", '{"a":1}\n{"b":2}'])
 def test_content_that_is_no_extraction_is_the_text_itself(text: str) -> None:
-    assert files.parse_content(text) == {"content": text}
+    assert parse_content(text) == {"content": text}
 
 
 # ---------------------------------------------------------------------------------------------------- memory

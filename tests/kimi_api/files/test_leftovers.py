@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kimi_api import KimiClient, KimiFileError, errors, files
-from kimi_api.files import _upload_lock, ledger
+from kimi_api.files import _upload_lock, _wait, ledger
 from kimi_api.files._leftovers import _match
 from kimi_api.files._records import FileObject
 from kimi_api.files.cache import FileCache
@@ -29,8 +29,8 @@ HOUR = 3600.0
 
 @pytest.fixture(autouse=True)
 def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_FIRST_POLL", 0.001)
-    monkeypatch.setattr(files, "_LONGEST_POLL", 0.002)
+    monkeypatch.setattr(_wait, "_FIRST_POLL", 0.001)
+    monkeypatch.setattr(_wait, "_LONGEST_POLL", 0.002)
 
 
 @pytest.fixture(scope="module")

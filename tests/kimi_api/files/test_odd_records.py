@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 
 from kimi_api import KimiClient, KimiError, KimiReplyError, bulk, files
-from kimi_api.files import FileCache, Ledger, parse_file
-from kimi_api.files._records import read_listing
+from kimi_api.files import FileCache, Ledger, _wait
+from kimi_api.files._extract import parse_content
+from kimi_api.files._records import parse_file, read_listing
 from kimi_emulator import Emulator
 from tests.support.odd_json import JSON, odd
 
@@ -31,7 +32,7 @@ RECORD = {
 
 @pytest.fixture(autouse=True)
 def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_FIRST_POLL", 0.001)
+    monkeypatch.setattr(_wait, "_FIRST_POLL", 0.001)
 
 
 class OddClient(KimiClient):
@@ -103,7 +104,7 @@ def test_records_of_any_json_are_read_or_end_in_our_error(body: Any, record: Any
     for read, value in ((read_listing, body), (parse_file, record), (read_listing, anything), (parse_file, anything)):
         with contextlib.suppress(KimiError):
             read(value)
-    assert isinstance(files.parse_content(json.dumps(anything))["content"], str)
+    assert isinstance(parse_content(json.dumps(anything))["content"], str)
 
 
 @pytest.mark.parametrize("damage", [{"started_at": "now"}, {"size": "many"}, {"key": None}, {"keep": 1}, {"name": []}])
