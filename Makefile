@@ -61,7 +61,7 @@ brain: $(READY)  ## what the emulator answers to sixty prompts, and docs/emulato
 	$(BIN)/python -m scripts.brain_table
 
 faults: $(READY)  ## what both frameworks make of each of the emulator's faults, and docs/faults.md anew
-	$(BIN)/python -m scripts.fault_table $(FAULTS)
+	$(BIN)/python -m scripts.faults $(FAULTS)
 
 bench: $(READY)  ## CPU per streamed chunk and per call, beside the SDK in the same run
 	$(BIN)/python -m benchmarks.run

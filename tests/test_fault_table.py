@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from kimi_emulator import FAULTS
-from scripts import fault_table
-from scripts.fault_cases import USES, Case, Outcome, cases
-from scripts.fault_table import failures, fill, run, summary
+from scripts.faults import table
+from scripts.faults.cases import USES, Case, Outcome, cases
+from scripts.faults.table import failures, fill, run, summary
 
 CASE = Case("cut.answer", "langchain", False, "chat")
 
@@ -39,7 +39,7 @@ def test_every_fault_has_its_cases() -> None:
 
 
 def test_the_page_names_every_fault() -> None:
-    page = fault_table.PAGE.read_text("utf-8")
+    page = table.PAGE.read_text("utf-8")
     assert [name for name in FAULTS if f"`{name}`" not in page] == []
     assert "0 lost without a word, 0 with an error that is not ours." in page
 
@@ -71,5 +71,5 @@ def test_a_loss_with_a_reason_is_no_failure_of_its_own_fault_alone() -> None:
 def test_the_page_is_what_all_cases_give() -> None:
     results = run()
     assert failures(results) == []
-    page: Path = fault_table.PAGE
+    page: Path = table.PAGE
     assert page.read_text("utf-8") == fill(page.read_text("utf-8"), results), "run `make faults`"

@@ -1,6 +1,6 @@
 """What becomes of each fault of the emulator, in both frameworks: right, our error, a warning, or a silent loss.
 
-Run `python -m scripts.fault_table` (a minute): it goes through all faults and uses, prints the table and writes it into
+Run `python -m scripts.faults` (a minute): it goes through all faults and uses, prints the table and writes it into
 docs/faults.md. With ids of faults, or settings of the models such as `resume_streams=2`, it prints what comes of those
 only. The exit code is 1 when an error was not one of ours, or something was lost without a word and `BY_DESIGN` does
 not explain it.
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from kimi_emulator import FAULTS
-from scripts.fault_cases import FRAMEWORKS, USES, Bench, Case, Outcome, Use, cases
+from scripts.faults.cases import FRAMEWORKS, USES, Bench, Case, Outcome, Use, cases
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "faults.md"
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "faults.md"
 CHATS: Sequence[Use] = ("chat", "body", "stream", "tools", "file")
 OTHERS: Sequence[Use] = ("batch", "official")
 NAMES = {"langchain": "LangChain", "llama_index": "LlamaIndex"}
@@ -184,7 +184,3 @@ def main() -> int:
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
