@@ -38,7 +38,7 @@ class Row:
 
 ROWS = (
     Row("lowest", ("openai==2.0.0", "langchain-core==1.6.0", "llama-index-core==0.14.5")),
-    # With the peer that tests/peers/test_peers.py compares with; it wants openai 2.
+    # With the peer that tests/peers/test_llama_index.py compares with; it wants openai 2.
     Row(
         "newest-openai-2",
         ("openai>=2.0,<3", "llama-index-llms-openai-like<0.8"),
