@@ -27,7 +27,7 @@ def read_answer(response: Response, context: RequestContext, types: ErrorTypes |
     Raises:
         KimiAPIError: it is an error object, or no JSON where JSON belongs.
     """
-    from kimi_api._transport.translate import from_body, is_error_body
+    from kimi_api._transport.errors.translate import from_body, is_error_body
 
     if text:
         error = _lone_error(response.content)
@@ -50,7 +50,7 @@ def is_json(response: Response) -> bool:
 
 def not_a_stream(response: Response, context: RequestContext, types: ErrorTypes | None) -> KimiAPIError:
     """What came in place of events: an error as plain JSON (then already read), or something else altogether."""
-    from kimi_api._transport.translate import from_body, is_error_body
+    from kimi_api._transport.errors.translate import from_body, is_error_body
 
     if is_json(response):
         body = _decode(response.content)
@@ -107,7 +107,7 @@ def _is_answer(event: object) -> bool:
 def _unexpected_output(
     message: str, response: Response, context: RequestContext, types: ErrorTypes | None
 ) -> KimiAPIError:
-    from kimi_api._transport.translate import from_body
+    from kimi_api._transport.errors.translate import from_body
 
     body = {"error": {"message": message, "type": "unexpected_output"}}
     error = from_body(body, response, response.request, context, types)

@@ -210,7 +210,7 @@ class Connection:
 
     def deadline_error(self, deadline: Deadline) -> KimiError:
         """The error for a call whose time was over before its request was sent."""
-        from kimi_api._transport.translate import deadline_error
+        from kimi_api._transport.errors.translate import deadline_error
 
         return deadline_error(RequestContext(self.base_url, deadline=deadline), self._types())
 
@@ -296,11 +296,11 @@ class Connection:
         try:
             yield
         except UnicodeEncodeError as error:
-            from kimi_api._transport.translate import not_unicode
+            from kimi_api._transport.errors.translate import not_unicode
 
             raise not_unicode("messages", error) from None
         except Exception as error:
-            from kimi_api._transport.translate import from_sdk, not_unicode, too_long_error
+            from kimi_api._transport.errors.translate import from_sdk, not_unicode, too_long_error
             from kimi_api.errors import KimiConnectionError
 
             if isinstance(error.__cause__, UnicodeEncodeError):  # openai 2.0 puts its connection error around it

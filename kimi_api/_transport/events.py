@@ -103,7 +103,7 @@ def parse_event(name: str, text: str, response: Response, context: RequestContex
     if name == "error":
         event = _error_event(event, text)
     if event.__class__ is dict and event.get("error"):
-        from kimi_api._transport.translate import from_body
+        from kimi_api._transport.errors.translate import from_body
 
         raise from_body({"error": event["error"]}, response, response.request, context, types)
     return event

@@ -119,7 +119,7 @@ def to_line(custom_id: str, body: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     except UnicodeEncodeError as error:
-        from kimi_api._transport.translate import not_unicode
+        from kimi_api._transport.errors.translate import not_unicode
 
         raise not_unicode(f"request {custom_id!r}", error) from None
 
@@ -370,7 +370,7 @@ def _read_entry(
 ) -> Reply | KimiError:
     """One line: a reply held against its request, or the error that the same answer would be in a live call."""
     from kimi_api._transport.context import RequestContext
-    from kimi_api._transport.translate import from_line, is_error_body
+    from kimi_api._transport.errors.translate import from_line, is_error_body
 
     body = request.body if request is not None else {}
     context = RequestContext(base_url, tidy_text(body.get("model")), budget_of(body))

@@ -22,8 +22,9 @@ FAMILIES = {
     "request": "kimi_api/request.py",
     "reply": "kimi_api/reply/*.py",
     "messages": "kimi_api/messages.py",
-    "limits": "kimi_api/limits/*.py",
-    "transport": "kimi_api/_transport/*.py",
+    "limits": "kimi_api/limits/**/*.py",
+    "transport": "kimi_api/_transport/**/*.py",
+    "settings": "kimi_api/_settings/connection.py",
 }
 # Who may notice it.
 TESTS = (

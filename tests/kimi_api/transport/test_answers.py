@@ -10,7 +10,7 @@ import pytest
 
 from kimi_api._transport.answers import not_a_stream, read_answer
 from kimi_api._transport.context import RequestContext
-from kimi_api._transport.translate import from_body
+from kimi_api._transport.errors.translate import from_body
 from kimi_api.errors import (
     KimiAPIError,
     KimiBadRequestError,
