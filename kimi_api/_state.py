@@ -31,7 +31,7 @@ def _lock(module: str, name: str = "_lock", after_fork: str = NEW_LOCK) -> State
     return State(module, name, "the lock of what stands beside it", "one", after_fork)
 
 
-_WATCH, _POOL = "kimi_api._arguments.verbatim", "kimi_api._transport.pool"
+_WATCH, _POOL = "kimi_api._arguments.verbatim", "kimi_api._transport.sdk.pool"
 _UPLOAD_LOCK, _QUEUE = "kimi_api.files._upload_lock", "kimi_api.limits._queue"
 _DOCUMENTS, _FETCH = "kimi_api.media._documents", "kimi_api.media._fetch"
 
@@ -45,9 +45,9 @@ STATES: tuple[State, ...] = (
     State(_POOL, "_sync", "the SDK's blocking clients", "one per host", "_after_fork"),
     State(_POOL, "_by_loop", "the SDK's asynchronous clients", "one per open event loop and host", "_after_fork"),
     State(_POOL, "_of_parents", "a parent's clients, never to be touched", "one entry per fork", "_after_fork"),
-    State("kimi_api._transport.sdk_compat", "_ssl_context", "the certificates", "one", KEEP),
-    State("kimi_api._transport.sdk_compat", "transport", "the HTTP library under the SDK", "one", KEEP),
-    State("kimi_api._transport.sdk_compat", "response_class", "its class of responses", "one", KEEP),
+    State("kimi_api._transport.sdk.compat", "_ssl_context", "the certificates", "one", KEEP),
+    State("kimi_api._transport.sdk.compat", "transport", "the HTTP library under the SDK", "one", KEEP),
+    State("kimi_api._transport.sdk.compat", "response_class", "its class of responses", "one", KEEP),
     State("kimi_api._transport.bodies", "_guard_class", "guarding classes, by the HTTP library's", "four", KEEP),
     State("kimi_api._transport.observer", "observer", "who is told of calls, set by `instrument`", "one", KEEP),
     _lock("kimi_api._warn"),

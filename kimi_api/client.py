@@ -17,7 +17,7 @@ from kimi_api._transport.connection import Connection
 from kimi_api._transport.deadline import Deadline, ain_time, awatch, in_time, watch
 from kimi_api._transport.events import aread_events, read_events
 from kimi_api._transport.redirects import Redirects
-from kimi_api._transport.sdk_calls import open_files, response_of, send_bare, send_json
+from kimi_api._transport.sdk.calls import open_files, response_of, send_bare, send_json
 from kimi_api._transport.unregistered import FirstStep, close_all
 from kimi_api._transport.upload import Upload
 

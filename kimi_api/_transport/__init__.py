@@ -1,1 +1,1 @@
-"""How requests reach the platform: connection, pool, calls of the SDK, its majors, answers, steps, errors."""
+"""How requests reach the platform: connection, SDK, deadlines, redirects, bodies, events, answers, steps, errors."""

@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk.compat import transport
 from kimi_api.errors._masks import copy_response
 
 if TYPE_CHECKING:

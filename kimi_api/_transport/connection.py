@@ -138,7 +138,7 @@ class Connection:
         return f"{host}-{hashlib.blake2b(account, digest_size=8, person=b'kimi-scope').hexdigest()}"
 
     def _sdk(self) -> OpenAI:
-        from kimi_api._transport import pool  # brings asyncio: half our import time
+        from kimi_api._transport.sdk import pool  # brings asyncio: half our import time
 
         if self._http_client is None:
             return pool.sync_client(self.base_url)
@@ -149,7 +149,7 @@ class Connection:
         return self._own["sync"]
 
     async def _async_sdk(self) -> AsyncOpenAI:
-        from kimi_api._transport import pool
+        from kimi_api._transport.sdk import pool
 
         if self._async_http_client is None:
             return await pool.async_client(self.base_url)

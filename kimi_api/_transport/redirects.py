@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from kimi_api._transport.bodies import ACCEPTED, MAX_ANSWER_BYTES, aread_body, read_body
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk.compat import transport
 
 if TYPE_CHECKING:
     from kimi_api._transport.http import Response

@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 from kimi_api._transport.bodies import Exceeded, UnknownPacking, aiter_bytes, iter_bytes
 from kimi_api._transport.deadline import CURRENT, Deadline, ain_time
 from kimi_api._transport.observer import observe
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk.compat import transport
 from kimi_api._transport.steps import Call, Steps
 from kimi_api.errors import KimiInputError
 

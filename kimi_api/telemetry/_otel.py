@@ -18,7 +18,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from kimi_api._transport.pool import USER_AGENT
+from kimi_api._transport.sdk.pool import USER_AGENT
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.chat._settle import coming_error
 from kimi_api.client import KimiClient

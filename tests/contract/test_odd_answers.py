@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kimi_api import KimiError, KimiIncompleteReplyError, KimiReplyError
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk.compat import transport
 
 Make = Callable[..., Chat]
 CALL = {"index": 0, "id": "f_0", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}

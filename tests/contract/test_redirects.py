@@ -13,7 +13,7 @@ from contract_kit import FOR_REQUESTS, Adapter, Chat, Way
 from raw_server import RawServer
 
 from kimi_api import KimiClient, KimiConnectionError, KimiStatusError
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk.compat import transport
 
 pytestmark = [pytest.mark.ways(*FOR_REQUESTS), pytest.mark.usefixtures("waits")]
 Make = Callable[..., Chat]

@@ -17,7 +17,7 @@ from raw_server import RawServer
 
 from kimi_api import KimiClient, KimiInputError, KimiReplyTooLongError
 from kimi_api._transport import connection
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk.compat import transport
 from kimi_api.errors import KimiServerError, KimiStatusError
 from kimi_api.media import _fetch
 from kimi_emulator import Emulator

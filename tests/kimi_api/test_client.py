@@ -24,9 +24,9 @@ from pydantic import SecretStr
 
 from kimi_api import KimiClient, KimiInputError, KimiKeyError, chat, errors
 from kimi_api._settings.connection import SETTINGS
-from kimi_api._transport import pool
 from kimi_api._transport.connection import READ_TIMEOUT
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk import pool
+from kimi_api._transport.sdk.compat import transport
 from kimi_api.options import ChatOptions
 from kimi_api.reply import ReplyBuilder
 from kimi_api.request import build_request
@@ -190,7 +190,7 @@ def test_a_forked_child_uses_connections_of_its_own_and_leaves_the_parents_alone
     script = """
         import asyncio, gc, os, sys, warnings
         from kimi_api import KimiClient
-        from kimi_api._transport import pool
+        from kimi_api._transport.sdk import pool
         client = KimiClient(base_url=sys.argv[1])
 
         def fork():

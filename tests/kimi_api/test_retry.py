@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kimi_api import KimiClient, chat, errors, retry
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk.compat import transport
 from kimi_api.options import ChatOptions
 from kimi_api.reply import ReplyBuilder
 from kimi_api.request import ChatRequest, build_request

@@ -16,7 +16,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 import kimi_api
 from kimi_api import KimiEmptyReplyError, KimiReplyTooLongError
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk.compat import transport
 from kimi_emulator import Emulator, Failure
 from langchain_kimi import ChatKimi, errors
 

@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableBinding
 from pydantic import SecretStr
 
 from kimi_api import AccountLimits, KimiKeyError
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk.compat import transport
 from kimi_api.limits import RedisStore
 from kimi_emulator import Emulator
 from langchain_kimi import ChatKimi

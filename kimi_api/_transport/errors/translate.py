@@ -17,7 +17,7 @@ from kimi_api._transport.context import RequestContext
 from kimi_api._transport.errors.hints import hint_for
 from kimi_api._transport.errors.kinds import FINAL_WORDS, class_for, read_error_object, read_retry_after, status_for
 from kimi_api._transport.redirects import explain as explain_redirect
-from kimi_api._transport.sdk_compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
+from kimi_api._transport.sdk.compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
 from kimi_api.credentials import is_moonshot
 from kimi_api.errors._base import KimiError, KimiInputError, KimiReplyTooLongError
 from kimi_api.errors._masks import mask, mask_ids, mask_response, secrets_of

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kimi_api import errors
 from kimi_api._transport.context import RequestContext
 from kimi_api._transport.events import Splitter, aread_events, read_events
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk.compat import transport
 
 EVENTS = [{"id": "1", "n": 1}, {"text": "蓝 before\u2028after\u0085end \r\n"}, {"n": [None, True]}]
 

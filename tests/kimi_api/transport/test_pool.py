@@ -10,7 +10,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
-from kimi_api._transport import pool, sdk_compat
+from kimi_api._transport.sdk import compat, pool
 
 
 def test_a_loop_whose_id_was_used_before_gets_a_client_of_its_own() -> None:
@@ -30,7 +30,7 @@ def test_a_loop_whose_id_was_used_before_gets_a_client_of_its_own() -> None:
 
 
 def test_loops_share_one_set_of_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
-    sdk_compat.shared_ssl_context()  # the process has its own by now
+    compat.shared_ssl_context()  # the process has its own by now
     loads: list[object] = []
     load = ssl.SSLContext.load_verify_locations
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *a, **k: (loads.append(a), load(*a, **k))[1])
@@ -40,11 +40,11 @@ def test_loops_share_one_set_of_certificates(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_other_certificates_of_the_environment_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = sdk_compat.shared_ssl_context()
+    usual = compat.shared_ssl_context()
     monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
-    other = sdk_compat.shared_ssl_context()
+    other = compat.shared_ssl_context()
     assert other is not usual
-    assert sdk_compat.shared_ssl_context() is other
+    assert compat.shared_ssl_context() is other
 
 
 def test_pooled_clients_verify_the_server_and_wait_as_the_sdk_does() -> None:
@@ -55,5 +55,5 @@ def test_pooled_clients_verify_the_server_and_wait_as_the_sdk_does() -> None:
     pooled = pool.sync_client("https://pool/v1")
     assert (pooled.timeout, pooled.max_retries) == (openai.OpenAI(api_key="sk-test-pool").timeout, 0)
     assert asyncio.run(settings()) == (pooled.timeout, 0)
-    context = sdk_compat.shared_ssl_context()
+    context = compat.shared_ssl_context()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)

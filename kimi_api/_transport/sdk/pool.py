@@ -16,7 +16,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kimi_api._transport.bodies import ACCEPTED, guard
-from kimi_api._transport.sdk_compat import isolating_headers, shared_ssl_context
+from kimi_api._transport.sdk.compat import isolating_headers, shared_ssl_context
 from kimi_api.doctor._packages import warn_of_stranger
 
 if TYPE_CHECKING:

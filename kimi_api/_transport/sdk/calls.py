@@ -84,7 +84,7 @@ def send_bare(
 
     A DELETE, whose answer is a line, gives a response that has been read: the SDK opens none as a stream.
     """
-    from kimi_api._transport.sdk_compat import response_class
+    from kimi_api._transport.sdk.compat import response_class
 
     if method == "DELETE":
         return sdk.delete(path, cast_to=response_class(), options=options)
