@@ -17,7 +17,7 @@ from kimi_api.limits._memory import MemoryStore
 from kimi_api.limits._model import AccountLimits, LimitStore, SharedStore, Wait
 
 if TYPE_CHECKING:
-    from kimi_api.limits._redis import RedisStore
+    from kimi_api.limits._redis.store import RedisStore
 
 __all__ = ["AccountLimits", "KimiLimitError", "LimitStore", "MemoryStore", "RedisStore", "SharedStore", "Wait"]
 
@@ -25,7 +25,7 @@ if not TYPE_CHECKING:  # a checker that sees it believes in every name
 
     def __getattr__(name: str) -> object:
         if name == "RedisStore":
-            from kimi_api.limits import _redis
+            from kimi_api.limits._redis import store
 
-            return _redis.RedisStore
+            return store.RedisStore
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

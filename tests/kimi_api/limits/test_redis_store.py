@@ -21,9 +21,10 @@ from limits_kit import BODY, RedisServer, Time, at_once
 
 from benchmarks.limits import measure
 from kimi_api import AccountLimits, KimiClient, KimiInputError, KimiLimitError, chat, errors
-from kimi_api.limits import LimitStore, MemoryStore, RedisStore, SharedStore, Wait, _redis
+from kimi_api.limits import LimitStore, MemoryStore, RedisStore, SharedStore, Wait
 from kimi_api.limits import _queue as queue
 from kimi_api.limits._model import WINDOW_SECONDS
+from kimi_api.limits._redis import store as redis_store
 from kimi_emulator import Emulator, RateLimits
 
 
@@ -354,7 +355,7 @@ def test_the_next_process_is_told_of_its_turn(processes: Callable[..., list[Redi
 def test_a_frozen_server_fails_all_waiting_calls_after_one_time_out(
     own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(_redis, "_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(redis_store, "_TIMEOUT_SECONDS", 0.5)
     store = RedisStore(own_redis.url, poll_seconds=0.02)
     limits = AccountLimits(concurrency=1, store=store)
     held = queue.acquire(limits, lambda: "a", BODY)
@@ -370,7 +371,7 @@ def test_a_frozen_server_fails_all_waiting_calls_after_one_time_out(
     assert [type(refusal) for refusal in refusals] == [KimiLimitError] * 20
     assert len({id(refusal) for refusal in refusals}) == 20
     assert seconds < 1.5
-    assert [record.levelname for record in caplog.records if record.name == _redis.__name__] == ["WARNING"]
+    assert [record.levelname for record in caplog.records if record.name == redis_store.__name__] == ["WARNING"]
 
 
 def test_a_dead_server_is_logged_once_until_it_answers_again(
@@ -403,4 +404,4 @@ def test_reaching_redis_and_waiting_for_it_have_a_time_out(monkeypatch: pytest.M
     monkeypatch.setattr(redis.Redis, "from_url", lambda url, **named: arguments.update(named, url=url))
     RedisStore("redis://127.0.0.1:9/0")._connect()
     assert arguments["url"] == "redis://127.0.0.1:9/0"
-    assert arguments["socket_timeout"] == arguments["socket_connect_timeout"] == _redis._TIMEOUT_SECONDS
+    assert arguments["socket_timeout"] == arguments["socket_connect_timeout"] == redis_store._TIMEOUT_SECONDS

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from kimi_api.errors import KimiInputError, KimiLimitError
 from kimi_api.limits._model import WINDOW_SECONDS, AccountLimits, Wait
-from kimi_api.limits._redis_listener import TurnListener
-from kimi_api.limits._redis_scripts import KEEP, PAUSE, TAKE, WITHDRAW
+from kimi_api.limits._redis.listener import TurnListener
+from kimi_api.limits._redis.scripts import KEEP, PAUSE, TAKE, WITHDRAW
 
 if TYPE_CHECKING:
     import redis
