@@ -14,7 +14,7 @@ from langchain_core.messages import content as types
 from langchain_core.messages.block_translators import register_translator
 
 from langchain_kimi._core import KNOWS_REFUSALS
-from langchain_kimi._messages import PROVIDER
+from langchain_kimi._to_wire import PROVIDER
 
 
 def message_blocks(message: AIMessage) -> list[types.ContentBlock]:

@@ -27,7 +27,7 @@ from kimi_api._arguments.text import TOO_DEEP, encode, is_json, is_too_deep
 from kimi_api.errors._base import WITHHELD
 from kimi_api.options import RAISE_MAX_TOKENS
 from langchain_kimi._call_arguments import PARSED, Method
-from langchain_kimi._results import message_to_reply
+from langchain_kimi._from_reply import message_to_reply
 from langchain_kimi._tools import name_and_schema, response_format, tools_to_wire
 from langchain_kimi.errors import KimiRefusalError, KimiStructuredOutputError
 

@@ -7,7 +7,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from kimi_api import chat
 from kimi_api.reply import ReplyBuilder, ReplyDelta
 from kimi_api.request import ChatRequest
-from langchain_kimi._results import delta_to_chunk, last_chunk, warn_unreadable
+from langchain_kimi._from_reply import delta_to_chunk, last_chunk, warn_unreadable
 
 
 class Chunks:

@@ -11,7 +11,7 @@ from kimi_api import KimiInputError
 from kimi_api.chat._count import countable
 from kimi_api.credentials import resolve_base_url
 from kimi_api.options import switches_thinking_off
-from langchain_kimi._messages import to_wire
+from langchain_kimi._to_wire import to_wire
 from langchain_kimi._tools import tools_to_wire
 
 if TYPE_CHECKING:

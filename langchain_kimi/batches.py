@@ -14,7 +14,7 @@ from kimi_api import KimiClient, KimiInputError, Reply
 from kimi_api.batches import BatchObject, BatchResult
 from kimi_api.batches._run import BatchRun
 from kimi_api.request import ChatRequest
-from langchain_kimi._results import chat_result
+from langchain_kimi._from_reply import chat_result
 from langchain_kimi.chat_models import ChatKimi
 
 __all__ = ["BatchObject", "BatchResult", "KimiBatch"]

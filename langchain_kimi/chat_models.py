@@ -35,11 +35,11 @@ from langchain_kimi._call_arguments import (
     as_secret,
     sort_arguments,
 )
-from langchain_kimi._messages import PROVIDER, to_wire
+from langchain_kimi._from_reply import chat_result, warn_unreadable
 from langchain_kimi._profile import model_profile, without_other_profile
-from langchain_kimi._results import chat_result, warn_unreadable
 from langchain_kimi._streaming import Chunks
 from langchain_kimi._structured import StructuredOutput
+from langchain_kimi._to_wire import PROVIDER, to_wire
 from langchain_kimi._tokens import TokenCounting, with_tokenizer
 from langchain_kimi._tools import response_format as to_response_format
 from langchain_kimi._tools import tools_to_wire

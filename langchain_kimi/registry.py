@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from langchain_kimi._messages import PROVIDER
+from langchain_kimi._to_wire import PROVIDER
 
 __all__ = ["register"]
 

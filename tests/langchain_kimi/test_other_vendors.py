@@ -21,7 +21,7 @@ from langchain_core.messages import (
 from kimi_api import KimiWarning
 from kimi_emulator import Emulator, Failure, Reply, ToolCall
 from langchain_kimi import ChatKimi
-from langchain_kimi._messages import to_wire
+from langchain_kimi._to_wire import to_wire
 from langchain_kimi.errors import ChatKimiRateLimitError
 
 Make = Callable[..., ChatKimi]

@@ -23,7 +23,7 @@ from langchain_core.messages import (
 from kimi_api import KimiInputError, KimiWarning
 from kimi_api._warn import forget_warnings
 from langchain_kimi import dynamic_tools_message, partial_message
-from langchain_kimi._messages import assistant_to_wire, to_wire
+from langchain_kimi._to_wire import assistant_to_wire, to_wire
 
 PNG = "data:image/png;base64,AAAA"
 CALL = {"name": "f", "args": {"a": 1}, "id": "c1"}

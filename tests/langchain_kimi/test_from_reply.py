@@ -12,8 +12,8 @@ from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 
 from kimi_api import Reply, ToolCall, Usage
 from kimi_api.reply import ReplyBuilder, parse_reply
-from langchain_kimi._messages import assistant_to_wire
-from langchain_kimi._results import delta_to_chunk, last_chunk, message_to_reply, reply_to_message, usage_metadata
+from langchain_kimi._from_reply import delta_to_chunk, last_chunk, message_to_reply, reply_to_message, usage_metadata
+from langchain_kimi._to_wire import assistant_to_wire
 
 UNREADABLE = "unreadable_arguments"
 texts = st.text(max_size=40)

@@ -24,7 +24,7 @@ from kimi_api.messages import tool_type
 from kimi_api.reply import ReplyDelta
 from kimi_api.request import ChatRequest
 from kimi_api.tools import unreadable_arguments
-from langchain_kimi._messages import KEPT, PROVIDER, SPOILED, assistant_to_wire, own_text
+from langchain_kimi._to_wire import KEPT, PROVIDER, SPOILED, assistant_to_wire, own_text
 
 
 def chat_result(reply: Reply, *, model: str) -> ChatResult:

@@ -3,7 +3,7 @@
 What a message must carry so that the platform sees its own turn again, byte for byte:
 
 * thinking, from `reasoning` content blocks or from `additional_kwargs["reasoning_content"]` (see `own_reasoning`);
-* the text of tool-call arguments, which LangChain keeps only parsed. `langchain_kimi._results` puts it under
+* the text of tool-call arguments, which LangChain keeps only parsed. `langchain_kimi._from_reply` puts it under
   `additional_kwargs["kimi"]`, wherever encoding the parsed form again would give other bytes. It goes back as long as
   the arguments still say what it says (`kimi_api._arguments.text.wire_text`).
 """
