@@ -14,7 +14,7 @@ from langchain_kimi._connection import Connected
 from langchain_kimi.errors import CORE_ERRORS
 
 if TYPE_CHECKING:
-    from langchain_kimi._arguments import ObjectArguments
+    from langchain_kimi._setting_types import ObjectArguments
 else:
     # Frameworks read the hints of methods while a program runs (`with_fallbacks` does). What they cannot know of
     # keywords stands for nothing there, since the classes cost 6 ms at import.

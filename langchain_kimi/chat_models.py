@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
     from kimi_api.settings import CallArguments, CallOptions
-    from langchain_kimi._arguments import BoundArguments, ChatKimiSettings
+    from langchain_kimi._setting_types import BoundArguments, ChatKimiSettings
 else:
     CallArguments = dict[str, Any]  # see `_structured`: hints must be readable while a program runs
 

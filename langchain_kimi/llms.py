@@ -27,7 +27,7 @@ from langchain_kimi.chat_models import ChatKimi
 if TYPE_CHECKING:
     from typing import Self, Unpack
 
-    from langchain_kimi._arguments import ChatKimiSettings
+    from langchain_kimi._setting_types import ChatKimiSettings
 
 __all__ = ["KimiLLM"]
 

@@ -21,7 +21,7 @@ from llama_index_kimi._connection import Connected
 from llama_index_kimi._tool_calls import unreadable_name
 
 if TYPE_CHECKING:
-    from llama_index_kimi._arguments import CallingArguments
+    from llama_index_kimi._setting_types import CallingArguments
 else:
     CallingArguments = dict[str, Any]  # hints must be readable while a program runs; the class costs time at import
 

@@ -62,7 +62,7 @@ from llama_index_kimi._tool_calls import (
 
 if TYPE_CHECKING:
     from kimi_api.settings import CallOptions, ToolArguments
-    from llama_index_kimi._arguments import KimiSettings
+    from llama_index_kimi._setting_types import KimiSettings
 else:
     ToolArguments = dict[str, Any]  # hints must be readable while a program runs; the class costs time at import
 

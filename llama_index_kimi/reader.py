@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from fsspec import AbstractFileSystem
 
-    from llama_index_kimi._arguments import ReaderSettings
+    from llama_index_kimi._setting_types import ReaderSettings
 
 __all__ = ["FileInput", "KimiFileReader"]
 

@@ -18,9 +18,9 @@ from kimi_api._settings.connection import _OF_A_CALL
 from kimi_api.options import ALIASES, PASSED_ON, ChatOptions
 from kimi_api.settings import CallOptions, ToolArguments
 from langchain_kimi import ChatKimi
-from langchain_kimi._arguments import ChatKimiSettings
+from langchain_kimi._setting_types import ChatKimiSettings
 from llama_index_kimi import Kimi, KimiFileReader
-from llama_index_kimi._arguments import KimiSettings, ReaderSettings
+from llama_index_kimi._setting_types import KimiSettings, ReaderSettings
 
 CASES = Path(__file__).parent / "typing"
 
