@@ -33,6 +33,8 @@ _SETTINGS = (
     "LC_OUTPUT_VERSION",
     "HTTP_PROXY",
     "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
 )
 _resolve = socket.getaddrinfo
 

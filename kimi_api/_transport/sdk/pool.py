@@ -10,14 +10,18 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import os
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from kimi_api._transport.bodies import ACCEPTED, guard
 from kimi_api._transport.sdk.compat import isolating_headers, shared_ssl_context
+from kimi_api.credentials import is_loopback
 from kimi_api.doctor._packages import warn_of_stranger
+from kimi_api.errors import KimiInputError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 _NO_KEY = "the-key-is-sent-with-each-request"
 
 _SDK = TypeVar("_SDK", "OpenAI", "AsyncOpenAI")
+_HTTP = TypeVar("_HTTP")
+_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 USER_AGENT = f"kimi-integrations/{version('kimi-integrations')}"
 
@@ -68,6 +74,29 @@ def build(cls: type[_SDK], base_url: str, http_client: object = None) -> _SDK:
     return cls(api_key=_NO_KEY, base_url=base_url, max_retries=0, default_headers=headers, **own)
 
 
+def _http_client(cls: Callable[..., _HTTP], base_url: str) -> _HTTP:
+    """The HTTP client under an SDK client: through the proxy that the environment names, but for this machine.
+
+    A proxy cannot reach what listens here, and a shell that has `HTTP_PROXY` for the world seldom has `NO_PROXY` too.
+
+    Raises:
+        KimiInputError: a proxy of a kind that the HTTP library does not know.
+    """
+    try:
+        return cls(verify=shared_ssl_context(), trust_env=not is_loopback(urlsplit(base_url).hostname or ""))
+    except (ImportError, ValueError) as error:  # "Using SOCKS proxy, but the 'socksio' package is not installed."
+        names = [name for name in _PROXY_VARIABLES if os.environ.get(name)]
+        if not names:
+            raise
+        schemes = [f"{name} with {os.environ[name].partition('://')[0]}://" for name in names]
+        raise KimiInputError(
+            "the proxy of the environment",
+            ", ".join(schemes),
+            "it must be http://, https://, or (with the package socksio) socks5://",
+            "set HTTPS_PROXY to the proxy's HTTP address and unset ALL_PROXY, or: pip install socksio",
+        ) from error
+
+
 def sync_client(base_url: str) -> OpenAI:
     """The process's client for blocking calls to `base_url`."""
     client = _sync.get(base_url)
@@ -77,7 +106,7 @@ def sync_client(base_url: str) -> OpenAI:
         with _lock:
             client = _sync.get(base_url)
             if client is None:
-                http = openai.DefaultHttpxClient(verify=shared_ssl_context())
+                http = _http_client(openai.DefaultHttpxClient, base_url)
                 client = _sync[base_url] = build(openai.OpenAI, base_url, http)
     return client
 
@@ -97,7 +126,7 @@ async def async_client(base_url: str) -> AsyncOpenAI:
     if client is None:
         import openai
 
-        http = openai.DefaultAsyncHttpxClient(verify=shared_ssl_context())
+        http = _http_client(openai.DefaultAsyncHttpxClient, base_url)
         client = loop_clients.clients[base_url] = build(openai.AsyncOpenAI, base_url, http)
     return client
 
