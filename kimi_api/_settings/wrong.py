@@ -20,7 +20,7 @@ RULES: Mapping[str, tuple[str, str]] = {
     "api_key": ("a key is text, a SecretStr, or a function that returns one", "pass the key as the console shows it"),
     "region": (
         "it is 'international' or 'china'",
-        "pass region='china' for keys of platform.moonshot.cn, or leave it out for the international platform",
+        "pass region='china' for keys of platform.kimi.com, or leave it out for the international platform",
     ),
     "catalog_model": ("it is the id of a model in kimi_api.MODELS", 'pass e.g. catalog_model="kimi-k2.6"'),
     "catalog": ("it holds a kimi_api.ModelSpec for each id", "pass what kimi_api.account.refresh(client) returns"),

@@ -50,7 +50,7 @@ REFUSED: list[tuple[str, str]] = [
         "ChatKimi(base_url='http://127.0.0.1:9/v1', max_retries=0).invoke('Hi')",
         "cannot reach http://127.0.0.1:9/v1.*pro",
     ),
-    ("Kimi(region='cn')", "'international' or 'china'.*region='china' for keys of platform.moonshot.cn"),
+    ("Kimi(region='cn')", "'international' or 'china'.*region='china' for keys of platform.kimi.com"),
     (
         "ChatKimi(region='china', base_url='https://api.moonshot.ai/v1')",
         "belongs to the other region.*leave out region",

@@ -9,6 +9,8 @@ import pytest
 from contract_kit import Call, Chat, assistant, result, user, wire_tool
 
 from kimi_api import KimiAuthenticationError, KimiInputError, KimiPermissionError, KimiWarning
+from kimi_api._transport.sdk_compat import transport
+from kimi_api.credentials import CHINA, INTERNATIONAL
 from kimi_emulator import DIALECTS, Emulator, Failure, Reply, ToolCall
 
 Make = Callable[..., Chat]
@@ -166,6 +168,34 @@ def test_a_key_of_the_other_region_is_told_apart_from_a_wrong_key(make: Make) ->
         assert "region" in str(error)
         assert cn.api_key not in str(error)
         assert make(base_url=cn.base_url, api_key=cn.api_key).ask("hi").text
+
+
+@pytest.mark.parametrize(("own", "other"), [(INTERNATIONAL, CHINA), (CHINA, INTERNATIONAL)])
+@pytest.mark.ways("plain", "astreamed")
+def test_a_key_of_the_other_region_is_told_where_it_is_valid(make: Make, own: str, other: str) -> None:
+    """In both directions: which console each address belongs to, and what to pass."""
+    consoles = {INTERNATIONAL: "https://platform.kimi.ai/console", CHINA: "https://platform.kimi.com/console"}
+    library = transport()
+    with Emulator(region="cn" if own == CHINA else "ai") as there, library.Client(trust_env=False) as relay:
+
+        def answer_as_that_region_does(request: Any) -> Any:
+            answer = relay.post(
+                f"{there.base_url}/chat/completions",
+                content=request.content,
+                headers={"Authorization": request.headers["Authorization"]},
+            )
+            return library.Response(answer.status_code, content=answer.content, headers=answer.headers)
+
+        mock = library.MockTransport(answer_as_that_region_does)
+        clients = {
+            "http_client": library.Client(transport=mock),
+            "async_http_client": library.AsyncClient(transport=mock),
+        }
+        error: Any = make(base_url=own, api_key="sk-test-of-the-other", **clients).attempt("hi").error
+    assert isinstance(error, KimiAuthenticationError)
+    assert f"takes keys of {consoles[own]} only" in str(error)
+    assert f"if yours is from {consoles[other]}, pass base_url={other!r}" in str(error)
+    assert "sk-test-of-the-other" not in str(error)
 
 
 @pytest.mark.ways("plain", "astreamed")

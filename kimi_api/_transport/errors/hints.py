@@ -39,9 +39,12 @@ def hint_for(cls: type[KimiStatusError], kind: str | None, message: str, context
     if other and (hint := _hint_elsewhere(cls, message, context.model, other)):
         return hint
     if cls is KimiAuthenticationError:
-        region = other_region(context.base_url)
-        return f"check the key, and its region: keys of {context.base_url or 'one region'} are not valid elsewhere" + (
-            f"; if yours is from the other console, pass base_url={region!r}" if region else ""
+        other_address = other_region(context.base_url)
+        if other_address is None:
+            return f"check the key, and its region: keys of {context.base_url or 'one region'} are not valid elsewhere"
+        return (
+            f"check the key, and its region: this one takes keys of {console_of(context.base_url)} only; "
+            f"if yours is from {console_of(other_address)}, pass base_url={other_address!r}"
         )
     if cls is KimiNotFoundError and "model" in message:
         return _model_hint(context.model)

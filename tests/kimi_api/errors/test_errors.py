@@ -226,10 +226,20 @@ def test_handlers_written_for_the_sdk_keep_working(
         ways.stream(raw_client, CHAT, body=BODY, max_retries=0)
 
 
-def test_a_wrong_key_names_the_other_region() -> None:
-    context = RequestContext("https://api.moonshot.ai/v1")
+@pytest.mark.parametrize(
+    ("base_url", "own", "other_console", "other"),
+    [
+        ("https://api.moonshot.ai/v1", "platform.kimi.ai", "platform.kimi.com", "https://api.moonshot.cn/v1"),
+        ("https://api.moonshot.cn/v1", "platform.kimi.com", "platform.kimi.ai", "https://api.moonshot.ai/v1"),
+    ],
+)
+def test_a_wrong_key_names_the_other_region(base_url: str, own: str, other_console: str, other: str) -> None:
+    context = RequestContext(base_url)
     error = error_for(401, refusal("invalid_authentication_error", "Invalid Authentication"), context)
-    assert "https://api.moonshot.cn/v1" in error.hint
+    assert error.hint == (
+        f"check the key, and its region: this one takes keys of https://{own}/console only; "
+        f"if yours is from https://{other_console}/console, pass base_url={other!r}"
+    )
 
 
 @pytest.mark.parametrize("model", ["kimi-k2.5", "moonshotai/Kimi-K2.5", "kimi-latest"])
