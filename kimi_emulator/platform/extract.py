@@ -6,6 +6,7 @@ much (a packed bomb, a sheet of a million columns) raises ``TooMuch`` before it 
 
 from __future__ import annotations
 
+import codecs
 import mimetypes
 import time
 import zipfile
@@ -102,7 +103,8 @@ def text_of_file(path: Path, filename: str) -> str:
 
 def _plain(path: Path) -> str:
     data = path.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what Windows calls Unicode
+    for encoding in ("utf-16", "utf-8-sig", "gb18030") if marked else ("utf-8-sig", "gb18030"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:

@@ -92,6 +92,7 @@ DOCUMENTS = [
     ("a.csv", lambda: f"a,b\n{SECRET},2".encode(), f"a,b\n{SECRET},2", "text/csv"),
     ("a.md", lambda: f"# {SECRET}".encode(), f"# {SECRET}", "text/markdown"),
     ("我.txt", lambda: "文件内容".encode("gb18030"), "文件内容", "text/plain"),
+    ("说明（终稿）.txt", lambda: "《合同》；￥１００".encode("utf-16"), "《合同》；￥１００", "text/plain"),
     ("a.json", lambda: b'{"a": 1}', '{"a": 1}', "application/json"),
     ("a.py", lambda: "é = 1".encode(), "é = 1", "text/x-python"),
 ]
