@@ -66,9 +66,10 @@ def process_catalog() -> Catalog:
 
 
 def current_models(today: datetime.date | None = None, *, catalog: Mapping[str, ModelSpec] | None = None) -> list[str]:
-    """Ids that the platform serves on `today`; those of `catalog` too, with its facts."""
+    """Ids that the platform serves on `today` (in UTC now), released and not retired; those of `catalog` too."""
     rows = {**MODELS, **catalog} if catalog else MODELS
-    return [spec.id for spec in rows.values() if not spec.retired(today)]
+    day = today or utc_today()
+    return [spec.id for spec in rows.values() if (spec.released or day) <= day and not spec.retired(day)]
 
 
 def find_model(model: str) -> ModelSpec | None:

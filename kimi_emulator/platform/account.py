@@ -14,6 +14,7 @@ from typing import Any
 
 from kimi_emulator.errors import ApiError
 from kimi_emulator.platform.clock import Clock
+from kimi_emulator.platform.models import MODELS
 from kimi_emulator.settings import RateLimits
 
 __all__ = ["Account", "price"]
@@ -21,17 +22,6 @@ __all__ = ["Account", "price"]
 ORGANIZATION = "org-0000000000000000emulated"
 KEY_ID = "ak-0000000000000000emulated"
 _MINUTE = 60.0
-
-
-_PRICES: Mapping[str, tuple[float, float, float]] = {
-    "kimi-k3.1-pro": (0.20, 2.00, 10.00),
-    "kimi-k3.1-pro-highspeed": (0.20, 4.00, 20.00),
-    "kimi-k3": (0.30, 3.00, 15.00),
-    "kimi-k2.7-code": (0.19, 0.95, 4.00),
-    "kimi-k2.7-code-highspeed": (0.38, 1.90, 8.00),
-    "kimi-k2.6": (0.16, 0.95, 4.00),
-}
-"""USD per million tokens: read from the cache, other input, output. Ids that are not here cost as K2.6 does."""
 
 
 class Account:
@@ -120,8 +110,8 @@ class Account:
 
 
 def price(model: str, usage: Mapping[str, Any]) -> float:
-    """What an answer costs, in USD."""
-    cached, uncached, output = _PRICES.get(model, _PRICES["kimi-k2.6"])
+    """What an answer costs, in USD. Ids that are no model here cost as K2.6 does."""
+    cached, uncached, output = MODELS.get(model, MODELS["kimi-k2.6"]).price
     read = usage.get("cached_tokens") or 0
     written = (usage.get("prompt_tokens") or 0) - read
     return (read * cached + written * uncached + (usage.get("completion_tokens") or 0) * output) / 1_000_000

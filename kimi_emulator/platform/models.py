@@ -19,6 +19,7 @@ OWNER = "kimi-emulator (local, not Moonshot)"
 
 Thinking = Literal["always", "switchable", "none"]
 _NO_SAMPLING: Mapping[str, float] = MappingProxyType({})
+_K2_6_PRICE = (0.16, 0.95, 4.00)  # also of ids whose own price does not matter any more
 _FIXED: Mapping[str, float] = MappingProxyType(
     {"temperature": 1, "top_p": 0.95, "n": 1, "presence_penalty": 0, "frequency_penalty": 0}
 )
@@ -34,6 +35,8 @@ class Model:
     context: int
     default_output: int
     thinking: Thinking
+    price: tuple[float, float, float] = _K2_6_PRICE
+    """USD per million tokens: read from the cache, other input, output."""
     fixed_sampling: Mapping[str, float] = field(default_factory=lambda: _FIXED)
     efforts: tuple[str, ...] = ()
     forced_tools: bool = False
@@ -88,7 +91,7 @@ class Model:
         return entry | {"supports_thinking_type": kind[self.thinking], "context_length": self.context}
 
 
-def _k3(id: str, released: date) -> Model:
+def _k3(id: str, released: date, price: tuple[float, float, float]) -> Model:
     return Model(
         id,
         released,
@@ -96,6 +99,7 @@ def _k3(id: str, released: date) -> Model:
         1_048_576,
         131_072,
         "always",
+        price,
         efforts=("low", "high", "max"),
         forced_tools=True,
         dynamic_tools=True,
@@ -108,7 +112,18 @@ def _k2(id: str, released: date, ends: date, thinking: Thinking, **more: Any) ->
 
 def _v1(id: str, context: int, *, images: bool = False) -> Model:
     start, end = date(2024, 2, 1), date(2026, 8, 31)
-    return Model(id, start, end, context, 1024, "none", _NO_SAMPLING, keeps_thinking=False, images=images, videos=False)
+    return Model(
+        id,
+        start,
+        end,
+        context,
+        1024,
+        "none",
+        fixed_sampling=_NO_SAMPLING,
+        keeps_thinking=False,
+        images=images,
+        videos=False,
+    )
 
 
 # The K2 line is announced to go at the end of December 2026; the other ends are past and confirmed by users' 404s.
@@ -119,11 +134,11 @@ MODELS: Mapping[str, Model] = MappingProxyType(
     {
         model.id: model
         for model in (
-            _k3("kimi-k3.1-pro", date(2026, 10, 23)),
-            _k3("kimi-k3.1-pro-highspeed", date(2026, 10, 23)),
-            _k3("kimi-k3", date(2026, 7, 16)),
-            _k2("kimi-k2.7-code", date(2026, 6, 12), _K2_ENDS, "always"),
-            _k2("kimi-k2.7-code-highspeed", date(2026, 6, 15), _K2_ENDS, "always"),
+            _k3("kimi-k3.1-pro", date(2026, 10, 23), (0.20, 2.00, 10.00)),
+            _k3("kimi-k3.1-pro-highspeed", date(2026, 10, 23), (0.20, 4.00, 20.00)),
+            _k3("kimi-k3", date(2026, 7, 16), (0.30, 3.00, 15.00)),
+            _k2("kimi-k2.7-code", date(2026, 6, 12), _K2_ENDS, "always", price=(0.19, 0.95, 4.00)),
+            _k2("kimi-k2.7-code-highspeed", date(2026, 6, 15), _K2_ENDS, "always", price=(0.38, 1.90, 8.00)),
             _k2("kimi-k2.6", date(2026, 4, 20), _K2_ENDS, "switchable"),
             _k2("kimi-k2.5", date(2026, 1, 27), date(2026, 8, 31), "switchable", keeps_thinking=False),
             _k2("kimi-k2-thinking", date(2025, 11, 6), _OLD_K2_ENDS, "always", fixed_sampling=_NO_SAMPLING),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import warnings
 
@@ -17,6 +18,14 @@ K2_FAMILY = ["kimi-k2.7-code", "kimi-k2.7-code-highspeed", "kimi-k2.6"]
 
 def test_the_six_models_of_november_2026_are_served_newest_first() -> None:
     assert current_models(DAY) == [*K3_FAMILY, *K2_FAMILY]
+
+
+def test_a_model_is_served_from_the_day_of_its_release_on() -> None:
+    """So a row may be there before."""
+    day = datetime.date(2027, 2, 1)
+    early = {"kimi-k3.2": dataclasses.replace(MODELS["kimi-k3.1-pro"], id="kimi-k3.2", released=day)}
+    assert "kimi-k3.2" not in current_models(day - datetime.timedelta(days=1), catalog=early)
+    assert "kimi-k3.2" in current_models(day, catalog=early)
 
 
 def test_the_default_model_is_one_that_stays() -> None:
