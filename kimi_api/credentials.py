@@ -35,6 +35,8 @@ REGIONS: Mapping[str, str] = {"international": INTERNATIONAL, "china": CHINA}
 """The addresses of the platform's two regions. Keys of one are refused (401) by the other."""
 KEY_VARIABLES = ("MOONSHOT_API_KEY", "KIMI_API_KEY")
 BASE_URL_VARIABLES = ("MOONSHOT_BASE_URL", "MOONSHOT_API_BASE")
+PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+"""What the HTTP library reads; for addresses of this machine it is not asked."""
 
 _CONSOLES = {INTERNATIONAL: "https://platform.kimi.ai/console", CHINA: "https://platform.kimi.com/console"}
 _MOONSHOT = ("moonshot.ai", "moonshot.cn", "kimi.com", "kimi.ai")

@@ -32,7 +32,7 @@ def test_the_proxy_of_the_environment_is_asked(
     base_url = address()
     error = make(base_url=base_url, api_key="sk-test-proxy", max_retries=0).attempt("hi").error
     assert isinstance(error, KimiConnectionError)
-    assert "the proxy settings" in str(error)
+    assert f"check the network, the proxy settings ({variable} is set) and base_url" in str(error)
     assert raw.requests[0].startswith(f"CONNECT {base_url[8:-3]}:443".encode())
     assert b"sk-test-proxy" not in raw.requests[0]
 

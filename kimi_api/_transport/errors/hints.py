@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from kimi_api._transport.context import RequestContext
 from kimi_api.catalog import closest_model, current_models, find_model
-from kimi_api.credentials import console_of, environment_key_belongs_to, is_moonshot, other_region
+from kimi_api.credentials import (
+    PROXY_VARIABLES,
+    console_of,
+    environment_key_belongs_to,
+    is_loopback,
+    is_moonshot,
+    other_region,
+)
 from kimi_api.errors._sdk import (
     KimiAuthenticationError,
     KimiBadRequestError,
@@ -90,6 +100,19 @@ def hint_for(cls: type[KimiStatusError], kind: str | None, message: str, context
     if kind == "invalid_request_error" or cls is KimiBadRequestError:
         return "change the request as the message says; see https://platform.kimi.ai/docs/api/errors"
     return "see https://platform.kimi.ai/docs/api/errors"
+
+
+def hint_unreached(detail: str, base_url: str, environ: Mapping[str, str] = os.environ) -> str:
+    """What to do about a connection that could not be made. `detail` is the HTTP library's own text."""
+    if "CERTIFICATE_VERIFY_FAILED" in detail:
+        return (
+            "where a proxy opens TLS, set SSL_CERT_FILE to a file with its certificate; if not, check base_url and "
+            "the machine's clock"
+        )
+    local = is_loopback(urlsplit(base_url).hostname or "")
+    names = [] if local else [name for name in PROXY_VARIABLES if environ.get(name)]
+    proxies = f" ({', '.join(names)} {'is' if len(names) == 1 else 'are'} set)" if names else ""
+    return f"check the network, the proxy settings{proxies} and base_url"
 
 
 def _hint_elsewhere(cls: type[KimiStatusError], message: str, model: str | None, other: str) -> str:

@@ -14,7 +14,7 @@ import openai
 
 from kimi_api._transport.bodies import EVENT_SHARE, Exceeded, UnknownPacking
 from kimi_api._transport.context import RequestContext
-from kimi_api._transport.errors.hints import hint_for
+from kimi_api._transport.errors.hints import hint_for, hint_unreached
 from kimi_api._transport.errors.kinds import FINAL_WORDS, class_for, read_error_object, read_retry_after, status_for
 from kimi_api._transport.redirects import explain as explain_redirect
 from kimi_api._transport.sdk.compat import timeout_errors, transport_errors, unreached_errors, unsent_errors
@@ -235,7 +235,7 @@ def _connection_error(
     hint = (
         "the model may still be working: stream long calls (wire='stream'), or raise timeout (the gateway waits 900 s)"
         if cls is KimiTimeoutError and not unsent
-        else "check the network, the proxy settings and base_url"
+        else hint_unreached(detail, context.base_url)
     )
     error_class = _framework_class(cls, types)
     translated = error_class.__new__(error_class)

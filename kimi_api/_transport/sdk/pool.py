@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from kimi_api._transport.bodies import ACCEPTED, guard
 from kimi_api._transport.sdk.compat import isolating_headers, shared_ssl_context
-from kimi_api.credentials import is_loopback
+from kimi_api.credentials import PROXY_VARIABLES, is_loopback
 from kimi_api.doctor._packages import warn_of_stranger
 from kimi_api.errors import KimiInputError
 
@@ -31,7 +31,6 @@ _NO_KEY = "the-key-is-sent-with-each-request"
 
 _SDK = TypeVar("_SDK", "OpenAI", "AsyncOpenAI")
 _HTTP = TypeVar("_HTTP")
-_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 USER_AGENT = f"kimi-integrations/{version('kimi-integrations')}"
 
@@ -85,7 +84,7 @@ def _http_client(cls: Callable[..., _HTTP], base_url: str) -> _HTTP:
     try:
         return cls(verify=shared_ssl_context(), trust_env=not is_loopback(urlsplit(base_url).hostname or ""))
     except (ImportError, ValueError) as error:  # "Using SOCKS proxy, but the 'socksio' package is not installed."
-        names = [name for name in _PROXY_VARIABLES if os.environ.get(name)]
+        names = [name for name in PROXY_VARIABLES if os.environ.get(name)]
         if not names:
             raise
         schemes = [f"{name} with {os.environ[name].partition('://')[0]}://" for name in names]

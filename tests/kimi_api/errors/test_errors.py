@@ -19,8 +19,9 @@ import pytest
 import kimi_api
 from kimi_api import KimiClient, KimiInputError, KimiReplyError, errors
 from kimi_api._transport.context import RequestContext
-from kimi_api._transport.errors.translate import from_body, from_response, from_sdk
+from kimi_api._transport.errors.hints import hint_unreached
 from kimi_api._transport.sdk.compat import transport
+from kimi_api._transport.errors.translate import from_body, from_response, from_sdk
 from kimi_emulator import Emulator, Failure
 
 RawServer = Ways = Any  # the fixtures `raw` and `ways` of conftest.py
@@ -711,4 +712,38 @@ def test_litellms_name_for_an_overflow_is_understood() -> None:
     body = {"error": {"message": message, "type": None, "param": None, "code": "400"}}
     assert isinstance(
         error_for(400, body, RequestContext("http://gpu.example/v1", "x")), errors.KimiContextOverflowError
+    )
+
+
+@pytest.mark.parametrize(
+    ("base_url", "environ", "hint"),
+    [
+        ("https://api.moonshot.ai/v1", {}, "check the network, the proxy settings and base_url"),
+        (
+            "https://api.moonshot.ai/v1",
+            {"HTTPS_PROXY": "http://user:secret@proxy:3128"},
+            "check the network, the proxy settings (HTTPS_PROXY is set) and base_url",
+        ),
+        (
+            "https://api.moonshot.ai/v1",
+            {"https_proxy": "http://proxy:3128", "ALL_PROXY": "socks5://proxy"},
+            "check the network, the proxy settings (https_proxy, ALL_PROXY are set) and base_url",
+        ),
+        (
+            "http://127.0.0.1:8080/v1",
+            {"HTTP_PROXY": "http://proxy:3128"},
+            "check the network, the proxy settings and base_url",
+        ),
+    ],
+)
+def test_who_is_not_reached_through_a_proxy_is_told_which_variable_names_it(
+    base_url: str, environ: dict[str, str], hint: str
+) -> None:
+    assert hint_unreached("[Errno 111] Connection refused", base_url, environ) == hint
+
+
+def test_a_certificate_that_is_not_trusted_is_told_from_a_network_that_is_down() -> None:
+    detail = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1006)"
+    assert "set SSL_CERT_FILE to a file with its certificate" in hint_unreached(
+        detail, "https://api.moonshot.ai/v1", {}
     )
