@@ -9,7 +9,7 @@ import pytest
 from contract_kit import Call, Chat, assistant, result, user, wire_tool
 
 from kimi_api import KimiAuthenticationError, KimiInputError, KimiPermissionError, KimiWarning
-from kimi_api._transport.sdk_compat import transport
+from kimi_api._transport.sdk.compat import transport
 from kimi_api.credentials import CHINA, INTERNATIONAL
 from kimi_emulator import DIALECTS, Emulator, Failure, Reply, ToolCall
 

@@ -20,8 +20,8 @@ import kimi_api
 from kimi_api import KimiClient, KimiInputError, KimiReplyError, errors
 from kimi_api._transport.context import RequestContext
 from kimi_api._transport.errors.hints import hint_unreached
-from kimi_api._transport.sdk.compat import transport
 from kimi_api._transport.errors.translate import from_body, from_response, from_sdk
+from kimi_api._transport.sdk.compat import transport
 from kimi_emulator import Emulator, Failure
 
 RawServer = Ways = Any  # the fixtures `raw` and `ways` of conftest.py
