@@ -20,7 +20,7 @@ from kimi_api import KimiInputError, ModelSpec, get_model_spec
 from kimi_api._warn import warn_once
 from kimi_api.account import cache_key
 from kimi_api.tools import check_tools
-from langchain_kimi._catalogue import Catalogue, Search
+from langchain_kimi._tool_catalogue import Search, ToolCatalogue
 from langchain_kimi._tools import tools_to_wire
 from langchain_kimi.chat_models import ChatKimi
 from langchain_kimi.errors import CORE_ERRORS
@@ -126,7 +126,7 @@ class KimiDynamicToolsMiddleware(AgentMiddleware[KimiDynamicToolsState, Any]):
             raise KimiInputError(
                 "loader", None, "without a loading tool and without select nothing is ever loaded", "pass select=..."
             )
-        self._catalogue = Catalogue([_runnable(tool) for tool in tools], search)
+        self._catalogue = ToolCatalogue([_runnable(tool) for tool in tools], search)
         self._select = select
         self._loader = _loading_tool(loader, self._catalogue) if loader else None
         self._unsupported = unsupported
@@ -368,7 +368,7 @@ def _runnable(tool: object) -> BaseTool:
     )
 
 
-def _loading_tool(name: str, catalogue: Catalogue) -> BaseTool:
+def _loading_tool(name: str, catalogue: ToolCatalogue) -> BaseTool:
     """The tool by which the model asks for others. Its definition is part of the cached prefix, so it never changes."""
 
     def load_tools(

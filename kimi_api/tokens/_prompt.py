@@ -7,8 +7,8 @@ from typing import Any
 
 from kimi_api.catalog import DEFAULT_MODEL, ModelSpec, PromptTemplate, prompt_template
 from kimi_api.tokens._count import Tokenizer, count_text
+from kimi_api.tokens._k3_template import count_k3_prompt
 from kimi_api.tokens._parts import Count, parts, search_tokens
-from kimi_api.tokens._tagged import count_tagged
 from kimi_api.tokens._tool_text import as_json, as_typescript, functions_of
 
 _FRAME = 3  # <|im_ROLE|> ... <|im_middle|> ... <|im_end|>
@@ -88,7 +88,7 @@ def count_prompt(
 
     kept_from = 0 if keep_thinking else _last_answer(messages) + 1
     if template.tagged:
-        return count_tagged(
+        return count_k3_prompt(
             messages,
             tools,
             template,

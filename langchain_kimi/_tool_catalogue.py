@@ -22,7 +22,7 @@ _LINE = 120  # characters of a description in the list
 _WORD = re.compile(r"[^\W_]+")
 
 
-class Catalogue:
+class ToolCatalogue:
     """Tools by name.
 
     Args:

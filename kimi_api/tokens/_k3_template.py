@@ -1,4 +1,4 @@
-"""What K3's template costs. Pure.
+"""How many tokens a prompt takes in K3's template. Pure.
 
 It is public since the weights are (the model's technical report, appendix F; `encoding_k3.py` beside Kimi-K3 on the
 hub), and XML-like: control tokens, with tag names and attributes between them as ordinary text. The numbers below are
@@ -31,7 +31,7 @@ _ANSWER = 7  # its opening is 10, but the platform does not count the three of t
 _UNCLOSED = -7  # a partial message has neither the end of its response nor its own
 
 
-def count_tagged(
+def count_k3_prompt(
     messages: Sequence[Mapping[str, Any]],
     tools: Sequence[Mapping[str, Any]],
     template: PromptTemplate,
