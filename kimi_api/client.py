@@ -118,7 +118,7 @@ class KimiClient(Connection):
 
         def post(body: Mapping[str, Any]) -> Answer:
             body = self.outgoing(body)
-            with self._translate_errors(context):
+            with self._translate_errors(context, body=body):
                 opened = in_time(deadline, lambda: open_at(body))
             try:
                 with self._translate_errors(context, opened.response, begun=True), watch(deadline, opened.response):
@@ -175,7 +175,7 @@ class KimiClient(Connection):
 
         async def post(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> Answer:
             body = self.outgoing(body)
-            with self._translate_errors(context):
+            with self._translate_errors(context, body=body):
                 opened = await ain_time(deadline, lambda: open_at(sdk, body))
             try:
                 with self._translate_errors(context, opened.response, begun=True), awatch(deadline, opened.response):
@@ -249,7 +249,7 @@ class KimiClient(Connection):
 
         def start() -> tuple[Stream[object], Generator[Event, None, None], Event]:
             sent = self.outgoing(body)
-            with self._translate_errors(context):
+            with self._translate_errors(context, body=sent):
                 opened = in_time(deadline, lambda: open_at(sent))
             response = opened.response
             try:
@@ -321,7 +321,7 @@ class KimiClient(Connection):
         async def start() -> tuple[AsyncStream[object], AsyncGenerator[Event, None], Event]:
             sdk = await self._async_sdk()
             sent = self.outgoing(body)
-            with self._translate_errors(context):
+            with self._translate_errors(context, body=sent):
                 opened = await ain_time(deadline, lambda: open_at(sdk, sent))
             response = opened.response
             try:

@@ -40,6 +40,12 @@ PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "AL
 
 _CONSOLES = {INTERNATIONAL: "https://platform.kimi.ai/console", CHINA: "https://platform.kimi.com/console"}
 _MOONSHOT = ("moonshot.ai", "moonshot.cn", "kimi.com", "kimi.ai")
+_API_HOSTS = {"api.moonshot.ai": INTERNATIONAL, "api.moonshot.cn": CHINA}
+_SITES = {"moonshot.ai": INTERNATIONAL, "kimi.ai": INTERNATIONAL, "moonshot.cn": CHINA, "kimi.com": CHINA}
+"""Domains of Moonshot's web pages (platform.kimi.ai and the like), and where the API of the same region is."""
+_PAGES = frozenset({"", "www", "platform", "kimi", "console"})
+"""What stands in front of such a domain in the address of a page that people read, and of no API."""
+_LAST_STEP = "/chat/completions"
 
 _QUOTES = "'\"`“”‘’"
 _GET_A_KEY = "create one at https://platform.kimi.ai/console/api-keys (.ai) or https://platform.kimi.com (.cn)"
@@ -79,20 +85,24 @@ def resolve_base_url(
 
     No region is "international", the .ai platform.
 
+    Blanks and line breaks around an address, as files of settings leave them, are taken off.
+
     Raises:
-        KimiInputError: what cannot be an address; a region there is none of; an address of the other region.
+        KimiInputError: what cannot be an address; a page of the platform's in place of its API, or another path than
+            `/v1` there; a region there is none of; an address of the other region.
     """
     if region is not None and region not in REGIONS:
         raise wrong_setting("region", region)
     if base_url is not None and not isinstance(base_url, str):
         raise KimiInputError("base_url", base_url, "an address is text", f"use {INTERNATIONAL} or {CHINA}")
-    url = base_url or _first_set(BASE_URL_VARIABLES, environ) or REGIONS[region or "international"]
+    own = base_url.strip() if base_url else ""
+    url = own or _first_set(BASE_URL_VARIABLES, environ) or REGIONS[region or "international"]
     if not url.startswith(("http://", "https://")):
         raise KimiInputError(
             "base_url", url, "it must start with https:// (or http://)", f"use {INTERNATIONAL} or {CHINA}"
         )
     if region is not None and _region_of(url) not in (None, region):
-        source = "base_url" if base_url else " or ".join(name for name in BASE_URL_VARIABLES if environ.get(name))
+        source = "base_url" if own else " or ".join(name for name in BASE_URL_VARIABLES if environ.get(name))
         raise KimiInputError(
             "region", region, f"{source} is {url}, which belongs to the other region", f"leave out region or {source}"
         )
@@ -103,7 +113,34 @@ def resolve_base_url(
             "it must not contain a user and password, because addresses appear in logs and traces",
             "pass http_client=httpx.Client(auth=(user, password)), and async_http_client likewise",
         )
-    return url.rstrip("/")
+    url = url.rstrip("/")
+    if url not in (INTERNATIONAL, CHINA):
+        _check_path(url)
+    return url
+
+
+def _check_path(url: str) -> None:
+    """Refuse an address that the API cannot be at. Where other hosts have it is their own business.
+
+    Raises:
+        KimiInputError: with the address to use.
+    """
+    if len(url.split()) > 1:
+        raise KimiInputError("base_url", url, "an address has no blanks or line breaks in it", "write it without them")
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    api = _API_HOSTS.get(host)
+    if api is not None and (parts.path.rstrip("/") != "/v1" or parts.query or parts.fragment):
+        raise KimiInputError(
+            "base_url", url, "on Moonshot's hosts it must end in /v1, with nothing after it", f"use {api}"
+        )
+    labels = host.split(".")
+    its_api = _SITES.get(".".join(labels[-2:]))
+    if its_api is not None and ".".join(labels[:-2]) in _PAGES:
+        raise KimiInputError("base_url", url, "that is a page for people, not the API", f"use {its_api}")
+    if parts.path.rstrip("/").endswith(_LAST_STEP):
+        shorter = url[: url.rindex(_LAST_STEP)]
+        raise KimiInputError("base_url", url, f"it ends before {_LAST_STEP}, which each request adds", f"use {shorter}")
 
 
 def read_key(api_key: ApiKey | None, environ: Mapping[str, str] = os.environ) -> str:
@@ -187,6 +224,10 @@ def check_key(key: object, *, source: str = "api_key") -> str:
     if not key.strip():
         raise KimiKeyError(source, key, "a key is not empty", remedy)
     described = f"a key of {len(key)} characters"
+    if key != key.strip(" \t"):
+        raise KimiKeyError(
+            source, described + " with a blank before or behind it", "a key has none", "pass it without: key.strip()"
+        )
     if "\n" in key or "\r" in key:
         raise KimiKeyError(source, described + " with a line break in it", "a key is one line", remedy + " (strip it)")
     if key[:7].lower() == "bearer ":
@@ -220,7 +261,8 @@ def other_region(base_url: str) -> str | None:
 def _region_of(url: str) -> str | None:
     """The region that an address belongs to, None if it is no host of the platform's."""
     host = (urlsplit(url).hostname or "").rstrip(".")
-    return {"api.moonshot.ai": "international", "api.moonshot.cn": "china"}.get(host)
+    api = _API_HOSTS.get(host)
+    return next((region for region, address in REGIONS.items() if address == api), None)
 
 
 def _first_set(names: tuple[str, ...], environ: Mapping[str, str]) -> str | None:

@@ -223,7 +223,12 @@ class Connection:
         """
         if self.before_send is None:
             return body
-        copied = copy.deepcopy(dict(body))  # histories belong to the caller, and retries begin with the same body
+        try:
+            copied = copy.deepcopy(dict(body))  # histories belong to the caller, and retries begin with the same body
+        except Exception as error:  # "cannot pickle '_thread.lock' object"
+            from kimi_api._transport.errors.translate import wrong_value
+
+            raise wrong_value(error, body) or error from None
         changed = self.before_send(copied)
         if changed is None:
             return copied
@@ -290,9 +295,21 @@ class Connection:
 
     @contextmanager
     def _translate_errors(
-        self, context: RequestContext, response: Response | None = None, *, begun: bool = False
+        self,
+        context: RequestContext,
+        response: Response | None = None,
+        *,
+        begun: bool = False,
+        body: Mapping[str, Any] | None = None,
     ) -> Iterator[None]:
-        """Raise our errors for the SDK's and its transport's. `begun`: a part of the answer has been given out."""
+        """Raise our errors for the SDK's and its transport's.
+
+        Args:
+            context: the request.
+            response: its answer, once that is open.
+            begun: a part of the answer has been given out.
+            body: what is being sent, where a failure may come of it.
+        """
         try:
             yield
         except UnicodeEncodeError as error:
@@ -300,13 +317,15 @@ class Connection:
 
             raise not_unicode("messages", error) from None
         except Exception as error:
-            from kimi_api._transport.errors.translate import from_sdk, not_unicode, too_long_error
+            from kimi_api._transport.errors.translate import from_sdk, not_unicode, too_long_error, wrong_value
             from kimi_api.errors import KimiConnectionError
 
             if isinstance(error.__cause__, UnicodeEncodeError):  # openai 2.0 puts its connection error around it
                 raise not_unicode("messages", error.__cause__) from None
             if isinstance(error, Exceeded):
                 raise too_long_error(error, context, self._types(), response) from None
+            if body is not None and (wrong := wrong_value(error, body)) is not None:
+                raise wrong from None
             ours = from_sdk(error, context, self._types(), response)
             if ours is None:
                 raise

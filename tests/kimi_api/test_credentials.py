@@ -96,6 +96,74 @@ def test_an_address_has_a_scheme() -> None:
     assert INTERNATIONAL in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("address", "use"),
+    [
+        ("https://api.moonshot.ai", INTERNATIONAL),
+        ("https://api.moonshot.ai/", INTERNATIONAL),
+        ("https://api.moonshot.ai/anthropic", INTERNATIONAL),
+        ("https://api.moonshot.ai/v1/files", INTERNATIONAL),
+        ("https://api.moonshot.ai/v1?model=kimi-k3", INTERNATIONAL),
+        ("https://API.Moonshot.CN/v1/chat/completions", CHINA),
+        ("https://platform.kimi.ai", INTERNATIONAL),
+        ("https://platform.kimi.ai/console/api-keys", INTERNATIONAL),
+        ("https://platform.moonshot.ai/v1", INTERNATIONAL),
+        ("https://platform.moonshot.cn", CHINA),
+        ("https://platform.kimi.com/v1", CHINA),
+        ("https://www.kimi.com", CHINA),
+        ("https://kimi.moonshot.cn/v1", CHINA),
+        ("https://moonshot.cn", CHINA),
+        ("https://gateway.test/v1/chat/completions", "https://gateway.test/v1"),
+        ("http://gateway.test/chat/completions/", "http://gateway.test"),
+    ],
+)
+def test_an_address_where_the_api_is_not_is_refused_with_the_one_to_use(address: str, use: str) -> None:
+    for argument, environ in ((address, {}), (None, {"MOONSHOT_BASE_URL": address})):
+        with pytest.raises(KimiInputError) as caught:
+            resolve_base_url(argument, environ)
+        assert caught.value.remedy == f"use {use}"
+        assert str(caught.value.value) in (address, address.rstrip("/"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.moonshot.ai:443/v1",
+        "https://eu.api.moonshot.ai/v1",
+        "https://api.kimi.com/coding/v1",
+        "https://gateway.test",
+        "https://gateway.test/openai/deployments/kimi",
+        "https://gateway.test/v1?api-version=2",
+        "https://moonshot.ai.gateway.test",
+        "http://platform.test",
+        "http://localhost:11434/v1/files",
+    ],
+)
+def test_where_another_host_has_its_api_is_its_own_business(address: str) -> None:
+    assert resolve_base_url(address, {}) == address
+
+
+@pytest.mark.parametrize("around", [" {}", "{}\n", "\r\n\t{} \n", "\u00a0{}"])
+def test_blanks_around_an_address_are_taken_off(around: str) -> None:
+    assert resolve_base_url(around.format(CHINA), {}) == CHINA
+    assert resolve_base_url(around.format("http://one/v1/"), {}) == "http://one/v1"
+    assert resolve_base_url(around.format(""), {}, region="china") == CHINA
+    with pytest.raises(KimiInputError, match="belongs to the other region"):
+        resolve_base_url(around.format(CHINA), {}, region="international")
+
+
+def test_an_address_has_no_blank_in_it() -> None:
+    with pytest.raises(KimiInputError, match="no blanks or line breaks in it"):
+        resolve_base_url("https://one.test/v1 # the gateway", {})
+
+
+@pytest.mark.parametrize("key", [" sk-test-key", "sk-test-key\t", "  sk-test-key  "])
+def test_a_blank_around_a_key_is_named(key: str) -> None:
+    with pytest.raises(KimiKeyError, match=f"a key of {len(key)} characters with a blank before or behind it"):
+        read_key(key)
+    assert read_key(None, {"MOONSHOT_API_KEY": key}) == "sk-test-key"
+
+
 def test_each_region_knows_the_other() -> None:
     assert other_region(INTERNATIONAL + "/") == CHINA
     assert other_region(CHINA) == INTERNATIONAL

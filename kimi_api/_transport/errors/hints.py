@@ -31,7 +31,14 @@ from kimi_api.errors._sdk import (
     KimiStatusError,
 )
 
+# A web server that has pages, and no API, at the path: nginx and FastAPI answer 405 "Method Not Allowed" there.
+_WRONG_PATH = re.compile(r"HTTP 405\b|\b405 (Method )?Not Allowed|Method Not Allowed", re.IGNORECASE)
+# nginx: "The plain HTTP request was sent to HTTPS port". Go: "Client sent an HTTP request to an HTTPS server".
+_PLAIN_TO_TLS = re.compile(r"HTTP request (was sent )?to (an )?HTTPS", re.IGNORECASE)
 _GATEWAY_TIMEOUT = re.compile(r"\b504\b|gateway time-?out", re.IGNORECASE)
+# OpenSSL, of a server that answers TLS with plain text: "[SSL: WRONG_VERSION_NUMBER] wrong version number", and since
+# 3.2 also "[SSL: RECORD_LAYER_FAILURE] record layer failure".
+_TLS_TO_PLAIN = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|wrong version number|record layer failure")
 _LOST_FILE = re.compile(r"\bfile \S+ (was )?not found", re.IGNORECASE)
 # llama.cpp and vLLM read the arguments of calls in histories: "Failed to parse tool call arguments as JSON".
 _UNREADABLE_CALLS = re.compile(r"parse tool call arguments", re.IGNORECASE)
@@ -48,6 +55,8 @@ def hint_for(cls: type[KimiStatusError], kind: str | None, message: str, context
         )
     if other and (hint := _hint_elsewhere(cls, message, context.model, other)):
         return hint
+    if cls is KimiAuthenticationError and context.base_url and not is_moonshot(context.base_url):
+        return f"check the key: it must be one that the server at {context.base_url} knows"  # an emulator's, as a rule
     if cls is KimiAuthenticationError:
         other_address = other_region(context.base_url)
         if other_address is None:
@@ -102,17 +111,30 @@ def hint_for(cls: type[KimiStatusError], kind: str | None, message: str, context
     return "see https://platform.kimi.ai/docs/api/errors"
 
 
-def hint_unreached(detail: str, base_url: str, environ: Mapping[str, str] = os.environ) -> str:
-    """What to do about a connection that could not be made. `detail` is the HTTP library's own text."""
+def hint_unreached(
+    detail: str, base_url: str, environ: Mapping[str, str] = os.environ, *, connected: bool = False
+) -> str:
+    """What to do about a connection that could not be made, or brought no answer.
+
+    Args:
+        detail: the HTTP library's own text.
+        base_url: the address.
+        environ: holds the proxies.
+        connected: whether there was a connection. A server that wants TLS ends one that begins with plain text, and
+            most say nothing: "Connection reset by peer", "Server disconnected without sending a response".
+    """
+    if base_url.startswith("https://") and _TLS_TO_PLAIN.search(detail):
+        return f"that port does not speak TLS: write base_url with http:// in place of https:// ({base_url})"
     if "CERTIFICATE_VERIFY_FAILED" in detail:
         return (
-            "where a proxy opens TLS, set SSL_CERT_FILE to a file with its certificate; if not, check base_url and "
-            "the machine's clock"
+            "where a proxy opens TLS, or the host has a certificate of your own, set SSL_CERT_FILE to a file with its "
+            "certificate; if not, check base_url and the machine's clock"
         )
     local = is_loopback(urlsplit(base_url).hostname or "")
     names = [] if local else [name for name in PROXY_VARIABLES if environ.get(name)]
     proxies = f" ({', '.join(names)} {'is' if len(names) == 1 else 'are'} set)" if names else ""
-    return f"check the network, the proxy settings{proxies} and base_url"
+    scheme = ": a port that speaks TLS needs https://, not http://" if connected and base_url[:5] == "http:" else ""
+    return f"check the network, the proxy settings{proxies} and base_url{scheme}"
 
 
 def _hint_elsewhere(cls: type[KimiStatusError], message: str, model: str | None, other: str) -> str:
@@ -121,8 +143,10 @@ def _hint_elsewhere(cls: type[KimiStatusError], message: str, model: str | None,
         return f"check the key: it must be one that {other} knows"
     if cls is KimiNotFoundError and "model" in message:
         return f"check model={model!r}: GET {other}/models lists the names that are served there"
-    if cls is KimiNotFoundError:
+    if cls is KimiNotFoundError or (cls is KimiStatusError and _WRONG_PATH.search(message)):
         return f"check base_url ({other}): on most hosts it must end in /v1, with nothing after it"
+    if cls is KimiBadRequestError and _PLAIN_TO_TLS.search(message):
+        return f"that port speaks TLS: write base_url with https:// in place of http:// ({other})"
     if cls is KimiQuotaError:
         return f"raise the limit or the credit of this key at {other}, or use another key; repeating does not help"
     if cls is KimiPermissionError:

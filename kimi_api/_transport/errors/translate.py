@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import openai
 
@@ -109,6 +109,21 @@ def not_unicode(what: str, error: UnicodeEncodeError) -> KimiInputError:
         "text must be valid Unicode, and half a surrogate pair is not",
         "clean it with text.encode('utf-8', 'replace').decode()",
     )
+
+
+_UNWRITABLE = (TypeError, ValueError, RecursionError)
+
+
+def wrong_value(error: Exception, body: Mapping[str, Any]) -> KimiInputError | None:
+    """The error for a body that could not be written as JSON; None where that is not what went wrong.
+
+    `json` says "Object of type set is not JSON serializable", and not where. openai 2.0 puts its own error around that.
+    """
+    if not isinstance(error, _UNWRITABLE) and not isinstance(error.__cause__, _UNWRITABLE):
+        return None
+    from kimi_api._content.unsendable import unsendable
+
+    return unsendable(body)
 
 
 def deadline_error(
@@ -235,7 +250,7 @@ def _connection_error(
     hint = (
         "the model may still be working: stream long calls (wire='stream'), or raise timeout (the gateway waits 900 s)"
         if cls is KimiTimeoutError and not unsent
-        else hint_unreached(detail, context.base_url)
+        else hint_unreached(detail, context.base_url, connected=not unsent)
     )
     error_class = _framework_class(cls, types)
     translated = error_class.__new__(error_class)

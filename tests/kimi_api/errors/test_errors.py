@@ -82,8 +82,8 @@ TABLE: list[tuple[int, str | None, str, str, bool, str]] = [
         False,
         "reasoning_content",
     ),
-    (401, "invalid_authentication_error", "Invalid Authentication", "KimiAuthenticationError", False, "region"),
-    (401, "incorrect_api_key_error", "Incorrect API key provided", "KimiAuthenticationError", False, "region"),
+    (401, "invalid_authentication_error", "Invalid Authentication", "KimiAuthenticationError", False, "the server at"),
+    (401, "incorrect_api_key_error", "Incorrect API key provided", "KimiAuthenticationError", False, "the server at"),
     (401, None, "The API Key appears to be invalid or may have expired.", "KimiAuthenticationError", False, "key"),
     (403, "permission_denied_error", "no open api access", "KimiPermissionError", False, "sk-kimi-"),
     (
@@ -652,6 +652,36 @@ def test_a_frameworks_own_classes_are_raised_in_place_of_ours(ways: Ways, raw: R
     assert type(pickle.loads(pickle.dumps(caught.value))) is OurOwnOverload
 
 
+@pytest.mark.parametrize(
+    ("detail", "scheme", "connected", "advice"),
+    [
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)", "https", False, "with http:// in place of"),
+        ("[SSL: RECORD_LAYER_FAILURE] record layer failure (_ssl.c:1016)", "https", False, "with http:// in place of"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "https", False, "SSL_CERT_FILE"),
+        ("[Errno 104] Connection reset by peer", "http", True, "needs https://, not http://"),
+        ("Server disconnected without sending a response", "http", True, "needs https://, not http://"),
+        ("[Errno 104] Connection reset by peer", "https", True, "check the network, the proxy settings and base_url"),
+        ("[Errno 111] Connection refused", "http", False, "check the network, the proxy settings and base_url"),
+    ],
+)
+def test_a_wrong_scheme_is_named(detail: str, scheme: str, connected: bool, advice: str) -> None:
+    hint = hint_unreached(detail, f"{scheme}://host.test/v1", {}, connected=connected)
+    assert hint.startswith(advice) or advice in hint
+    assert ("not http://" in hint) == ("not http://" in advice)
+
+
+def test_tls_at_a_port_that_speaks_none(ways: Ways, kimi: Emulator) -> None:
+    client = KimiClient(api_key="sk-x", base_url=kimi.base_url.replace("http:", "https:"), max_retries=0)
+    with pytest.raises(errors.KimiConnectionError, match="that port does not speak TLS: write base_url with http://"):
+        ways.request(client, "GET", "/models")
+
+
+def test_plain_http_at_a_port_that_hangs_up_on_it(ways: Ways, raw: RawServer, raw_client: KimiClient) -> None:
+    raw.say(lambda sock: None)
+    with pytest.raises(errors.KimiConnectionError, match="a port that speaks TLS needs https://, not http://"):
+        ways.request(raw_client, "GET", "/models", max_retries=0)
+
+
 # ---------------------------------------------------------------------------------------------------- input errors
 
 
@@ -680,6 +710,9 @@ def test_text_with_half_a_surrogate_pair_is_refused_before_sending(
         (401, "auth_error", "Invalid proxy server token passed", "with a key of http://gpu.example/v1"),
         (404, "NotFoundError", "The model `x` does not exist.", "http://gpu.example/v1/models lists the names"),
         (404, None, "Not Found", "most hosts it must end in /v1"),
+        (405, None, "Method Not Allowed", "most hosts it must end in /v1"),
+        (400, None, "400 The plain HTTP request was sent to HTTPS port nginx", "write base_url with https://"),
+        (400, None, "Client sent an HTTP request to an HTTPS server.", "write base_url with https://"),
         (403, None, "no", "what this key may do at http://gpu.example/v1"),
         (429, "budget", "You exceeded your current quota", "credit of this key at http://gpu.example/v1"),
         (429, None, "slow down", "limits of this key at http://gpu.example/v1"),

@@ -120,7 +120,7 @@ OUTCOMES: dict[str, Outcome | dict[str, Outcome]] = {
     "cut.before_done": RIGHT,
     "http.504_html": fails("KimiServerError", "stream long calls"),
     "http.408_text": RETRY,
-    "http.401_string_code": fails("KimiAuthenticationError", "check the key, and its region"),
+    "http.401_string_code": fails("KimiAuthenticationError", "check the key: it must be one that"),
     "http.403_quota_2025": QUOTA,
     "http.413": fails("KimiStatusError", "at most 100 MB"),
     "http.empty_type": fails("KimiBadRequestError", "change the request"),

@@ -1,0 +1,130 @@
+"""What JSON has no form for is named by its path, with what to pass in its place."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import decimal
+import enum
+import json
+import threading
+import types
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from kimi_api import KimiClient, KimiInputError
+from kimi_api._content.unsendable import unsendable
+from kimi_emulator import Emulator
+
+Ways = Any  # the fixture `ways` of conftest.py
+
+
+class Note(BaseModel):
+    text: str = ""
+
+
+@dataclasses.dataclass
+class Point:
+    x: int = 1
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Scalar:
+    """What numpy's scalars and arrays look like."""
+
+    def tolist(self) -> int:
+        return 1
+
+
+def refuse(body: dict[str, Any]) -> KimiInputError:
+    error = unsendable(body)
+    assert error is not None
+    with pytest.raises((TypeError, ValueError, RecursionError)):
+        json.dumps(body, allow_nan=False)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "remedy"),
+    [
+        (object(), "a value of type object", "pass text, a number"),
+        ({1, 2}, "a value of type set", "pass a list"),
+        (frozenset(), "a value of type frozenset", "pass a list"),
+        (b"bytes", "a value of type bytes", "value.decode()"),
+        (datetime.datetime(2026, 11, 28), "a value of type datetime", "value.isoformat()"),
+        (datetime.date(2026, 11, 28), "a value of type date", "value.isoformat()"),
+        (decimal.Decimal("0.1"), "a value of type Decimal", "float(value)"),
+        (uuid.UUID(int=1), "a value of type UUID", "pass text"),
+        (Path("a"), "Path", "pass text"),
+        (Colour.RED, "a value of type Colour", "value.value"),
+        (Note(), "a value of type Note", "value.model_dump(mode='json')"),
+        (Note, "the class Note", "pass text, a number"),
+        (Point(), "a value of type Point", "dataclasses.asdict(value)"),
+        (Scalar(), "a value of type Scalar", "value.tolist()"),
+        (types.MappingProxyType({}), "a value of type mappingproxy", "dict(value)"),
+        (lambda: 1, "a value of type function", "pass text"),
+        ((number for number in range(2)), "a value of type generator", "pass a list"),
+        (1j, "a value of type complex", "str(value)"),
+        (float("nan"), "nan", "a finite number"),
+        (float("-inf"), "-inf", "a finite number"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_kind_of_value_has_a_remedy(value: object, shown: str, remedy: str) -> None:
+    error = refuse({"model": "kimi-k3", "x": {"y": [0, value]}})
+    assert error.what == "x.y[1]"
+    assert shown in str(error)
+    assert remedy in error.remedy
+
+
+def test_a_coroutine_is_to_be_awaited() -> None:
+    forgotten = asyncio.sleep(0)
+    assert "await it" in refuse({"x": forgotten}).remedy
+    forgotten.close()
+
+
+def test_a_key_is_text_or_what_json_makes_text_of() -> None:
+    error = refuse({"metadata": {("a", 1): 2}})
+    assert (error.what, error.value) == ("metadata", "a key of type tuple")
+    assert unsendable({"x": {1: "a", None: "b", False: "c", 0.5: "d"}}) is None
+
+
+def test_what_holds_itself_is_named() -> None:
+    circle: dict[str, Any] = {}
+    circle["x"] = [circle]
+    assert "contains itself" in refuse(circle).rule
+    assert len(refuse(circle).what) <= 80
+
+
+def test_a_body_that_can_be_sent_has_no_error() -> None:
+    body = {"model": "kimi-k3", "messages": [{"role": "user", "content": ("a", 1, 2.5, None, True)}], "stream": False}
+    assert unsendable(body) is None
+
+
+def test_it_is_said_before_anything_is_sent(ways: Ways, kimi: Emulator, client: KimiClient) -> None:
+    body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "Hi"}], "metadata": {"run": {1}}}
+    with pytest.raises(KimiInputError, match=r"metadata\.run: got 'a value of type set'"):
+        ways.request(client, "POST", "/chat/completions", body=body)
+    with pytest.raises(KimiInputError, match=r"metadata\.run: got 'a value of type set'"):
+        ways.stream(client, "/chat/completions", body=body)
+    assert kimi.requests == []
+
+
+@pytest.mark.parametrize("hook", [lambda body: body, lambda body: {**body, "x": threading.Lock()}])
+def test_a_hook_that_sees_bodies_changes_nothing_about_that(
+    ways: Ways, kimi: Emulator, hook: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, before_send=hook)
+    body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "Hi"}], "x": threading.Lock()}
+    with pytest.raises(KimiInputError, match="x: got 'a value of type lock'"):
+        ways.stream(client, "/chat/completions", body=body)
+    assert kimi.requests == []
