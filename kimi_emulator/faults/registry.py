@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kimi_emulator.script import Fault, Kind
@@ -16,8 +17,8 @@ BATCH: frozenset[Kind] = frozenset({"batch"})
 FIBER: frozenset[Kind] = frozenset({"fiber"})
 
 _BY_ID: dict[str, Fault] = {}
-FAULTS: Mapping[str, Fault] = _BY_ID
-"""Every fault by its stable id."""
+FAULTS: Mapping[str, Fault] = MappingProxyType(_BY_ID)
+"""Every fault by its stable id, in the order of the pages about them. Read-only: it is the whole process's."""
 
 
 def declare(id: str, description: str, seen: str, **more: Any) -> None:

@@ -6,9 +6,10 @@ The function's docstring is the rule's description. It returns the message to re
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 from kimi_emulator.errors import INVALID_REQUEST, ApiError
@@ -79,8 +80,9 @@ PLATFORM_ONLY = (
 )
 """What the platform asks for and others that run the weights do not: how the ids of these rules begin."""
 
-RULES: dict[str, Rule] = {}
-"""Every rule by its stable id, in the order in which they are checked."""
+_BY_ID: dict[str, Rule] = {}
+RULES: Mapping[str, Rule] = MappingProxyType(_BY_ID)
+"""Every rule by its stable id, in the order in which they are checked. Read-only; `altered` changes one for a while."""
 
 
 def rule(
@@ -100,10 +102,10 @@ def rule(
     """
 
     def declare(check: Check) -> Check:
-        if id in RULES:
+        if id in _BY_ID:
             raise ValueError(f"rule {id} is declared twice")
         resolved_section = _SECTIONS.get(id.partition(".")[0], "") if section is None else section
-        RULES[id] = Rule(
+        _BY_ID[id] = Rule(
             id, inspect.getdoc(check) or "", source, subject, check, status, type, refuses, resolved_section
         )
         return check
@@ -117,12 +119,12 @@ def altered(id: str, **members: Any) -> Iterator[None]:
 
     ``altered("auth.bearer", check=lambda _: None)`` switches one off.
     """
-    before = RULES[id]
-    RULES[id] = replace(before, **members)
+    before = _BY_ID[id]
+    _BY_ID[id] = replace(before, **members)
     try:
         yield
     finally:
-        RULES[id] = before
+        _BY_ID[id] = before
 
 
 def enforce(

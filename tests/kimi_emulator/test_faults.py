@@ -92,6 +92,17 @@ def test_every_fault_says_what_it_is_and_where_it_was_seen() -> None:
         assert any([*does, fault.batch, fault.fiber])
 
 
+def test_no_test_can_take_a_fault_out_or_change_their_order_for_those_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = list(FAULTS)
+    with pytest.raises(TypeError):
+        monkeypatch.delitem(FAULTS, "body.bomb")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        monkeypatch.setitem(FAULTS, "http.500", FAULTS["http.503"])  # type: ignore[arg-type]
+    assert list(FAULTS) == before
+
+
 def test_ids_are_unique_and_unknown_ones_are_named() -> None:
     with pytest.raises(ValueError, match="declared twice"):
         declare("http.500", "again", "nowhere")

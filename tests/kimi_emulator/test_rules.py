@@ -32,7 +32,7 @@ from rule_kit import (
 )
 
 from kimi_emulator import Emulator, Limits, Reply, ToolCall
-from kimi_emulator.rules import RULES
+from kimi_emulator.rules import RULES, altered
 from scripts import rules_mutation, rules_table
 
 Run = Callable[[Ask | dict[str, Any]], tuple[httpx.Response, Emulator]]
@@ -81,6 +81,16 @@ def test_the_table_of_rules_lacks_nothing():
     assert set(rules_table.by_section()) == set(rules_table.SECTIONS)
     listed = [line for line in rules_table.table() if line.startswith("| `")]
     assert len(listed) == len(RULES)
+
+
+def test_rules_stay_in_their_order_and_only_altered_changes_one(monkeypatch: pytest.MonkeyPatch):
+    before = list(RULES.items())
+    with pytest.raises(TypeError):
+        monkeypatch.delitem(RULES, "model.unknown")
+    with altered("model.unknown", status=418):
+        assert RULES["model.unknown"].status == 418
+        assert list(RULES) == [id for id, _ in before]
+    assert list(RULES.items()) == before
 
 
 def test_a_rule_that_is_switched_off_is_missed(monkeypatch: pytest.MonkeyPatch):
