@@ -15,6 +15,7 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 _FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|!\[[^\]]*\]\([^)]*\))*)\]\((?![a-z]+:|#)([^)\s]+)\)")
+_SHOWN = re.compile(r'\b(src|srcset)="(?![a-z]+:)([^"\s]+)"')
 
 
 def project_urls(repository: str, version: str) -> dict[str, str]:
@@ -30,7 +31,10 @@ def project_urls(repository: str, version: str) -> dict[str, str]:
 
 
 def absolute_links(markdown: str, root: Path, repository: str, version: str) -> str:
-    """A page at the top of the repository with addresses in place of relative links. Code blocks stay as they are."""
+    """A page at the top of the repository with addresses in place of relative links, those of HTML pictures too.
+
+    Code blocks stay as they are.
+    """
 
     def address(match: re.Match[str]) -> str:
         image, text, target = match.groups()
@@ -38,11 +42,14 @@ def absolute_links(markdown: str, root: Path, repository: str, version: str) -> 
         view = "raw" if image else "tree" if (root / path).is_dir() else "blob"
         return f"{image}[{_LINK.sub(address, text)}]({repository}/{view}/v{version}/{target})"
 
+    def lead(text: str) -> str:
+        return _SHOWN.sub(rf'\1="{repository}/raw/v{version}/\2"', _LINK.sub(address, text))
+
     parts, end = [], 0
     for fence in _FENCE.finditer(markdown):
-        parts += [_LINK.sub(address, markdown[end : fence.start()]), fence[0]]
+        parts += [lead(markdown[end : fence.start()]), fence[0]]
         end = fence.end()
-    return "".join([*parts, _LINK.sub(address, markdown[end:])])
+    return "".join([*parts, lead(markdown[end:])])
 
 
 class CustomMetadataHook(MetadataHookInterface):

@@ -1,4 +1,4 @@
-"""Writes the tables in docs/ that have a source in the code: the models, the emulator's rules, faults and dialects.
+"""Writes the tables in docs/ that have a source in the code: models, settings, and what the emulator knows.
 
 Run `python -m scripts.docs_tables` after changing one of them; a test fails while a table is out of date.
 """
@@ -13,6 +13,8 @@ from pathlib import Path
 from kimi_api import MODELS, ModelSpec
 from kimi_emulator import DIALECTS, FAULTS
 from kimi_emulator.rules import RULES
+from langchain_kimi import ChatKimi
+from llama_index_kimi import Kimi
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -39,6 +41,17 @@ def _model_row(spec: ModelSpec) -> str:
         f"| `{spec.id}` | {spec.context_window:,} | {spec.default_output:,} / {spec.max_output:,} | {spec.thinking} "
         f"| {forced} | {prices} | {writes} | {until} |"
     )
+
+
+def settings_table() -> str:
+    """Every setting that both frameworks' models have, in the words of its field."""
+    lines = ["| setting | default | what it does |", "|---|---|---|"]
+    for name, field in ChatKimi.model_fields.items():
+        if name in Kimi.model_fields and field.description:
+            default = field.get_default(call_default_factory=True)
+            shown = "" if default in (None, {}) else f"`{default!r}`".replace("'", '"')
+            lines.append(f"| `{name}` | {shown} | {_cell(field.description)} |")
+    return "\n".join(lines)
 
 
 def rules_table() -> str:
@@ -82,6 +95,7 @@ def _cell(text: str) -> str:
 
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
     "models.md": {"models": models_table},
+    "settings.md": {"settings": settings_table},
     "emulator.md": {"rules": rules_table, "faults": faults_table, "dialects": dialects_table},
 }
 """By page: the tables in it, by the name in the comment before them."""
@@ -98,7 +112,7 @@ def fill_tables(page: str) -> str:
 
 
 def main() -> None:
-    """Rewrite both pages."""
+    """Rewrite the pages."""
     for page in TABLES:
         (DOCS / page).write_text(fill_tables(page), "utf-8")
 

@@ -10,8 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 
-from kimi_emulator import Emulator
+import langchain_kimi
+from kimi_emulator import Emulator, Reply
 from scripts.docs_tables import DOCS, TABLES, fill_tables
 
 ROOT = DOCS.parent
@@ -61,6 +63,28 @@ def test_the_code_runs_as_it_stands(
     assert capsys.readouterr().out.strip()
 
 
+@pytest.mark.parametrize(
+    ("page", "thinking", "answer"), [("README.md", "Thinking: ", "Answer: "), ("README.zh.md", "思考：", "回答：")]
+)
+@pytest.mark.parametrize("snippet", [0, 1], ids=["LangChain", "LlamaIndex"])
+def test_the_readme_shows_thinking_and_answer_apart(
+    page: str,
+    thinking: str,
+    answer: str,
+    snippet: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.M | re.S)[snippet]
+    with Emulator() as kimi:
+        kimi.script(Reply("Air scatters blue light most.", reasoning="They ask about the sky."))
+        monkeypatch.setenv("MOONSHOT_API_KEY", kimi.api_key)
+        monkeypatch.setenv("MOONSHOT_BASE_URL", kimi.base_url)
+        exec(compile(code, "README", "exec", dont_inherit=True), {"__name__": "__main__"})
+    shown = f"\n{thinking}They ask about the sky.\n{answer}Air scatters blue light most.\n"
+    assert capsys.readouterr().out.startswith(shown)
+
+
 def cells(draft: Path) -> list[str]:
     """The Python of a draft for another project's documentation, from top to bottom."""
     text = draft.read_text("utf-8")
@@ -82,6 +106,16 @@ def test_a_draft_for_upstream_runs_from_top_to_bottom(
         for source in cells(draft):
             exec(compile(source, draft.name, "exec", dont_inherit=True), names)
     assert capsys.readouterr().out.count("\n") >= 2
+
+
+def test_the_rows_for_langchains_tables_name_classes_and_pages_of_ours() -> None:
+    """In the shape that their list has: a name, a distribution, and a page to link to."""
+    text = (DOCS / "upstream" / "langchain" / "integration_external_docs.yaml").read_text("utf-8")
+    for component, rows in yaml.safe_load(text)["python"].items():
+        for row in rows:
+            assert hasattr(langchain_kimi, row["name"]), component
+            assert row["pypi"] == "kimi-integrations"
+            assert (ROOT / row["docs_url"].partition("/blob/main/")[2]).is_file()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -85,7 +85,7 @@ def test_addresses_come_from_the_one_variable(built: Path, wheel: Path) -> None:
 def test_links_of_the_readme_work_on_the_page_of_an_index(wheel: Path) -> None:
     page = str(metadata(wheel).get_payload())
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert re.findall(r"\]\((?!https?:)[^)]+\)", page) == []
+    assert re.findall(r"\]\((?!https?:)[^)]+\)|\bsrc(?:set)?=\"(?!https:)[^\"]+", page) == []
     expected = [
         f"{REPOSITORY}/{'tree' if (ROOT / target).is_dir() else 'blob'}/v{VERSION}/{target}"
         for target in re.findall(r"(?<!!)\[[^\]]*\]\((?!https?:)([^)]+)\)", readme)
@@ -111,6 +111,10 @@ def test_code_in_the_readme_stays_as_it_is(wheel: Path) -> None:
             "[![a](docs/a.svg)](docs/a.md)",
             "[![a](https://host/r/raw/v1/docs/a.svg)](https://host/r/blob/v1/docs/a.md)",
         ),
+        ('<img src="docs/a.png" width="9">', '<img src="https://host/r/raw/v1/docs/a.png" width="9">'),
+        ('<source srcset="docs/a.png">', '<source srcset="https://host/r/raw/v1/docs/a.png">'),
+        ('<img src="https://b.c/a.png">', '<img src="https://b.c/a.png">'),
+        ('```\n<img src="docs/a.png">\n```', '```\n<img src="docs/a.png">\n```'),
         ("[a](https://b.c)", "[a](https://b.c)"),
         ("[a](#part)", "[a](#part)"),
         ("[a](mailto:b@c.d)", "[a](mailto:b@c.d)"),
