@@ -5,6 +5,7 @@ Imports no framework, and `openai` only when a request is made or an error class
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from kimi_api import _state as _state  # resets after a fork what the packages remember
@@ -30,8 +31,6 @@ from kimi_api.errors import (
 )
 from kimi_api.messages import dynamic_tools_message, partial_message
 from kimi_api.options import ChatOptions
-from kimi_api.reply import Reply, ToolCall, Usage
-from kimi_api.request import build_request
 
 if TYPE_CHECKING:
     from kimi_api.errors import (
@@ -53,6 +52,8 @@ if TYPE_CHECKING:
     )
     from kimi_api.limits import AccountLimits
     from kimi_api.mfjs import normalize_schema
+    from kimi_api.reply import Reply, ToolCall, Usage
+    from kimi_api.request import build_request
     from kimi_api.tokens.tokenizer import KimiTokenizer
 
 __all__ = [
@@ -108,23 +109,22 @@ if not _langchain_kimi_is_ours():  # PyPI's `langchain-kimi`, a stranger's, over
 
     _packages.warn_of_damage()
 
+# Loaded when named: each takes milliseconds, and a program that only imports a model's class needs none of them.
+_LAZY = {
+    "AccountLimits": "limits",
+    "KimiTokenizer": "tokens.tokenizer",
+    "Reply": "reply",
+    "ToolCall": "reply",
+    "Usage": "reply",
+    "build_request": "request",
+    "normalize_schema": "mfjs",
+}
+
 if not TYPE_CHECKING:  # a checker that sees it believes in every name
 
     def __getattr__(name: str) -> object:
-        if name == "normalize_schema":  # milliseconds to load, and few programs need it
-            from kimi_api import mfjs
-
-            return mfjs.normalize_schema
-        if name == "KimiTokenizer":
-            from kimi_api.tokens import tokenizer
-
-            return tokenizer.KimiTokenizer
-        if name == "AccountLimits":
-            from kimi_api import limits
-
-            return limits.AccountLimits
+        if name in ("reply", "request", "tools", "usage"):  # modules that came with the package once
+            return import_module(f"kimi_api.{name}")
         if name in __all__:
-            from kimi_api import errors
-
-            return getattr(errors, name)
+            return getattr(import_module(f"kimi_api.{_LAZY.get(name, 'errors')}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

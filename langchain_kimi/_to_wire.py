@@ -10,7 +10,7 @@ What a message must carry so that the platform sees its own turn again, byte for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import (
@@ -49,6 +49,10 @@ JSON at all, so the call stands in `invalid_tool_calls` as if it had not been st
 
 _MEDIA = frozenset({"image", "image_url", "video", "video_url", "audio", "input_audio", "file"})
 _ROLES = {"developer": "system", "human": "user", "ai": "assistant"}
+# A class that is looked up is known at once; `isinstance` asks core's metaclass for each that it is not.
+_KINDS: Mapping[type, type[BaseMessage]] = {
+    kind: kind for kind in (AIMessage, HumanMessage, ToolMessage, FunctionMessage, SystemMessage, ChatMessage)
+}
 
 
 def to_wire(
@@ -72,24 +76,26 @@ def to_wire(
     """
     answered: set[str] | None = None
     wire: list[WireMessage] = []
+    message: Any
     for message in messages:
-        if isinstance(message, AIMessage):
+        kind = _KINDS.get(message.__class__) or _kind_of(message)
+        if kind is AIMessage:
             if message.invalid_tool_calls and answered is None:
                 answered = {other.tool_call_id for other in messages if isinstance(other, ToolMessage)}
             wire.append(assistant_to_wire(message, answered=answered, reasoning_field=reasoning_field))
-        elif isinstance(message, HumanMessage):
+        elif kind is HumanMessage:
             wire.append(_add_name({"role": "user", "content": content_to_wire(message.content)}, message))
-        elif isinstance(message, ToolMessage):
+        elif kind is ToolMessage:
             # `artifact` is for the program alone, and the platform has no field for `status`.
-            content = content_to_wire(message.content)
-            wire.append(_add_name({"role": "tool", "tool_call_id": message.tool_call_id, "content": content}, message))
-        elif isinstance(message, FunctionMessage):
+            call_id, content = message.tool_call_id, content_to_wire(message.content)
+            wire.append(_add_name({"role": "tool", "tool_call_id": call_id, "content": content}, message))
+        elif kind is FunctionMessage:
             content = content_to_wire(message.content)
             wire.append(_add_name({"role": "function", "content": content}, message))
-        elif isinstance(message, SystemMessage):
+        elif kind is SystemMessage:
             wire.extend(_system(message))
-        elif isinstance(message, ChatMessage):
-            role = _ROLES.get(message.role, message.role)
+        elif kind is ChatMessage:
+            role: str = _ROLES.get(message.role) or message.role
             content = content_to_wire(message.content)
             wire.append(_add_name({"role": role, "content": content}, message))
         else:
@@ -100,6 +106,11 @@ def to_wire(
                 "use ToolMessage for a tool's result, and remove markers such as RemoveMessage before the call",
             )
     return settle(wire, refuse)
+
+
+def _kind_of(message: object) -> type[BaseMessage] | None:
+    """The class of `_KINDS` that a message of a subclass belongs to; None where it is of none."""
+    return next((kind for kind in _KINDS.values() if isinstance(message, kind)), None)
 
 
 def assistant_to_wire(
@@ -114,7 +125,8 @@ def assistant_to_wire(
     """
     extra = message.additional_kwargs
     extras = extra.get(KEPT) or {}
-    wire: Any = {"role": "assistant", "content": _assistant_text(message.content)}
+    content = message.content
+    wire: Any = {"role": "assistant", "content": content if isinstance(content, str) else _assistant_text(content)}
     if message.name:
         wire["name"] = message.name
     reasoning = own_reasoning(message)
@@ -122,8 +134,7 @@ def assistant_to_wire(
         for name in reasoning_fields(reasoning_field, extras.get("reasoning_field")):
             wire[name] = reasoning
     calls = _tool_calls(message, extras.get("tool_calls") or {}, answered)
-    order = extras.get("order")
-    if order and len(calls) > 1:
+    if len(calls) > 1 and (order := extras.get("order")):
         calls.sort(key=lambda call: order.index(call["id"]) if call["id"] in order else len(order))
     if calls:
         wire["tool_calls"] = calls
@@ -141,13 +152,16 @@ def own_reasoning(message: AIMessage) -> str | None:
     the provider does: classes for other hosts (deepseek, moonshot, openai, openrouter) receive Kimi's own too. Another
     vendor's is not sent, nor what is signed or sealed.
     """
-    provider = message.response_metadata.get("model_provider")
-    model = message.response_metadata.get("model_name") or message.response_metadata.get("model")
-    by_name = isinstance(model, str) and is_kimi(model)
-    if provider and provider != PROVIDER and not by_name:
-        return None
-    if not isinstance(message.content, str):
-        blocks = [block for block in message.content if isinstance(block, dict) and block.get("type") == "reasoning"]
+    metadata, content = message.response_metadata, message.content
+    by_name = False
+    if metadata:
+        provider = metadata.get("model_provider")
+        model = metadata.get("model_name") or metadata.get("model")
+        by_name = isinstance(model, str) and is_kimi(model)
+        if provider and provider != PROVIDER and not by_name:
+            return None
+    if not isinstance(content, str):
+        blocks = [block for block in content if isinstance(block, dict) and block.get("type") == "reasoning"]
         texts = [
             block["reasoning"]
             for block in blocks
@@ -172,13 +186,13 @@ def _is_signed(block: Mapping[str, Any], *, any_extras: bool) -> bool:
     return any(mark in key for key in extras for mark in ("signature", "encrypted", "redacted"))
 
 
-def _assistant_text(content: str | Sequence[Any]) -> str | list[Part]:
-    """The text of a turn. Calls and thinking stand in fields of their own; other vendors' marks mean nothing here.
+def _assistant_text(content: Sequence[Any]) -> str | list[Part]:
+    """The text of a turn that is a list of blocks.
+
+    Calls and thinking stand in fields of their own; other vendors' marks mean nothing here.
 
     Parts where there is more than text, for `kimi_api._content.notes.settle`.
     """
-    if isinstance(content, str):
-        return content
     texts: list[str] = []
     parts: list[Part] = []
     for block in content:
@@ -205,8 +219,8 @@ def _assistant_text(content: str | Sequence[Any]) -> str | list[Part]:
 def _tool_calls(
     message: AIMessage, extras: Mapping[str, Mapping[str, Any]], answered: set[str] | None
 ) -> list[WireToolCall]:
-    calls: Iterable[Any] = message.tool_calls
-    if not message.tool_calls and not message.invalid_tool_calls:
+    calls: Sequence[Any] = message.tool_calls
+    if not calls and not message.invalid_tool_calls:
         if isinstance(message.content, str) or _empty_means_none(message):
             return []
         calls = [b for b in message.content if isinstance(b, dict) and b.get("type") == "tool_call"]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import MessageLikeRepresentation, convert_to_messages
 
 from kimi_api import KimiInputError
-from kimi_api.chat._count import countable
 from kimi_api.credentials import resolve_base_url
 from kimi_api.options import switches_thinking_off
 from langchain_kimi._to_wire import to_wire
@@ -47,6 +46,8 @@ class TokenCounting:
     def _countable(
         self, messages: Sequence[MessageLikeRepresentation], *, notes: bool = False
     ) -> Sequence[Mapping[str, Any]]:
+        from kimi_api.chat._count import countable
+
         wire = to_wire(convert_to_messages(messages), refuse="never")
         return countable(wire, resolve_base_url(self.base_url, region=self.region), self.document_cache, notes=notes)
 

@@ -15,7 +15,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.runnables import Runnable
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError, model_validator
 
-from kimi_api import ChatOptions, KimiInputError, build_request, chat, get_model_spec
+from kimi_api import ChatOptions, KimiInputError, get_model_spec
 from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._settings.connection import as_limits, plain_limits
@@ -28,16 +28,13 @@ from kimi_api.catalog import CATALOG_PRICES, DEFAULT_MODEL, Catalog, shown_price
 from kimi_api.credentials import KEY_VARIABLES, Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import DIALECTS, EmptyAnswers, Thinking, Unsupported, Wire
-from kimi_api.request import ChatRequest
 from langchain_kimi import _blocks  # noqa: F401 - registers the translator of content blocks
 from langchain_kimi._call_arguments import (
     add_counts,
     as_secret,
     sort_arguments,
 )
-from langchain_kimi._from_reply import chat_result, warn_unreadable
 from langchain_kimi._profile import model_profile, without_other_profile
-from langchain_kimi._streaming import Chunks
 from langchain_kimi._structured import StructuredOutput
 from langchain_kimi._to_wire import PROVIDER, to_wire
 from langchain_kimi._tokens import TokenCounting, with_tokenizer
@@ -51,7 +48,9 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.runnables import RunnableConfig
 
+    from kimi_api.request import ChatRequest
     from kimi_api.settings import CallArguments, CallOptions
+    from langchain_kimi._exchange import Exchange
     from langchain_kimi._setting_types import BoundArguments, ChatKimiSettings
 else:
     CallArguments = dict[str, Any]  # see `_structured`: hints must be readable while a program runs
@@ -412,6 +411,8 @@ class ChatKimi(TokenCounting, StructuredOutput):
         self, messages: Sequence[BaseMessage], stop: list[str] | None, arguments: Mapping[str, Any], *, stream: bool
     ) -> tuple[ChatRequest, CallOptions]:
         """The request, and the connection's arguments."""
+        from kimi_api.request import build_request  # see `_exchange`
+
         call = sort_arguments(stop, arguments)
         own = {name: getattr(self, name) for name in _OPTION_FIELDS}
         own.update(document_cache=self.document_cache, catalog=self._own_catalog())
@@ -425,6 +426,20 @@ class ChatKimi(TokenCounting, StructuredOutput):
         request = build_request(options, wire, stream=stream)
         return dataclasses.replace(request, parsed=True) if call.parsed else request, call.transport
 
+    def _exchange(
+        self,
+        messages: Sequence[BaseMessage],
+        stop: list[str] | None,
+        arguments: Mapping[str, Any],
+        *,
+        stream: bool = False,
+    ) -> Exchange:
+        """One call, ready to be sent."""
+        from langchain_kimi._exchange import Exchange  # with the first call: see there
+
+        request, call = self._request(messages, stop, arguments, stream=stream)
+        return Exchange(self.client, request, call)
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -433,9 +448,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
         **kwargs: Any,
     ) -> ChatResult:
         with CORE_ERRORS:
-            request, call = self._request(messages, stop, kwargs, stream=False)
-            reply = warn_unreadable(chat.complete(self.client, request, **call), request)
-            return chat_result(reply, model=request.body["model"])
+            return self._exchange(messages, stop, kwargs).result()
 
     def batch(self, *args: Any, **kwargs: Any) -> list[AIMessage]:
         """Core's own, which goes on in threads: the line that called it is noted, for warnings to point at."""
@@ -469,9 +482,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
         **kwargs: Any,
     ) -> ChatResult:
         with CORE_ERRORS:
-            request, call = self._request(messages, stop, kwargs, stream=False)
-            reply = warn_unreadable(await chat.acomplete(self.client, request, **call), request)
-            return chat_result(reply, model=request.body["model"])
+            return await self._exchange(messages, stop, kwargs).aresult()
 
     def _stream(
         self,
@@ -481,18 +492,17 @@ class ChatKimi(TokenCounting, StructuredOutput):
         **kwargs: Any,
     ) -> Generator[ChatGenerationChunk, None, None]:
         with CORE_ERRORS:
-            request, call = self._request(messages, stop, kwargs, stream=True)
-            chunks = Chunks(request)
-            deltas = chat.stream(self.client, request, chunks.builder, **call)
+            exchange = self._exchange(messages, stop, kwargs, stream=True)
+            deltas = exchange.deltas()
             try:
                 for delta in deltas:
-                    chunk = chunks.of(delta)
+                    chunk = exchange.chunk(delta)
                     if run_manager:
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
             finally:
                 deltas.close()
-            chunk = chunks.last()
+            chunk = exchange.last_chunk()
             if run_manager:
                 run_manager.on_llm_new_token("", chunk=chunk)
             yield chunk
@@ -505,15 +515,14 @@ class ChatKimi(TokenCounting, StructuredOutput):
         **kwargs: Any,
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
         with CORE_ERRORS:
-            request, call = self._request(messages, stop, kwargs, stream=True)
-            chunks = Chunks(request)
-            async with Unregistered(chat.astream(self.client, request, chunks.builder, **call)) as deltas:
+            exchange = self._exchange(messages, stop, kwargs, stream=True)
+            async with Unregistered(exchange.adeltas()) as deltas:
                 async for delta in deltas:
-                    chunk = chunks.of(delta)
+                    chunk = exchange.chunk(delta)
                     if run_manager:
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
-            chunk = chunks.last()
+            chunk = exchange.last_chunk()
             if run_manager:
                 await run_manager.on_llm_new_token("", chunk=chunk)
             yield chunk

@@ -8,7 +8,7 @@ plain dicts, because core's streamed structured prediction looks only there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -20,9 +20,10 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from kimi_api.reply import Reply, ToolCall, Usage
-from kimi_api.usage import parse_usage
 from llama_index_kimi._to_wire import FIELD_KEY, KEPT
+
+if TYPE_CHECKING:
+    from kimi_api.reply import Reply, ToolCall, Usage
 
 NAMES = "tool_names"
 """Where a response with calls keeps its request's `tool_names`."""
@@ -84,6 +85,8 @@ def to_reply(response: ChatResponse | None) -> Reply | None:
     raw = response.raw if response is not None else None
     if not isinstance(raw, dict) or not raw.get("choices"):
         return None
+    from kimi_api.reply import Reply, ToolCall, parse_usage  # which an import need not load
+
     (choice,) = raw["choices"]
     message = choice["message"]
     fields = [name for name in ("reasoning_content", "reasoning") if name in message]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -17,8 +17,10 @@ from llama_index.core.base.llms.types import (
 from pydantic_core import from_json
 
 from kimi_api._arguments.text import strict_text
-from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, ToolCall
 from llama_index_kimi._from_reply import NAMES, call_as_dict, call_block, thinking_block, to_response
+
+if TYPE_CHECKING:
+    from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta, ToolCall
 
 
 def read_growing(text: str) -> object:

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.tools.types import BaseTool
 
-from kimi_api.chat._count import countable
 from kimi_api.credentials import resolve_base_url
 from kimi_api.options import switches_thinking_off
-from kimi_api.tokens import EstimatedTokens
 from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tool_calls import wire_tools
 
@@ -44,6 +42,8 @@ class TokenCounting:
         def _own_catalog(self) -> Catalog | None: ...
 
     def _countable(self, messages: Sequence[ChatMessage], *, notes: bool = False) -> Sequence[Mapping[str, Any]]:
+        from kimi_api.chat._count import countable
+
         wire = to_wire(messages, refuse="never")
         return countable(wire, resolve_base_url(self.base_url, region=self.region), self.document_cache, notes=notes)
 
@@ -89,8 +89,6 @@ def tokenizer_setting(tokenizer: object) -> object:
     Raises:
         KimiInputError: it cannot be made one, or the path is no vocabulary.
     """
-    if tokenizer is None:
-        return EstimatedTokens()
-    from kimi_api.tokens import as_tokenizer
+    from kimi_api.tokens import EstimatedTokens, as_tokenizer
 
-    return as_tokenizer(tokenizer)
+    return EstimatedTokens() if tokenizer is None else as_tokenizer(tokenizer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Unpack
 
@@ -29,24 +28,18 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError
 
-from kimi_api import chat
 from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._settings.connection import as_limits, plain_limits, take_transport
 from kimi_api._settings.constructor import constructor_settings
 from kimi_api._settings.schema import settings_schema
 from kimi_api._settings.wrong import from_validation, wrong_setting
-from kimi_api._transport.unregistered import Unregistered
 from kimi_api._warn import warn_once
 from kimi_api.catalog import CATALOG_PRICES, DEFAULT_MODEL, Catalog, ModelSpec, get_model_spec, shown_prices
 from kimi_api.credentials import Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import OPTION_NAMES, ChatOptions
-from kimi_api.reply import ReplyBuilder
-from kimi_api.request import ChatRequest, build_request
 from llama_index_kimi._calling import ToolCalling
-from llama_index_kimi._from_reply import to_response
-from llama_index_kimi._streaming import Accumulator
 from llama_index_kimi._structured import PARSED, StructuredPrediction
 from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tokens import TokenCounting, tokenizer_setting
@@ -61,7 +54,9 @@ from llama_index_kimi._tool_calls import (
 )
 
 if TYPE_CHECKING:
+    from kimi_api.request import ChatRequest
     from kimi_api.settings import CallOptions, ToolArguments
+    from llama_index_kimi._exchange import Exchange
     from llama_index_kimi._setting_types import KimiSettings
 else:
     ToolArguments = dict[str, Any]  # hints must be readable while a program runs; the class costs time at import
@@ -367,52 +362,36 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     # ------------------------------------------------------------------------------------ the work
 
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]) -> ChatResponse:
-        request, call = self._prepare(messages, kwargs)
-        reply = chat.complete(self._connect(), request, **call)
-        return to_response(reply, tool_names=request.tool_names)
+        return self._exchange(messages, kwargs).response()
 
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]) -> ChatResponse:
-        request, call = self._prepare(messages, kwargs)
-        reply = await chat.acomplete(self._connect(), request, **call)
-        return to_response(reply, tool_names=request.tool_names)
+        return await self._exchange(messages, kwargs).aresponse()
 
     def _stream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]
     ) -> Generator[ChatResponse, None, None]:
-        request, call = self._prepare(messages, kwargs, stream=True)
-        client = self._connect()
-
-        def responses() -> Generator[ChatResponse, None, None]:
-            builder = ReplyBuilder()
-            grown = Accumulator(builder, request.tool_names)
-            # Closed with the consumer: an abandoned answer must not go on being generated and paid for.
-            with closing(chat.stream(client, request, builder, **call)) as deltas:
-                for delta in deltas:
-                    yield grown.add(delta)
-            yield grown.last(chat.settle(builder, request))
-
-        return responses()
+        return self._exchange(messages, kwargs, stream=True).responses()
 
     async def _astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]
     ) -> AsyncGenerator[ChatResponse, None]:
-        request, call = self._prepare(messages, kwargs, stream=True)
-        client = self._connect()
+        return self._exchange(messages, kwargs, stream=True).aresponses()
 
-        async def responses() -> AsyncGenerator[ChatResponse, None]:
-            builder = ReplyBuilder()
-            grown = Accumulator(builder, request.tool_names)
-            async with Unregistered(chat.astream(client, request, builder, **call)) as deltas:
-                async for delta in deltas:
-                    yield grown.add(delta)
-            yield grown.last(chat.settle(builder, request))
+    def _exchange(
+        self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, stream: bool = False
+    ) -> Exchange:
+        """One call, ready to be sent."""
+        from llama_index_kimi._exchange import Exchange  # with the first call: see there
 
-        return responses()
+        request, call = self._prepare(messages, kwargs, stream=stream)
+        return Exchange(self._connect(), request, call)
 
     def _prepare(
         self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, stream: bool = False
     ) -> tuple[ChatRequest, CallOptions]:
         """The request, and what concerns only its transport."""
+        from kimi_api.request import build_request  # see `_exchange`
+
         changes = dict(kwargs)
         parsed = bool(changes.pop(PARSED, False))
         call = take_transport(changes)

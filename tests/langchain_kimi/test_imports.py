@@ -18,8 +18,7 @@ import sys
 import langchain_core.language_models.chat_models, langchain_core.document_loaders
 before = set(sys.modules)
 import langchain_kimi
-rare = {"langchain_core.tools.base", "langchain_core.output_parsers.json", "langchain_kimi._objects", "kimi_api.costs"}
-rare |= {"kimi_api._content.documents", "kimi_api.mfjs", "kimi_api.media"}
+rare = {"langchain_core.tools.base", "langchain_core.output_parsers.json", "langchain_kimi._objects"}
 print(sorted((set(sys.modules) - before) & rare))
 from langchain_kimi import *
 langchain_kimi.ChatKimi(api_key="sk-test").bind_tools([]).invoke
