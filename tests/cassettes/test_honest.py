@@ -81,3 +81,9 @@ def test_todays_emulator_gives_the_same_answers(path: Path) -> None:
                 recorded = recorded.replace(old, new)
             assert cassette_kit.normalise(now) == cassette_kit.normalise(json.loads(recorded))
         assert list(kimi.report) == []
+
+
+def test_a_cassette_that_is_not_there_yet_says_how_it_is_recorded(tmp_path: Path) -> None:
+    refusal = pytest.raises(FileNotFoundError, match=r"no cassette new\.yaml yet: run the test once with KIMI_RECORD=1")
+    with refusal, cassette_kit.play("new", tmp_path):
+        pass

@@ -219,6 +219,8 @@ def play(name: str, folder: Path = FOLDER) -> Iterator[Session]:
     if RECORDING and folder == FOLDER:
         yield from _record(path)
         return
+    if not path.exists():
+        raise FileNotFoundError(f"there is no cassette {path.name} yet: run the test once with KIMI_RECORD=1")
     stored = exchanges(read(path))
     session = Session(PLATFORM, REPLAY_KEY, lambda: stored)
     requests: list[tuple[str, str, Any]] = []
