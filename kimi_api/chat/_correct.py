@@ -68,7 +68,7 @@ async def acorrect_request(client: KimiClient, request: ChatRequest, error: Exce
 def _with_original_media(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest | None:
     if request.original is None:
         return None
-    from kimi_api.media import forget_missing_upload
+    from kimi_api.media._place import forget_missing_upload
 
     return forget_missing_upload(client, request, error)
 

@@ -18,7 +18,7 @@ import pytest
 
 from kimi_api import ChatOptions, KimiClient, KimiInputError, build_request, chat, errors, media
 from kimi_api._media_rules import LocalMedia, media_type, to_upload
-from kimi_api.media import _fetch
+from kimi_api.media import _fetch, _place
 from kimi_api.reply import ReplyBuilder
 from kimi_emulator import Emulator
 
@@ -149,11 +149,11 @@ def test_a_body_over_the_limit_is_made_to_fit(
     from kimi_api import _media_rules
 
     monkeypatch.setattr(_media_rules, "_NEAR", 0)
-    monkeypatch.setattr(media, "to_upload", lambda sizes, inline, rest: to_upload(sizes, inline, rest, limit=2000))
+    monkeypatch.setattr(_place, "to_upload", lambda sizes, inline, rest: to_upload(sizes, inline, rest, limit=2000))
     large, small = PNG + bytes(1500), PNG + bytes(200)
     urls = placed_urls(ways, client, request_with(data(small), data(large)))
     assert [url[:5] for url in urls] == ["data:", "ms://"]
-    monkeypatch.setattr(media, "MAX_BODY_BYTES", 10)
+    monkeypatch.setattr(_place, "MAX_BODY_BYTES", 10)
     with pytest.raises(KimiInputError, match="at most 100 MB"):
         placed_urls(ways, client, request_with(data(small)))
 
