@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from kimi_api._arguments.text import DEEPEST
 from kimi_api.catalog import ModelSpec
@@ -23,6 +23,7 @@ WireTool = dict[str, Any]
 # "function name is invalid, must start with a letter and can contain letters, numbers, underscores, and dashes".
 # The documented pattern also allows a leading underscore, which the live text does not; 64 is the shortest documented
 # limit that still stands for other hosts.
+_MODULES = re.compile(r"\b[A-Za-z_][\w<>]*\.")  # in "typing.Optional[__main__.Joke]"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 
 
@@ -74,6 +75,34 @@ def named_tool(name: str) -> KimiInputError:
         name,
         "a name is not a tool",
         f"pass the function or definition of {name} itself; tool_choice={name!r} demands a tool of that name",
+    )
+
+
+def wrong_schema(what: str, schema: object, forms: str) -> KimiInputError:
+    """The error for what is no schema of an object: `list[Joke]`, `str`, an object in place of its class.
+
+    Args:
+        what: the argument's name.
+        schema: its value.
+        forms: what it may be.
+    """
+    kind = type(schema)
+    if hasattr(kind, "model_json_schema"):
+        return KimiInputError(
+            what, f"an object of the class {kind.__name__}", f"it is {forms}", f"pass {kind.__name__}"
+        )
+    if isinstance(schema, list) and len(schema) == 1 and isinstance(schema[0], type):
+        schema = list[schema[0]]
+    elif schema is None or isinstance(schema, str | bytes | int | float | Mapping | list):
+        remedy = "pass the class itself, e.g. class Answer(BaseModel): text: str"
+        return KimiInputError(what, schema, f"it is {forms}", remedy)
+    name = schema.__name__ if isinstance(schema, type) and not get_args(schema) else _MODULES.sub("", repr(schema))
+    field = "dict[str, str]" if schema is dict else name
+    return KimiInputError(
+        what,
+        name,
+        f"it is {forms}",
+        f"wrap it in a model with one field: class Answer(BaseModel): value: {field}",
     )
 
 

@@ -54,9 +54,9 @@ def build_chain(
             )
     if kwargs.get("tools"):
         kwargs["tools"] = tools_to_wire(kwargs["tools"])
+    name, original = ("", None) if schema is None else name_and_schema(schema)
     if schema is not None and _traceable(schema):
         kwargs["ls_structured_output_format"] = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
-    name, original = ("", None) if schema is None else name_and_schema(schema)
     cls = schema if isinstance(schema, type) and is_basemodel_subclass(schema) else None
     parser: Any
     if method == "function_calling":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from enum import EnumType
+from typing import TYPE_CHECKING, Any, TypeGuard, get_origin
 
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
 from pydantic import BaseModel, TypeAdapter
@@ -11,10 +12,13 @@ from typing_extensions import is_typeddict
 
 from kimi_api import KimiInputError
 from kimi_api.messages import BUILTIN, tool_type
-from kimi_api.tools import list_of_tools, named_tool, schema_name
+from kimi_api.tools import list_of_tools, named_tool, schema_name, wrong_schema
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
+
+_FORMS = "a pydantic class, a TypedDict or a JSON schema"
+_PLAIN = (str, bytes, int, float, bool, dict, list, tuple, set, object, Any)
 
 
 def tools_to_wire(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[str, Any]]:
@@ -94,15 +98,17 @@ def name_and_schema(schema: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 
     own = _own_schema(schema)
     if own is not None:
         return schema_name(schema.__name__), own
+    origin = get_origin(schema)  # of list[Joke], Optional[Joke], ...; of a generic TypedDict it is that
+    alias = origin is not None and not is_typeddict(origin)
+    if alias or isinstance(schema, EnumType) or any(schema is plain for plain in _PLAIN):
+        raise wrong_schema("schema", schema, _FORMS)  # core takes some of them for functions
     try:
         function = convert_to_openai_function(schema)
     except (ValueError, TypeError) as error:
         body = _typed_dict_schema(schema)
         if body is not None:
             return schema_name(schema.__name__), body
-        raise KimiInputError(
-            "schema", schema, "it is a pydantic class, a TypedDict or a JSON schema", "pass one of these"
-        ) from error
+        raise wrong_schema("schema", schema, _FORMS) from error
     body = dict(function.get("parameters") or {"type": "object", "properties": {}})
     if function.get("description") and "description" not in body:
         body["description"] = function["description"]

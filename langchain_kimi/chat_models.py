@@ -6,12 +6,13 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Never, Unpack
 
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
+from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError, model_validator
 
@@ -20,6 +21,7 @@ from kimi_api._content.notes import refusal_of
 from kimi_api._media_rules import INLINE_BYTES
 from kimi_api._settings.connection import as_limits, plain_limits
 from kimi_api._settings.constructor import constructor_settings
+from kimi_api._settings.names import needs_names
 from kimi_api._settings.schema import settings_schema
 from kimi_api._settings.wrong import from_validation
 from kimi_api._transport.unregistered import Unregistered
@@ -29,11 +31,7 @@ from kimi_api.credentials import KEY_VARIABLES, Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import DIALECTS, EmptyAnswers, Thinking, Unsupported, Wire
 from langchain_kimi import _blocks  # noqa: F401 - registers the translator of content blocks
-from langchain_kimi._call_arguments import (
-    add_counts,
-    as_secret,
-    sort_arguments,
-)
+from langchain_kimi._call_arguments import add_counts, as_secret, check_inputs, sort_arguments
 from langchain_kimi._profile import model_profile, without_other_profile
 from langchain_kimi._structured import StructuredOutput
 from langchain_kimi._to_wire import PROVIDER, to_wire
@@ -287,8 +285,10 @@ class ChatKimi(TokenCounting, StructuredOutput):
         arbitrary_types_allowed=True, hide_input_in_errors=True, defer_build=False
     )
 
-    def __init__(self, **data: Unpack[ChatKimiSettings]) -> None:
+    def __init__(self, *positional: Never, **data: Unpack[ChatKimiSettings]) -> None:
         """Rename aliases, refuse unknown names, look at the key: here, where pydantic does not wrap errors."""
+        if positional:
+            raise needs_names("ChatKimi", positional)
         arguments = constructor_settings(data, type(self).model_fields)
         try:
             super().__init__(**with_tokenizer(without_other_profile(arguments)))
@@ -407,6 +407,20 @@ class ChatKimi(TokenCounting, StructuredOutput):
             """The asynchronous twin of `stream`."""
             ...
 
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        """Core's own, with errors that say what to write: "Invalid input type <class 'NoneType'>" is core's.
+
+        A private method, since core has no public place between `invoke` and its callbacks for all of `invoke`,
+        `stream` and their twins. Should core rename it, its own errors come back (`test_beginners_mistakes`).
+        """
+        try:
+            return super()._convert_input(model_input)
+        except (ValueError, TypeError, NotImplementedError, AttributeError):
+            from langchain_kimi._input import wrong_input
+
+            with CORE_ERRORS:
+                raise wrong_input(model_input) from None
+
     def _request(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, arguments: Mapping[str, Any], *, stream: bool
     ) -> tuple[ChatRequest, CallOptions]:
@@ -452,6 +466,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
 
     def batch(self, *args: Any, **kwargs: Any) -> list[AIMessage]:
         """Core's own, which goes on in threads: the line that called it is noted, for warnings to point at."""
+        check_inputs(*args[:1])
         caller = remember_caller()
         try:
             return super().batch(*args, **kwargs)
@@ -460,6 +475,7 @@ class ChatKimi(TokenCounting, StructuredOutput):
 
     async def abatch(self, *args: Any, **kwargs: Any) -> list[AIMessage]:
         """The asynchronous twin of `batch`."""
+        check_inputs(*args[:1])
         caller = remember_caller()
         try:
             return await super().abatch(*args, **kwargs)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Never, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, Generation, GenerationChunk, LLMResult
+from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import ConfigurableFieldSpec, Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.configurable import RunnableConfigurableFields
 from langchain_core.runnables.utils import AnyConfigurableField, get_unique_config_specs
@@ -18,10 +19,10 @@ from pydantic import Field, model_validator
 
 from kimi_api import KimiInputError
 from kimi_api._many import aordered_map, ordered_map
-from kimi_api._settings.names import unknown_name
+from kimi_api._settings.names import needs_names, unknown_name
 from kimi_api._settings.schema import settings_schema
 from kimi_api._warn import forget_caller, remember_caller
-from langchain_kimi._call_arguments import add_counts
+from langchain_kimi._call_arguments import add_counts, check_inputs
 from langchain_kimi.chat_models import ChatKimi
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ class KimiLLM(BaseLLM):
 
     chat: ChatKimi = Field(description="The chat model that answers.")
 
-    def __init__(self, *, chat: ChatKimi | None = None, **arguments: Unpack[ChatKimiSettings]) -> None:
+    def __init__(self, *positional: Never, chat: ChatKimi | None = None, **arguments: Unpack[ChatKimiSettings]) -> None:
+        if positional:
+            raise needs_names("KimiLLM", positional)
         own = {name: arguments.pop(name) for name in list(arguments) if name in type(self).model_fields}
         if chat is None:
             chat = ChatKimi(**arguments)
@@ -77,6 +80,10 @@ class KimiLLM(BaseLLM):
         return self
 
     # ---------------------------------------------------------------- what LangChain asks about us
+
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        """Core's, private there, with the errors of `ChatKimi`."""
+        return self.chat._convert_input(model_input)
 
     @property
     def _llm_type(self) -> str:
@@ -216,6 +223,7 @@ class KimiLLM(BaseLLM):
         **kwargs: Any,
     ) -> list[str]:
         """The answers to several prompts, `config["max_concurrency"]` at a time, each failing by itself."""
+        check_inputs(inputs)
         caller = remember_caller()  # it goes on in threads, whose stacks do not show the line
         try:
             return Runnable.batch(self, inputs, config, return_exceptions=return_exceptions, **kwargs)
@@ -231,6 +239,7 @@ class KimiLLM(BaseLLM):
         **kwargs: Any,
     ) -> list[str]:
         """The asynchronous twin of `batch`."""
+        check_inputs(inputs)
         caller = remember_caller()
         try:
             return await Runnable.abatch(self, inputs, config, return_exceptions=return_exceptions, **kwargs)

@@ -33,12 +33,13 @@ from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.program.utils import FlexibleModel
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
-from llama_index.core.types import PydanticProgramMode
+from llama_index.core.types import PydanticProgramMode, TokenAsyncGen, TokenGen
 from pydantic import BaseModel, ConfigDict
 
 from kimi_api.errors import KimiInputError
-from kimi_api.tools import schema_name
+from kimi_api.tools import schema_name, wrong_schema
 from llama_index_kimi._connection import Connected
+from llama_index_kimi._input import check_template
 from llama_index_kimi._objects import ModelT, PartialReader, parse_answer, parse_call, schema_of
 
 dispatcher = get_dispatcher(__name__)
@@ -75,6 +76,8 @@ class StructuredPrediction(Connected):
             KimiInputError: a mode that only works inside the model's own process.
             KimiAPIError: the platform refused the request, or cannot be reached.
         """
+        _check_class(output_cls)
+        check_template(prompt)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
@@ -98,6 +101,8 @@ class StructuredPrediction(Connected):
         **prompt_args: Any,
     ) -> ModelT:
         """The asynchronous twin of `structured_predict`."""
+        _check_class(output_cls)
+        check_template(prompt)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
@@ -126,6 +131,8 @@ class StructuredPrediction(Connected):
 
         An object that does not fit `output_cls` yet has its fields all optional.
         """
+        _check_class(output_cls)
+        check_template(prompt)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
@@ -155,6 +162,8 @@ class StructuredPrediction(Connected):
         **prompt_args: Any,
     ) -> AsyncGenerator[ModelT | FlexibleModel, None]:
         """The asynchronous twin of `stream_structured_predict`: `async for x in await llm.astream_structured...`."""
+        _check_class(output_cls)
+        check_template(prompt)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
@@ -177,8 +186,29 @@ class StructuredPrediction(Connected):
 
         return objects()
 
+    def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        """Core's own: fill the template, and give the answer's text."""
+        check_template(prompt)
+        return super().predict(prompt, **prompt_args)
+
+    async def apredict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        """The asynchronous twin of `predict`."""
+        check_template(prompt)
+        return await super().apredict(prompt, **prompt_args)
+
+    def stream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenGen:
+        """Core's own: fill the template, and give the answer's text piece by piece."""
+        check_template(prompt)
+        return super().stream(prompt, **prompt_args)
+
+    async def astream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenAsyncGen:
+        """The asynchronous twin of `stream`."""
+        check_template(prompt)
+        return await super().astream(prompt, **prompt_args)
+
     def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredLLM:
         """A model over this one whose every answer is an `output_cls`, in `raw`, and its JSON as the text."""
+        _check_class(output_cls)
         return StructuredKimi(llm=self, output_cls=output_cls, **kwargs)
 
     def _format_messages(self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any]) -> list[ChatMessage]:
@@ -245,12 +275,15 @@ def response_format(output_cls: type[BaseModel]) -> dict[str, Any]:
     Raises:
         KimiInputError: it is no pydantic model class.
     """
-    if not (isinstance(output_cls, type) and issubclass(output_cls, BaseModel)):
-        raise KimiInputError(
-            "output_cls", output_cls, "it is a pydantic model class", "pass a subclass of pydantic.BaseModel"
-        )
+    _check_class(output_cls)
     name = schema_name(output_cls.__name__)
     return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema_of(output_cls)}}
+
+
+def _check_class(output_cls: object) -> None:
+    """Refuse what is no class of objects. Raises `KimiInputError`."""
+    if not (isinstance(output_cls, type) and issubclass(output_cls, BaseModel)):
+        raise wrong_schema("output_cls", output_cls, "a pydantic model class")
 
 
 def _stream_call(

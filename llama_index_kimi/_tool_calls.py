@@ -20,6 +20,7 @@ from kimi_api.messages import BUILTIN, tool_type
 from kimi_api.options import RAISE_MAX_TOKENS
 from kimi_api.tools import WireTool, list_of_tools, named_tool, unreadable_arguments
 from llama_index_kimi._from_reply import NAMES, finish_reason, to_reply
+from llama_index_kimi._input import no_messages
 from llama_index_kimi._streaming import read_growing
 from llama_index_kimi._to_wire import KEPT, UNREADABLE_MARK, wire_message
 
@@ -54,19 +55,9 @@ def loaded_names(messages: Sequence[ChatMessage]) -> dict[str, str]:
         for message in messages:
             if LOADED_NAMES in message.additional_kwargs:
                 names.update(message.additional_kwargs[LOADED_NAMES])
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise no_messages(messages) from None
     return names
-
-
-def no_messages(messages: object) -> KimiInputError:
-    """The error for something else in place of a list of `ChatMessage`: the first thing in it that is none."""
-    items: Sequence[object] = (
-        messages if isinstance(messages, Sequence) and not isinstance(messages, str) else [messages]
-    )
-    wrong = next((item for item in items if not isinstance(item, ChatMessage)), messages)
-    remedy = 'write e.g. [ChatMessage("Hello")], or use complete("Hello") for a text'
-    return KimiInputError("messages", wrong, "LlamaIndex's messages are ChatMessage objects in a list", remedy)
 
 
 def wire_tools(tools: Sequence[BaseTool | Mapping[str, Any]]) -> list[WireTool]:

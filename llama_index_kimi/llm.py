@@ -40,6 +40,7 @@ from kimi_api.credentials import Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import OPTION_NAMES, ChatOptions
 from llama_index_kimi._calling import ToolCalling
+from llama_index_kimi._input import check_prompt, explain_messages
 from llama_index_kimi._structured import PARSED, StructuredPrediction
 from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tokens import TokenCounting, tokenizer_setting
@@ -306,6 +307,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
     # ------------------------------------------------------------------------------------ chat
 
+    @explain_messages
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]) -> ChatResponse:
         """Send `messages` and wait for the answer.
@@ -316,16 +318,19 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         """
         return self._chat(messages, **kwargs)
 
+    @explain_messages
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]) -> ChatResponseGen:
         """Stream the answer: every response holds everything so far, the last one also usage."""
         return self._stream_chat(messages, **kwargs)
 
+    @explain_messages
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]) -> ChatResponse:
         """The asynchronous twin of `chat`."""
         return await self._achat(messages, **kwargs)
 
+    @explain_messages
     @llm_chat_callback()
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Unpack[ToolArguments]
@@ -336,6 +341,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Unpack[ToolArguments]) -> CompletionResponse:
         """Answer `prompt` as a user message (the platform serves no completions endpoint)."""
+        check_prompt(prompt)
         return chat_to_completion_decorator(self._chat)(prompt, **kwargs)
 
     @llm_completion_callback()
@@ -343,6 +349,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         self, prompt: str, formatted: bool = False, **kwargs: Unpack[ToolArguments]
     ) -> CompletionResponseGen:
         """`complete`, streamed."""
+        check_prompt(prompt)
         return stream_chat_to_completion_decorator(self._stream_chat)(prompt, **kwargs)
 
     @llm_completion_callback()
@@ -350,6 +357,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         self, prompt: str, formatted: bool = False, **kwargs: Unpack[ToolArguments]
     ) -> CompletionResponse:
         """The asynchronous twin of `complete`."""
+        check_prompt(prompt)
         return await achat_to_completion_decorator(self._achat)(prompt, **kwargs)
 
     @llm_completion_callback()
@@ -357,6 +365,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         self, prompt: str, formatted: bool = False, **kwargs: Unpack[ToolArguments]
     ) -> CompletionResponseAsyncGen:
         """The asynchronous twin of `stream_complete`."""
+        check_prompt(prompt)
         return await astream_chat_to_completion_decorator(self._astream_chat)(prompt, **kwargs)
 
     # ------------------------------------------------------------------------------------ the work

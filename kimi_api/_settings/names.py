@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from kimi_api.errors import KimiInputError
 
@@ -58,3 +58,16 @@ def call_only(name: str, value: object) -> KimiInputError:
     """The error for an argument of a call that was given to a constructor."""
     remedy = "pass it with the call; in LangChain llm.bind(...) and llm.bind_tools(...) keep it for later calls"
     return KimiInputError(name, value, "it belongs to one call, and the model has no such setting", remedy)
+
+
+def needs_names(cls: str, positional: Sequence[object]) -> KimiInputError:
+    """The error for settings that were given to the constructor of the class `cls` without their names."""
+    first = positional[0]
+    if not isinstance(first, str):
+        shown: object = f"a value of type {type(first).__name__}"
+        remedy = f"write {cls}(model=..., api_key=...)"
+    elif first.startswith("sk-"):
+        shown, remedy = f"a text of {len(first)} characters without a name", f"write {cls}(api_key=...)"
+    else:
+        shown, remedy = first, f"write {cls}(model={first!r})"
+    return KimiInputError(cls, shown, "its settings are passed by name", remedy)

@@ -10,11 +10,13 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.prompts import ChatPromptTemplate
 from llama_index.core.llms import ChatMessage
+from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
 
 import langchain_kimi
@@ -85,6 +87,9 @@ REFUSED: list[tuple[str, str]] = [
     ("ChatKimi(tools=[])", "it belongs to one call.*bind_tools"),
     ("ChatKimi().invoke('Hi', max_token=5)", "did you mean 'max_tokens'"),
     ("Kimi().complete('Hi', max_token=5)", "did you mean 'max_tokens'"),
+    ("ChatKimi('kimi-k3')", r"its settings are passed by name.*write ChatKimi\(model='kimi-k3'\)"),
+    ("ChatKimi('sk-test-key')", r"a text of 11 characters without a name.*write ChatKimi\(api_key=\.\.\.\)"),
+    ("langchain_kimi.KimiLLM('kimi-k3')", r"write KimiLLM\(model='kimi-k3'\)"),
     # values
     ("ChatKimi(temperature='hot')", "got 'hot', but it is a number.*leave it out"),
     ("Kimi(max_tokens='lots')", "got 'lots', but it is a whole number of tokens above 0.*max_tokens=16_000"),
@@ -107,6 +112,35 @@ REFUSED: list[tuple[str, str]] = [
     # messages
     ("ChatKimi().invoke([])", "at least one message is needed.*add a user message"),
     ("Kimi().chat([])", "at least one message is needed.*add a user message"),
+    (
+        "ChatKimi().invoke(None)",
+        r'got None, but it is a text.*"Hello" or \[HumanMessage\("Hello"\)\]',
+    ),
+    ("ChatKimi().invoke(42)", "got 42, but it is a text, a list of messages"),
+    ("ChatKimi().invoke({})", "got {}, but it is a text, a list of messages"),
+    ("ChatKimi().invoke({'messages': [('user', 'Hi')]})", r'pass the list alone: input\["messages"\].*agents'),
+    ("ChatKimi().invoke({'question': 'Hi'})", r"a dict is for a chain that begins with a prompt: prompt \| llm"),
+    ("ChatKimi().invoke({'role': 'user', 'content': 'Hi'})", r"put it into a list: \[message\]"),
+    ("ChatKimi().invoke(HumanMessage('Hi'))", r"got 'one HumanMessage'.*put it into a list: \[message\]"),
+    ("ChatKimi().invoke(TEMPLATE)", r"write prompt \| llm, and invoke that with the prompt's variables"),
+    ("ChatKimi().invoke(Lookup())", "got 'a Lookup'.*await it, and pass what it gives"),
+    ("ChatKimi().invoke([HumanMessage('Hi'), None])", r"messages\[1\]: got None, but a message is a text, one of"),
+    ("ChatKimi().invoke([{'content': 'Hi'}])", r'messages\[0\]: got .*a dict with role and content.*"role": "user"'),
+    ("ChatKimi().invoke([('usr', 'Hi')])", "'usr' is the role of no message.*use one of user, assistant, system, tool"),
+    ("ChatKimi().invoke([ChatMessage('Hi')])", r"got 'a ChatMessage', but a message is.*HumanMessage\(\"Hello\"\)"),
+    ("ChatKimi().batch('Hi there')", "inputs: got 'Hi there', but it is a list of inputs.*or use invoke"),
+    ("langchain_kimi.KimiLLM().batch('Hi there')", "inputs: got 'Hi there', but it is a list of inputs"),
+    ("langchain_kimi.KimiLLM().invoke(None)", "got None, but it is a text, a list of messages"),
+    ("Kimi().complete(None)", r'prompt: got None, but it is a text.*write e\.g\. complete\("Hello"\)'),
+    ("Kimi().complete([ChatMessage('Hi')])", r"got 'a list', but it is a text.*chat\(\[\.\.\.\]\) for messages"),
+    ("Kimi().complete(PromptTemplate('Hi'))", r"got 'a PromptTemplate'.*predict\(prompt, \.\.\.\) for a template"),
+    ("Kimi().predict('Hi')", r"one of LlamaIndex's prompt templates.*PromptTemplate\('Hi'\), or use complete"),
+    ("list(Kimi().stream('Hi'))", r"one of LlamaIndex's prompt templates.*PromptTemplate\('Hi'\), or use complete"),
+    ("Kimi().chat(None)", r'got None, but LlamaIndex.*\[ChatMessage\("Hello"\)\]'),
+    ("Kimi().chat('Hi')", r'got \'Hi\', but LlamaIndex.*use complete\("Hello"\) for a text'),
+    ("Kimi().chat(['Hi'])", r'got \'Hi\', but LlamaIndex.*use complete\("Hello"\) for a text'),
+    ("Kimi().chat(ChatMessage('Hi'))", "LlamaIndex's messages are ChatMessage objects in a list"),
+    ("Kimi().chat([HumanMessage('Hi')])", r"got HumanMessage\(.*LlamaIndex's messages are ChatMessage objects"),
     ("Kimi().chat([{'role': 'user', 'content': 'Hi'}])", r'ChatMessage objects in a list.*\[ChatMessage\("Hello"\)\]'),
     ("build_request(ChatOptions(), 'Hi')", r"they are a list of dicts.*\[\{\"role\": \"user\""),
     (
@@ -127,7 +161,21 @@ REFUSED: list[tuple[str, str]] = [
     ("ChatKimi().bind_tools([{'type': 'function'}]).invoke('Hi')", 'a tool is {"type": "function", "function"'),
     ("Kimi().predict_and_call([get_weather], 'Weather?')", r"FunctionTool\.from_defaults\(function\)"),
     ("ChatKimi().with_structured_output(Joke, method='json')", "json_schema, function_calling or json_mode"),
-    ("ChatKimi().with_structured_output('Joke')", "a pydantic class, a TypedDict or a JSON schema"),
+    ("ChatKimi().with_structured_output('Joke')", "a pydantic class, a TypedDict or a JSON schema.*the class itself"),
+    ("ChatKimi().with_structured_output(list[Joke])", r"one field: class Answer\(BaseModel\): value: list\[Joke\]"),
+    ("ChatKimi().with_structured_output([Joke])", r"one field: class Answer\(BaseModel\): value: list\[Joke\]"),
+    ("ChatKimi().with_structured_output(Optional[Joke])", r"one field.*value: Optional\[Joke\]"),
+    ("ChatKimi().with_structured_output(Joke | None)", r"one field.*value: Joke \| None"),
+    ("ChatKimi().with_structured_output(str)", r"one field: class Answer\(BaseModel\): value: str"),
+    ("ChatKimi().with_structured_output(dict)", r"one field.*value: dict\[str, str\]"),
+    ("ChatKimi().with_structured_output(Joke(setup='Why?'))", "got 'an object of the class Joke'.*pass Joke"),
+    ("Kimi().as_structured_llm(list[Joke])", r"one field: class Answer\(BaseModel\): value: list\[Joke\]"),
+    ("Kimi().as_structured_llm(str)", r"one field: class Answer\(BaseModel\): value: str"),
+    ("Kimi().as_structured_llm(Joke(setup='Why?'))", "got 'an object of the class Joke'.*pass Joke"),
+    ("Kimi().structured_predict(list[Joke], PromptTemplate('Hi'))", r"one field.*value: list\[Joke\]"),
+    ("Kimi().structured_predict(Optional[Joke], PromptTemplate('Hi'))", r"one field.*value: Optional\[Joke\]"),
+    ("list(Kimi().stream_structured_predict(dict, PromptTemplate('Hi')))", r"one field.*value: dict\[str, str\]"),
+    ("Kimi().structured_predict(Joke, 'Tell a joke')", r"prompt templates.*PromptTemplate\('Tell a joke'\)"),
     # files and batches
     ("KimiFileLoader('missing.pdf').load()", "'missing.pdf', but it cannot be read.*check the path"),
     ("KimiFileReader().load_data('missing.pdf')", "'missing.pdf', but it cannot be read.*check the path"),
@@ -169,6 +217,13 @@ def get_weather(city: str) -> str:
     return f"{city}: 2 degrees, snow"
 
 
+class Lookup:
+    """What an `async def` gives to those who do not await it."""
+
+    def __await__(self) -> Iterator[None]:
+        raise AssertionError
+
+
 def block(**content: Any) -> HumanMessage:
     return HumanMessage([content])
 
@@ -185,6 +240,9 @@ NAMES: dict[str, Any] = {
     "ChatOptions": ChatOptions,
     "HumanMessage": HumanMessage,
     "Joke": Joke,
+    "Optional": Optional,
+    "PromptTemplate": PromptTemplate,
+    "TEMPLATE": ChatPromptTemplate.from_messages([("user", "{question}")]),
     "Kimi": Kimi,
     "KimiFileLoader": KimiFileLoader,
     "KimiFileReader": KimiFileReader,
@@ -194,6 +252,7 @@ NAMES: dict[str, Any] = {
     "get_weather": get_weather,
     "image": image,
     "langchain_kimi": langchain_kimi,
+    "Lookup": Lookup,
     "llama_index_kimi": llama_index_kimi,
     "partial_message": partial_message,
 }
@@ -274,6 +333,37 @@ def test_what_a_model_does_not_take_is_left_out_with_one_warning(call: str, word
     texts = [str(warning.message) for warning in caught if issubclass(warning.category, KimiWarning)]
     assert len(texts) == 1
     assert re.search(words, texts[0]), texts
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ChatKimi().ainvoke(None)",
+        "ChatKimi().abatch('Hi there')",
+        "ChatKimi().astream([{'content': 'Hi'}])",
+        "langchain_kimi.KimiLLM().ainvoke(None)",
+        "Kimi().acomplete(None)",
+        "Kimi().astream_complete(None)",
+        "Kimi().achat('Hi')",
+        "Kimi().astream_chat(['Hi'])",
+        "Kimi().apredict('Hi')",
+        "Kimi().astream('Hi')",
+        "Kimi().astructured_predict(list[Joke], PromptTemplate('Hi'))",
+        "Kimi().astream_structured_predict(list[Joke], PromptTemplate('Hi'))",
+    ],
+)
+async def test_asynchronous_twins_say_the_same(call: str, host: Emulator) -> None:
+    async def begin() -> None:
+        answer: Any = run(call, host)
+        answer = await answer if hasattr(answer, "__await__") else answer
+        if hasattr(answer, "__anext__"):
+            await anext(answer)
+
+    requests = len(host.requests)
+    with pytest.raises(KimiError) as caught:
+        await begin()
+    check_it_reads_well(str(caught.value), host)
+    assert len(host.requests) == requests
 
 
 def test_an_emulator_that_was_not_started_says_how_to() -> None:
