@@ -100,7 +100,7 @@ rules-mutation: $(READY)  ## spoil each rule of the emulator in turn: a test mus
 verify-live: $(READY)  ## each rule's two requests to the platform, once (needs MOONSHOT_API_KEY; a few cents; VERIFY="--tier 1")
 	$(BIN)/python -m scripts.verify_live $(VERIFY)
 
-mutation: $(READY)  ## alter lines of what decides about requests and answers, drawn by SEED: a test must fail (SEED=1; 15 minutes)
+mutation: $(READY)  ## alter lines of what decides about requests and answers, drawn by SEED: a test must fail (SEED=1; 17 minutes on two cores)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group mutation
 	$(BIN)/python -m scripts.mutation --seed $(SEED)
 

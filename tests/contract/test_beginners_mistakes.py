@@ -148,7 +148,10 @@ REFUSED: list[tuple[str, str]] = [
         "no assistant message before it made",
     ),
     ("ChatKimi().invoke([HumanMessage('Weather?'), CALLS])", 'every tool call needs one tool message.*repair="full"'),
-    ("ChatKimi().invoke([partial_message('{'), HumanMessage('Hi')])", "a partial message must be the last one"),
+    (
+        "ChatKimi().invoke([partial_message('{'), HumanMessage('Hi')])",
+        "a partial message must be the last one.*remove partial from earlier turns",
+    ),
     ("ChatKimi().invoke([image('cat.png')])", "downloads nothing from addresses.*pass the bytes or a path"),
     ("ChatKimi().invoke([image('https://example.org/cat.png')])", "set fetch_media=True for public"),
     ("ChatKimi().invoke([block(type='audio', base64='AAAA')])", "no Kimi model listens to audio.*transcribe it"),

@@ -6,6 +6,7 @@ the same table (`test_the_page_shows_these_rows`).
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -182,6 +183,12 @@ def test_a_timeout_of_httpx_is_its_time_to_read(adapter: Adapter) -> None:
     assert adapter.make(timeout=httpx.Timeout(60, connect=3)).native.timeout == 60
     assert adapter.make(request_timeout=httpx.Timeout(60)).native.client.timeout == 60
     assert adapter.make().ask("hi", request_timeout=httpx.Timeout(60)).text
+
+
+@pytest.mark.parametrize("bad", [[60], {"read": 60}])
+def test_a_timeout_that_is_no_number_is_refused_with_its_value(adapter: Adapter, bad: Any) -> None:
+    with pytest.raises(ValueError, match=re.escape(str(bad))):
+        adapter.make(timeout=bad)
 
 
 @pytest.mark.parametrize("name", ["tools", "tool_choice", "parallel_tool_calls"])

@@ -139,6 +139,25 @@ def test_continuations_count(kimi: Emulator, make: Make) -> None:
     assert "stays incomplete" in "".join(outcome.warnings)
 
 
+def test_the_requests_of_one_call_share_its_time(raw: RawServer, make: Make) -> None:
+    """Each would be in time by itself; the second ends after the call's time."""
+
+    def late(text: str, reason: str) -> Callable[[Any], None]:
+        def answer(connection: Any) -> None:
+            time.sleep(1.3)
+            body = raw.sse(raw.event(delta={"content": text}), raw.event(finish_reason=reason))
+            connection.sendall((raw.SSE_HEAD + body).encode())
+
+        return answer
+
+    raw.say(late("One, ", "length"), late("two", "stop"))
+    with in_time():
+        outcome = make(base_url=raw.base_url, wire="stream", max_seconds=2.0, auto_continue=1).attempt("Count")
+    assert outcome.text == "One, "
+    assert len(raw.requests) == 2
+    assert "stays incomplete" in "".join(outcome.warnings)
+
+
 def test_a_broken_stream_is_not_taken_up_after_it(raw: RawServer, make: Make) -> None:
     raw.say(ENDLESS["events"](raw))
     with in_time():

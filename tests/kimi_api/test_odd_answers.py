@@ -250,6 +250,11 @@ def test_what_cannot_be_read_is_refused_with_what_had_come(bad: Any) -> None:
     assert caught.value.request_id == "req-1"
 
 
+def test_what_cannot_be_read_is_shown() -> None:
+    with pytest.raises(KimiReplyError, match="tool_calls of the answer cannot be read: odd words"):
+        ReplyBuilder().feed(event({"tool_calls": "odd words"}))
+
+
 def test_ids_of_accounts_and_keys_are_masked_in_what_is_shown_of_a_body() -> None:
     with pytest.raises(KimiReplyError, match="no choices") as caught:
         parse_reply({"message": "Your account org-0123456789abcdef<ak-fedcba9876543210> is odd"})

@@ -432,6 +432,7 @@ def test_a_stream_that_is_cut_names_the_request(ways: Ways, raw: RawServer, raw_
         ways.stream(raw_client, CHAT, body=BODY)
     assert isinstance(caught.value, openai.APIConnectionError)
     assert caught.value.request_id == "req-1"
+    assert caught.value.request.url.path == f"/v1{CHAT}"
     assert not caught.value.retryable
     assert len(raw.requests) == 1
 

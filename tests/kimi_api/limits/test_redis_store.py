@@ -255,11 +255,37 @@ def test_a_redis_store_is_shown_by_its_address_without_a_password() -> None:
     assert repr(RedisStore(client=object())) == "RedisStore('a client of yours', prefix='kimi-limits')"  # type: ignore[arg-type]
 
 
+def test_a_store_asks_five_times_a_second_unless_told_otherwise() -> None:
+    assert RedisStore("redis://127.0.0.1:1").poll_seconds == 0.2
+    assert RedisStore("redis://127.0.0.1:1", poll_seconds=3).poll_seconds == 3
+
+
+def test_a_thread_that_gets_no_connection_in_time_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_store, "_TIMEOUT_SECONDS", 0.01)
+    store = RedisStore("redis://127.0.0.1:1/0")
+    for _ in range(32):
+        assert store._room.acquire(blocking=False)
+    with pytest.raises(KimiLimitError, match="gave no answer \\(32 other threads wait for it\\)"):
+        store.take("acme", "one", AccountLimits(rpm=1), 0)
+
+
+def test_a_forked_process_does_not_wait_for_threads_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_store, "_TIMEOUT_SECONDS", 0.01)
+    store = RedisStore("redis://127.0.0.1:1/0")
+    for _ in range(32):
+        assert store._room.acquire(blocking=False)
+    monkeypatch.setattr(store, "_process", 0)
+    with pytest.raises(KimiLimitError, match="refused"):  # it asked, and nobody is there
+        store.take("acme", "one", AccountLimits(rpm=1), 0)
+    assert all(store._room.acquire(blocking=False) for _ in range(32))
+    assert not store._room.acquire(blocking=False)
+
+
 def test_a_redis_store_needs_an_address_or_a_client() -> None:
     for arguments in ({}, {"url": "redis://127.0.0.1:1", "client": object()}):
         with pytest.raises(KimiInputError, match="either url or client"):
             RedisStore(**arguments)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="cannot be pickled"):
+    with pytest.raises(TypeError, match=r"^a RedisStore around a client cannot be pickled: make it with url="):
         pickle.dumps(RedisStore(client=object()))  # type: ignore[arg-type]
     assert os.getpid() == RedisStore("redis://127.0.0.1:1")._process
 

@@ -151,6 +151,14 @@ def test_an_error_keeps_its_words(data: bytes, words: str) -> None:
         events_of(Response(body(done=False), data))
 
 
+@pytest.mark.parametrize("member", ["message", "detail"])
+def test_an_errors_words_are_shown_without_the_object_around_them(member: str) -> None:
+    event = json.dumps({member: "busy"}).encode()
+    with pytest.raises(errors.KimiAPIError) as caught:
+        events_of(Response(body(done=False), b"event: error\ndata: " + event + b"\n\n"))
+    assert "{" not in str(caught.value)
+
+
 @pytest.mark.parametrize("odd", [b"null", b"[]", b"7", b'"text"', b'{"error": null}', b'{"error": {}}'])
 def test_other_shapes_are_passed_on(odd: bytes) -> None:
     assert events_of(Response(b"data: " + odd + b"\n\n")) == [json.loads(odd)]
