@@ -20,9 +20,12 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 FOLDER = DOCS / "diagrams"
 FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.M | re.S)
 THEMES = {"light": "default", "dark": "dark"}
+GROUNDS = {"light": "#ffffff", "dark": "#1e2129"}
+"""The ground of the site's pages. Mermaid's own ground of a label on an arrow lets the arrow through."""
 _DRAW = """
-const [source, theme, done] = arguments;
+const [source, theme, ground, done] = arguments;
 mermaid.initialize({startOnLoad: false, theme, htmlLabels: false, flowchart: {htmlLabels: false},
+                    themeCSS: `.edgeLabel rect { opacity: 1; fill: ${ground}; }`,
                     fontFamily: "sans-serif", deterministicIds: true});
 mermaid.render("diagram", source).then(drawn => done(drawn.svg), error => done("error: " + error));
 """
@@ -88,7 +91,7 @@ def main(script: Path) -> None:
         driver.get(page.as_uri())
         for diagram in every:
             for scheme, theme in THEMES.items():
-                drawn = driver.execute_async_script(_DRAW, diagram.source, theme)
+                drawn = driver.execute_async_script(_DRAW, diagram.source, theme, GROUNDS[scheme])
                 if drawn.startswith("error"):
                     sys.exit(f"diagrams: {diagram.name}: {drawn}")
                 (FOLDER / diagram.picture(scheme)).write_text(f"{with_size(drawn)}\n{_mark(diagram)}", "utf-8")
