@@ -1,4 +1,4 @@
-"""What mkdocs does beside reading docs/: reference pages, the changelog, diagrams, and links that lead out of docs/.
+"""What mkdocs does beside reading docs/: made pages, diagrams, links that lead out of docs/, weights of the search.
 
 mkdocs calls the functions by their names (`hooks:` in mkdocs.yml). The pages in docs/ are written to be read in the
 repository too, so their links to examples and tests become addresses of the repository here, and nothing else changes.
@@ -20,9 +20,14 @@ PACKAGES = ("langchain_kimi", "llama_index_kimi", "kimi_api", "kimi_emulator")
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["metadata"]["hooks"][
     "custom"
 ]["repository"]
+FROM_THE_ROOT = {"changelog.md": "CHANGELOG.md", "zh.md": "README.zh.md"}
+"""Pages of the site that stand at the root of the repository."""
+SEARCH_WORDS: dict[str, list[str]] = tomllib.loads((ROOT / "scripts" / "search_words.toml").read_text("utf-8"))
+REFERENCE_WEIGHT = 0.05
+"""Of a page of the reference in the search: who types `timeout` wants the guide, and finds the page by a full name."""
 PICTURE = re.compile(
-    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">\s*'
-    r'<img alt="([^"]+)" src="([^"]+)">\s*</picture>'
+    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">\s*'
+    r'<img (?=[^>]*alt="(?P<alt>[^"]+)")(?=[^>]*src="(?P<light>[^"]+)")[^>]*>\s*</picture>'
 )
 """A picture in two schemes, as the repository's viewer takes it. The site has a switch of its own for the scheme."""
 
@@ -80,12 +85,13 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Pages that are made: the reference, and the changelog, which stands at the root of the repository."""
+    """Pages that are made: the reference, and those that stand at the root of the repository."""
     from mkdocs.structure.files import File
 
     for page, text in reference_pages().items():
         files.append(File.generated(config, page, content=text))
-    files.append(File.generated(config, "changelog.md", content=(ROOT / "CHANGELOG.md").read_text("utf-8")))
+    for page, source in FROM_THE_ROOT.items():
+        files.append(File.generated(config, page, content=(ROOT / source).read_text("utf-8")))
     return files
 
 
@@ -96,16 +102,26 @@ def show(diagram: Diagram) -> str:
     )
 
 
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """For the search: the words that people look for a page by, and less weight to the reference than to the guides."""
+    if words := SEARCH_WORDS.get(page.file.src_uri):
+        page.meta["tags"] = words
+    if page.file.src_uri.startswith("reference/"):
+        page.meta["search"] = {"boost": REFERENCE_WEIGHT}
+    return html
+
+
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Marks of the tests leave, pictures stand for diagrams, links that lead out of docs/ lead to the repository."""
     here = posixpath.dirname(page.file.src_uri)
     markdown = re.sub(r"^```python before$", '```python title="before"', markdown, flags=re.M)
     markdown = re.sub(r"^```python (test|error)$", "```python", markdown, flags=re.M)
-    markdown = PICTURE.sub(r"![\2](\3#only-light){ .diagram }\n![\2](\1#only-dark){ .diagram }", markdown)
+    show_both = r"![\g<alt>](\g<light>#only-light){ .diagram }\n![\g<alt>](\g<dark>#only-dark){ .diagram }"
+    markdown = PICTURE.sub(show_both, markdown)
     pictures = iter(diagrams(page.file.src_uri, markdown))
     markdown = FENCE.sub(lambda _: show(next(pictures)), markdown)
 
-    folder = "" if page.file.src_uri == "changelog.md" else posixpath.join("docs", here)
+    folder = "" if page.file.src_uri in FROM_THE_ROOT else posixpath.join("docs", here)
 
     def lead(match: re.Match[str]) -> str:
         target, place = posixpath.normpath(posixpath.join(folder, match[1])), match[2] or ""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -148,6 +149,43 @@ def test_search_finds_a_word_and_leads_to_a_page_that_has_it(browser: Any, addre
     browser.get(first.get_attribute("href"))
     until(browser, "document.readyState === 'complete' && location.pathname !== '/index.html'")
     assert "reasoning_content" in browser.execute_script("return document.querySelector('article').innerText")
+
+
+_SEARCH = """
+const [queries, done] = arguments;
+const worker = new Worker(JSON.parse(document.querySelector("#__config").textContent).search);
+const answers = [];
+const ask = () => answers.length < queries.length
+    ? worker.postMessage({type: 2, data: queries[answers.length]}) : done(answers);
+worker.onerror = error => done(error.message);
+worker.onmessage = ({data}) => {
+    if (data.type === 1) ask();  // it is ready
+    if (data.type === 3) {
+        answers.push(data.data.items.map(sections => sections[0].location));
+        ask();
+    }
+};
+fetch("search/search_index.json").then(answer => answer.json()).then(
+    index => worker.postMessage({type: 0, data: {...index, options: {suggest: false}}}));
+"""
+
+
+@in_a_browser
+def test_what_people_type_leads_to_the_page_that_answers_it(browser: Any, address: str) -> None:
+    """Asked of the worker that the site's search box asks. `pytest -rP` shows the first three pages of each query."""
+    queries = tomllib.loads((ROOT / "tests" / "site_queries.toml").read_text("utf-8"))["first"]
+    browser.get(f"{address}/index.html")
+    browser.set_script_timeout(60)
+    answers = browser.execute_async_script(_SEARCH, list(queries))
+    assert isinstance(answers, list), answers
+    missed = {}
+    for (query, pages), locations in zip(queries.items(), answers, strict=True):
+        ranking = [location.partition(".html")[0] for location in locations]
+        print(query, ranking[:3])
+        if not ranking or ranking[0] not in pages.split():
+            missed[query] = ranking[:3]
+    assert missed == {}
+    assert len(queries) > 80
 
 
 @in_a_browser

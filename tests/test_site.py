@@ -22,6 +22,21 @@ def test_every_page_stands_in_the_navigation(page: str) -> None:
     assert re.search(rf": {re.escape(page)}$", NAV, re.M), f"name docs/{page} in the nav of mkdocs.yml"
 
 
+def test_the_words_of_the_search_are_of_pages_that_are_there() -> None:
+    assert set(site_hooks.SEARCH_WORDS) <= {*WRITTEN, *site_hooks.FROM_THE_ROOT}
+
+
+def test_the_search_weighs_words_above_and_the_reference_below() -> None:
+    guide, reference = (
+        SimpleNamespace(file=SimpleNamespace(src_uri=page), meta={})
+        for page in ("limits.md", "reference/kimi_api.limits.md")
+    )
+    for page in (guide, reference):
+        assert site_hooks.on_page_content("<p>x</p>", page, None, None) == "<p>x</p>"
+    assert "TPM" in guide.meta["tags"]
+    assert reference.meta == {"search": {"boost": site_hooks.REFERENCE_WEIGHT}}
+
+
 @pytest.mark.parametrize("package", site_hooks.PACKAGES)
 def test_every_public_name_is_described_where_it_is_imported_from(package: str) -> None:
     pages = site_hooks.reference_pages()
@@ -76,6 +91,15 @@ def test_a_picture_in_two_schemes_follows_the_switch_of_the_site() -> None:
     assert "](speed-dark.svg#only-dark){ .diagram }" in drawn
 
 
+def test_the_inspectors_picture_in_the_chinese_page_follows_the_switch_too() -> None:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="zh.md"))
+    text = (ROOT / "README.zh.md").read_text("utf-8")
+    drawn = site_hooks.on_page_markdown(text, page, None, None)
+    assert "<picture>" in text
+    assert "<picture>" not in drawn
+    assert "](pictures/inspector-dark.png#only-dark){ .diagram }" in drawn
+
+
 def test_there_is_no_picture_without_a_diagram() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {d.picture(scheme) for d in DIAGRAMS for scheme in THEMES}
 
@@ -105,6 +129,8 @@ def test_a_diagram_says_in_words_what_it_shows() -> None:
         ("langchain.md", "[a](#below)", "[a](#below)"),
         ("README.md", "[a](upstream/README.md)", "[a](REPO/blob/main/docs/upstream/README.md)"),
         ("changelog.md", "[a](docs/errors.md#redirects)", "[a](errors.md#redirects)"),
+        ("zh.md", "[a](docs/errors.md)", "[a](errors.md)"),
+        ("zh.md", "[a](README.md)", "[a](REPO/blob/main/README.md)"),
         ("changelog.md", "[a](CONTRIBUTING.md)", "[a](REPO/blob/main/CONTRIBUTING.md)"),
         ("testing.md", "```python test\nx\n```", "```python\nx\n```"),
         ("error-list.md", "```python error\nx\n```", "```python\nx\n```"),
