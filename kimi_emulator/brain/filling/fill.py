@@ -6,7 +6,9 @@ Each value comes with its strength, as in ``scalars``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
+from operator import itemgetter
 from typing import Any
 
 from kimi_emulator.brain import choices
@@ -22,6 +24,8 @@ from kimi_emulator.words import sentences
 __all__ = ["Filler"]
 
 _DEPTH = 8
+Offer = tuple[Any, int]
+"""A value and its strength."""
 
 
 class Filler:
@@ -45,73 +49,70 @@ class Filler:
 
     def value(self, name: str, schema: Any, depth: int = 0) -> tuple[Any, int]:
         """A valid value for a member of this name, and how sure it is."""
-        tried: list[tuple[Any, int]] = []
-        nullable = False
-        for option in self.grammar.alternatives(schema) if depth <= _DEPTH else ():
+        options = self.grammar.alternatives(schema) if depth <= _DEPTH else []
+        best: Offer | None = None
+        for option in options:
             kind = kind_of(option)
-            nullable = nullable or kind == "null" or "null" in (option.get("type") or ())
-            if kind == "null":
-                continue
-            value, strength = self._plain(name, option, kind, depth)
-            if self.grammar.accepts(value, schema):
-                tried.append((value, strength))
-                if strength >= SURE:
-                    return value, strength
+            offer = self._first([self._plain(name, option, kind, depth)], schema) if kind != "null" else None
+            best = max(best or offer, offer, key=itemgetter(1)) if offer else best
+            if best and best[1] >= SURE:
+                return best
         default = self.grammar.resolve(schema).get("default")
-        best = max(tried, key=lambda item: item[1], default=(None, MADE_UP))
-        usable = (default is not None or nullable) and self.grammar.accepts(default, schema)
-        if usable and (nullable or best[1] == MADE_UP):
+        nullable = any("null" in (option.get("type") or ()) for option in options)
+        if (nullable or (default is not None and (best is None or best[1] == MADE_UP))) and self.grammar.accepts(
+            default, schema
+        ):
             return default, LIKELY
-        return best if tried else (generate(self.grammar, schema), MADE_UP)
+        return best or (generate(self.grammar, schema), MADE_UP)
 
-    def _plain(self, name: str, schema: Schema, kind: str, depth: int) -> tuple[Any, int]:
+    def _first(self, offers: Iterable[Offer], schema: Any) -> Offer | None:
+        """The first valid one."""
+        return next((offer for offer in offers if self.grammar.accepts(offer[0], schema)), None)
+
+    def _plain(self, name: str, schema: Schema, kind: str, depth: int) -> Offer:
         """A value for a schema without unions. Wishes in the description are kept to where that is possible."""
         wished = conjoin(schema, wishes(schema, kind)) or schema
-        for each in (wished, schema) if wished != schema else (schema,):
-            value, strength = self._of_kind(name, each, kind, depth)
-            if self.grammar.accepts(value, each):
-                return value, strength
-            value = generate(self.grammar, each)
-            if self.grammar.accepts(value, each):
-                return value, MADE_UP
+        for each in (wished, schema):
+            if offer := self._first(self._offers(name, each, kind, depth), each):
+                return offer
         return generate(self.grammar, schema), MADE_UP
 
-    def _of_kind(self, name: str, schema: Schema, kind: str, depth: int) -> tuple[Any, int]:
+    def _offers(self, name: str, schema: Schema, kind: str, depth: int) -> Iterator[Offer]:
+        """What may be a value, the best first; the last one is made up."""
         if "const" in schema:
-            return schema["const"], SURE
-        if schema.get("enum"):
-            return self.scalars.member(name, schema["enum"], schema) or (schema.get("default"), MADE_UP)
-        if kind == "boolean":
+            yield schema["const"], SURE
+        elif schema.get("enum"):
+            yield self.scalars.member(name, schema["enum"], schema) or (schema.get("default"), MADE_UP)
+        elif kind == "boolean":
             spoken = self.scalars.truth(name, str(schema.get("description") or ""))
-            return spoken or (schema.get("default", False), MADE_UP)
-        if kind in ("array", "object"):
-            return (self._array if kind == "array" else self._object)(name, schema, depth)
-        if kind in ("integer", "number"):
-            values: Iterable[tuple[Any, int]] = self.scalars.numbers(name, whole=kind == "integer")
-            default_from = SURE if self.grammar.accepts(schema.get("default", self), schema) else MADE_UP
+            yield spoken or (schema.get("default", False), MADE_UP)
+        elif kind in ("array", "object"):
+            yield from (self._array if kind == "array" else self._object)(name, schema, depth)
         else:
-            values = self.scalars.texts(name, schema)
-            default_from = LIKELY if isinstance(schema.get("default"), str) else MADE_UP
+            yield from self._scalar(name, schema, kind)
+        yield generate(self.grammar, schema), MADE_UP
+
+    def _scalar(self, name: str, schema: Schema, kind: str) -> Iterator[Offer]:
+        if kind in ("integer", "number"):
+            values, sure = self.scalars.numbers(name, whole=kind == "integer"), SURE
+        else:
+            values, sure = self.scalars.texts(name, schema), LIKELY
+        has_default = "default" in schema and self.grammar.accepts(schema["default"], schema)
         most = schema.get("maxLength") if is_free_text(name) else None
-        for value, strength in values:
-            if strength < default_from:
-                break
-            value = value[:most] if isinstance(value, str) and isinstance(most, int) else value
-            if self.grammar.accepts(value, schema):
-                return value, strength
-        return schema.get("default"), LIKELY
+        for value, strength in takewhile(lambda offer: offer[1] >= sure or not has_default, values):
+            yield value[:most] if isinstance(value, str) else value, strength
+        yield schema.get("default"), LIKELY
 
     # -- objects ----------------------------------------------------------------------------------------------
 
-    def _object(self, name: str, schema: Schema, depth: int) -> tuple[Any, int]:
+    def _object(self, name: str, schema: Schema, depth: int) -> Iterator[Offer]:
         if schema.get("properties"):
-            return self.members(schema, depth)
-        entries = [source.entry(name) for source in self.sources] if name else []
-        labelled = self._open_members(schema) if schema.get("additionalProperties") not in (None, False) else None
-        for value, strength in (*((entry, SURE) for entry in entries), (labelled or None, LIKELY)):
-            if isinstance(value, dict) and self.grammar.accepts(value, schema):
-                return value, strength
-        return schema.get("default", {}), MADE_UP if name else LIKELY
+            yield self.members(schema, depth)
+        elif name:
+            yield from ((entry, SURE) for source in self.sources if isinstance(entry := source.entry(name), dict))
+        if schema.get("additionalProperties") not in (None, False) and (members := self._open_members(schema)):
+            yield members, LIKELY
+        yield schema.get("default", {}), MADE_UP if name else LIKELY
 
     def _open_members(self, schema: Schema) -> dict[str, Any]:
         """Members without declared names: what stands behind labels in the question."""
@@ -134,10 +135,9 @@ class Filler:
         properties = declared | {name: rest for name in required if name not in declared}
         self.scalars.names |= {name.lower() for name in properties}
         counter = choices.counts_items(schema) if self.choices else None
-        if counter is not None:
-            members = choices.about(self.choices[0], schema, counter)
-            if self.grammar.accepts(members, schema):
-                return members, SURE
+        about = choices.about(self.choices[0], schema, counter) if counter else None
+        if about and self.grammar.accepts(about, schema):
+            return about, SURE
         values: dict[str, Any] = {}
         weakest = SURE
         # Members that can be told apart by their kind choose first; free text takes what is left.
@@ -152,20 +152,16 @@ class Filler:
         if not values and not required:
             weakest = LIKELY
         filled = {name: values[name] for name in properties if name in values}
-        return self._mend(filled, required, schema), weakest
+        mended = self._first(((each, weakest) for each in self._mend(filled, required, schema)), schema)
+        return mended or (filled, weakest)
 
-    def _mend(self, values: dict[str, Any], required: Sequence[str], schema: Schema) -> dict[str, Any]:
+    def _mend(self, values: dict[str, Any], required: Sequence[str], schema: Schema) -> Iterator[dict[str, Any]]:
         """The object, without members that others exclude, with those that are demanded for others' sake."""
         fewer = {name: value for name, value in values.items() if name in required}
-        for fixed in (values, fewer):
-            if self.grammar.accepts(fixed, schema):
-                return fixed
+        yield from (values, fewer)
         for fixed in (values, fewer):
             own = {name: {"const": value} for name, value in fixed.items()}
-            whole = generate(self.grammar, {"allOf": [schema, {"properties": own}]})
-            if isinstance(whole, dict) and self.grammar.accepts(whole, schema):
-                return whole
-        return values
+            yield generate(self.grammar, {"allOf": [schema, {"properties": own}]})
 
     def _greediness(self, name: str, schema: Any) -> int:
         schema = self.grammar.alternatives(schema)[0]
@@ -186,19 +182,17 @@ class Filler:
 
     # -- arrays -----------------------------------------------------------------------------------------------
 
-    def _array(self, name: str, schema: Schema, depth: int) -> tuple[list[Any], int]:
+    def _array(self, name: str, schema: Schema, depth: int) -> Iterator[Offer]:
         values, strength = self._items(name, schema, depth)
-        if "default" in schema and strength == MADE_UP and self.grammar.accepts(schema["default"], schema):
-            return schema["default"], LIKELY
+        if "default" in schema and strength == MADE_UP:
+            yield schema["default"], LIKELY
         fitting = [value for value in values if self.grammar.accepts(value, schema.get("items", True))]
         once = [value for place, value in enumerate(fitting) if value not in fitting[:place]]
         own = (once if schema.get("uniqueItems") else fitting)[: schema.get("maxItems", 50)]
-        if self.grammar.accepts(own, schema):
-            return own, strength
+        yield own, strength
         # What the texts have stands first, the rest is made up behind it.
         heads = [{"const": value} for value in own]
-        longer = generate(self.grammar, {"allOf": [schema, {"prefixItems": heads}]})
-        return longer if self.grammar.accepts(longer, schema) else generate(self.grammar, schema), min(strength, LIKELY)
+        yield generate(self.grammar, {"allOf": [schema, {"prefixItems": heads}]}), min(strength, LIKELY)
 
     def _items(self, name: str, schema: Schema, depth: int) -> tuple[list[Any], int]:
         heads = schema.get("prefixItems")
