@@ -16,8 +16,6 @@ from kimi_emulator.brain.language import pattern, words_of
 from kimi_emulator.brain.naming import parts
 from kimi_emulator.words import clauses, rarity, shorten, words
 
-__all__ = ["Choice", "about", "assign", "counts_items", "numbered_items", "rank", "with_names_of"]
-
 
 @dataclass(frozen=True)
 class Choice:

@@ -8,8 +8,6 @@ from typing import Any, Protocol
 
 from kimi_emulator.script import Reply
 
-__all__ = ["Brain", "BrainContext"]
-
 
 @dataclass(frozen=True)
 class BrainContext:

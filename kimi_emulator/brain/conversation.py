@@ -14,8 +14,6 @@ from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.reading import Parts, split, without_instructions
 from kimi_emulator.content import ToolResult, text_of, tool_results
 
-__all__ = ["Conversation", "Task"]
-
 
 class Conversation:
     """Views of the messages. A trailing partial message is left out."""

@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 from kimi_emulator.words import rarity, sentences, words
 
-__all__ = ["best"]
-
 _LIMIT = 200_000
 """Characters cut into passages as they are; of longer texts only the lines with words of the question are."""
 _LINES = 3000

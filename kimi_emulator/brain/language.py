@@ -16,8 +16,6 @@ from typing import Any
 
 from kimi_emulator.words import stem, words
 
-__all__ = ["capture", "heads", "load", "numbers", "others", "pattern", "phrase", "terms", "words_of"]
-
 _LIMIT = 5000
 """Characters in which terms are looked for."""
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from kimi_emulator.brain.language import load
 
-__all__ = ["loose", "number_in", "parts", "pieces", "prepositions", "same", "scalar", "way"]
-
 
 def pieces(name: str) -> list[str]:
     """The words of a member name, in order."""

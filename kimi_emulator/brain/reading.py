@@ -8,8 +8,6 @@ from typing import NamedTuple
 from kimi_emulator.brain.language import pattern
 from kimi_emulator.words import sentences
 
-__all__ = ["Parts", "Section", "sections", "split", "without_instructions"]
-
 _LONG = 20_000
 """Characters in which instructions are looked for: those of a longer text stand at its beginning."""
 

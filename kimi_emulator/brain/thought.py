@@ -10,8 +10,6 @@ from kimi_emulator.content import text_of
 from kimi_emulator.script import Reply
 from kimi_emulator.words import shorten
 
-__all__ = ["add"]
-
 
 def add(reply: Reply, request: Mapping[str, Any]) -> Reply:
     """The reply with a made-up thought: the more, the greater the effort (low, high, max; without one, max)."""

@@ -12,8 +12,6 @@ from kimi_emulator.brain.choices import with_names_of
 from kimi_emulator.brain.language import heads, pattern, words_of
 from kimi_emulator.words import rarity, stem, words
 
-__all__ = ["Tool", "fitting", "is_loading", "stems_of"]
-
 _FIT = 2.0
 _SEARCH = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
 """What a built-in search is asked for; ``platform.search.builtin`` makes its own arguments of it."""
@@ -38,9 +36,10 @@ class Tool:
 
     @property
     def properties(self) -> Mapping[str, Any]:
-        """The parameters by name."""
+        """The schemas of the parameters by name."""
         properties = self.parameters.get("properties")
-        return properties if isinstance(properties, dict) else {}
+        schemas = properties.items() if isinstance(properties, dict) else ()
+        return {name: schema if isinstance(schema, dict) else {} for name, schema in schemas}
 
     @property
     def answers(self) -> bool:
@@ -51,8 +50,7 @@ class Tool:
     def weights(self) -> dict[str, float]:
         """How strongly each stem speaks for this tool."""
         name, members = self.name.replace("_", " ").replace("$", ""), ""
-        for member, schema in self.properties.items():
-            about = schema if isinstance(schema, dict) else {}
+        for member, about in self.properties.items():
             members += f" {member.replace('_', ' ')} {about.get('description') or ''} {about.get('enum') or ''}"
         weak = {stem(verb) for verb in words_of("common_verbs")}
         by_weight = {1.0: [*_meanings(self.description), *words(self.description)], 1.2: words(members)}

@@ -10,8 +10,6 @@ from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.reading import sections, split, without_instructions
 from kimi_emulator.words import words
 
-__all__ = ["holds", "support"]
-
 
 def support(claim: str, context: str) -> float:
     """How much of a claim stands in a text, from 0 to 1. Numbers and names count double; a wrong number breaks it."""

@@ -8,8 +8,6 @@ from functools import cache
 
 from kimi_emulator.brain.language import load, others, pattern, terms, words_of
 
-__all__ = ["FROM", "TO", "behind", "digits", "is_chinese", "names", "numbers", "write_signs"]
-
 FROM, TO = "从由自", "到去往至给成为"
 """Characters behind which a text says where from and where to."""
 _SCRIPT = "㐀-鿿々〆ヵヶァ-ヺー가-힯"

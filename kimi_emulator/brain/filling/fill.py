@@ -21,8 +21,6 @@ from kimi_emulator.schemas import Grammar, Schema, generate, kind_of, wishes
 from kimi_emulator.schemas.conjoin import conjoin
 from kimi_emulator.words import sentences
 
-__all__ = ["Filler"]
-
 _DEPTH = 8
 Offer = tuple[Any, int]
 """A value and its strength."""

@@ -11,8 +11,6 @@ from kimi_emulator.brain.filling.values import Source
 from kimi_emulator.brain.language import capture, heads, load, numbers, others, pattern, terms, words_of
 from kimi_emulator.brain.naming import prepositions, way
 
-__all__ = ["in_format", "of_kind"]
-
 _OF_FORMAT = {"email": "email", "uri": "url", "url": "url"}
 
 

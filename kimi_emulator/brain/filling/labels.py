@@ -10,8 +10,6 @@ from typing import Any
 from kimi_emulator.brain.language import others, pattern, terms
 from kimi_emulator.brain.naming import loose, parts, pieces, same
 
-__all__ = ["json_in", "label_patterns", "number_patterns", "table_rows", "units"]
-
 _VALUE = r"[*_`]{0,2}(?:\"([^\"\n]+)\"|'([^'\n]+)'|[“「《]([^”」》\n]+)[”」》]|([^\n|;,?!，。；、？！]+))"
 _PROPER = r"()()()((?-i:[A-Z])[\w.'-]*(?:\s+(?-i:[A-Z])[\w.'-]*)*)"
 _JOINTS = (r"\s*[:=：]\s*", r"\s*\|\s*", r"\s+(?:is|was|are|of|named|called)\s+", r"\s+(?=[\"'“`\d])")

@@ -20,8 +20,6 @@ from kimi_emulator.brain.language import capture, heads, load, others, pattern, 
 from kimi_emulator.brain.naming import loose, number_in, parts, prepositions, scalar, way
 from kimi_emulator.words import sentences
 
-__all__ = ["LIKELY", "MADE_UP", "NAMED", "SURE", "Scalars", "is_free_text", "is_identifier"]
-
 NAMED, SURE, LIKELY, MADE_UP = 3, 2, 1, 0
 _TRUTHS = {**dict.fromkeys(("true", "yes", "on", "是"), True), **dict.fromkeys(("false", "no", "off", "否"), False)}
 

@@ -12,8 +12,6 @@ from kimi_emulator.brain.filling import chinese, labels
 from kimi_emulator.brain.language import numbers, pattern, words_of
 from kimi_emulator.words import words
 
-__all__ = ["Place", "Source"]
-
 Place = tuple[str, int, int]
 """A value, and where in the text it begins and ends."""
 _LIMIT = 100_000

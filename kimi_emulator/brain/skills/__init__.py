@@ -14,8 +14,6 @@ from kimi_emulator.brain.conversation import Task
 from kimi_emulator.brain.skills import loader, prefix, protocols, speech, structured, tools
 from kimi_emulator.script import Reply
 
-__all__ = ["SKILLS", "DefaultBrain"]
-
 SKILLS = (loader.answer, tools.answer, prefix.answer, protocols.answer, structured.answer, speech.answer)
 """In the order in which they are tried; the last one always answers."""
 

@@ -11,8 +11,6 @@ from kimi_emulator.brain.filling import Filler
 from kimi_emulator.brain.language import capture, pattern
 from kimi_emulator.content import text_of
 
-__all__ = ["say"]
-
 
 def say(talk: Conversation) -> str | None:
     """The choice in the form that the prompt shows, or None where it shows none."""

@@ -10,8 +10,6 @@ from kimi_emulator.brain.language import capture, pattern
 from kimi_emulator.brain.reading import sections
 from kimi_emulator.words import shorten, words
 
-__all__ = ["say"]
-
 
 def say(talk: Conversation) -> str | None:
     """The verdict in the form that is asked for, or None where none is."""

@@ -12,8 +12,6 @@ from kimi_emulator.brain.language import capture, pattern, phrase
 from kimi_emulator.brain.reading import without_instructions
 from kimi_emulator.words import rarity, sentences, stem, words
 
-__all__ = ["say"]
-
 
 def say(talk: Conversation) -> str | None:
     """What is asked for of the text in the request, or None for other requests."""

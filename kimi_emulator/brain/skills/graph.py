@@ -12,8 +12,6 @@ from kimi_emulator.brain.language import capture, pattern
 from kimi_emulator.content import text_of
 from kimi_emulator.words import sentences
 
-__all__ = ["say", "triplets"]
-
 
 def say(talk: Conversation) -> str | None:
     """Triplets in the form that the prompt shows, or facts between tags; None for any other request."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.language import pattern, phrase
 
-__all__ = ["say"]
-
 
 def say(talk: Conversation) -> str | None:
     """An answer of the same kind, in the language of the request."""

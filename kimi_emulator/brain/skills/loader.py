@@ -15,8 +15,6 @@ from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.toolbox import Tool, fitting, is_loading
 from kimi_emulator.script import Reply, ToolCall
 
-__all__ = ["answer"]
-
 _LISTED = re.compile(r"^\s*[-*]\s+`?([A-Za-z][\w-]*)`?\s*[:：]\s*(.*)$", re.MULTILINE)
 
 

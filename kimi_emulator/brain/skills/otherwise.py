@@ -6,8 +6,6 @@ from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.language import phrase
 from kimi_emulator.words import shorten
 
-__all__ = ["say"]
-
 
 def say(talk: Conversation) -> str:
     """What the emulator is, and what it was told."""

@@ -11,8 +11,6 @@ from kimi_emulator.brain.conversation import Task
 from kimi_emulator.brain.skills import speech, structured
 from kimi_emulator.script import Reply
 
-__all__ = ["answer"]
-
 _OPEN_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*(?:"((?:[^"\\]|\\.)*))?$')
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*("?)|[{}\[\]]')
 _ENDINGS = (

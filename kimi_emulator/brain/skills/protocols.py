@@ -8,47 +8,45 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from kimi_emulator.brain.conversation import Conversation, Task
+from kimi_emulator.brain.filling.labels import json_in
 from kimi_emulator.brain.language import capture, load, pattern
 from kimi_emulator.brain.skills import speech
 from kimi_emulator.brain.skills.tools import Planner
 from kimi_emulator.content import text_of
 from kimi_emulator.script import Reply, ToolCall
 
-__all__ = ["answer", "read"]
-
 
 @dataclass(frozen=True)
 class Spoken:
     """A conversation whose tools are declared and called in words."""
 
-    form: Literal["action", "code", "final"]
+    form: str
+    """"action" (LlamaIndex's ReAct), "final" (LangChain's) or "code"."""
     tools: list[dict[str, Any]]
-    messages: list[dict[str, Any]]
+    messages: list[Mapping[str, Any]]
     """The same conversation with real calls and results, without the message that explains the form."""
 
     def format_answer(self, calls: Sequence[ToolCall], answer: str) -> str:
         """Calls, or where there are none the answer, in the prompt's form."""
-        if self.form == "action":
-            if not calls:
-                return f"Thought: I can answer without using any more tools.\nAnswer: {answer}"
-            return f"Thought: I need a tool.\nAction: {calls[0].name}\nAction Input: {calls[0].arguments_text}"
-        if self.form == "final":
-            # The input is plain text, and the prompt has begun the thought.
-            values = [" ".join(map(str, json.loads(call.arguments_text).values())) for call in calls[:1]]
-            if not values:
-                return f"I now know the final answer\nFinal Answer: {answer}"
-            return f"I need a tool.\nAction: {calls[0].name}\nAction Input: {values[0]}"
-        lines = []
-        for call in calls:
-            arguments = json.loads(call.arguments_text)
-            lines.append(f"print({call.name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())}))")
-        return "\n".join(["<execute>", *lines, "</execute>"]) if calls else answer
+        values = [json.loads(call.arguments_text) for call in calls]
+        if self.form == "code":
+            arguments = [", ".join(f"{key}={value!r}" for key, value in each.items()) for each in values]
+            lines = [f"print({call.name}({each}))" for call, each in zip(calls, arguments, strict=True)]
+            return "\n".join(["<execute>", *lines, "</execute>"]) if calls else answer
+        # A prompt with a `Final Answer:` has begun the thought, and takes plain text as input.
+        is_plain = self.form == "final"
+        if calls:
+            text = " ".join(map(str, values[0].values())) if is_plain else calls[0].arguments_text
+            thought = "I need a tool." if is_plain else "Thought: I need a tool."
+            return f"{thought}\nAction: {calls[0].name}\nAction Input: {text}"
+        if is_plain:
+            return f"I now know the final answer\nFinal Answer: {answer}"
+        return f"Thought: I can answer without using any more tools.\nAnswer: {answer}"
 
 
 def answer(task: Task) -> Reply | None:
@@ -65,50 +63,42 @@ def read(messages: Sequence[Mapping[str, Any]]) -> Spoken | None:
     """The conversation behind such a prompt, or None for any other."""
     for place, message in enumerate(messages):
         text = text_of(message.get("content")) if message.get("role") in ("system", "user") else ""
-        # What a system message explains is no part of the conversation.
-        rest = [*messages[:place], *messages[place + 1 :]] if message.get("role") == "system" else messages
-        if "Action Input:" in text and "Final Answer:" in text and "Tool Name:" not in text:
-            return _in_steps(text, "\n".join(text_of(each.get("content")) for each in messages[place + 1 :]))
-        if "Action Input:" in text and "Tool Name:" in text:
-            return Spoken("action", list(_tools_described(text)), list(_convert(rest, "action")))
-        if "<execute>" in text and "def " in text:
-            return Spoken("code", list(_functions_by_head(text)), list(_convert(rest, "code")))
+        form = next((form for form in _TOOLS if pattern(f"protocols.{form}_form").match(text)), None)
+        if form is None:
+            continue
+        if form == "final":
+            # A question with the steps that were made for it, all in one text.
+            begun = _text(messages[place + 1 :]) or text
+            question = pattern("protocols.question").match(begun)
+            asked: list[Mapping[str, Any]] = [{"role": "user", "content": question[1] if question else begun}]
+            begun = begun[question.end(1) :] if question else begun
+        else:
+            # What a system message explains is no part of the conversation.
+            talk = [each for each in messages if each is not message or message["role"] == "user"]
+            users = [place for place, each in enumerate(talk) if each.get("role") == "user"]
+            asking = [place for place in users if not pattern("protocols.result").match(_text(talk[place : place + 1]))]
+            asked, begun = talk[: asking[-1] + 1] if asking else [], _text(talk[asking[-1] + 1 if asking else 0 :])
+        tools = list(_TOOLS[form](text))
+        return Spoken(form, tools, [*asked, *_steps(form, begun, tools)])
     return None
 
 
-def _in_steps(prompt: str, later: str) -> Spoken:
-    """A question with the steps that were made for it, all in one text, as LangChain's ReAct prompt has it."""
-    listed = pattern("protocols.listed_tool").findall(capture("protocols.tool_list", prompt))
-    inputs = {name: argument or "input" for name, argument, _ in listed}
-    tools = [
-        _tool(
-            name,
-            about,
-            {"type": "object", "properties": {inputs[name]: {"type": "string"}}, "required": [inputs[name]]},
-        )
-        for name, _, about in listed
-    ]
-    begun = later or prompt
-    question = pattern("protocols.question").match(begun)
-    messages: list[dict[str, Any]] = [{"role": "user", "content": question[1] if question else later}]
-    steps = pattern("protocols.step").findall(begun[question.end(1) if question else 0 :])
-    for number, (name, value, result) in enumerate(steps):
-        arguments = json.dumps({inputs.get(name, "input"): value}, ensure_ascii=False)
-        messages += [{"role": "assistant", "content": "", "tool_calls": [_call(f"call_{number}", name, arguments)]}]
-        messages += [{"role": "tool", "tool_call_id": f"call_{number}", "content": result}]
-    return Spoken("final", tools, messages)
+def _text(messages: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(text_of(message.get("content")) for message in messages)
+
+
+def _tools_listed(text: str) -> Iterator[dict[str, Any]]:
+    """`search(query: str) - Search the web`: each takes one text."""
+    for name, argument, about in pattern("protocols.listed_tool").findall(capture("protocols.tool_list", text)):
+        yield _tool(name, about, {argument or "input": "string"}, [argument or "input"])
 
 
 def _tools_described(text: str) -> Iterator[dict[str, Any]]:
-    for entry in re.split(r"(?=^[>\s-]*Tool Name:)", text, flags=re.MULTILINE):
-        described = pattern("protocols.action_tool")
-        match = described.search(entry.split("\n\n")[0] + "\n") or described.search(entry)
-        if match:
-            try:
-                parameters = json.loads(match["args"])
-            except ValueError:
-                parameters = {}
-            yield _tool(match["name"], match["about"], parameters)
+    """`Tool Name:`, `Tool Description:`, `Tool Args:` with a JSON Schema."""
+    for match in pattern("protocols.action_tool").finditer(text):
+        tool = _tool(match["name"], match["about"], {}, [])
+        parameters = next((value for value, start, _ in json_in(text[match.end() :]) if not start), {})
+        yield {**tool, "function": {**tool["function"], "parameters": parameters}}
 
 
 def _functions_by_head(text: str) -> Iterator[dict[str, Any]]:
@@ -119,52 +109,47 @@ def _functions_by_head(text: str) -> Iterator[dict[str, Any]]:
         except SyntaxError:
             continue
         if isinstance(definition, ast.FunctionDef):
-            arguments, types = definition.args, load("words")["types"]
+            own, types = definition.args, load("words")["types"]
             # Python shows annotations that were not evaluated in quotes.
-            kinds = {
-                each.arg: ast.unparse(each.annotation).strip("'") if each.annotation else "" for each in arguments.args
-            }
-            members = {name: {"type": types.get(kind, "string")} for name, kind in kinds.items()}
-            required = list(kinds)[: len(kinds) - len(arguments.defaults)]
-            parameters = {"type": "object", "properties": members, "required": required}
-            yield _tool(definition.name, match["about"] or "", parameters)
+            kinds = {each.arg: ast.unparse(each.annotation).strip("'") if each.annotation else "" for each in own.args}
+            members = {name: types.get(kind, "string") for name, kind in kinds.items()}
+            yield _tool(definition.name, match["about"] or "", members, list(kinds)[: len(kinds) - len(own.defaults)])
 
 
-def _tool(name: str, description: str, parameters: Any) -> dict[str, Any]:
-    function = {"name": name, "description": description.strip(), "parameters": parameters}
-    return {"type": "function", "function": function}
+_TOOLS = {"action": _tools_described, "final": _tools_listed, "code": _functions_by_head}
+"""How a prompt of each form declares its tools."""
 
 
-def _convert(messages: Sequence[Mapping[str, Any]], form: Literal["action", "code"]) -> Iterator[dict[str, Any]]:
-    waiting: list[str] = []
-    for place, message in enumerate(messages):
-        text = text_of(message.get("content"))
-        if message.get("role") == "assistant":
-            calls = _parse_calls(text, form, place)
-            waiting = [call["id"] for call in calls]
-            yield {"role": "assistant", "content": "", "tool_calls": calls} if calls else dict(message)
-        elif waiting and (result := pattern(f"protocols.result_of_{form}").match(text)):
-            # One result for each call: a line each where there are as many, else the whole for the first.
-            whole = result[1].strip()
-            lines = whole.splitlines()
-            lines = lines if len(lines) == len(waiting) else [whole, *("(see above)" for _ in waiting[1:])]
-            for id, line in zip(waiting, lines, strict=True):
-                yield {"role": "tool", "tool_call_id": id, "content": line}
-            waiting = []
-        else:
-            yield dict(message)
+def _tool(name: str, about: str, members: Mapping[str, str], required: Sequence[str]) -> dict[str, Any]:
+    properties = {member: {"type": kind} for member, kind in members.items()}
+    parameters = {"type": "object", "properties": properties, "required": required}
+    return {"type": "function", "function": {"name": name, "description": about.strip(), "parameters": parameters}}
 
 
-def _parse_calls(text: str, form: Literal["action", "code"], place: int) -> list[dict[str, Any]]:
-    calls: list[tuple[str, str]] = pattern("protocols.action").findall(text) if form == "action" else []
-    if form == "code" and (code := capture("protocols.code", text)):
-        prints = pattern("protocols.print").findall(code)
-        calls = [(name, _as_json(arguments)) for name, arguments in prints] or [("code", "{}")]
-    return [_call(f"call_{place}_{number}", *call) for number, call in enumerate(calls)]
-
-
-def _call(id: str, name: str, arguments: str) -> dict[str, Any]:
-    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+def _steps(form: str, begun: str, tools: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The calls that were made, each with its results."""
+    for number, step in enumerate(pattern(f"protocols.{form}_step").finditer(begun)):
+        parts = step.groupdict()
+        name, result = parts.get("name") or "code", parts["result"].strip()
+        calls = [(name, parts["input"])]
+        if form == "code":
+            prints = pattern("protocols.print").findall(parts["input"])
+            calls = [(name, _as_json(arguments)) for name, arguments in prints] or [(name, "{}")]
+        elif form == "final":
+            own = [each["function"]["parameters"]["required"][0] for each in tools if each["function"]["name"] == name]
+            calls = [(name, json.dumps({"".join(own[:1]) or "input": parts["input"]}, ensure_ascii=False))]
+        # One result for each call: a line each where there are as many, else the whole for the first.
+        lines = result.splitlines()
+        results = lines if len(lines) == len(calls) else [result, *("(see above)" for _ in calls[1:])]
+        ids = [f"call_{number}_{place}" for place in range(len(calls))]
+        made = [
+            {"id": id, "function": {"name": name, "arguments": text}}
+            for id, (name, text) in zip(ids, calls, strict=True)
+        ]
+        yield {"role": "assistant", "content": "", "tool_calls": made}
+        yield from (
+            {"role": "tool", "tool_call_id": id, "content": each} for id, each in zip(ids, results, strict=True)
+        )
 
 
 def _as_json(arguments: str) -> str:

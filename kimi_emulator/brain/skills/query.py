@@ -7,8 +7,6 @@ from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.language import capture, heads, pattern
 from kimi_emulator.words import words
 
-__all__ = ["say"]
-
 
 def say(talk: Conversation) -> str | None:
     """A query over the table that fits the question, or None where no query is asked for or no table is shown."""

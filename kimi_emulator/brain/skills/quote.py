@@ -7,8 +7,6 @@ from kimi_emulator.brain.documents import best
 from kimi_emulator.brain.language import capture, pattern, phrase
 from kimi_emulator.words import clauses, shorten
 
-__all__ = ["say"]
-
 
 def say(talk: Conversation) -> str | None:
     """The passage that answers the question; that there is none, where there are texts; else None."""

@@ -8,8 +8,6 @@ from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.language import capture, numbers, pattern, phrase
 from kimi_emulator.words import words
 
-__all__ = ["say"]
-
 
 def say(talk: Conversation) -> str | None:
     """The question alone, or variations of it, one a line."""

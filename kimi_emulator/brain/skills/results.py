@@ -10,8 +10,6 @@ from kimi_emulator.brain.language import capture, phrase
 from kimi_emulator.brain.toolbox import is_loading
 from kimi_emulator.content import compact
 
-__all__ = ["say"]
-
 _LONG = 600
 """Characters of a tool result that are repeated whole; of longer ones the fitting sentences are quoted."""
 

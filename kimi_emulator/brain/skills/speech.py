@@ -18,8 +18,6 @@ from kimi_emulator.brain.skills import (
 )
 from kimi_emulator.script import Reply
 
-__all__ = ["answer", "say"]
-
 _MODULES = (results, rephrase, evaluate, graph, query, choose, fields, greet, calculate, quote, otherwise)
 SPEAKING = tuple(module.say for module in _MODULES)
 

@@ -16,8 +16,6 @@ from kimi_emulator.brain.skills import speech
 from kimi_emulator.script import Reply
 from kimi_emulator.words import sentences
 
-__all__ = ["answer", "in_format", "in_words"]
-
 _LONG = 1000
 """Sentences about a format are shorter."""
 _NO_KEYS = ("json", "key", "keys")

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kimi_emulator.brain import arithmetic
 from kimi_emulator.brain.conversation import Conversation, Task
 from kimi_emulator.brain.filling import LIKELY, Filler, Source
 from kimi_emulator.brain.language import pattern
+from kimi_emulator.brain.skills import calculate
 from kimi_emulator.brain.toolbox import Tool, fitting, stems_of
 from kimi_emulator.script import Reply, ToolCall
 from kimi_emulator.words import clauses
-
-__all__ = ["Planner", "answer"]
 
 
 def answer(task: Task) -> Reply | None:
@@ -45,9 +43,9 @@ class Planner:
         """Calls that the request asks for and that have not been made; [] when it is time to answer."""
         done = {each.name for each in self.talk.done}
         plain = [tool for tool in self.tools if not tool.answers]
-        steps = arithmetic.steps(self.talk.question, plain, self.talk.done)
+        steps = calculate.steps(self.talk.question, plain, self.talk.done)
         if steps is not None:
-            plain = [tool for tool in plain if not arithmetic.operands(tool)]
+            plain = [tool for tool in plain if not calculate.operands(tool)]
         chosen = fitting(self.talk.question, plain)
         if not chosen and not done and steps is None:
             chosen = self._searchers(plain) or fitting(self.talk.question, [t for t in self.tools if t.answers])[:1]
