@@ -32,9 +32,19 @@ def pattern(name: str) -> re.Pattern[str]:
     return re.compile(_source(name))
 
 
+def forms(name: str, word: str) -> list[str]:
+    """The patterns of a list, in each of which WORD stands for the word."""
+    section, key = name.split(".")
+    return [_join(each).replace("WORD", word) for each in load("patterns")[section][key]]
+
+
 def _source(name: str) -> str:
     section, key = name.split(".")
-    joined = re.sub(r"\n[ \t]*", "", load("patterns")[section][key])
+    return _join(load("patterns")[section][key])
+
+
+def _join(text: str) -> str:
+    joined = re.sub(r"\n[ \t]*", "", text)
     return re.sub(r"\{\{([\w.]+)\}\}", lambda inner: re.sub(r"^\(\?\w+\)", "", _source(inner[1])), joined)
 
 

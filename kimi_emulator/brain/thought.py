@@ -13,20 +13,17 @@ from kimi_emulator.words import shorten
 
 def add(reply: Reply, request: Mapping[str, Any]) -> Reply:
     """The reply with a made-up thought: the more, the greater the effort (low, high, max; without one, max)."""
-    messages = request["messages"]
-    thinking = request.get("thinking")
-    effort = (
-        (thinking.get("effort") if isinstance(thinking, dict) else None) or request.get("reasoning_effort") or "max"
-    )
+    messages, thinking = request["messages"], request.get("thinking")
+    own = thinking.get("effort") if isinstance(thinking, dict) else None
+    effort = own or request.get("reasoning_effort") or "max"
     question = next((text_of(m.get("content")) for m in reversed(messages) if m.get("role") == "user"), "")
     parts: list[str] = []
     if effort == "high":
         parts.append(f'The user says: "{shorten(question, 60)}".')
     elif effort != "low":
         parts.append(f'The user says: "{shorten(question, 120)}" (message {len(messages)} of this conversation).')
-        results = [m for m in messages if m.get("role") == "tool"]
-        if results and messages[-1].get("role") == "tool":
-            parts.append(f'The last tool result is "{shorten(text_of(results[-1].get("content")), 120)}".')
+        if messages[-1].get("role") == "tool":
+            parts.append(f'The last tool result is "{shorten(text_of(messages[-1].get("content")), 120)}".')
     if reply.tool_calls:
         calls = ", ".join(f"{call.name} with {shorten(call.arguments_text, 120)}" for call in reply.tool_calls)
         parts.append(f"I will call {calls}.")

@@ -7,14 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from kimi_emulator.brain.language import others, pattern, terms
+from kimi_emulator.brain.language import forms, others, terms
 from kimi_emulator.brain.naming import loose, parts, pieces, same
 
-_VALUE = r"[*_`]{0,2}(?:\"([^\"\n]+)\"|'([^'\n]+)'|[“「《]([^”」》\n]+)[”」》]|([^\n|;,?!，。；、？！]+))"
-_PROPER = r"()()()((?-i:[A-Z])[\w.'-]*(?:\s+(?-i:[A-Z])[\w.'-]*)*)"
-_JOINTS = (r"\s*[:=：]\s*", r"\s*\|\s*", r"\s+(?:is|was|are|of|named|called)\s+", r"\s+(?=[\"'“`\d])")
-_CHINESE_JOINT = r"(?:\s*(?:是|为|叫做|叫|:|：|=)\s*|\s*(?=[A-Za-z0-9\"“「《+]))"
-_NUMBER = r"(-?\d[\d,]{0,20}(?:\.\d+)?)"
 _OPENS = re.compile(r"\{\s*[\"\w}]|\[\s*\{")
 _BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_]\w*)(\s*:)")
 _DOTS = re.compile(r",?\s*\.\.\.\s*(?=[\]}])")
@@ -60,17 +55,14 @@ def label_patterns(name: str) -> Iterator[str]:
     """Patterns for the label of a member with its value."""
     if not pieces(name):
         return
-    around = r"[*_`\"']{0,3}"
-    joints = _JOINTS if name.isascii() else (_CHINESE_JOINT,)
-    before, behind = (rf"(?<![\w]){around}", around) if name.isascii() else ("", "")
-    yield from (before + loose(name) + behind + joint + _VALUE for joint in joints)
+    yield from forms("labels.named" if name.isascii() else "labels.chinese", loose(name))
     for term in _synonyms(name):
         if not term.isascii():
-            yield re.escape(term) + (r"\s*" if term in ("叫", "名叫") else _CHINESE_JOINT) + _VALUE
+            yield from forms("labels.chinese", re.escape(term))
         elif " " in term or term.endswith("ed"):
-            yield rf"\b{term}\s+(?:by\s+)?{_PROPER}"
+            yield from forms("labels.spoken", term)
         elif len(pieces(name)) == 1:
-            yield rf"(?<![\w]){around}{term}{around}{_JOINTS[0]}{_VALUE}"
+            yield from forms("labels.named", term)[:1]
 
 
 def units(name: str) -> list[str]:
@@ -84,21 +76,12 @@ def units(name: str) -> list[str]:
 def number_patterns(name: str) -> Iterator[tuple[str, str]]:
     """Patterns for a member's number, each with the unit that it counts in, or ""."""
     for unit in units(name):
-        spaced = rf"\s*{re.escape(unit)}" + (r"\b" if unit[-1:].isalpha() and unit.isascii() else "")
-        yield rf"{_NUMBER}(?:-year-old|{spaced})" if unit == "year-old" else _NUMBER + spaced, unit
-        if not unit.isascii():
-            yield rf"([零一二两三四五六七八九十百]+){re.escape(unit)}", unit
-    named = [term for term in _synonyms(name) if not term.isascii()]
-    for part in [*named, *pieces(name)[::-1]]:
-        if not part.isascii():
-            yield rf"{re.escape(part)}(?:是|为|:|：)?\s*[¥￥$]?{_NUMBER}", ""
-        elif len(part) < 3:  # "a" and "b" are words of their own
-            yield rf"\b{re.escape(part)}\s*[:=]\s*(-?\d+(?:\.\d+)?)", ""
-        else:
-            word = re.escape(part.rstrip("s"))
-            yield rf"\b{word}\w{{0,2}}\b[\s:=]*(?:is|of|to|at|=|:)?\s*[$€£¥]?{_NUMBER}", ""
-            yield rf"{_NUMBER}[\s-]*{word}\w{{0,2}}\b", ""
-            yield rf"{pattern('values.number_word').pattern.removeprefix('(?i)')}\s+{word}\w{{0,2}}\b", ""
+        yield from ((form, unit) for form in forms("labels.counted", re.escape(unit)))
+    for word in [*(term for term in _synonyms(name) if not term.isascii()), *pieces(name)[::-1]]:
+        kind = "word" if word.isascii() else "chinese"
+        kind = "letter" if kind == "word" and len(word) < 3 else kind  # "a" and "b" are words of their own
+        bare = word.rstrip("s") if kind == "word" else word
+        yield from ((form, "") for form in forms(f"labels.number_by_{kind}", re.escape(bare)))
 
 
 def table_rows(text: str, members: list[str]) -> list[str]:

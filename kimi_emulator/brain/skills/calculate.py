@@ -25,8 +25,8 @@ _OPERATIONS = {
 def say(talk: Conversation) -> str | None:
     """Each sum of a short question that is about nothing else, with what it comes to."""
     question = talk.question
-    asked = pattern("arithmetic.asked").search(question + write_signs(question))
-    if len(question) >= 100 or talk.documents or not asked:
+    has_sum = pattern("arithmetic.asked").search(question + write_signs(question))
+    if len(question) >= 100 or talk.documents or not has_sum:
         return None
     trees = sums(question)
     try:

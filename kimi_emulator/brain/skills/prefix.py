@@ -11,19 +11,10 @@ from kimi_emulator.brain.conversation import Task
 from kimi_emulator.brain.skills import speech, structured
 from kimi_emulator.script import Reply
 
+_STRING = r'"(?:[^"\\]|\\.)*"'
 _OPEN_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*(?:"((?:[^"\\]|\\.)*))?$')
-_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*("?)|[{}\[\]]')
-_ENDINGS = (
-    "",
-    '"',
-    '": ""',
-    ': ""',
-    '""',
-    "null",
-    '"": null',
-    "0",
-    *["e", "ue", "rue", "alse", "lse", "se", "ull", "ll", "l"],
-)
+_CUT_WORDS = [word[length:] for word in ("true", "false", "null") for length in range(1, len(word))]
+_ENDINGS = ("", '"', '": ""', ': ""', '""', "null", '"": null', "0", *_CUT_WORDS)
 
 
 def answer(task: Task) -> Reply | None:
@@ -51,8 +42,11 @@ def continue_json(prefix: str, members: Mapping[str, Any]) -> str | None:
     if not start:
         return None
     begun = prefix[start.start() :]
-    brackets, inside = _open_at_end(begun)
-    for ending in (*_ways_on(begun, inside, members), *_ENDINGS) if brackets else ():
+    open_brackets = re.sub(r"[^][{}]", "", re.sub(rf"{_STRING}|\"[^\n]*$", "", begun))
+    while (fewer := re.sub(r"\{\}|\[\]", "", open_brackets)) != open_brackets:
+        open_brackets = fewer
+    brackets = open_brackets[::-1].translate(str.maketrans("{[", "}]"))
+    for ending in (*_ways_on(begun, members), *_ENDINGS) if brackets else ():
         try:
             value = json.loads(begun + ending + brackets)
         except ValueError:
@@ -66,29 +60,16 @@ def continue_json(prefix: str, members: Mapping[str, Any]) -> str | None:
     return None if brackets else ""
 
 
-def _open_at_end(text: str) -> tuple[str, bool]:
-    """The brackets that are still open, innermost first, and whether the text ends inside a string."""
-    stack: list[str] = []
-    inside = False
-    for match in _TOKENS.finditer(text):
-        if match[0].startswith('"'):
-            inside = not match[1]
-        elif match[0] in "{[":
-            stack.append("}" if match[0] == "{" else "]")
-        elif stack:
-            stack.pop()
-    return "".join(reversed(stack)), inside
-
-
-def _ways_on(begun: str, inside: bool, members: Mapping[str, Any]) -> Iterator[str]:
+def _ways_on(begun: str, members: Mapping[str, Any]) -> Iterator[str]:
     """How the members go on: with the rest of a value, with a value, with the next member."""
     if begun.rstrip().endswith(","):
         missing = [key for key in members if f'"{key}"' not in begun]
         yield from (f"{json.dumps(key)}: {json.dumps(members[key], ensure_ascii=False)}" for key in missing[:1])
     open_key = _OPEN_KEY.search(begun)
     value = members.get(open_key[1]) if open_key else None
-    if open_key and inside and isinstance(value, str):
-        escaped, typed = json.dumps(value, ensure_ascii=False)[1:-1], open_key[2] or ""
-        yield (escaped[len(typed) :] if escaped.startswith(typed) else "") + '"'
-    elif open_key and not inside and value is not None:
-        yield json.dumps(value, ensure_ascii=False)
+    if open_key and value is not None:
+        text, typed = json.dumps(value, ensure_ascii=False), open_key[2]
+        if typed is None:
+            yield text
+        elif isinstance(value, str):
+            yield (text[1 + len(typed) : -1] if text[1:].startswith(typed) else "") + '"'

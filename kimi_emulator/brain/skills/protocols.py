@@ -70,16 +70,16 @@ def read(messages: Sequence[Mapping[str, Any]]) -> Spoken | None:
             # A question with the steps that were made for it, all in one text.
             begun = _text(messages[place + 1 :]) or text
             question = pattern("protocols.question").match(begun)
-            asked: list[Mapping[str, Any]] = [{"role": "user", "content": question[1] if question else begun}]
+            before: list[Mapping[str, Any]] = [{"role": "user", "content": question[1] if question else begun}]
             begun = begun[question.end(1) :] if question else begun
         else:
             # What a system message explains is no part of the conversation.
             talk = [each for each in messages if each is not message or message["role"] == "user"]
             users = [place for place, each in enumerate(talk) if each.get("role") == "user"]
             asking = [place for place in users if not pattern("protocols.result").match(_text(talk[place : place + 1]))]
-            asked, begun = talk[: asking[-1] + 1] if asking else [], _text(talk[asking[-1] + 1 if asking else 0 :])
+            before, begun = talk[: asking[-1] + 1] if asking else [], _text(talk[asking[-1] + 1 if asking else 0 :])
         tools = list(_TOOLS[form](text))
-        return Spoken(form, tools, [*asked, *_steps(form, begun, tools)])
+        return Spoken(form, tools, [*before, *_steps(form, begun, tools)])
     return None
 
 
@@ -142,11 +142,11 @@ def _steps(form: str, begun: str, tools: Sequence[Mapping[str, Any]]) -> Iterato
         lines = result.splitlines()
         results = lines if len(lines) == len(calls) else [result, *("(see above)" for _ in calls[1:])]
         ids = [f"call_{number}_{place}" for place in range(len(calls))]
-        made = [
+        own_calls = [
             {"id": id, "function": {"name": name, "arguments": text}}
             for id, (name, text) in zip(ids, calls, strict=True)
         ]
-        yield {"role": "assistant", "content": "", "tool_calls": made}
+        yield {"role": "assistant", "content": "", "tool_calls": own_calls}
         yield from (
             {"role": "tool", "tool_call_id": id, "content": each} for id, each in zip(ids, results, strict=True)
         )

@@ -469,16 +469,19 @@ def test_every_pattern_is_used_and_every_used_one_is_there():
     folder = Path(kimi_emulator.brain.__path__[0])
     source = "\n".join(path.read_text() for path in folder.rglob("*.py"))
     # `greet.{kind}` and the like are put together.
-    used = {re.sub(r"\{[^}]*\}", "*", name) for name in re.findall(r"(?:pattern|capture)\(f?\"([^\"]+)\"", source)}
+    calls = re.findall(r"(?:pattern|capture|forms)\(\s*f?\"([^\"]+)\"(?: if .+ else \"([^\"]+)\")?", source)
+    used = {re.sub(r"\{[^}]*\}", "*", name) for names in calls for name in names if name}
     sections = language.load("patterns")
-    names = {f"{section}.{name}" for section, members in sections.items() for name in members}
-    texts = [text for members in sections.values() for text in members.values()]
-    used |= {name for text in texts for name in re.findall(r"\{\{(.+?)\}\}", text)}
+    entries = {f"{section}.{name}": each for section, members in sections.items() for name, each in members.items()}
+    used |= {name for each in entries.values() for name in re.findall(r"\{\{(.+?)\}\}", str(each))}
     used |= {f"values.{kind}" for kind in re.findall(r"find\(\"(\w+)\"\)", source)}
-    assert {name for name in names if not any(fnmatchcase(name, each) for each in used)} == set()
-    assert {name for name in used if not any(fnmatchcase(each, name) for each in names)} == set()
-    for name in names:
-        assert language.pattern(name).pattern
+    assert {name for name in entries if not any(fnmatchcase(name, each) for each in used)} == set()
+    assert {name for name in used if not any(fnmatchcase(each, name) for each in entries)} == set()
+    for name, entry in entries.items():
+        # A list of forms with a word to be filled in, or one pattern.
+        sources = language.forms(name, "x") if isinstance(entry, list) else [language.pattern(name).pattern]
+        for source in sources:
+            assert re.compile(source).pattern
 
 
 def test_every_phrase_is_there_in_both_languages():
