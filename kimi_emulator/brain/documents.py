@@ -32,7 +32,7 @@ def passages(text: str) -> Iterator[Passage]:
     nothing: frozenset[str] = frozenset()
     heading, last, table, distance = nothing, nothing, nothing, 0
     lines = _join_lines(text)
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
         if re.match(r"^[\s|:=_*-]*$", line):
             table, last = (table, last) if line.strip() else (nothing, nothing)
             continue

@@ -89,6 +89,10 @@ def test_a_seed_gives_other_values_of_the_same_form():
     assert all(faults(value, schema) == [] for value in values)
 
 
+def test_a_bound_alone_makes_a_number_of_the_text():
+    assert ask_in_schema({"minimum": 3}, "She is 28 years old.") == 28
+
+
 def test_no_reference_is_fetched():
     schema = {"type": "object", "properties": {"a": {"$ref": "https://example.com/elsewhere.json"}}, "required": ["a"]}
     assert set(ask_in_schema(schema, "Go.")) == {"a"}  # a look-up would end the test: no network but loopback

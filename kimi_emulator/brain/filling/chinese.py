@@ -62,6 +62,8 @@ def numbers(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def write_signs(text: str) -> str:
-    """The text with signs where it says them: 3加5 and `3 plus 5` are 3+5."""
+    """The text with signs where it says them: 3加5 and `3 plus 5` are 3+5, the square root of 9 is 9**0.5."""
     signs = load("words")["signs"]
+    for spoken, written in load("words")["spoken_sums"].items():
+        text = re.sub(spoken, written, text)
     return pattern("chinese.sign").sub(lambda match: signs[match[1].lower()], text).translate(_BRACKETS)

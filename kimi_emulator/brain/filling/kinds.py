@@ -58,26 +58,24 @@ def _attribute(source: Source, lower: str) -> str | None:
 
 
 def _currency(source: Source, lower: str) -> str | None:
-    known, text = words_of("currencies"), source.text
-    for direction in prepositions(lower):
-        match = re.search(rf"\b(?:{direction})\s+([A-Z]{{3}})\b", text)
-        if match and match[1] in known:
-            return match[1]
+    """The currency that a text names, as code or in words, in the direction that the member's name tells."""
+    text, known = source.text, words_of("currencies")
+    places = {start: code for code, start, _ in source.find("currency") if code in known}
+    directed = "|".join(prepositions(lower)) or "(?!)"
+    if exact := [code for start, code in places.items() if re.search(rf"\b(?:{directed})\s+$", text[:start])]:
+        return exact[0]
+    # What stands behind the other preposition is the other currency.
     elsewhere = {"from": "to|into|in", "to": "from"}.get(way(lower), "(?!)")
-    code = source.take(
-        (code, start, end)
-        for code, start, end in source.find("currency")
-        if code in known and not re.search(rf"\b(?:{elsewhere})\s+$", text[max(start - 8, 0) : start])
-    )
-    # 美元 and 日元 hold 元: a currency named by another's last character was not named.
-    yuan = bool(pattern("kinds.yuan").search(text))
-    places: dict[str, int] = {}
-    for spoken in terms("currencies"):
-        begins = [text.lower().find(each.lower()) for each in others("currencies", spoken)]
-        if max(begins) >= 0 and (spoken != "CNY" or yuan):
-            places[spoken] = min(begin for begin in begins if begin >= 0)
-    in_order = sorted(places, key=lambda each: (places[each], each))
-    return code or (in_order[-1 if way(lower) == "to" else 0] if in_order else None)
+    in_order = [
+        code for start, code in sorted(places.items()) if not re.search(rf"\b(?:{elsewhere})\s+$", text[:start])
+    ]
+    for code in terms("currencies") if not in_order else ():
+        begins = [text.lower().find(each.lower()) for each in others("currencies", code)]
+        # 美元 and 日元 hold 元: a currency named by another's last character was not named.
+        if max(begins) >= 0 and (code != "CNY" or pattern("kinds.yuan").search(text)):
+            places[min(begin for begin in begins if begin >= 0)] = code
+    in_order = in_order or [code for _, code in sorted(places.items())]
+    return in_order[-1 if way(lower) == "to" else 0] if in_order else None
 
 
 # -- days and times ----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Sequence
 
 from kimi_emulator.brain.conversation import Conversation
@@ -19,6 +20,7 @@ _OPERATIONS = {
     ast.Mult: ("multiply", operator.mul),
     ast.Sub: ("subtract", operator.sub),
     ast.Div: ("divide", operator.truediv),
+    ast.Pow: ("power", operator.pow),
 }
 
 
@@ -100,6 +102,9 @@ def sums(text: str) -> list[ast.expr]:
             continue
         nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
         signs = {type(node.op) for node in nodes if isinstance(node, ast.BinOp)}
+        powers = [ast.unparse(n.right) for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow)]
+        if len(powers) > 1 or not all(re.fullmatch(r"[\d.]{1,4}", each) for each in powers):
+            continue  # powers of powers have no end
         known = all(isinstance(node, ast.BinOp | ast.Constant | ast.UnaryOp) for node in nodes)
         if known and signs and len(nodes) < 60 and signs <= _OPERATIONS.keys():
             trees.append(tree)

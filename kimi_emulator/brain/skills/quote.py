@@ -5,11 +5,13 @@ from __future__ import annotations
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.documents import best
 from kimi_emulator.brain.language import capture, pattern, phrase
-from kimi_emulator.words import clauses, shorten
+from kimi_emulator.words import clauses, shorten, words
 
 
 def say(talk: Conversation) -> str | None:
     """The passage that answers the question; that there is none, where there are texts; else None."""
+    if pattern("otherwise.writes").match(talk.question):
+        return None  # a joke or a poem stands in no text
     old = capture("quote.old", talk.request)
     if old:  # an answer to be refined by a new text
         return best(talk.question, [*talk.documents, old], most=1) or old
@@ -17,10 +19,20 @@ def say(talk: Conversation) -> str | None:
         name = next((name for text in talk.earlier[::-1] if (name := capture("quote.called", text))), "")
         if name:
             return phrase("my_name", talk.chinese, called=name)
+    if talk.documents and (subject := capture("quote.mentioned", talk.question)):
+        return _is_mentioned(talk, subject)
     text = _each_part(talk) or best(talk.question, talk.documents) or best(talk.question, [*talk.system, *talk.earlier])
     if text is None and talk.documents and talk.question:
         return phrase("nothing", talk.chinese, question=shorten(talk.question, 300))
     return text
+
+
+def _is_mentioned(talk: Conversation, subject: str) -> str:
+    """Yes, with the passage that speaks of the subject, or no."""
+    stems = {*words(subject)}
+    mentions = any(subject.lower() in text.lower() or (stems and stems <= {*words(text)}) for text in talk.documents)
+    passage = best(subject, talk.documents, most=1) or ""
+    return phrase("mentioned" if mentions else "not_mentioned", talk.chinese, subject=subject, passage=passage)
 
 
 def _each_part(talk: Conversation) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kimi_emulator.brain.conversation import Conversation, Task
 from kimi_emulator.brain.filling import LIKELY, Filler, Source
-from kimi_emulator.brain.language import pattern
+from kimi_emulator.brain.language import capture, pattern
 from kimi_emulator.brain.skills import calculate
 from kimi_emulator.brain.toolbox import Tool, fitting, stems_of
 from kimi_emulator.script import Reply, ToolCall
@@ -96,14 +96,17 @@ class Planner:
         value = values[name] if isinstance(values.get(name), str) else ""
         quoted = {phrase for phrase, _, _ in Source(question).find("quoted")}
         pool = quoted if value in quoted else {phrase for phrase, _, _ in Source(question).names()}
+        # Names of places are often typed in small letters.
+        small = value.islower() and bool(pattern("scalars.place").search(name))
         place = question.find(value)
-        if not value or value not in pool or place < 0:
+        if not value or (value not in pool and not small) or place < 0:
             return [first]
         calls = {value: first}
         for piece in pattern("tools.list").split(question[place:])[1:]:
             piece = piece.strip(" .?!\"'？。")
             # In Chinese the list runs on into the sentence: 上海的天气.
             begun = [each for each in pool if piece == each or piece.startswith(each + " " * each.isascii())]
+            begun += [town for town in [capture("tools.town", piece)] if small and town]
             if not begun:
                 break
             other = max(begun, key=len)
@@ -111,6 +114,11 @@ class Planner:
         return list(calls.values())
 
     def _searchers(self, tools: Sequence[Tool]) -> list[Tool]:
-        if not self.search or not pattern("tools.asking").search(self.talk.question):
+        question = self.talk.question
+        if (
+            not self.search
+            or not pattern("tools.asking").search(question)
+            or pattern("otherwise.writes").match(question)
+        ):
             return []
         return [tool for tool in tools if pattern("tools.searching").search(f"{tool.name} {tool.description}")][:1]

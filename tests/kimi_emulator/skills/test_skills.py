@@ -185,6 +185,55 @@ def test_refining_prefers_the_better_text():
     assert "Zorba Klem" in text(prompt)
 
 
+@pytest.mark.parametrize(
+    ("context", "question", "expected"),
+    [
+        (MILL, "Does the text mention the river Orva?", "Yes, the river Orva is mentioned: The mill stands by the"),
+        (MILL, "Does this document talk about Zorba Klem?", "Yes, Zorba Klem is mentioned: It was founded by Zorba"),
+        (MILL, "Does the text mention cheese?", "No, the given texts do not mention cheese."),
+        (MILL, 'Is the word "bread" mentioned in the passage?', "No, the given texts do not mention"),
+        (MILL, "Is paper mentioned?", "Yes, paper is mentioned: It employs 34 people"),
+        (FIRM, "文中提到杭州了吗？", "是的，提到了杭州：公司成立于2015年，总部在杭州。"),
+        (FIRM, "资料里有没有提到上海？", "没有，给定的资料没有提到上海。"),
+    ],
+)
+def test_whether_a_text_mentions_something_is_answered_with_yes_or_no(context: str, question: str, expected: str):
+    assert text(f"{context}\n\n{question}").startswith(expected)
+    assert text(f"Context: {context}\nQuestion: {question}\nAnswer:").startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Tell me a joke",
+        "Can you tell us a short story about a mill?",
+        "Write a poem about the mill.",
+        "Please write me a haiku",
+        "Translate 'the mill' to French",
+        "讲个关于磨坊的笑话",
+        "写一首关于公司的诗",
+        "把“公司”翻译成英语",
+    ],
+)
+def test_what_only_a_model_could_write_is_said_to_be_none_of_the_emulators(prompt: str):
+    said_before = [{"role": "user", "content": f"I like jokes and poems. {MILL} {FIRM}"}]
+    before = [*said_before, {"role": "assistant", "content": "Noted."}]
+    search = function("search", "Search the web", query=S)
+    for messages in ([], before, under(MILL + FIRM, "Hi")[:1]):
+        reply = ask([*messages, {"role": "user", "content": prompt}], [search])
+        assert not reply.tool_calls
+        assert reply.content in (
+            f"This is the local Kimi emulator, which answers by rules and not by a model. You wrote: {prompt}",
+            f"这是本地的 Kimi 模拟器，按规则回答，背后没有模型。你说的是：{prompt}",
+        )
+
+
+def test_an_empty_text_is_no_fault():
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": obj(title=S, note=S)}}
+    assert set(json.loads(ask("", response_format=form).content or "")) == {"title", "note"}
+    assert calls("", function("save", "Saves it", title=S)) == []
+
+
 # -- tools ----------------------------------------------------------------------------------------------------------
 
 
@@ -231,6 +280,49 @@ def test_a_sum_of_two_tools_is_worked_out_in_order(question: str):
         ]
     assert turns == [("add", {"a": 2, "b": 3}), ("multiply", {"a": 5, "b": 4})]
     assert "20" in text_after(messages)
+
+
+@pytest.mark.parametrize(
+    ("question", "expression", "value"),
+    [
+        ("What is the square root of 144?", "144 ** 0.5", "12"),
+        ("144的平方根是多少？", "144 ** 0.5", "12"),
+        ("What is sqrt(16) + 2?", "16 ** 0.5 + 2", "6"),
+        ("Calculate the square root of 9 plus 3 =", "9 ** 0.5 + 3", "6"),
+        ("What is 15% of 80?", "15 / 100 * 80", "12"),
+        ("80的百分之15是多少？", "80 * 15 / 100", "12"),
+        ("What is 2 to the power of 10?", "2 ** 10", "1024"),
+        ("2的10次方等于多少？", "2 ** 10", "1024"),
+        ("What is 7 squared?", "7 ** 2", "49"),
+    ],
+)
+def test_roots_powers_and_percentages_are_sums(question: str, expression: str, value: str):
+    calculator = function("calculator", "Evaluate a mathematical expression", expression=S)
+    assert calls(question, calculator) == [("calculator", {"expression": expression})]
+    assert text(question) == f"{expression} = {value}"
+
+
+def test_powers_without_end_are_not_worked_out():
+    for sum_ in ("9**9**9", "(9**99)**99", "9**99999"):
+        assert text(f"What is {sum_}?").startswith("This is the local Kimi emulator")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "cities"),
+    [
+        ("weather in paris and london", ["paris", "london"]),
+        ("weather in paris, london and new york", ["paris", "london", "new york"]),
+        ("how is the weather in berlin and munich today?", ["berlin", "munich"]),
+        ("weather for oslo or rome please", ["oslo", "rome"]),
+        ("weather in paris please", ["paris"]),
+        ("weather in paris and tell me a joke", ["paris"]),
+        ("what's the weather in paris and what time is it?", ["paris"]),
+        ("Weather in Paris and London?", ["Paris", "London"]),
+    ],
+)
+def test_each_city_of_a_list_gets_its_call_also_in_small_letters(prompt: str, cities: list[str]):
+    weather = function("get_weather", "Get the current weather in a city", city=S)
+    assert calls(prompt, weather) == [("get_weather", {"city": city}) for city in cities]
 
 
 def text_after(messages: list[dict[str, Any]]) -> str:

@@ -229,7 +229,11 @@ ENGLISH = [
         [{"multiply": {"a": 3, "b": 12}}, {"add": {"a": 11, "b": 49}}],
         tools=[ADD, MULTIPLY],
     ),
-    Prompt("What is the square root of 144?", [{"calculator": {"expression": "144"}}], tools=[CALCULATOR, WEB_SEARCH]),
+    Prompt(
+        "What is the square root of 144?",
+        [{"calculator": {"expression": "144 ** 0.5"}}],
+        tools=[CALCULATOR, WEB_SEARCH],
+    ),
     Prompt("what is the weather in sf", [{"get_weather": {"city": "sf"}}], tools=[GET_WEATHER]),
     Prompt("Che tempo fa a Roma oggi?", [{"get_weather": {"city": "Roma"}}], tools=[GET_WEATHER]),
     Prompt("Wie ist das Wetter in München?", [{"get_weather": {"city": "München"}}], tools=[GET_WEATHER]),
