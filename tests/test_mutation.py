@@ -69,7 +69,7 @@ def test_an_alteration_names_its_own_line_and_then_those_of_its_statement(box: l
 
 def test_every_altered_file_can_be_altered() -> None:
     assert {module.split(".")[1] for module in altered_files()} == {
-        "chat", "request", "reply", "messages", "limits", "_transport"
+        "chat", "request", "reply", "messages", "limits", "_transport", "_settings"
     }  # fmt: skip
 
 
@@ -79,6 +79,17 @@ def test_a_seed_draws_the_same_evenly_over_families(box: list[Alteration]) -> No
     assert [one.name for one in drawn] == [one.name for one in draw([*box, *other], 6, seed=4)]
     assert Counter(one.family for one in drawn) == {"chat": 3, "reply": 3}
     assert len(draw(box, 100, seed=1)) == len(box)
+    assert [one.name for one in draw(box, 100, seed=1)] != [one.name for one in draw(box, 100, seed=2)]
+
+
+def test_other_functions_do_not_change_what_a_seed_draws(box: list[Alteration]) -> None:
+    before = [one.content for one in draw(box, 100, seed=4)]
+    moved = [replace(one, number=one.number + 7, lines=(99,)) for one in reversed(box)]
+    other = [replace(one, function="Crate.pack") for one in box]
+    after = [one.content for one in draw([*other, *moved], 100, seed=4) if one.function != "Crate.pack"]
+    assert sorted(before) == sorted(after)
+    distinct = [content for content in before if before.count(content) == 1]
+    assert [content for content in after if content in distinct] == distinct
 
 
 def test_tests_are_tried_quickest_first_and_one_case_of_each_before_the_others() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from hashlib import sha256
 
 from . import SCRATCH, altered_files, reach, report
 from .alterations import Alteration, alterations_of
@@ -69,18 +69,24 @@ def main() -> int:
 
 
 def draw(alterations: Sequence[Alteration], count: int, seed: int) -> list[Alteration]:
-    """`count` alterations, as many of each family as of the others. The same seed draws the same."""
-    families: dict[str, list[Alteration]] = defaultdict(list)
+    """`count` alterations, as many of each family as of the others. The same seed draws the same.
+
+    Lots are drawn by what is altered and how, so that a change of the code changes the draw for that code alone.
+    """
+    families: dict[str, list[tuple[str, Alteration]]] = defaultdict(list)
+    times: Counter[str] = Counter()
     for one in alterations:
-        families[one.family].append(one)
-    dice = random.Random(seed)  # noqa: S311 - a sample, no secret
+        content = f"{one.family}.{one.content}"
+        times[content] += 1  # the same text may be altered at several places of a function
+        lot = sha256(f"{seed} {times[content]} {content}".encode()).hexdigest()
+        families[one.family].append((lot, one))
     for members in families.values():
-        dice.shuffle(members)
+        members.sort(key=lambda member: member[0], reverse=True)
     drawn: list[Alteration] = []
     while len(drawn) < count and any(families.values()):
         for family in sorted(families):
             if families[family] and len(drawn) < count:
-                drawn.append(families[family].pop())
+                drawn.append(families[family].pop()[1])
     return drawn
 
 

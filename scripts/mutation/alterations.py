@@ -40,6 +40,12 @@ class Alteration:
         """`chat` for kimi_api.chat._stream."""
         return self.module.split(".")[1].lstrip("_")
 
+    @property
+    def content(self) -> str:
+        """What is altered and how, wherever it stands: the same while other lines, files and functions change."""
+        before, after = (self.tree.code_for_node(node) for node in (self.node, self.instead))
+        return f"{self.function}: {before} -> {after}"
+
     @cached_property
     def source(self) -> str:
         """The whole file with the alteration."""
