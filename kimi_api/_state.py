@@ -35,7 +35,11 @@ _WATCH, _POOL = "kimi_api._arguments.verbatim", "kimi_api._transport.sdk.pool"
 _UPLOAD_LOCK, _QUEUE = "kimi_api.files._upload_lock", "kimi_api.limits._queue"
 _DOCUMENTS, _FETCH = "kimi_api.media._documents", "kimi_api.media._fetch"
 
+_TEXTS = "1,024 texts of 2,048 characters"
+
 STATES: tuple[State, ...] = (
+    State("kimi_api._arguments.text", "_spell_once", "arguments as they go back to the model", _TEXTS, KEEP),
+    State("kimi_api._arguments.text", "_normalize_once", "arguments in one spelling, by their text", _TEXTS, KEEP),
     _lock(_WATCH),
     State(_WATCH, "_watched", "names of official tools, whose arguments are kept as text", "1,024 names", KEEP),
     State(

@@ -157,10 +157,11 @@ def _prepare(
     for position, message in zip(positions, messages, strict=True):
         role = message.get("role")
         content = message.get("content")
-        if tidy and isinstance(content, list) and not all(_says_something(part) for part in content):
-            message = {**message, "content": [part for part in content if _says_something(part)] or ""}
-        elif tidy and not content and content != "" and role in _NEVER_WITHOUT and not message.get("tools"):
-            message = {**message, "content": ""}  # "the message at position N with role 'user' must not be empty"
+        if tidy and content.__class__ is not str:
+            if isinstance(content, list) and not all(_says_something(part) for part in content):
+                message = {**message, "content": [part for part in content if _says_something(part)] or ""}
+            elif not content and content != "" and role in _NEVER_WITHOUT and not message.get("tools"):
+                message = {**message, "content": ""}  # "the message at position N with role 'user' must not be empty"
         if role == "tool":
             call_id = message.get("tool_call_id")
             if not isinstance(call_id, str) or call_id not in open_calls:

@@ -58,6 +58,8 @@ _ROLES: Mapping[MessageRole, str] = {
     MessageRole.TOOL: "tool",
     MessageRole.FUNCTION: "tool",
 }
+# A class that is looked up is known at once; `isinstance` asks pydantic's metaclass for each that it is not.
+_KINDS: Mapping[type, type] = {kind: kind for kind in (TextBlock, ThinkingBlock, ToolCallBlock)}
 
 
 def to_wire(
@@ -90,17 +92,20 @@ def to_wire(
     now: WireMessage
     for message in messages:
         now = wire_message(message, reasoning_field)
-        if now.get("role") == "tool":
+        role = now.get("role")
+        if role == "tool":
             answered: Any = now.get("tool_call_id")
             unanswered.pop(answered, None)
             calls_nothing = not before.get("tool_calls") and not before.get("function_call")
             if before.get("role") == "assistant" and calls_nothing and answered not in called:
                 now = {"role": "user", "content": now.get("content")}
-        elif now.get("role") == "assistant":
+        elif role == "assistant":
             if message.additional_kwargs.get("tool_call_id"):
                 wire.extend({"role": "tool", "tool_call_id": left, "content": NOT_KEPT} for left in unanswered)
-            unanswered = {call["id"]: None for call in now.get("tool_calls", ()) if call["id"]}
-            called.update(unanswered)
+            unanswered = {}
+            if calls := now.get("tool_calls"):
+                unanswered = {call["id"]: None for call in calls if call["id"]}
+                called.update(unanswered)
         wire.append(now)
         before = now
     return settle(wire, refuse)
@@ -118,7 +123,11 @@ def wire_message(message: ChatMessage, reasoning_field: str = "reasoning_content
     if role == "assistant":
         wire = _assistant(message, reasoning_field)
     else:
-        parts = list(_parts(message.blocks, role))
+        blocks: Any = message.blocks
+        if len(blocks) == 1 and blocks[0].__class__ is TextBlock:  # what most messages are
+            parts: list[ContentPart] = [{"type": "text", "text": blocks[0].text}]
+        else:
+            parts = list(_parts(blocks, role))
         wire: Any = {"role": role, "content": _content(parts)}
         if role == "tool":
             wire["tool_call_id"] = extra.get("tool_call_id")
@@ -141,6 +150,11 @@ def is_foreign(block: ThinkingBlock) -> bool:
     return any(mark in key.lower() for key in noted for mark in ("signature", "encrypted", "redacted"))
 
 
+def _kind_of(block: object) -> type | None:
+    """The class of `_KINDS` that a block of a subclass belongs to; None where it is of none."""
+    return next((kind for kind in _KINDS.values() if isinstance(block, kind)), None)
+
+
 def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
     parts: list[ContentPart] = []
     thinking: str | None = None
@@ -148,14 +162,16 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
     calls: list[dict[str, Any]] = []
     extra = message.additional_kwargs
     originals = (extra.get(KEPT) or {}).get("tool_calls") or {}
+    block: Any
     for block in message.blocks:
-        if isinstance(block, TextBlock):
+        kind = _KINDS.get(block.__class__) or _kind_of(block)
+        if kind is TextBlock:
             parts.append({"type": "text", "text": block.text})
-        elif isinstance(block, ThinkingBlock):
+        elif kind is ThinkingBlock:
             if block.content is not None and not is_foreign(block):
                 thinking = (thinking or "") + block.content
                 came_as = block.additional_information.get(FIELD_KEY)
-        elif isinstance(block, ToolCallBlock):
+        elif kind is ToolCallBlock:
             calls.append(_wire_call(block.tool_call_id, block.tool_name, block.tool_kwargs, originals))
         else:
             parts += _parts([block], "assistant")
@@ -221,6 +237,8 @@ def _media_part(block: object, role: str) -> ContentPart:
 
 def _content(parts: list[ContentPart]) -> str | list[ContentPart]:
     """Text alone as a string, several texts joined as `ChatMessage.content` joins them; otherwise the parts."""
+    if not parts:
+        return ""
     if len(parts) == 1 and parts[0]["type"] == "text":
         return parts[0]["text"]
     if all(part["type"] == "text" for part in parts):

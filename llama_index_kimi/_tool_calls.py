@@ -48,15 +48,23 @@ def own_names(tools: Sequence[WireTool]) -> dict[str, str]:
     return {tool["function"]["name"]: tool.own_name for tool in tools if isinstance(tool, RenamedTool)}
 
 
-def loaded_names(messages: Sequence[ChatMessage]) -> dict[str, str]:
-    """`own_names` of the tools that messages bring (`dynamic_tools_message`), stored ones too."""
-    names: dict[str, str] = {}
+def messages_with_tools(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The messages that bring tools (`dynamic_tools_message`).
+
+    Raises:
+        KimiInputError: something in `messages` is no message.
+    """
     try:
-        for message in messages:
-            if LOADED_NAMES in message.additional_kwargs:
-                names.update(message.additional_kwargs[LOADED_NAMES])
+        return [message for message in messages if "tools" in message.additional_kwargs]
     except (AttributeError, TypeError):
         raise no_messages(messages) from None
+
+
+def loaded_names(messages: Sequence[ChatMessage]) -> dict[str, str]:
+    """`own_names` of the tools that messages bring, stored ones too."""
+    names: dict[str, str] = {}
+    for message in messages:
+        names.update(message.additional_kwargs.get(LOADED_NAMES) or {})
     return names
 
 

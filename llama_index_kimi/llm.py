@@ -46,6 +46,7 @@ from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tokens import TokenCounting, tokenizer_setting
 from llama_index_kimi._tool_calls import (
     loaded_names,
+    messages_with_tools,
     no_call_error,
     not_loaded,
     own_names,
@@ -404,11 +405,12 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         changes = dict(kwargs)
         parsed = bool(changes.pop(PARSED, False))
         call = take_transport(changes)
-        names = loaded_names(messages)
+        bringing = messages_with_tools(messages)
+        names = loaded_names(bringing)
         if changes.get("tools"):
             tools = wire_tools(changes["tools"])
             names.update(own_names(tools))
-            changes["tools"] = not_loaded(tools, messages)
+            changes["tools"] = not_loaded(tools, bringing)
         elif "tools" in changes:
             changes["tools"] = ()
         if isinstance(changes.get("tool_choice"), str):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kimi_api.errors import KimiInputError
@@ -26,6 +27,9 @@ passed it could not be copied or stored."""
 
 TOO_DEEP = f"it is nested deeper than {DEEPEST} levels"
 """Said of an answer that is therefore not read."""
+
+_SHORT = 2_048
+"""Characters of a text that is remembered."""
 
 _decode = json.JSONDecoder(strict=False).decode  # strict refuses a line break within a string, which models write
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode  # `json.dumps` would make an encoder per call
@@ -87,25 +91,40 @@ def wire_text(arguments: Mapping[str, Any] | str | None, own: str | None = None)
     that has it as it came: "Failed to parse tool call arguments as JSON".
     """
     if isinstance(arguments, str):
-        value = read(arguments)
-        if value is None:
-            return _encode({UNREADABLE: arguments})
-        written = arguments if value else arguments.strip() or "{}"
-    else:
-        value, written = arguments or {}, None
-    if own and not own.isspace() and says(own, value):
-        return own
-    return encode(value) if written is None else written
+        written = _spell(arguments) if len(arguments) > _SHORT else _spell_once(arguments)
+        if not own or own.isspace() or (value := read(arguments)) is None:
+            return written
+        return own if says(own, value) else written
+    value = arguments or {}
+    return own if own and not own.isspace() and says(own, value) else encode(value)
+
+
+def _spell(text: str) -> str:
+    """`text` as it goes back where nothing else is known of the call."""
+    value = read(text)
+    if value is None:
+        return _encode({UNREADABLE: text})
+    return text if value else text.strip() or "{}"
+
+
+def _normalize(text: str) -> str | None:
+    """What `text` says, in our own spelling; None where it cannot be read."""
+    value = read(text)
+    return None if value is None else encode(value)
+
+
+# An agent's history goes out with every step, so its calls are looked at again and again. Texts do not change.
+_spell_once = lru_cache(maxsize=1024)(_spell)
+_normalize_once = lru_cache(maxsize=1024)(_normalize)
 
 
 def says(text: str, arguments: Mapping[str, Any]) -> bool:
     """Whether `arguments` are what `text` says, or were decoded from it (see `kimi_api._arguments.schema.correct`)."""
-    value = read(text)
-    if value is None:
-        return False
+    normal = _normalize(text) if len(text) > _SHORT else _normalize_once(text)
     # Compared as text: 1, 1.0 and True are equal to Python, and the order of keys is lost on it.
-    if encode(value) == encode(arguments):
-        return True
+    if normal is None or normal == encode(arguments):
+        return normal is not None
+    value = read(text) or {}
     return list(value) == list(arguments) and all(_is(value[name], arguments[name]) for name in value)
 
 

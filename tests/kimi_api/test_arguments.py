@@ -14,7 +14,16 @@ from pydantic import BaseModel
 
 from kimi_api import KimiInputError
 from kimi_api._arguments.schema import Watch, correct, structured_members
-from kimi_api._arguments.text import DEEPEST, encode, read, strict_arguments, strict_text, wire_text
+from kimi_api._arguments.text import (
+    DEEPEST,
+    _normalize_once,
+    _spell_once,
+    encode,
+    read,
+    strict_arguments,
+    strict_text,
+    wire_text,
+)
 from kimi_api.mfjs import normalize_schema
 
 UNREADABLE = [
@@ -397,3 +406,34 @@ def test_only_turns_with_control_characters_are_copied() -> None:
     assert sent[1] is plain
     assert sent[2] == turn('{"a": "x\\ny"}')
     assert odd == before
+
+
+TEXTS = st.sampled_from(
+    [*UNREADABLE, "", " {} ", '{"a": 1}', '{"a":1}', '{"a": 1.0}', '{"a": true}', '{"b": 2, "a": 1}']
+)
+
+
+@given(text=TEXTS, own=st.none() | TEXTS)
+def test_what_was_looked_at_before_goes_back_like_what_is_new(text: str, own: str | None) -> None:
+    """Short texts are remembered. What comes of one does not depend on that."""
+    first, held = wire_text(text, own), read(text)
+    assert wire_text(text, own) == first
+    assert _spell_once.__wrapped__(text) in (first, wire_text(text))
+    if held is not None:
+        assert wire_text(copy.deepcopy(held), text or None) == (text if text.strip() else "{}")
+
+
+def test_long_texts_are_not_remembered() -> None:
+    text = json.dumps({"a": "x" * 4_000})
+    before = _spell_once.cache_info().currsize, _normalize_once.cache_info().currsize
+    assert wire_text(text) == wire_text({"a": "x" * 4_000}, text) == text
+    assert (_spell_once.cache_info().currsize, _normalize_once.cache_info().currsize) == before
+
+
+def test_arguments_that_were_changed_in_place_go_out_changed() -> None:
+    arguments: dict[str, Any] = {"a": 1}
+    assert wire_text(arguments, '{"a":1}') == '{"a":1}'
+    arguments["a"] = 1.0
+    assert wire_text(arguments, '{"a":1}') == '{"a": 1.0}'
+    arguments["a"] = True
+    assert wire_text(arguments, '{"a":1}') == '{"a": true}'

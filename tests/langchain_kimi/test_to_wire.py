@@ -459,3 +459,19 @@ def test_blocks_of_others_in_a_result_are_texts(name: str) -> None:
             (wire,) = to_wire([message])
         forget_warnings()
         assert "Tides, https://e.com" in wire["content"]
+
+
+def test_messages_of_a_subclass_go_out_as_their_class_does() -> None:
+    class Question(HumanMessage):
+        """A program's own."""
+
+    class Answer(AIMessage):
+        """A program's own."""
+
+    class Result(ToolMessage):
+        """A program's own."""
+
+    call = {"name": "look", "args": {"a": 1}, "id": "c1", "type": "tool_call"}
+    own = [Question("q"), Answer("", tool_calls=[call]), Result("r", tool_call_id="c1")]
+    plain = [HumanMessage("q"), AIMessage("", tool_calls=[call]), ToolMessage("r", tool_call_id="c1")]
+    assert to_wire(own) == to_wire(plain)

@@ -330,3 +330,19 @@ def test_an_empty_text_beside_a_call_is_not_a_part() -> None:
     call = ToolCallBlock(tool_call_id="call_9", tool_name="weather", tool_kwargs={"city": "Oslo"})
     blocks = [ThinkingBlock(content="Look."), TextBlock(text=""), call]
     assert wire_message(ChatMessage(role="assistant", blocks=blocks))["content"] == ""
+
+
+def test_blocks_of_a_subclass_go_out_as_their_class_does() -> None:
+    class Text(TextBlock):
+        """A program's own."""
+
+    class Thought(ThinkingBlock):
+        """A program's own."""
+
+    for role in ("user", "assistant", "system", "tool"):
+        assert wire_message(ChatMessage.model_construct(role=MessageRole(role), blocks=[Text(text="a")])) == (
+            wire_message(ChatMessage(role=role, blocks=[TextBlock(text="a")]))
+        )
+    turn = [Thought(content="b"), Text(text="a")]
+    wire = wire_message(ChatMessage.model_construct(role=MessageRole.ASSISTANT, blocks=turn))
+    assert wire == {"role": "assistant", "content": "a", "reasoning_content": "b"}
