@@ -29,6 +29,13 @@ def test_the_table_has_the_floor_and_how_many_times_it_each_figure_is() -> None:
     assert "| 200 messages, ms | 1.50 | **3.00** (2.0) | - |" in page
 
 
+def test_calls_of_ours_are_set_beside_the_floor_of_whoever_sends_through_the_sdk() -> None:
+    page = report.page({**RESULTS, "LangChain over post": {"figures": {"200 messages, ms": 2.0}, **SAID, **MACHINE}})
+    assert "| | ChatKimi / LangChain over post |\n|---|---|\n" in page
+    assert "| 200 messages | 1.50 |" in page
+    assert "over post |" not in report.page(RESULTS)
+
+
 def test_what_a_peer_could_not_do_is_said_in_its_words() -> None:
     assert "* ChatOpenAI, agent: `ValueError: no <agent>`" in report.page(RESULTS)
 
@@ -62,7 +69,11 @@ def url() -> Iterator[str]:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "peer",
-    ["httpx + json", "httpx2 + json", "openai SDK", "LangChain's floor", "ChatKimi", "LlamaIndex's floor", "Kimi"],
+    [
+        *("httpx + json", "httpx2 + json", "openai SDK, post", "openai SDK"),
+        *("LangChain's floor", "LangChain over post", "ChatKimi"),
+        *("LlamaIndex's floor", "LlamaIndex over post", "Kimi"),
+    ],
 )
 def test_every_case_of_ours_and_of_the_floors_is_measured(peer: str, url: str) -> None:
     figures = measure_cases(PEERS[peer](), url, 1, QUICK)

@@ -93,8 +93,16 @@ class BareHttp(Peer):
                 if line.startswith("data: {"):
                     yield json.loads(line[6:])
 
+    def ask(self, address: Any, wire: Mapping[str, Any]) -> Any:
+        """The whole answer to a request."""
+        return self.sync.post(address, json=wire).json()
+
+    async def aask(self, address: Any, wire: Mapping[str, Any]) -> Any:
+        """The same on an event loop."""
+        return (await self.on_loop.post(address, json=wire)).json()
+
     def call(self, model: Any, messages: Wire, tools: Wire) -> Work:
-        return lambda: self.sync.post(model, json=body(messages, tools)).json()
+        return lambda: self.ask(model, body(messages, tools))
 
 
 class BareHttp2(BareHttp):
@@ -107,6 +115,35 @@ class BareHttp2(BareHttp):
 def body(messages: Wire, tools: Wire = [], **more: Any) -> dict[str, Any]:  # noqa: B006 - never changed
     """A request."""
     return {"model": "kimi-k3", "messages": messages, **({"tools": tools} if tools else {}), **more}
+
+
+class Post(BareHttp):
+    """The SDK's `post` of plain dicts: what nobody can save who sends through the SDK, for its errors and settings."""
+
+    imports = "import openai"
+    packages = ("openai",)
+
+    def open(self, url: str) -> Any:
+        import openai
+
+        self.on_loop = openai.AsyncOpenAI(base_url=url, api_key=KEY, timeout=600)
+        self.sync = openai.OpenAI(base_url=url, api_key=KEY, timeout=600)
+        self.events: dict[str, Any] = {"cast_to": object, "body": body(QUESTION, stream=True), "stream": True}
+        self.of_sync, self.of_loop = openai.Stream[object], openai.AsyncStream[object]
+        return "/chat/completions"
+
+    def stream(self, model: Any) -> Iterator[Any]:
+        yield from self.sync.post(model, stream_cls=self.of_sync, **self.events)
+
+    async def astream(self, model: Any) -> AsyncIterator[Any]:
+        async for event in await self.on_loop.post(model, stream_cls=self.of_loop, **self.events):
+            yield event
+
+    def ask(self, address: Any, wire: Mapping[str, Any]) -> Any:
+        return self.sync.post(address, cast_to=object, body=wire)
+
+    async def aask(self, address: Any, wire: Mapping[str, Any]) -> Any:
+        return await self.on_loop.post(address, cast_to=object, body=wire)
 
 
 class OpenAISDK(Peer):
@@ -264,6 +301,7 @@ class LangChainFloor(LangChainPeer):
 
     imports = "from langchain_core.language_models.chat_models import BaseChatModel"
     packages = ("langchain-core", "langchain", "httpx")
+    transport: type[BareHttp] = BareHttp
 
     def open(self, url: str) -> Any:
         from langchain_core.language_models.chat_models import BaseChatModel
@@ -271,7 +309,7 @@ class LangChainFloor(LangChainPeer):
         from langchain_core.messages.tool import tool_call_chunk
         from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-        bare = BareHttp()
+        bare = self.transport()
         address = bare.open(url)
 
         def chunk(event: Mapping[str, Any]) -> Any:
@@ -300,7 +338,7 @@ class LangChainFloor(LangChainPeer):
 
             def _generate(self, messages: Any, *_: Any, **more: Any) -> Any:
                 wire_body = self.wire or body([{"role": m.type, "content": m.content} for m in messages])
-                message = bare.sync.post(address, json=wire_body).json()["choices"][0]["message"]
+                message = bare.ask(address, wire_body)["choices"][0]["message"]
                 calls: list[Any] = [
                     {"name": c["function"]["name"], "args": json.loads(c["function"]["arguments"]), "id": c["id"]}
                     for c in message.get("tool_calls", ())
@@ -319,6 +357,13 @@ class LangChainFloor(LangChainPeer):
 
     def call(self, model: Any, messages: Wire, tools: Wire) -> Work:
         return super().call(model.model_copy(update={"wire": body(messages, tools)}), messages, [])
+
+
+class LangChainOverPost(LangChainFloor):
+    """The SDK's `post` under LangChain's own base class."""
+
+    packages = ("langchain-core", "langchain", "openai")
+    transport = Post
 
 
 # ------------------------------------------------------------------------------------------------- LlamaIndex
@@ -411,6 +456,7 @@ class LlamaIndexFloor(LlamaIndexPeer):
 
     imports = "from llama_index.core.llms.function_calling import FunctionCallingLLM"
     packages = ("llama-index-core", "httpx")
+    transport: type[BareHttp] = BareHttp
 
     def open(self, url: str) -> Any:
         from llama_index.core.base.llms.types import (
@@ -424,7 +470,7 @@ class LlamaIndexFloor(LlamaIndexPeer):
         from llama_index.core.llms.function_calling import FunctionCallingLLM
         from llama_index.core.llms.llm import ToolSelection
 
-        bare = BareHttp()
+        bare = self.transport()
         address = bare.open(url)
 
         def responses(events: Iterator[Mapping[str, Any]]) -> Iterator[Any]:
@@ -459,14 +505,11 @@ class LlamaIndexFloor(LlamaIndexPeer):
 
             @llm_chat_callback()
             def chat(self, messages: Any, **more: Any) -> Any:
-                return to_response(
-                    bare.sync.post(address, json=self.wire_request(messages)).json()["choices"][0]["message"]
-                )
+                return to_response(bare.ask(address, self.wire_request(messages))["choices"][0]["message"])
 
             @llm_chat_callback()
             async def achat(self, messages: Any, **more: Any) -> Any:
-                answer = await bare.on_loop.post(address, json=self.wire_request(messages))
-                return to_response(answer.json()["choices"][0]["message"])
+                return to_response((await bare.aask(address, self.wire_request(messages)))["choices"][0]["message"])
 
             @llm_chat_callback()
             def stream_chat(self, messages: Any, **more: Any) -> Any:
@@ -521,19 +564,29 @@ class LlamaIndexFloor(LlamaIndexPeer):
         return lambda: on_loop(run())
 
 
+class LlamaIndexOverPost(LlamaIndexFloor):
+    """The SDK's `post` under LlamaIndex's own base class."""
+
+    packages = ("llama-index-core", "openai")
+    transport = Post
+
+
 PEERS: dict[str, Callable[[], Peer]] = {
     "httpx + json": BareHttp,
     "httpx2 + json": BareHttp2,
+    "openai SDK, post": Post,
     "openai SDK": OpenAISDK,
     "openai SDK 2": OpenAISDK,
     "LiteLLM": LiteLLM,
     "LangChain's floor": LangChainFloor,
+    "LangChain over post": LangChainOverPost,
     "ChatKimi": ChatKimiPeer,
     "ChatOpenAI": ChatOpenAIPeer,
     "ChatDeepSeek": ChatDeepSeekPeer,
     "langchain-moonshot": MoonshotPackagePeer,
     "MoonshotChat (community)": MoonshotCommunityPeer,
     "LlamaIndex's floor": LlamaIndexFloor,
+    "LlamaIndex over post": LlamaIndexOverPost,
     "Kimi": KimiPeer,
     "OpenAILike": OpenAILikePeer,
     "DeepSeek": DeepSeekPeer,
