@@ -81,7 +81,7 @@ STATES: tuple[State, ...] = (
     State(_DOCUMENTS, "_logged", "whether the first upload was logged", "one", "forget_documents"),
     State(_FETCH, "_pages", "what was fetched from addresses, for an hour", "64 MiB, 4,096 pages"),
     _lock(_FETCH, "_pages_lock"),
-    State("kimi_api.mfjs", "_convert_text", "schemas in Moonshot's dialect, by their text", "1,024", KEEP),
+    State("kimi_api.mfjs._document", "_convert_text", "schemas in Moonshot's dialect, by their text", "1,024", KEEP),
     State("kimi_api.request", "_schemas", "tools in Moonshot's dialect", "1,024 tools", KEEP),
     State("kimi_api.telemetry._otel", "server_of", "host and port of addresses", "64", KEEP),
     State("kimi_api.tokens", "_answers", "counts from the platform's endpoint", "1,024 counts"),
