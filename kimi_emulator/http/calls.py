@@ -14,6 +14,7 @@ from kimi_emulator.brain import Brain
 from kimi_emulator.faults import FaultQueue
 from kimi_emulator.http.delivery import DelayedResponse, break_body, failure, json_answer
 from kimi_emulator.inspector import Traffic
+from kimi_emulator.inspector.traffic import FAULT
 from kimi_emulator.platform.checks import HttpCheck
 from kimi_emulator.platform.state import ReceivedRequest, State
 from kimi_emulator.rules import enforce
@@ -88,10 +89,11 @@ class Call:
         return self.late(failure(failed.failure), failed.fault)
 
     def late(self, answer: Response, fault: Fault | None) -> Response:
-        """The answer after the silence of its fault, if it has one."""
-        return (
-            answer if fault is None or not fault.silence else DelayedResponse(answer, fault.silence, self.state.clock)
-        )
+        """The answer after the silence of its fault, if it has one. Whoever watches is told which fault it is."""
+        if fault is None:
+            return answer
+        self.request.scope[FAULT] = fault.id
+        return DelayedResponse(answer, fault.silence, self.state.clock) if fault.silence else answer
 
 
 def mark(stored: Any, members: Mapping[str, Any] | None) -> None:

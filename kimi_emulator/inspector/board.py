@@ -218,6 +218,7 @@ class Board:
             "asked": {"kind": request.kind, "text": mask.text(request.text)},
             "answer": {"kind": answer.kind, "text": mask.text(answer.text)},
             "prefix": None,
+            "fault": exchange.fault,
         }
         if done and path == CHAT and isinstance(reply.get("message"), dict):
             self._threads.answer(exchange.id, body, reply["message"])

@@ -12,7 +12,10 @@ from kimi_emulator.content import compact
 from kimi_emulator.inspector.reading import thought_of
 from kimi_emulator.platform.state import ReceivedRequest
 
-__all__ = ["curl", "script"]
+__all__ = ["ScriptedAnswer", "curl", "script"]
+
+ScriptedAnswer = tuple[int | None, Mapping[str, str], Mapping[str, Any], str]
+"""An answer's status, headers by lower-case names, what ``read_answer`` made of it, and the id of its fault or ""."""
 
 _SENT_BY_ITSELF = {"host", "content-length", "accept-encoding", "connection", "authorization", "content-type"}
 _OF_NO_USE = ("x-stainless", "user-agent", "cookie", "proxy-", "sec-", "origin", "referer")
@@ -52,11 +55,8 @@ def curl(received: ReceivedRequest, base_url: str) -> str:
     return " \\\n  ".join(words) + end
 
 
-def script(answers: Iterable[tuple[int | None, Mapping[str, str], Mapping[str, Any]]]) -> str:
-    """Python that lets an emulator give the same answers again, in this order; "" if there are none.
-
-    Each answer is its status, its headers by lower-case names, and what ``read_answer`` made of it.
-    """
+def script(answers: Iterable[ScriptedAnswer]) -> str:
+    """Python that lets an emulator give the same answers again, in this order; "" if there are none."""
     items = [item for each in answers if (item := _item(*each))]
     if not items:
         return ""
@@ -65,11 +65,13 @@ def script(answers: Iterable[tuple[int | None, Mapping[str, str], Mapping[str, A
     return f"from kimi_emulator import {', '.join(names)}\n\nkimi.script(\n{text}\n)"
 
 
-def _item(status: int | None, headers: Mapping[str, str], reply: Mapping[str, Any]) -> str:
+def _item(status: int | None, headers: Mapping[str, str], reply: Mapping[str, Any], fault: str) -> str:
     if status is not None and status >= 400:
         return _failure(status, headers, reply)
     message = reply.get("message")
-    return _reply(message, reply.get("finish_reason")) if isinstance(message, Mapping) and message else ""
+    if isinstance(message, Mapping) and message:
+        return _reply(message, reply.get("finish_reason"), fault)
+    return f"    Reply(fault={fault!r})," if fault else ""
 
 
 def _failure(status: int, headers: Mapping[str, str], reply: Mapping[str, Any]) -> str:
@@ -86,7 +88,7 @@ def _failure(status: int, headers: Mapping[str, str], reply: Mapping[str, Any]) 
     return f"    Failure({', '.join(arguments)}),"
 
 
-def _reply(message: Mapping[str, Any], finish_reason: Any) -> str:
+def _reply(message: Mapping[str, Any], finish_reason: Any, fault: str) -> str:
     lines = [f"reasoning={thought_of(message)!r},"]  # None would let the emulator think of something
     if message.get("content"):
         lines.append(f"content={message['content']!r},")
@@ -95,6 +97,8 @@ def _reply(message: Mapping[str, Any], finish_reason: Any) -> str:
         lines += ["tool_calls=[", *(f"    {_tool_call(call, at)}," for at, call in enumerate(calls)), "],"]
     if finish_reason and finish_reason != ("tool_calls" if calls else "stop"):
         lines.append(f"finish_reason={finish_reason!r},")
+    if fault:
+        lines.append(f"fault={fault!r},")
     return "\n".join(["    Reply(", *(f"        {line}" for line in lines), "    ),"])
 
 

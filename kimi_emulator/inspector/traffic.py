@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["PLACE", "Exchange", "Traffic", "watching"]
+__all__ = ["FAULT", "PLACE", "Exchange", "Traffic", "watching"]
 
 KEPT = 5_000
 """So many exchanges are kept, the newest."""
@@ -28,6 +28,8 @@ TIMES = 20_000
 
 PLACE = "kimi_emulator.place"
 """The key of the ASGI scope under which the application leaves the request's position in ``State.requests``."""
+FAULT = "kimi_emulator.fault"
+"""And this the one for the id of the fault that the answer was given."""
 
 
 @dataclass
@@ -35,7 +37,8 @@ class Exchange:
     """One request and its answer.
 
     Times are seconds of ``time.perf_counter``, but ``at``, which is seconds since the epoch. ``place`` is the
-    position in ``State.requests``; None if the request never got that far. ``ended`` is None while the answer comes;
+    position in ``State.requests``; None if the request never got that far. ``fault`` is the id of what was made to go
+    wrong. ``ended`` is None while the answer comes;
     ``whole`` tells whether its end was sent.
     """
 
@@ -45,6 +48,7 @@ class Exchange:
     at: float
     began: float
     place: int | None = None
+    fault: str = ""
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     chunks: list[bytes] = field(default_factory=list)
@@ -162,14 +166,14 @@ def watching(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                 exchange.headers = {
                     name.decode("latin-1").lower(): value.decode("latin-1") for name, value in message["headers"]
                 }
-                exchange.place = scope.get(PLACE)
+                exchange.place, exchange.fault = scope.get(PLACE), scope.get(FAULT, "")
                 traffic.notify(exchange)
             await send(message)
 
         try:
             await app(scope, receive, sending)
         finally:
-            exchange.place = scope.get(PLACE)
+            exchange.place, exchange.fault = scope.get(PLACE), scope.get(FAULT, "")
             exchange.ended = time.perf_counter()
             traffic.notify(exchange)
 

@@ -43,6 +43,8 @@ def _lines(exchange: Exchange, state: State) -> Iterator[str]:
     rules = rules_about(exchange, state)
     if not any(rule["refused"] for rule in rules):  # what such a rule says is the error
         yield from _answer_lines(reply)
+    if exchange.fault:
+        yield _line("fault", exchange.fault)
     for rule in rules:
         yield _line("refused by" if rule["refused"] else "noted by", f"{rule['id']}: {rule['message']}")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from kimi_emulator.faults import FAULTS
 from kimi_emulator.inspector import exports, prefix
 from kimi_emulator.inspector.board import Board, mask_of, received_by
 from kimi_emulator.inspector.reading import read_answer
@@ -24,7 +25,6 @@ def detail(exchange: Exchange, state: State, board: Board, base_url: str) -> dic
     """All of it: what the row says, and what is behind it. No key is in it."""
     received, reply = received_by(exchange, state), read_answer(exchange)
     mask = mask_of(received, state)
-    answer = (exchange.status, exchange.headers, reply)
     shown = {
         "request": {
             "headers": mask.headers(received.headers) if received is not None else {},
@@ -41,7 +41,8 @@ def detail(exchange: Exchange, state: State, board: Board, base_url: str) -> dic
         "rules": rules_about(exchange, state),
         "prefix": _prefix(exchange, reply, board),
         "curl": exports.curl(received, base_url) if received is not None else "",
-        "script": exports.script([answer]) if exchange.path == CHAT else "",
+        "script": exports.script([_script_item(exchange)]) if exchange.path == CHAT else "",
+        "fault_sentence": FAULTS[exchange.fault].description if exchange.fault in FAULTS else "",
         "steps": board.thread_of(exchange.id),
     }
     return {**(board.row(exchange.id) or {}), **mask.value(shown)}
@@ -50,8 +51,14 @@ def detail(exchange: Exchange, state: State, board: Board, base_url: str) -> dic
 def thread_script(id: int, state: State, board: Board, traffic: Traffic) -> str:
     """The answers of the whole thread of an exchange as one ``kimi.script(...)``."""
     steps = [exchange for each in board.thread_of(id) if (exchange := traffic.get(each)) and exchange.path == CHAT]
-    text = exports.script((exchange.status, exchange.headers, read_answer(exchange)) for exchange in steps)
-    return mask_of(None, state).text(text)
+    return mask_of(None, state).text(exports.script(map(_script_item, steps)))
+
+
+def _script_item(exchange: Exchange) -> exports.ScriptedAnswer:
+    """An answer for a script. A fault that cannot be seen in what came (a cut, a silence) is given to it again."""
+    fault = FAULTS.get(exchange.fault)
+    hidden = fault is not None and (fault.wire or fault.chunks or fault.silence) and fault.failure is None
+    return exchange.status, exchange.headers, read_answer(exchange), exchange.fault if hidden else ""
 
 
 def _prefix(exchange: Exchange, reply: Mapping[str, Any], board: Board) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 // The chosen request: what it is, what was wrong with it, what it cost, and everything that was said.
 
 import { byId, clock, copy, count, element, money, percent, plural, seconds } from "./elements.js";
-import { statusOf } from "./list.js";
+import { isEmpty, statusOf } from "./list.js";
 
 const KINDS = [
   ["cached", "from the cache"],
@@ -265,6 +265,22 @@ export function detail(exchange) {
       ),
       element("pre", { id: "copied-text", hidden: true, tabindex: "0" }),
     ),
+    exchange.fault
+      ? element(
+          "section",
+          { class: "box noted" },
+          element("h3", {}, "A fault that was asked for ", element("code", {}, exchange.fault)),
+          element("p", {}, exchange.fault_sentence.split("`").map((piece, at) => (at % 2 ? element("code", {}, piece) : piece))),
+        )
+      : null,
+    isEmpty(exchange) && exchange.status < 400
+      ? element(
+          "section",
+          { class: "box noted" },
+          element("h3", {}, "An empty answer"),
+          element("p", {}, "Neither text nor a tool call. A client asks again for it, or fails; an agent that takes it for the last word stops."),
+        )
+      : null,
     exchange.rules.map(refusal),
     reply.error && !refused ? element("section", { class: "box refused" }, element("h3", {}, "Error"), json(reply.error)) : null,
     exchange.prefix?.kind === "breaks" || exchange.prefix?.kind === "missed" ? prefixBox(exchange.prefix) : null,

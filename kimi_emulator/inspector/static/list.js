@@ -13,7 +13,10 @@ export const get = (id) => rows.get(id)?.row;
 
 const breaks = (row) => row.prefix !== null && ["breaks", "missed"].includes(row.prefix.kind);
 const failed = (row) => (row.status !== null && row.status >= 400) || (row.done && !row.whole);
-const hasProblem = (row) => failed(row) || row.rules.length > 0 || breaks(row) || row.answer.kind === "error";
+// Neither text nor a call: a client asks again for it, or fails.
+export const isEmpty = (row) => row.done && row.path === "/v1/chat/completions" && row.answer.kind === "none";
+const hasProblem = (row) =>
+  failed(row) || isEmpty(row) || row.fault !== "" || row.rules.length > 0 || breaks(row) || row.answer.kind === "error";
 
 export function statusOf(row) {
   if (row.status === null) return row.done ? ["no", "no answer"] : ["open", "waiting"];
@@ -27,6 +30,8 @@ function content(row, title) {
   const marks = row.rules.map((rule) =>
     element("span", { class: `mark ${rule.refused ? "refused" : "noted"}` }, `${rule.refused ? "refused: " : "noted: "}${rule.id}`),
   );
+  if (row.fault) marks.push(element("span", { class: "mark noted" }, `fault: ${row.fault}`));
+  if (isEmpty(row) && row.status < 400) marks.push(element("span", { class: "mark noted" }, "neither text nor a call"));
   if (breaks(row)) {
     const place = row.prefix.kind === "missed" ? "prefix not in the cache" : `prefix breaks at ${row.prefix.place}`;
     const cost = row.prefix.lost ? `, ${plural(row.prefix.lost, "token")}, ${money(row.prefix.cost)}` : "";

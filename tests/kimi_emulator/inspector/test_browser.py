@@ -297,6 +297,24 @@ def test_an_answer_that_is_still_coming_grows(watched, client, browser):
         assert "answering" in text(browser, "#list")
 
 
+def test_a_fault_and_an_empty_answer_are_problems_and_say_so(watched, client, browser):
+    watched.script(Reply("", reasoning="Hm."), Reply("Fine."))
+    chat(client, "One")
+    chat(client, "Two")
+    watched.fail("http.503")
+    chat(client, "Three")
+    visit(browser, watched, 3, "#/r/3")
+    wait_for_choice(browser, 3)
+    assert "A fault that was asked for http.503" in text(browser, "#detail .box")
+    assert texts(browser, ".mark") == ["fault: http.503", "neither text nor a call"]
+    browser.find_element("id", "only-problems").click()
+    until(browser, "document.querySelectorAll('.entry:not([hidden])').length === 2")
+    assert "Thought, but no answer" in texts(browser, ".answered")
+    browser.execute_script("location.hash = '#/r/1'")
+    wait_for_choice(browser, 1)
+    assert text(browser, "#detail .box").startswith("An empty answer")
+
+
 CONTRAST = """
 const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
   return .2126 * r + .7152 * g + .0722 * b; };

@@ -94,29 +94,36 @@ def call(name: str, arguments: str, id: str) -> dict[str, Any]:
     ],
 )
 def test_an_answer_becomes_the_reply_that_gives_it(message: dict[str, Any], finish: str, reply: Reply):
-    assert run(script([(200, {}, {"message": message, "finish_reason": finish})])) == [reply]
+    assert run(script([(200, {}, {"message": message, "finish_reason": finish}, "")])) == [reply]
 
 
 def test_an_error_becomes_a_failure_with_its_headers():
     error = {"error": {"message": "too many", "type": "rate_limit_reached_error"}}
-    (failure,) = run(script([(429, {"retry-after": "1", "date": "now"}, error)]))
+    (failure,) = run(script([(429, {"retry-after": "1", "date": "now"}, error, "")]))
     assert failure == Failure(429, "rate_limit_reached_error", "too many", headers={"retry-after": "1"})
     assert failure.json() == error
 
 
 @pytest.mark.parametrize("error", ["broken", {"message": "m", "type": "t", "code": 7}, None])
 def test_an_error_of_another_shape_keeps_it(error: Any):
-    (failure,) = run(script([(500, {}, {"error": error})]))
+    (failure,) = run(script([(500, {}, {"error": error}, "")]))
     assert failure.json() == {"error": error}
 
 
 def test_a_whole_run_becomes_one_script_that_imports_what_it_needs():
     answer = {"message": {"content": "Yes"}, "finish_reason": "stop"}
-    text = script([(200, {}, answer), (500, {}, {}), (None, {}, {}), (200, {}, {"message": {}})])
+    text = script([(200, {}, answer, ""), (500, {}, {}, ""), (None, {}, {}, ""), (200, {}, {"message": {}}, "")])
     assert text.startswith("from kimi_emulator import Failure, Reply\n")
     assert run(text) == [Reply(content="Yes", reasoning=""), Failure(500)]
 
 
 def test_nothing_to_script_is_no_script():
     assert script([]) == ""
-    assert script([(None, {}, {}), (200, {}, {"json": {"data": []}})]) == ""
+    assert script([(None, {}, {}, ""), (200, {}, {"json": {"data": []}}, "")]) == ""
+
+
+def test_a_fault_goes_with_its_answer():
+    message = {"role": "assistant", "content": "It snows in", "reasoning_content": "Snow."}
+    cut, silent = run(script([(200, {}, {"message": message}, "cut.answer"), (200, {}, {}, "stall.before_headers")]))
+    assert (cut.content, cut.reasoning, cut.fault) == ("It snows in", "Snow.", "cut.answer")
+    assert silent == Reply(fault="stall.before_headers")

@@ -40,7 +40,7 @@ def show_all(bodies: list[Any], kind: str) -> None:
         data = f"data: {text}\n\ndata: {text}\n\n" if kind == "text/event-stream" else text
         exchange = exchange_of(traffic, data.encode(), kind)
         assert json.dumps(detail(exchange, state, board, "http://x/v1"))
-        script([(200, {}, read_answer(exchange))])
+        script([(200, {}, read_answer(exchange), "")])
     assert len(board.search(["hi"])) == len(bodies)
 
 

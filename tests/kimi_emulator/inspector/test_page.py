@@ -11,7 +11,7 @@ import httpx
 import pytest
 from inspector_kit import KEY, PNG, TOOLS, chat, detail, events, page, wait_for_end
 
-from kimi_emulator import Emulator, Failure, Reply, ToolCall
+from kimi_emulator import FAULTS, Emulator, Failure, Reply, ToolCall
 from kimi_emulator.inspector import traffic
 
 
@@ -117,6 +117,28 @@ def test_a_broken_answer_is_shown_as_far_as_it_came(watched, client):
     shown = wait_for_end(watched, 1)
     assert not shown["whole"]
     assert shown["reply"]["message"]["content"].startswith("A long")
+
+
+def test_a_fault_is_named_and_copied_with_its_answer(watched, client):
+    """Who looks at 2 a.m. must not take what a test asked for for a bug of the program."""
+    watched.fail("cut.answer")
+    watched.script(Reply(reasoning="", content="A long answer that will not come to its end, for sure."))
+    with pytest.raises(httpx.HTTPError):
+        chat(client, stream=True)
+    shown = wait_for_end(watched, 1)
+    assert (shown["fault"], shown["fault_sentence"]) == ("cut.answer", FAULTS["cut.answer"].description)
+    assert "fault='cut.answer'" in shown["script"]
+    assert "fault      cut.answer" in watched.transcript
+
+
+def test_a_fault_of_a_scripted_reply_and_an_error_answer_are_named_too(watched, client):
+    watched.script(Reply("Hello.", fault="http.429_overloaded"))
+    assert chat(client).status_code == 429
+    assert client.get("/models").status_code == 200
+    watched.fail("http.500")
+    assert chat(client).status_code == 500
+    assert [wait_for_end(watched, number)["fault"] for number in (1, 2, 3)] == ["http.429_overloaded", "", "http.500"]
+    assert "Failure(500" in detail(watched, 3)["script"]  # what came says it all
 
 
 def test_the_list_can_be_cleared_and_goes_with_a_reset(watched, client):
