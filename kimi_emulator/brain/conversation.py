@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any
 
 from kimi_emulator.brain.contract import BrainContext
 from kimi_emulator.brain.filling.chinese import is_chinese
+from kimi_emulator.brain.filling.labels import json_in
 from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.reading import Parts, split, without_instructions
 from kimi_emulator.content import ToolResult, text_of, tool_results
@@ -92,12 +92,7 @@ class Conversation:
 
 
 def _file_content(text: str) -> str | None:
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
+    value = next((value for value, start, _ in json_in(text.lstrip()) if start == 0), None)
     content = value.get("content") if isinstance(value, dict) else None
     return content if isinstance(content, str) else None
 

@@ -107,8 +107,9 @@ def _score(piece: Passage, stems: Set[str], weight: Mapping[str, float]) -> floa
     hit, above, before = (
         sum(weight.get(word, 0) for word in stems & group) for group in (piece.own, piece.heading, piece.before)
     )
-    # Long passages match by chance; one of nothing but question words (a heading), the head of a table and another
-    # question say nothing.
-    silent = piece.names or not piece.own - stems or piece.text.rstrip().endswith(("?", "？"))
+    # Long passages match by chance; a heading of nothing but question words, the head of a table and another question
+    # say nothing.
+    ending = piece.text.rstrip()[-1:]
+    silent = piece.names or ending in "?？" or (not piece.own - stems and ending not in ".。!！")
     score = hit + 0.6 * above / (1 + 0.1 * piece.distance) + (0.45 * before if hit else 0)
     return score * (0.3 if silent else 1.0) / (1 + len(piece.own) / 200)

@@ -90,13 +90,11 @@ class Scalars:
         spoken = [(each, str(each)) for each in members if each is not None]
         for source in self.sources:
             labelled = (scalar(source.entry(name)) or source.value_of_label(name) or "").lower()
-            directed = [rf"\b(?:{each})\s+" for each in prepositions(name)]
-            for each, text in spoken:
-                if text.lower() == labelled:
-                    return each, NAMED
-            for each, text in spoken:
-                if any(re.search(rf"{before}{re.escape(text)}\b", source.text, re.IGNORECASE) for before in directed):
-                    return each, NAMED
+            directed = rf"\b(?:{'|'.join(prepositions(name)) or '(?!)'})\s+"
+            named = [each for each, text in spoken if text.lower() == labelled]
+            named += [each for each, text in spoken if re.search(rf"{directed}{re.escape(text)}\b", source.text, re.I)]
+            if named:
+                return named[0], NAMED
             places = [
                 (*match.span(), each)
                 for each, text in spoken
@@ -106,7 +104,7 @@ class Scalars:
                 return self._described_in(source, [each[2] for each in places]), LIKELY
             if places:
                 start, end, member = min(places, key=lambda place: place[0])
-                source.mark(start, end)
+                source.take([(str(member), start, end)])
                 return member, NAMED
         return self._class_of(members)
 

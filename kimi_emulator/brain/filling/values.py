@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -27,20 +27,16 @@ class Source:
 
     # -- taking -----------------------------------------------------------------------------------------------
 
-    def take(self, places: Iterator[Place]) -> str | None:
+    def take(self, places: Iterable[Place]) -> str | None:
         """The first value that does not touch a taken one."""
         return next(iter(self.take_all(places, 1)), None)
 
-    def take_all(self, places: Iterator[Place], most: int = 50) -> list[str]:
+    def take_all(self, places: Iterable[Place], most: int = 50) -> list[str]:
         """The first values that do not touch a taken one."""
         free = (each for each in places if all(each[2] <= a or each[1] >= b for a, b in self._taken))
         chosen = list(islice(free, most))
         self._taken |= {(start, end) for _, start, end in chosen}
         return [value for value, _, _ in chosen]
-
-    def mark(self, start: int, end: int) -> None:
-        """Take a stretch of the text."""
-        self._taken.add((start, end))
 
     # -- kinds ------------------------------------------------------------------------------------------------
 

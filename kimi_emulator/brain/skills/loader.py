@@ -7,12 +7,12 @@ such a name. It lists them in its description, `- name: what it does`, or finds 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from kimi_emulator.brain.conversation import Task
 from kimi_emulator.brain.language import pattern
 from kimi_emulator.brain.toolbox import Tool, fitting, is_loading
+from kimi_emulator.schemas import Grammar, kind_of
 from kimi_emulator.script import Reply, ToolCall
 
 _LISTED = re.compile(r"^\s*[-*]\s+`?([A-Za-z][\w-]*)`?\s*[:：]\s*(.*)$", re.MULTILINE)
@@ -44,12 +44,6 @@ def answer(task: Task) -> Reply | None:
 
 def _takes(tool: Tool, kind: str) -> str | None:
     """The first parameter of a kind of value, also one that may be null."""
-    return next((name for name, schema in tool.properties.items() if kind in _kinds(schema)), None)
-
-
-def _kinds(schema: Any) -> set[str]:
-    if not isinstance(schema, Mapping):
-        return set()
-    kinds = schema.get("type")
-    own = {kinds} if isinstance(kinds, str) else set(kinds or ())
-    return own.union(*(_kinds(branch) for branch in schema.get("anyOf") or ()))
+    grammar = Grammar(tool.parameters)
+    kinds = {name: {kind_of(each) for each in grammar.alternatives(schema)} for name, schema in tool.properties.items()}
+    return next((name for name in kinds if kind in kinds[name]), None)

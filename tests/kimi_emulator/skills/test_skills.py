@@ -228,6 +228,19 @@ def test_what_only_a_model_could_write_is_said_to_be_none_of_the_emulators(promp
         )
 
 
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Does the mill employ 34 people?", "It employs 34 people"),
+        ("Does the mill stand by the river Orva?", "The mill stands by the river Orva."),
+    ],
+)
+def test_a_sentence_that_says_just_what_is_asked_confirms_it(question: str, answer: str):
+    context = MILL.replace(" and makes paper", "")
+    assert text(f"Context: {context}\nQuestion: {question}\nAnswer:").startswith(answer)
+    assert text(f"Context:\nThe mill\n{context}\n\nQuestion: {question}\nAnswer:").startswith(answer)
+
+
 def test_an_empty_text_is_no_fault():
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": obj(title=S, note=S)}}
     assert set(json.loads(ask("", response_format=form).content or "")) == {"title", "note"}
@@ -244,6 +257,8 @@ def test_an_empty_text_is_no_fault():
         ("上海的天气如何？", "上海"),
         ("明天成都会下雨吗", "成都"),
         ("告诉我广州现在的天气", "广州"),
+        ("is it raining in oslo?", "oslo"),
+        ("What's the temperature in Oslo?", "Oslo"),
         ("Wie wird das Wetter in Hamburg?", "Hamburg"),
         ("Quelle est la météo à Lyon ?", "Lyon"),
         ("¿Cuál es el clima en Buenos Aires?", "Buenos Aires"),
@@ -555,6 +570,7 @@ def test_every_skill_is_in_the_order_and_small():
     assert len(order) == len(names)
     lengths = {path.name: len(path.read_text().splitlines()) for path in folder.rglob("*.py")}
     assert [name for name, length in lengths.items() if length > 300] == []
+    assert sum(len(path.read_text().splitlines()) for path in folder.rglob("*.py")) <= 2990
 
 
 def test_every_pattern_is_used_and_every_used_one_is_there():
