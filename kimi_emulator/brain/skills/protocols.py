@@ -103,7 +103,9 @@ def _tools_described(text: str) -> Iterator[dict[str, Any]]:
 
 def _functions_by_head(text: str) -> Iterator[dict[str, Any]]:
     """Functions that are given by their heads, below the last sample of code."""
-    for match in pattern("protocols.function").finditer(text[text.rfind("</execute>", 0, text.rfind("def ")) :]):
+    for match in pattern("protocols.function").finditer(
+        text[max(text.rfind("</execute>", 0, text.rfind("def ")), 0) :]
+    ):
         try:
             definition = ast.parse(match[0].split("\n", 1)[0] + " ...").body[0]
         except SyntaxError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.documents import best
 from kimi_emulator.brain.language import capture, pattern, phrase
@@ -19,20 +21,21 @@ def say(talk: Conversation) -> str | None:
         name = next((name for text in talk.earlier[::-1] if (name := capture("quote.called", text))), "")
         if name:
             return phrase("my_name", talk.chinese, called=name)
-    if talk.documents and (subject := capture("quote.mentioned", talk.question)):
-        return _is_mentioned(talk, subject)
+    texts = talk.documents or talk.earlier
+    if texts and (subject := capture("quote.mentioned", talk.question)):
+        return _is_mentioned(subject, texts, talk.chinese)
     text = _each_part(talk) or best(talk.question, talk.documents) or best(talk.question, [*talk.system, *talk.earlier])
     if text is None and talk.documents and talk.question:
         return phrase("nothing", talk.chinese, question=shorten(talk.question, 300))
     return text
 
 
-def _is_mentioned(talk: Conversation, subject: str) -> str:
+def _is_mentioned(subject: str, texts: Sequence[str], chinese: bool) -> str:
     """Yes, with the passage that speaks of the subject, or no."""
     stems = {*words(subject)}
-    mentions = any(subject.lower() in text.lower() or (stems and stems <= {*words(text)}) for text in talk.documents)
-    passage = best(subject, talk.documents, most=1) or ""
-    return phrase("mentioned" if mentions else "not_mentioned", talk.chinese, subject=subject, passage=passage)
+    mentions = any(subject.lower() in text.lower() or (stems and stems <= {*words(text)}) for text in texts)
+    passage = best(subject, texts, most=1) or ""
+    return phrase("mentioned" if mentions else "not_mentioned", chinese, subject=subject, passage=passage)
 
 
 def _each_part(talk: Conversation) -> str | None:

@@ -202,6 +202,12 @@ def test_whether_a_text_mentions_something_is_answered_with_yes_or_no(context: s
     assert text(f"Context: {context}\nQuestion: {question}\nAnswer:").startswith(expected)
 
 
+def test_a_text_told_earlier_is_asked_about_too():
+    earlier = [{"role": "user", "content": MILL}, {"role": "assistant", "content": "Noted."}]
+    question = {"role": "user", "content": "Does the text mention the river Orva?"}
+    assert text([*earlier, question]).startswith("Yes, the river Orva is mentioned")
+
+
 @pytest.mark.parametrize(
     "prompt",
     [
@@ -329,6 +335,8 @@ def test_powers_without_end_are_not_worked_out():
         ("weather in paris, london and new york", ["paris", "london", "new york"]),
         ("how is the weather in berlin and munich today?", ["berlin", "munich"]),
         ("weather for oslo or rome please", ["oslo", "rome"]),
+        ("compare the weather in paris vs london", ["paris", "london"]),
+        ("what's the weather like in tokyo & osaka", ["tokyo", "osaka"]),
         ("weather in paris please", ["paris"]),
         ("weather in paris and tell me a joke", ["paris"]),
         ("what's the weather in paris and what time is it?", ["paris"]),
@@ -503,6 +511,60 @@ def test_triplets_in_the_prompts_own_form():
     chinese = "从下面的文本中提取三元组。\n文本：王小明创办了未来公司。公司位于杭州。\n三元组："
     assert text(chinese) == "(王小明, 创办了, 未来公司)\n(公司, 位于, 杭州)"
     assert graph.say(talk("What is a graph?")) is None
+
+
+REACT = """Use tools:
+> Tool Name: get_weather
+Tool Description: Get the current weather in a city
+Tool Args: {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+Thought: ...
+Action: tool name
+Action Input: the input as JSON"""
+CODE = """Write code between <execute> tags.
+def add(a: int, b: int) -> int:
+    \"\"\"
+    Add two numbers.
+    \"\"\"
+"""
+
+
+@pytest.mark.parametrize(
+    ("explained", "question", "call", "result", "answer", "second"),
+    [
+        (
+            REACT,
+            "What is the weather in Oslo?",
+            'Action: get_weather\nAction Input: {"city":"Oslo"}',
+            "Observation: sleet",
+            "Answer: The result is: sleet",
+            ("What is the weather in Rome?", 'Action: get_weather\nAction Input: {"city":"Rome"}'),
+        ),
+        (
+            CODE,
+            "What is 2 + 3?",
+            "<execute>\nprint(add(a=2, b=3))\n</execute>",
+            "Here is the result of the code:\n\n5",
+            "The result is: 5",
+            ("What is 4 + 5?", "<execute>\nprint(add(a=4, b=5))\n</execute>"),
+        ),
+    ],
+    ids=["action", "code"],
+)
+def test_steps_in_words_are_made_one_by_one_and_anew_for_the_next_question(
+    explained: str, question: str, call: str, result: str, answer: str, second: tuple[str, str]
+):
+    messages = under(explained, question)
+    for expected, reply in ((call, result), (answer, second[0]), (second[1], "")):
+        step = text(messages)
+        assert step.endswith(expected)
+        messages += [{"role": "assistant", "content": step}, {"role": "user", "content": reply}]
+
+
+def test_an_input_that_is_no_json_is_no_fault():
+    call = {"role": "assistant", "content": 'Thought: x\nAction: get_weather\nAction Input: {"city": Oslo'}
+    result = {"role": "user", "content": "Observation: bad input"}
+    assert text([*under(REACT, "What is the weather in Oslo?"), call, result]).endswith("The result is: bad input")
 
 
 def test_facts_of_a_conversation():
