@@ -14,6 +14,8 @@ from kimi_api.cli._exits import Exit, exit_of
 from kimi_api.cli._session import AsJson, print_json, print_line, print_table, report_errors, session_of, shell_words
 from kimi_api.doctor import examine
 
+_CODES = {"balance": Exit.QUOTA, "models": Exit.NOT_FOUND}
+"""Of errors that were found without an exception: an empty account, a model that is not there."""
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red", "skipped": "dim"}
 
 
@@ -47,4 +49,5 @@ def doctor(
             for name, status, detail, remedy in rows:
                 print_line(f"{status:8} {name:15} {detail}{f'. What to do: {remedy}' if remedy else ''}")
     if errors:
-        raise typer.Exit(next((exit_of(one.error) for one in errors if one.error is not None), Exit.FAILED))
+        codes = (_CODES.get(one.name) if one.error is None else exit_of(one.error) for one in errors)
+        raise typer.Exit(next(filter(None, codes), Exit.FAILED))

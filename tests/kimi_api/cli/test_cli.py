@@ -305,8 +305,20 @@ def test_what_is_wrong_comes_with_its_cure_and_its_exit_code(tools: Tools, monke
 
 
 def test_a_model_that_is_not_there_is_no_fault_of_the_keys(tools: Tools, kimi: Emulator) -> None:
-    assert tools("doctor", "--model", "kimi-k33", "--no-request").code == Exit.FAILED
+    assert tools("doctor", "--model", "kimi-k33", "--no-request").code == Exit.NOT_FOUND
     assert kimi.chats == []
+
+
+@pytest.mark.parametrize("options", [[], ["--no-request"]])
+def test_an_empty_account_has_its_exit_code_whether_or_not_something_is_asked(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    with Emulator(balance=0.0) as empty:
+        monkeypatch.setenv("MOONSHOT_API_KEY", empty.api_key)
+        monkeypatch.setenv("MOONSHOT_BASE_URL", empty.base_url)
+        assert tools("doctor", *options).code == Exit.QUOTA
+        assert [request.path for request in empty.requests[:2]] == ["/v1/models", "/v1/users/me/balance"]
+        assert len(empty.requests) == (2 if options else 3)
 
 
 def test_the_doctor_on_a_terminal(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
