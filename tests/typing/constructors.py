@@ -21,7 +21,7 @@ ChatKimi(modle="kimi-k3")  # pyright: ignore[reportCallIssue]
 ChatKimi(temperature="hot")  # pyright: ignore[reportArgumentType]
 ChatKimi(thinking="on")  # pyright: ignore[reportArgumentType]
 ChatKimi(wire="fast", repair="all")  # pyright: ignore[reportArgumentType]
-ChatKimi("kimi-k3")  # pyright: ignore[reportCallIssue]
+ChatKimi("kimi-k3")  # pyright: ignore[reportArgumentType]
 
 Kimi()
 Kimi("kimi-k3", api_key="sk-test-1", temperature=1, stop=["a"], timeout=5, system_prompt="a", max_retries=0)
