@@ -280,7 +280,9 @@ def media_type(head: bytes, declared: str | None, kind: Kind | None, what: str) 
             what,
             declared or f"bytes that begin with {head[:8]!r}",
             f"its format cannot be read from its content; {list_of}",
-            "convert it to PNG, JPEG or MP4, or declare its type (mime_type)",
+            "send it as a document (a file block, a DocumentBlock)"
+            if declared == "application/pdf"
+            else "convert it to PNG, JPEG or MP4, or declare its type (mime_type)",
         )
     if actual in allowed:
         return declared if _SAME.get(declared, declared) == actual else actual

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -10,6 +10,7 @@ from pydantic import ConfigDict, PrivateAttr, SecretStr
 
 from kimi_api import KimiClient
 from kimi_api._settings.client import Followed, catalog_of, follow
+from kimi_api._settings.names import elsewhere
 from kimi_api.catalog import Catalog
 from kimi_api.credentials import Region
 from langchain_kimi._call_arguments import as_secret
@@ -17,6 +18,26 @@ from langchain_kimi.errors import error_types
 
 if TYPE_CHECKING:
     from typing import Self
+
+
+_INSTEAD: Mapping[str, str] = {
+    "chat": 'write invoke([...]), e.g. invoke([("user", "Hello")])',
+    "achat": "write await ainvoke([...])",
+    "complete": 'write invoke("Hello")',
+    "acomplete": 'write await ainvoke("Hello")',
+    "stream_chat": "write stream([...])",
+    "stream_complete": 'write stream("Hello")',
+    "astream_chat": "write astream([...])",
+    "astream_complete": 'write astream("Hello")',
+    "predict": 'write invoke("Hello"), or prompt | llm for a template',
+    "apredict": 'write await ainvoke("Hello"), or prompt | llm for a template',
+    "chat_with_tools": "write bind_tools(tools).invoke(...), or create_agent(llm, tools)",
+    "predict_and_call": "write create_agent(llm, tools)",
+    "structured_predict": "write with_structured_output(YourClass).invoke(...)",
+    "as_structured_llm": "write with_structured_output(YourClass)",
+    "completions": 'write invoke([...]), e.g. invoke([("user", "Hello")])',
+}
+"""What to write for LlamaIndex's methods."""
 
 
 class FollowsSettings:
@@ -66,15 +87,31 @@ class Connected(BaseChatModel):
 
     _connection: Followed | None = PrivateAttr(default=None)
 
+    if not TYPE_CHECKING:  # a checker that sees it believes in every name
+
+        def __getattr__(self, name: str) -> object:
+            """Pydantic's own, with a hint where the attribute is a method of LlamaIndex's class."""
+            try:
+                return super().__getattr__(name)
+            except AttributeError as error:
+                if name not in _INSTEAD:
+                    raise
+                raise elsewhere(error, name, self, "LlamaIndex's (llama_index_kimi.Kimi)", _INSTEAD[name]) from None
+
     @property
     def client(self) -> KimiClient:
         """The connection under this model, for files, balance and the like. Made again when a field it uses changes."""
-        self._connection = followed = follow(self, self._connection, error_types=error_types)
+        self._connection = followed = follow(self, self._own_connection(), error_types=error_types)
         return followed[1]
+
+    def _own_connection(self) -> Followed | None:
+        """`_connection`, without the detour through `__getattr__` that a private attribute takes in each call."""
+        private = self.__pydantic_private__
+        return private["_connection"] if private else None
 
     def _own_catalog(self) -> Catalog | None:
         """What this model's host says of its models, as far as it was asked or given."""
-        return catalog_of(self, self._connection)
+        return catalog_of(self, self._own_connection())
 
     def __getstate__(self) -> dict[Any, Any]:
         """Everything but HTTP clients, which hold sockets. A key that was passed in travels, one from outside not."""

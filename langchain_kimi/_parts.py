@@ -17,6 +17,8 @@ from kimi_api._media_rules import NotedAddress
 
 T = TypeVar("T")
 
+_TEXT_RULE = "it holds a text under the name text"
+
 _UPLOAD = "pass the bytes (a data URL), or upload them (kimi_api.media.upload_media gives ms://<file id>)"
 
 
@@ -62,7 +64,12 @@ def _unknown(block: object) -> Part:
 
 
 def _text(block: Mapping[str, Any]) -> Part:
-    return {"type": "text", "text": str(block.get("text") or "")}
+    text = block.get("text")
+    if isinstance(text, str):
+        return {"type": "text", "text": text}
+    if (text and not isinstance(text, int | float)) or (text is None and "content" in block):
+        raise KimiInputError("text block", block, _TEXT_RULE, 'write e.g. {"type": "text", "text": "Hello"}')
+    return {"type": "text", "text": str(text or "")}
 
 
 def _plain_text(block: Mapping[str, Any]) -> Part:

@@ -14,6 +14,7 @@ from llama_index.core.llms.llm import default_completion_to_prompt
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from kimi_api._settings.client import Followed, catalog_of, follow
+from kimi_api._settings.names import elsewhere
 from kimi_api.catalog import Catalog
 from kimi_api.client import KimiClient
 
@@ -32,6 +33,21 @@ _CORE_DEFAULTS: Mapping[str, Callable[[], Any]] = {
 """What core's validators put into these fields."""
 
 
+_INSTEAD: Mapping[str, str] = {
+    "invoke": 'write complete("Hello") for a text, or chat([ChatMessage("Hello")]) for messages',
+    "ainvoke": 'write await acomplete("Hello"), or await achat([ChatMessage("Hello")])',
+    "batch": "call complete for each text, or acomplete with asyncio.gather",
+    "abatch": "call acomplete for each text, with asyncio.gather",
+    "generate": 'write complete("Hello")',
+    "bind": "pass the arguments with the call, or to the constructor",
+    "bind_tools": "write chat_with_tools(tools, ...), or FunctionAgent(tools=..., llm=...)",
+    "with_structured_output": "write as_structured_llm(YourClass)",
+    "with_retry": "pass max_retries=... to the constructor",
+    "completions": 'write chat([ChatMessage("Hello")])',
+}
+"""What to write for LangChain's methods."""
+
+
 class Connected(FunctionCallingLLM):
     """The part of `Kimi` that holds the client. Clients are made when needed and belong to one instance."""
 
@@ -42,6 +58,17 @@ class Connected(FunctionCallingLLM):
 
     _connection: Followed | None = PrivateAttr(default=None)
 
+    if not TYPE_CHECKING:  # a checker that sees it believes in every name
+
+        def __getattr__(self, name: str) -> object:
+            """Pydantic's own, with a hint where the attribute is a method of LangChain's class."""
+            try:
+                return super().__getattr__(name)
+            except AttributeError as error:
+                if name not in _INSTEAD:
+                    raise
+                raise elsewhere(error, name, self, "LangChain's (langchain_kimi.ChatKimi)", _INSTEAD[name]) from None
+
     @property
     def client(self) -> KimiClient:
         """The connection under this model, for files, balance and the like. Made again when a field it uses changes."""
@@ -49,12 +76,17 @@ class Connected(FunctionCallingLLM):
 
     def _connect(self) -> KimiClient:
         """The client for the present connection settings."""
-        self._connection = followed = follow(self, self._connection)
+        self._connection = followed = follow(self, self._own_connection())
         return followed[1]
+
+    def _own_connection(self) -> Followed | None:
+        """`_connection`, without the detour through `__getattr__` that a private attribute takes in each call."""
+        private = self.__pydantic_private__
+        return private["_connection"] if private else None
 
     def _own_catalog(self) -> Catalog | None:
         """What this model's host says of its models, as far as it was asked or given."""
-        return catalog_of(self, self._connection)
+        return catalog_of(self, self._own_connection())
 
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle carries: the fields, but for connections and what cannot be pickled anyway.

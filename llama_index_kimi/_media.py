@@ -132,7 +132,9 @@ def _url_of_content(kind: Kind, block: ImageBlock | VideoBlock, mimetype: str | 
             what,
             mimetype or f"{len(data)} bytes of an unknown format",
             f"the {kind} format must be known",
-            f"set {kind}_mimetype, e.g. {'image/png' if kind == 'image' else 'video/mp4'}",
+            "pass documents in a DocumentBlock"
+            if mimetype and not mimetype.startswith(("image/", "video/"))
+            else f"set {kind}_mimetype, e.g. {'image/png' if kind == 'image' else 'video/mp4'}",
         )
     return data_url(mimetype, data)
 

@@ -89,13 +89,15 @@ def _check_address(url: object, what: str, web: bool, local: bool) -> str:
         known = scheme.lower()
         if known in ("data", "ms") or (web and known in ("http", "https")):
             return url if known == scheme else known + url[len(scheme) :]
+    is_file = isinstance(url, str) and url and (url.startswith("file:") or ":" not in url[2:])
+    data = "read the file (base64=... in LangChain, path=... in LlamaIndex)" if is_file else "pass the bytes or a path"
     raise KimiInputError(
         what,
         url[:200] if isinstance(url, str) else url,
         "an address is http(s), data: or ms://<file id>"
         if web
         else "the platform accepts only data URLs and ms://<file id>, and downloads nothing from addresses",
-        "pass the bytes or a path, upload them (kimi_api.media.upload_media gives ms://<file id>)"
+        f"{data}, upload them (kimi_api.media.upload_media gives ms://<file id>)"
         + ("" if web else ", or set fetch_media=True for public http(s) addresses"),
     )
 

@@ -156,6 +156,16 @@ def check_retries(retries: object) -> int:
     raise wrong_setting("max_retries", retries)
 
 
+def check_http_client(name: str, client: object) -> object:
+    """`client` if it can be the setting `name`: None, or a client of the HTTP library that is asynchronous or not."""
+    if client is None:
+        return None
+    is_http = any(family.__module__.partition(".")[0] in ("httpx", "httpx2") for family in type(client).__mro__)
+    if not is_http or hasattr(client, "aclose") != (name == "async_http_client"):
+        raise wrong_setting(name, client)
+    return client
+
+
 def without_authorization(headers: Mapping[str, str]) -> dict[str, str]:
     """`headers` but for one that would stand beside our own key; names of headers come in any case."""
     return {name: value for name, value in _check_headers(headers).items() if name.lower() != "authorization"}

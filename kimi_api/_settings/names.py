@@ -43,15 +43,34 @@ PASSED_ON = frozenset(
 """Request fields without an option of their own, passed on as they are."""
 
 
+_PROMPTS = frozenset({"system_prompt", "prompt", "system", "system_message", "instructions"})
+"""What people call the text that tells a model how to behave."""
+
+
 def unknown_name(name: str, known: Collection[str], what: str = "argument", *, body: bool = True) -> KimiInputError:
     """The error for a misspelt name, with the nearest known one. `body`: whether there is an `extra_body` to advise."""
     import difflib
 
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     remedy = f"did you mean {near[0]!r}?" if near else "remove it."
-    if body:
+    if not near and name in _PROMPTS:
+        remedy = "make it the first message, or pass it to the agent, e.g. create_agent(system_prompt=...)"
+    elif body:
         remedy += f" To send an undocumented field, use extra_body={{{name!r}: ...}}"
     return KimiInputError(what, name, "there is no such option", remedy.removesuffix("."))
+
+
+def elsewhere(error: AttributeError, name: str, owner: object, other: str, instead: str) -> AttributeError:
+    """`error` about a method that is the other framework's, with what to write instead; `hasattr` stays False.
+
+    Args:
+        error: what Python says: "'ChatKimi' object has no attribute 'complete'".
+        name: the attribute.
+        owner: the object that has none.
+        other: whose method it is.
+        instead: what to write.
+    """
+    return AttributeError(f"{error}, which is {other}. What to do: {instead}.", name=name, obj=owner)
 
 
 def call_only(name: str, value: object) -> KimiInputError:

@@ -36,12 +36,22 @@ RULES: Mapping[str, tuple[str, str]] = {
     "presence_penalty": _NUMBER,
     "frequency_penalty": _NUMBER,
     "stop": ("it is a text, or a list of up to 5 texts", 'pass e.g. stop=["END"]'),
-    "response_format": ("it is a dict with a type", 'pass e.g. {"type": "json_object"}'),
+    "response_format": (
+        "it is a dict with a type",
+        'pass e.g. {"type": "json_object"}; a pydantic class goes into with_structured_output (LangChain) or '
+        "as_structured_llm (LlamaIndex)",
+    ),
+    "http_client": (
+        "it is an httpx or httpx2 Client",
+        "pass httpx.Client(...); async ones go into async_http_client",
+    ),
+    "async_http_client": ("it is an httpx or httpx2 AsyncClient", "pass httpx.AsyncClient(...)"),
     "prompt_cache_key": (_TEXT, "pass the id of the session"),
     "safety_identifier": (_TEXT, "pass a hash of your user's id"),
     "cache_ttl": ("it is '5m' or '1h'", "leave it out for 5 minutes"),
     "extra_body": ("it holds members of the JSON body", "pass a dict"),
     "additional_kwargs": ("it holds options by name", "pass a dict"),
+    "model_kwargs": ("it holds options by name", "pass a dict"),
     "unsupported": ("it is 'warn', 'error' or 'send'", "leave it out to be warned"),
     "repair": ("it is 'safe', 'full' or 'none'", "leave it out for 'safe'"),
     "wire": ("it is 'stream' or 'plain'", "leave it out"),
@@ -61,7 +71,7 @@ RULES: Mapping[str, tuple[str, str]] = {
         "it is a function that takes the body of a request and returns the body to send",
         "pass a function, or leave it out",
     ),
-    "default_headers": ("they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}"),
+    "default_headers": ("they are a dict from names to values, all of them text", "pass e.g. {'X-Trace': 'a1'}"),
 }
 """What a setting is, and what to do about a wrong one."""
 

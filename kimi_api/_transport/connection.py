@@ -11,6 +11,7 @@ from kimi_api._settings.connection import (
     BeforeSend,
     as_limits,
     check_bytes,
+    check_http_client,
     check_retries,
     check_seconds,
     check_timeout,
@@ -85,8 +86,8 @@ class Connection:
         self.before_send: BeforeSend | None = before_send
         self._catalog = Catalog.of(catalog)
         self._api_key = api_key
-        self._http_client = http_client
-        self._async_http_client = async_http_client
+        self._http_client: Any = check_http_client("http_client", http_client)
+        self._async_http_client: Any = check_http_client("async_http_client", async_http_client)
         self._error_types = error_types
         self._own: dict[str, Any] = {}  # SDK clients around the caller's own HTTP clients
 
@@ -317,7 +318,13 @@ class Connection:
 
             raise not_unicode("messages", error) from None
         except Exception as error:
-            from kimi_api._transport.errors.translate import from_sdk, not_unicode, too_long_error, wrong_value
+            from kimi_api._transport.errors.translate import (
+                from_sdk,
+                not_unicode,
+                too_long_error,
+                wrong_client,
+                wrong_value,
+            )
             from kimi_api.errors import KimiConnectionError
 
             if isinstance(error.__cause__, UnicodeEncodeError):  # openai 2.0 puts its connection error around it
@@ -328,6 +335,9 @@ class Connection:
                 raise wrong from None
             ours = from_sdk(error, context, self._types(), response)
             if ours is None:
+                own = self._http_client is not None or self._async_http_client is not None
+                if own and (wrong := wrong_client(error)) is not None:
+                    raise wrong from None
                 raise
             if begun:
                 ours.retryable = False

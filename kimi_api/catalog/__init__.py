@@ -179,6 +179,10 @@ def get_model_spec(
     spec = _spec_in(rows, model)
     if not spec.known and not platform:
         return ModelSpec(model, 0, 0, 0, thinking="switchable", known=False)
+    if not spec.known and model.startswith("sk-"):
+        remedy = 'pass api_key=..., and e.g. model="kimi-k3"'
+        shown = f"a word of {len(model)} characters that begins like a key"
+        raise KimiInputError("model", shown, "it is a model's id", remedy)
     if not spec.known:
         near = closest_model(model, catalog=rows)
         warn_once(

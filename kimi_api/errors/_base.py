@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kimi_api.errors._masks import mask_ids
@@ -284,6 +285,9 @@ def _rebuild_file_error(
     return cls(file, reason, file_id=file_id, status=status)
 
 
+_IN_MEMORY = re.compile(r" at 0x[0-9a-fA-F]+")  # "<function get_weather at 0x7fc5c31edf80>"
+
+
 def _shorten(value: object) -> str:
-    text = repr(value)
+    text = _IN_MEMORY.sub("", repr(value))
     return text if len(text) <= 200 else f"{text[:160]}... ({len(text)} characters)"

@@ -6,6 +6,7 @@ row of `REFUSED` ends in an error, one of `WARNED` in an answer and a warning.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import warnings
 from collections.abc import Iterator
@@ -13,15 +14,17 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
+from contract_kit import COPIES
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.prompts import ChatPromptTemplate
-from llama_index.core.llms import ChatMessage
+from llama_index.core.llms import ChatMessage, ImageBlock
 from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
 
 import langchain_kimi
 import llama_index_kimi
 from kimi_api import AccountLimits, ChatOptions, KimiError, KimiWarning, build_request
+from kimi_api._transport.sdk.compat import transport
 from kimi_api._warn import forget_warnings
 from kimi_emulator import Emulator
 from langchain_kimi import ChatKimi, KimiFileLoader, partial_message
@@ -90,6 +93,35 @@ REFUSED: list[tuple[str, str]] = [
     ("ChatKimi('kimi-k3')", r"its settings are passed by name.*write ChatKimi\(model='kimi-k3'\)"),
     ("ChatKimi('sk-test-key')", r"a text of 11 characters without a name.*write ChatKimi\(api_key=\.\.\.\)"),
     ("langchain_kimi.KimiLLM('kimi-k3')", r"write KimiLLM\(model='kimi-k3'\)"),
+    ("Kimi('sk-test-key')", "a word of 11 characters that begins like a key', but it is a model's id.*pass api_key"),
+    ("ChatKimi(system_prompt='You are a pirate')", r"make it the first message.*create_agent\(system_prompt=\.\.\.\)"),
+    ("ChatKimi(tools=[get_weather])", r"got \[<function get_weather>\], but it belongs to one call"),
+    ("ChatKimi(model_kwargs='top_k')", "got 'top_k', but it holds options by name.*pass a dict"),
+    ("ChatKimi(response_format=Joke)", r"a pydantic class goes into with_structured_output"),
+    ("Kimi(response_format=Joke)", r"a pydantic class goes into .*as_structured_llm"),
+    ("ChatKimi(streaming='yes please')", "got 'yes please', but it is True or False"),
+    ("ChatKimi(default_headers={'X-Team': 1})", "a dict from names to values, all of them text"),
+    (
+        "ChatKimi().invoke('Hi', headers={'X-Team': 'Jörg'})",
+        "a value of 4 characters that are not all ASCII",
+    ),
+    ("Kimi().complete('Hi', headers={'X-Team': 'Jörg'})", "a value of 4 characters that are not all ASCII"),
+    (
+        "ChatKimi(http_client='http://proxy.test:8080')",
+        "got 'a value of type str', but it is an httpx or httpx2 Client",
+    ),
+    ("Kimi(http_client=ASYNC_CLIENT())", "got 'a value of type AsyncClient'.*async ones go into async_http_client"),
+    ("ChatKimi(async_http_client=CLIENT())", r"got 'a value of type Client'.*pass httpx\.AsyncClient"),
+    (
+        "ChatKimi(http_client=dead_client()).invoke('Hi')",
+        "a client that is closed'.*stay open for as long as the model is",
+    ),
+    (
+        "Kimi(http_client=dead_client()).complete('Hi')",
+        "a client that is closed'.*stay open for as long as the model is",
+    ),
+    ("ChatKimi(model='kimi-latest').invoke('Hi')", "404.*kimi-latest was retired on 2026-01-28; use kimi-k3"),
+    ("Kimi(model='moonshotai/kimi-k3').complete('Hi')", "404.*did you mean 'kimi-k3'"),
     # values
     ("ChatKimi(temperature='hot')", "got 'hot', but it is a number.*leave it out"),
     ("Kimi(max_tokens='lots')", "got 'lots', but it is a whole number of tokens above 0.*max_tokens=16_000"),
@@ -152,10 +184,19 @@ REFUSED: list[tuple[str, str]] = [
         "ChatKimi().invoke([partial_message('{'), HumanMessage('Hi')])",
         "a partial message must be the last one.*remove partial from earlier turns",
     ),
-    ("ChatKimi().invoke([image('cat.png')])", "downloads nothing from addresses.*pass the bytes or a path"),
+    ("ChatKimi().invoke([image('cat.png')])", r"downloads nothing from addresses.*read the file \(base64"),
     ("ChatKimi().invoke([image('https://example.org/cat.png')])", "set fetch_media=True for public"),
     ("ChatKimi().invoke([block(type='audio', base64='AAAA')])", "no Kimi model listens to audio.*transcribe it"),
     ("ChatKimi().invoke([block(type='file', path='note.txt')])", r"needs data, a url or a file_id.*pass the bytes"),
+    ("ChatKimi().invoke([block(type='text', content='Hi')])", r'a text under the name text.*\{"type": "text", "text"'),
+    ("ChatKimi().invoke([block(type='text', text=b'Hi')])", r'a text under the name text.*\{"type": "text", "text"'),
+    ("ChatKimi().invoke([block(type='image', path='cat.png')])", "it needs base64 data, a url or a file_id"),
+    ("ChatKimi().invoke([image('file:///home/me/cat.png')])", r"read the file \(base64=\.\.\. in LangChain, path"),
+    (
+        "ChatKimi().invoke([block(type='image', base64='JVBERi0xLjQ=', mime_type='application/pdf')])",
+        "pass it as a document: a `file` block",
+    ),
+    ("Kimi().chat([ChatMessage(blocks=[ImageBlock(image=b'%PDF-1.4')])])", "pass documents in a DocumentBlock"),
     # tools and structured answers
     ("ChatKimi().bind_tools([5])", "a tool is a function, a pydantic class"),
     ("ChatKimi().bind_tools('get_weather')", "a list of tools is needed, and this is only a name"),
@@ -220,6 +261,12 @@ def get_weather(city: str) -> str:
     return f"{city}: 2 degrees, snow"
 
 
+def dead_client() -> Any:
+    client = transport().Client()
+    client.close()
+    return client
+
+
 class Lookup:
     """What an `async def` gives to those who do not await it."""
 
@@ -236,12 +283,15 @@ def image(url: str) -> HumanMessage:
 
 
 NAMES: dict[str, Any] = {
+    "ASYNC_CLIENT": transport().AsyncClient,
     "AccountLimits": AccountLimits,
     "CALLS": AIMessage("", tool_calls=[{"name": "get_weather", "args": {}, "id": "call_1"}]),
+    "CLIENT": transport().Client,
     "ChatKimi": ChatKimi,
     "ChatMessage": ChatMessage,
     "ChatOptions": ChatOptions,
     "HumanMessage": HumanMessage,
+    "ImageBlock": ImageBlock,
     "Joke": Joke,
     "Optional": Optional,
     "PromptTemplate": PromptTemplate,
@@ -251,6 +301,7 @@ NAMES: dict[str, Any] = {
     "KimiFileReader": KimiFileReader,
     "ToolMessage": ToolMessage,
     "block": block,
+    "dead_client": dead_client,
     "build_request": build_request,
     "get_weather": get_weather,
     "image": image,
@@ -367,6 +418,44 @@ async def test_asynchronous_twins_say_the_same(call: str, host: Emulator) -> Non
         await begin()
     check_it_reads_well(str(caught.value), host)
     assert len(host.requests) == requests
+
+
+@pytest.mark.parametrize(
+    ("call", "instead"),
+    [
+        ("ChatKimi().chat", r"LlamaIndex's .*write invoke\(\[\.\.\.\]\)"),
+        ("ChatKimi().complete", r'LlamaIndex\'s .*write invoke\("Hello"\)'),
+        ("ChatKimi().astream_complete", r"LlamaIndex's .*write astream"),
+        ("ChatKimi().structured_predict", r"LlamaIndex's .*with_structured_output"),
+        ("Kimi().invoke", r'LangChain\'s .*write complete\("Hello"\)'),
+        ("Kimi().bind_tools", r"LangChain's .*chat_with_tools\(tools, \.\.\.\)"),
+        ("Kimi().with_structured_output", r"LangChain's .*as_structured_llm"),
+    ],
+)
+@pytest.mark.parametrize("twin", COPIES.values(), ids=COPIES)
+def test_the_other_frameworks_methods_are_told_from_a_misspelt_one(
+    call: str, instead: str, twin: Any, host: Emulator
+) -> None:
+    model, name = call.split(".")
+    owner = twin(run(model, host))
+    assert not hasattr(owner, name)
+    assert not hasattr(type(owner), name)
+    assert name not in dir(owner)
+    with pytest.raises(AttributeError, match=f"^'{model[:-2]}' object has no attribute '{name}', which is {instead}"):
+        getattr(owner, name)
+    with pytest.raises(AttributeError, match=r"^'[A-Za-z]*' object has no attribute 'nothing'$"):
+        owner.nothing  # noqa: B018
+    client = owner.client
+    assert owner._connection[1] is client
+
+
+async def test_a_client_of_another_event_loop_is_named(host: Emulator) -> None:
+    client = transport().AsyncClient()
+    for model, ask in ((ChatKimi(async_http_client=client), "ainvoke"), (Kimi(async_http_client=client), "acomplete")):
+        await getattr(model, ask)("Hi")
+        with pytest.raises(KimiError, match=r"a client of another event loop.*leave it out: each loop"):
+            await asyncio.to_thread(asyncio.run, getattr(model, ask)("Hi"))
+    await client.aclose()
 
 
 def test_an_emulator_that_was_not_started_says_how_to() -> None:

@@ -103,6 +103,10 @@ def too_long_error(
 
 def not_unicode(what: str, error: UnicodeEncodeError) -> KimiInputError:
     """The error for a text that cannot be encoded, with what stands around the place."""
+    if error.encoding == "ascii":  # the HTTP library's, of a header
+        remedy = "send it in ASCII, e.g. by urllib.parse.quote(value)"
+        shown = f"a value of {len(error.object)} characters that are not all ASCII"  # it may be a secret
+        return KimiInputError("headers", shown, "the value of a header is ASCII text", remedy)
     return KimiInputError(
         what,
         error.object[max(error.start - 20, 0) : error.end + 20],
@@ -124,6 +128,32 @@ def wrong_value(error: Exception, body: Mapping[str, Any]) -> KimiInputError | N
     from kimi_api._content.unsendable import unsendable
 
     return unsendable(body)
+
+
+def wrong_client(error: Exception) -> KimiInputError | None:
+    """The error for an HTTP client of the caller's that cannot send any more; None where that is not what went wrong.
+
+    "Cannot send a request, as the client has been closed." is the HTTP library's, "Event loop is closed" and "... is
+    bound to a different event loop" are Python's.
+    """
+    text = str(error)
+    if not isinstance(error, RuntimeError):
+        return None
+    if "client has been closed" in text:
+        return KimiInputError(
+            "http_client or async_http_client",
+            "a client that is closed",
+            "it must stay open for as long as the model is used",
+            "close it later, or leave it out: the process then has clients of its own",
+        )
+    if "Event loop is closed" in text or "different event loop" in text or "different loop" in text:
+        return KimiInputError(
+            "async_http_client",
+            "a client of another event loop",
+            "it works only on the event loop that it was first used on",
+            "leave it out: each loop, so each asyncio.run, then has a client of its own",
+        )
+    return None
 
 
 def deadline_error(
