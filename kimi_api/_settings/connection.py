@@ -71,7 +71,7 @@ def take_transport(arguments: dict[str, Any]) -> CallOptions:
     for name in _OF_A_CALL:
         if name not in arguments:
             continue
-        if name in ("headers", "extra_headers"):
+        if _OF_A_CALL[name] == "headers":
             if arguments[name] is not None:
                 taken["headers"] = {**(taken.get("headers") or {}), **_check_headers(arguments[name])}
         else:
@@ -113,14 +113,12 @@ def seconds(timeout: object) -> object:
     """
     if isinstance(timeout, tuple) and len(timeout) > 1:
         return timeout[1]
-    if timeout is None or isinstance(timeout, int | float | str):
-        return timeout
     return getattr(timeout, "read", timeout)
 
 
 def warn_of_plain_http(base_url: str) -> None:
     parts = urlsplit(base_url)
-    host = (parts.hostname or "").lower()
+    host = parts.hostname or ""  # in lower case
     if parts.scheme == "http" and not is_loopback(host):
         warn_once(
             ("plain http", host),

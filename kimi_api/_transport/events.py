@@ -204,7 +204,7 @@ class Splitter:
     def last(self) -> list[tuple[str, str]]:
         """The event at the end of a body that lacks its blank line; none where it is cut short."""
         try:
-            event = _fields(bytes(self._rest).rstrip(b"\r"))
+            event = _fields(self._rest.rstrip())
             if event is None:
                 return []
             if event[0] != "error":

@@ -85,6 +85,18 @@ def test_a_loader_sends_another_host_no_key_either(
     assert all("authorization" not in {name.lower() for name in r.headers} for r in elsewhere.requests)
 
 
+@pytest.mark.ways("plain", "aplain")
+@pytest.mark.parametrize("name", ["authorization", "Authorization"])
+def test_a_header_is_no_way_around_the_key(elsewhere: Emulator, adapter: Adapter, way: Any, name: str) -> None:
+    headers = {name: "Bearer sk-test-mine", "X-Team": "blue"}
+    native = adapter.model_class(base_url=elsewhere.base_url, max_retries=0, default_headers=headers)
+    for changes in ({}, {"headers": headers}):
+        with pytest.raises(KimiAuthenticationError, match="pass api_key="):
+            adapter.chat(native, way).ask("hi", **changes)
+        sent = {name.lower(): value for name, value in elsewhere.requests[-1].headers.items()}
+        assert (sent.get("authorization"), sent["x-team"]) == (None, "blue")
+
+
 def test_another_host_gets_a_key_that_was_passed(elsewhere: Emulator, adapter: Adapter) -> None:
     native = adapter.model_class(base_url=elsewhere.base_url, api_key=elsewhere.api_key)
     assert adapter.chat(native).ask("hi").text
@@ -106,8 +118,8 @@ def test_plain_http_beyond_this_machine_warns_once() -> None:
         KimiClient(api_key="sk-test-x", base_url="http://10.0.0.5:8000/v1")
     assert len(caught) == 1
     assert caught[0].filename == __file__
-    for base_url in ("http://10.0.0.5:8000/v1", "http://127.0.0.1:8000/v1"):
-        KimiClient(api_key="sk-test-x", base_url=base_url)
+    for host in ("10.0.0.5", "127.0.0.1", "localhost", "LOCALHOST", "kimi.Localhost", "[::1]"):
+        KimiClient(api_key="sk-test-x", base_url=f"http://{host}:8000/v1")
 
 
 def test_an_empty_account_elsewhere_is_recharged_there(elsewhere: Emulator, adapter: Adapter) -> None:

@@ -199,6 +199,8 @@ def test_headers_and_extra_headers_of_one_call_are_both_sent(kimi: Emulator, mak
 def test_headers_that_are_no_dict_are_refused(kimi: Emulator, make: Make, name: str) -> None:
     with pytest.raises(KimiInputError, match="headers"):
         make().ask("hi", **{name: "X-One: 1"})
+    with pytest.raises(KimiInputError, match="headers"):
+        make().ask("hi", **{"headers": {"X-One": "1"}, "extra_headers": {"X-Two": "2"}, name: "X-One: 1"})
     assert kimi.requests == []
 
 
@@ -219,8 +221,12 @@ def test_the_time_that_may_pass_is_chosen_per_call(kimi: Emulator, make: Make) -
 def test_what_belongs_to_the_model_is_refused_for_one_call(kimi: Emulator, adapter: Adapter, name: str) -> None:
     with pytest.raises(KimiInputError) as caught:
         adapter.make().ask("hi", **{name: "sk-test-another"})
-    assert caught.value.value == name
-    assert "sk-test-another" not in str(caught.value)
+    error = caught.value
+    assert (error.what, error.value) == ("argument", name)
+    assert str(error).endswith(
+        f"got {name!r}, but it is a setting of the model, not of one call. What to do: create another model with it."
+    )
+    assert "sk-test-another" not in str(error)
     assert kimi.requests == []
 
 

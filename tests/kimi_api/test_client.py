@@ -69,8 +69,10 @@ def test_what_goes_out(ways: Ways, raw: RawServer, method: str) -> None:
 
 
 def test_text_stays_text(ways: Ways, raw: RawServer, raw_client: KimiClient) -> None:
-    raw.say(raw.http(200, '{"content": "想"}'))
-    assert ways.request(raw_client, "GET", "/files/1/content", text=True).body == '{"content": "想"}'
+    raw.say(raw.http(200, '{"content": "想"}', headers={"Msh-Request-Id": "r1"}))
+    answer = ways.request(raw_client, "GET", "/files/1/content", text=True)
+    assert answer.body == '{"content": "想"}'
+    assert answer.headers["msh-request-id"] == "r1"
 
 
 def test_the_settings_of_a_connection_are_those_that_a_client_takes() -> None:
@@ -293,6 +295,7 @@ def test_headers_may_be_added_but_the_key_stays_ours(ways: Ways, kimi: Emulator,
         base_url=kimi.base_url,
         default_headers={name: "Bearer mine", "X-Team": "blue", "X-Run": "1", "User-Agent": "mine/1"},
     )
+    assert client.default_headers.keys() == {"X-Team", "X-Run", "User-Agent"}
     ways.request(client, "GET", "/models", headers={name: "Bearer other", "X-Run": "2"})
     received = kimi.requests[0].headers
     assert received["authorization"] == f"Bearer {kimi.api_key}"

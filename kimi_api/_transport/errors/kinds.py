@@ -105,9 +105,8 @@ def status_for(kind: str | None, body: object) -> int:
 
 def read_error_object(body: object) -> tuple[str | None, str]:
     """`(type, message)` of an error body, unwrapping what gateways put around it."""
-    if isinstance(body, (bytes, str)):
-        text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
-        return None, " ".join(re.sub(r"<[^>]*>", " ", text).split())[:300]
+    if isinstance(body, str):
+        return None, " ".join(re.sub(r"<[^>]*>", " ", body).split())[:300]
     error = body.get("error", body) if isinstance(body, dict) else None
     if isinstance(error, str):
         return None, error

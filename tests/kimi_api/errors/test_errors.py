@@ -19,6 +19,7 @@ import pytest
 import kimi_api
 from kimi_api import KimiClient, KimiInputError, KimiReplyError, errors
 from kimi_api._transport.context import RequestContext
+from kimi_api._transport.deadline import Deadline
 from kimi_api._transport.errors.hints import hint_unreached
 from kimi_api._transport.errors.translate import from_body, from_response, from_sdk
 from kimi_api._transport.sdk.compat import transport
@@ -324,7 +325,7 @@ def test_a_wrapping_that_cannot_be_opened_is_shown_as_it_is(raw_text: str) -> No
         ({"error": {}}, "without a readable error"),
         ([], "without a readable error"),
         (None, "without a readable error"),
-        (b"", "without a readable error"),
+        ("", "without a readable error"),
         ({"object": "error", "message": "from vllm", "type": "BadRequestError"}, "from vllm"),
     ],
 )
@@ -453,6 +454,20 @@ def test_a_failing_connection_is_told_by_how_far_the_answer_had_come(begun: bool
         assert str(ours).startswith(f"{words} http://h/v1: ")
 
 
+@pytest.mark.parametrize(
+    ("begun", "words", "request_id"), [(False, "no answer from", None), (True, "no complete answer from", "req-1")]
+)
+def test_a_call_whose_time_is_over_is_told_by_how_far_the_answer_had_come(
+    begun: bool, words: str, request_id: str | None
+) -> None:
+    response = transport().Response(200, headers={"Msh-Request-Id": "req-1"}) if begun else None
+    context = RequestContext("http://h/v1", deadline=Deadline(1.5))
+    ours: Any = from_sdk(TimeoutError(), context, None, response)
+    assert type(ours) is errors.KimiDeadlineError
+    assert str(ours).startswith(f"{words} http://h/v1 within max_seconds=1.5")
+    assert ours.request_id == request_id
+
+
 # ---------------------------------------------------------------------------------------------------- secrets
 
 
@@ -519,6 +534,7 @@ def error_of(message: str, kind: str | None = None) -> dict[str, Any]:
                "message": "The input (300000 tokens) is longer than the model's context length (262144 tokens)."}),
         (400, error_of("Requested token count exceeds the model's maximum context length of 262144 tokens.")),
         (413, {"detail": "input length exceeds the context length"}),
+        (422, {"detail": "input length exceeds the context length"}),
         (400, error_of("prompt too long; exceeded max context length by 4021 tokens", "invalid_request_error")),
         (400, error_of("You passed 98305 input tokens and requested 32768 output tokens. However, the model's context "
                        "length is only 131072 tokens.", "BadRequestError")),
@@ -526,8 +542,8 @@ def error_of(message: str, kind: str | None = None) -> dict[str, Any]:
         (400, {"error": {"message": "Your input is too long.", "type": "invalid_request_error",
                          "code": "context_length_exceeded"}}),
     ],
-    ids=["llama.cpp", "llama.cpp older", "vLLM", "SGLang", "SGLang tokens", "Ollama", "Ollama chat", "vLLM later",
-         "Kimi Code", "OpenAI code"],
+    ids=["llama.cpp", "llama.cpp older", "vLLM", "SGLang", "SGLang tokens", "Ollama", "FastAPI", "Ollama chat",
+         "vLLM later", "Kimi Code", "OpenAI code"],
 )  # fmt: skip
 def test_an_overflow_is_recognised_in_the_words_of_other_hosts(status: int, body: Any) -> None:
     error = error_for(status, body, RequestContext("http://127.0.0.1:8000/v1"))

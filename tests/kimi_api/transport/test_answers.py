@@ -13,10 +13,14 @@ from kimi_api._transport.context import RequestContext
 from kimi_api._transport.errors.translate import from_body
 from kimi_api.errors import (
     KimiAPIError,
+    KimiAuthenticationError,
     KimiBadRequestError,
     KimiContentFilterError,
+    KimiNotFoundError,
     KimiOverloadedError,
+    KimiPermissionError,
     KimiQuotaError,
+    KimiRateLimitError,
 )
 
 HOST = "https://api.moonshot.ai/v1"
@@ -80,15 +84,22 @@ def test_the_error_says_the_platforms_own_word_for_its_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "cls"),
+    ("kind", "cls", "status"),
     [
-        ("content_filter", KimiContentFilterError),
-        ("engine_overloaded_error", KimiOverloadedError),
-        ("exceeded_current_quota_error", KimiQuotaError),
+        ("invalid_request_error", KimiBadRequestError, 400),
+        ("content_filter", KimiContentFilterError, 400),
+        ("invalid_authentication_error", KimiAuthenticationError, 401),
+        ("incorrect_api_key_error", KimiAuthenticationError, 401),
+        ("permission_denied_error", KimiPermissionError, 403),
+        ("resource_not_found_error", KimiNotFoundError, 404),
+        ("engine_overloaded_error", KimiOverloadedError, 429),
+        ("rate_limit_reached_error", KimiRateLimitError, 429),
+        ("exceeded_current_quota_error", KimiQuotaError, 429),
     ],
 )
-def test_that_word_decides_the_class(kind: str, cls: type[KimiAPIError]) -> None:
-    assert type(from_body({"error": {"message": "no", "type": kind}}, None, None, CONTEXT)) is cls
+def test_that_word_decides_the_class_and_the_status(kind: str, cls: type[KimiAPIError], status: int) -> None:
+    error: Any = from_body({"error": {"message": "no", "type": kind}}, None, None, CONTEXT)
+    assert (type(error), error.status_code) == (cls, status)
 
 
 def test_what_is_no_stream_is_an_error_of_the_frameworks_class() -> None:

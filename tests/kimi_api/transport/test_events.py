@@ -143,6 +143,7 @@ def test_an_event_that_is_no_json_is_an_error() -> None:
         (b'event: error\ndata: {"code": 4711}\n\n', "4711"),
         (b"event: error\ndata: null\n\n", "null"),
         (b"event: error\ndata: busy", "busy"),
+        (b"data: busy\r\nevent: error\r", "busy"),  # cut within the end of a line
         (b'data: {"error": {"message": "busy"}}', "busy"),
     ],
 )

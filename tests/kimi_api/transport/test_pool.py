@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from pathlib import Path
 
 import certifi
 import openai
@@ -39,9 +40,12 @@ def test_loops_share_one_set_of_certificates(monkeypatch: pytest.MonkeyPatch) ->
     assert loads == []
 
 
-def test_other_certificates_of_the_environment_count(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("SSL_CERT_FILE", certifi.where()), ("SSL_CERT_DIR", str(Path(certifi.where()).parent))]
+)
+def test_other_certificates_of_the_environment_count(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     usual = compat.shared_ssl_context()
-    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
+    monkeypatch.setenv(name, value)
     other = compat.shared_ssl_context()
     assert other is not usual
     assert compat.shared_ssl_context() is other
