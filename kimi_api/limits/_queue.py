@@ -282,7 +282,7 @@ class _Request:
                 if waiter.failure is not None:
                     raise copy(waiter.failure) from waiter.failure
                 if not self._queue.is_first(waiter):
-                    yield clip(LOOK_SECONDS, deadline)
+                    yield clip(LOOK_SECONDS)
                     continue
                 pending = True
                 try:
@@ -296,7 +296,7 @@ class _Request:
                 if wait.limit == "tpd":
                     raise day_used_up(self._limits, wait, self._tokens)
                 self._log_wait(wait, time.monotonic() - began)
-                yield max(clip(min(wait.seconds, self._store.poll_seconds, SLOW_SECONDS), deadline), 0.001)
+                yield max(clip(min(wait.seconds, self._store.poll_seconds, SLOW_SECONDS)), 0.001)
         finally:
             if shared is not None:
                 shared.unsubscribe(self._account, self._ticket)

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from contract_kit import FOR_REQUESTS, Adapter, Call, Chat, Media, assistant, result, user, wire_tool
 
-from kimi_api import KimiInputError
+from kimi_api import KimiClient, KimiInputError
 from kimi_emulator import Emulator, Reply
 
 pytestmark = pytest.mark.ways(*FOR_REQUESTS)
@@ -70,6 +70,19 @@ def test_large_ones_are_uploaded_once_for_each_content_and_kept(kimi: Emulator, 
     assert [f"ms://{file_id}" for file_id in kimi.files] == sent  # checkpoints refer to it, so it stays
     messages = kimi.chats[-1]["messages"]
     assert messages[0]["content"] == kimi.chats[0]["messages"][0]["content"]  # the cached prefix
+
+
+def test_a_picture_whose_upload_was_deleted_meanwhile_is_uploaded_again(kimi: Emulator, make: Make) -> None:
+    chat = make(inline_media_bytes=10)
+    message = user(SEE, Media(data=PNG, mime="image/png"))
+    chat.ask([message])
+    (old,) = kimi.files
+    KimiClient(api_key=kimi.api_key, base_url=kimi.base_url).request("DELETE", f"/files/{old}")
+    chat.ask([message])
+    (new,) = kimi.files
+    assert urls(kimi) == [f"ms://{new}"]
+    (refusal,) = kimi.refusals
+    assert old in str(refusal)  # the platform misses it
 
 
 def test_results_of_tools_hold_them_too(kimi: Emulator, make: Make) -> None:

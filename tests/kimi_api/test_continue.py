@@ -22,6 +22,7 @@ from kimi_api import (
     errors,
     partial_message,
 )
+from kimi_api.chat._continue import continue_request
 from kimi_api.limits import MemoryStore
 from kimi_api.reply import ReplyBuilder
 from kimi_emulator import FAULTS, Emulator, Failure, Fault, Reply, ToolCall
@@ -107,6 +108,13 @@ def test_the_usage_of_all_requests_is_added_up(kimi: Emulator, client: KimiClien
     reply = run(ways, client, stream=stream, auto_continue=5)
     assert reply.content == "abc"
     assert (reply.usage.prompt_tokens, reply.usage.completion_tokens, reply.usage.total_tokens) == (60, 6, 66)
+
+
+def test_a_request_that_is_continued_twice_asks_behind_both_texts() -> None:
+    twice = continue_request(continue_request(build_request(ChatOptions(), ASK), "One, ", "Hm."), "two", "Hm, hm.")
+    assert twice.prefix == "One, two"
+    (last,) = twice.body["messages"][1:]
+    assert (last["content"], last["partial"], last["reasoning_content"]) == ("One, two", True, "Hm.")
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -19,7 +19,8 @@ import pytest
 from limits_kit import BODY, HI, Time, at_once
 
 from kimi_api import AccountLimits, ChatOptions, KimiClient, KimiInputError, KimiLimitError, build_request, chat, errors
-from kimi_api.limits import MemoryStore, RedisStore, Wait
+from kimi_api._transport.deadline import Deadline, within
+from kimi_api.limits import LimitStore, MemoryStore, RedisStore, SharedStore, Wait
 from kimi_api.limits import _queue as queue
 from kimi_api.limits._model import ABANDONED_SECONDS, WINDOW_SECONDS, count_tokens
 from kimi_api.reply import ReplyBuilder
@@ -377,13 +378,18 @@ def test_a_used_up_day_is_an_error_and_no_wait_of_hours(ways: Any) -> None:
 
 @pytest.mark.parametrize("bad", [{"rpm": 0}, {"tpm": -1}, {"concurrency": 1.5}, {"tpd": True}])
 def test_impossible_limits_are_refused(bad: dict[str, Any]) -> None:
-    with pytest.raises(KimiInputError, match=next(iter(bad))):
+    ((limit, value),) = bad.items()
+    with pytest.raises(KimiInputError) as caught:
         AccountLimits(**bad)
+    assert str(caught.value) == (
+        f"{limit}: got {value!r}, but it is a whole number above 0. "
+        "What to do: leave it out where there is no such limit."
+    )
 
 
 @pytest.mark.parametrize("bad", [6, -1, "1", True])
 def test_unknown_tiers_are_refused(bad: Any) -> None:
-    with pytest.raises(KimiInputError, match="2026-08-13"):
+    with pytest.raises(KimiInputError, match=f"^tier: got {bad!r}, but the table of 2026-08-13 has tiers 0 to 5"):
         AccountLimits.tier(bad)
 
 
@@ -497,6 +503,69 @@ def test_a_long_wait_for_an_answer_that_nobody_ends_is_logged_once(
         queue.acquire(limits, lambda: "a", BODY).release()
     (record,) = (one for one in caplog.records if one.name == queue.__name__)  # others log what they leave behind
     assert "read that stream to its end or close it" in record.getMessage()
+
+
+def test_waiting_for_a_turn_ends_with_the_time_of_the_call(ways: Any) -> None:
+    limits = AccountLimits(concurrency=1, store=MemoryStore(poll_seconds=3.0))
+    held = queue.acquire(limits, lambda: "a", BODY)
+    began = time.monotonic()
+    with within(Deadline(0.1)), pytest.raises(TimeoutError, match="max_seconds"):
+        ways.call(queue.acquire, queue.aacquire, limits, lambda: "a", BODY)
+    assert time.monotonic() - began < 2.5
+    held.release()
+
+
+def test_what_a_call_waits_for_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    limits = AccountLimits(concurrency=2, store=MemoryStore(poll_seconds=0.01))
+    one, two = (queue.acquire(limits, lambda: "a", BODY) for _ in range(2))
+    with caplog.at_level("DEBUG", queue.__name__), within(Deadline(0.1)), pytest.raises(TimeoutError):
+        queue.acquire(limits, lambda: "a", BODY)
+    texts = {record.getMessage() for record in caplog.records if record.name == queue.__name__}
+    assert texts == {"waiting for concurrency (2 used), inf s"}
+    one.release()
+    two.release()
+
+
+class OwnStore:
+    """A store of somebody's own that does no more than a `LimitStore` has to."""
+
+    poll_seconds = 0.01
+
+    def __init__(self, *, blocking: bool = False) -> None:
+        self.blocking = blocking
+        self.threads: list[str] = []  # where places were given back
+        self._counts = MemoryStore()
+
+    def take(self, account: str, ticket: str, limits: AccountLimits, tokens: int) -> Wait | None:
+        return self._counts.take(account, ticket, limits, tokens)
+
+    def give_back(self, account: str, ticket: str, after: float = 0.0) -> None:
+        self.threads.append(threading.current_thread().name)
+        self._counts.give_back(account, ticket, after)
+
+    def withdraw(self, account: str, ticket: str) -> None:
+        self._counts.withdraw(account, ticket)
+
+
+def test_a_store_need_not_tell_processes_of_each_other(ways: Any) -> None:
+    with Emulator() as kimi:
+        store: LimitStore = OwnStore()
+        assert not isinstance(store, SharedStore)
+        client = KimiClient(
+            api_key=kimi.api_key, base_url=kimi.base_url, account_limits=AccountLimits(concurrency=1, store=store)
+        )
+        for _ in range(2):
+            ways.request(client, "POST", "/chat/completions", body=BODY)
+        assert len(kimi.chats) == 2
+
+
+async def test_an_event_loop_does_not_wait_while_a_blocking_store_takes_a_place_back() -> None:
+    store = OwnStore(blocking=True)
+    limits = AccountLimits(concurrency=1, store=store)
+    for _ in range(2):  # the second begins when the first has been given back
+        (await queue.aacquire(limits, lambda: "a", BODY)).release()
+    await asyncio.to_thread(queue._threads().shutdown)
+    assert [name.rpartition("_")[0] for name in store.threads] == ["kimi-limits", "kimi-limits"]
 
 
 def test_limits_that_are_none_are_refused_with_the_names_that_there_are() -> None:

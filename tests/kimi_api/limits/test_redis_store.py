@@ -418,6 +418,60 @@ def test_a_dead_server_is_logged_once_until_it_answers_again(
     assert f"127.0.0.1:{own_redis.port}" in texts[0]
 
 
+class DeadServer:
+    """A client whose server does not answer; it counts what it was asked."""
+
+    def __init__(self) -> None:
+        self.registered = 0
+        self.asked = 0
+
+    def register_script(self, text: str) -> Callable[..., Any]:
+        self.registered += 1
+
+        def ask(**_: Any) -> Any:
+            self.asked += 1
+            raise redis.exceptions.ConnectionError("it is gone")
+
+        return ask
+
+
+def test_a_server_that_failed_is_not_told_of_ends_for_some_seconds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server: Any = DeadServer()
+    store = RedisStore(client=server)
+    with pytest.raises(KimiLimitError):
+        store.take("a", "one", AccountLimits(rpm=1), 0)
+    store.give_back("a", "one")  # which would cost each answer that ends a time-out
+    store.pause("a", 1.0)
+    assert server.asked == 1
+    monkeypatch.setattr(redis_store, "_TIMEOUT_SECONDS", 0.0)  # they have passed
+    with caplog.at_level("DEBUG", redis_store.__name__):
+        store.give_back("a", "one")
+    assert server.asked == 2
+    last = caplog.records[-1]
+    assert last.levelname == "DEBUG"
+    assert "the store of the account's limits, a client of yours, gave no answer (it is gone)" in last.getMessage()
+
+
+def test_a_script_is_prepared_once() -> None:
+    server: Any = DeadServer()
+    store = RedisStore(client=server)
+    for _ in range(3):
+        with pytest.raises(KimiLimitError):
+            store.take("a", "one", AccountLimits(rpm=1), 0)
+    assert (server.asked, server.registered) == (3, 1)
+
+
+def test_nothing_is_kept_of_a_request_that_has_stopped_waiting() -> None:
+    store = RedisStore("redis://127.0.0.1:1")
+    store.subscribe("a", "one", lambda: None)
+    assert list(store._listener("a").wakes) == ["one"]
+    for _ in range(2):  # a second time does no harm
+        store.unsubscribe("a", "one")
+    assert not store._listener("a").wakes
+
+
 @pytest.mark.slow
 def test_eight_processes_reach_nine_tenths_of_what_is_allowed(own_redis: RedisServer) -> None:
     """2 cores; a second run, should something else have kept them busy."""
