@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 CHAT_OPENAI = """
     async_client client context_management default_headers default_query disabled_params extra_body frequency_penalty
     http_async_client http_client http_socket_options include include_response_headers logit_bias logprobs
@@ -82,6 +84,7 @@ class Refused:
 SILENT = Sends({})
 SDK_CLIENT = Refused("pass api_key, base_url and http_client")
 HEADERS = {"X-One": "1"}
+CLIENT = httpx.AsyncClient()
 ROWS: dict[str, list[tuple[Any, Any]]] = {
     "additional_kwargs": [
         ({"max_tokens": 900, "metadata": {"a": "b"}}, Sends({"max_completion_tokens": 900, "metadata": {"a": "b"}}))
@@ -90,7 +93,7 @@ ROWS: dict[str, list[tuple[Any, Any]]] = {
     "api_key": [],  # every test passes both
     "api_version": [("", SILENT), ("2026-01-01", LeftOut("part of base_url"))],
     "async_client": [(None, SILENT), (object(), SDK_CLIENT)],
-    "async_http_client": [(None, SILENT), (object, Sets("async_http_client", object))],
+    "async_http_client": [(None, SILENT), (CLIENT, Sets("async_http_client", CLIENT))],
     "async_openai_client": [(None, SILENT), (object(), SDK_CLIENT)],
     "audio_config": [(None, SILENT), ({"voice": "x"}, LeftOut("answers with text"))],
     "base_url": [],
@@ -102,7 +105,7 @@ ROWS: dict[str, list[tuple[Any, Any]]] = {
     "disabled_params": [(None, SILENT), ({"parallel_tool_calls": None}, LeftOut("left out already"))],
     "extra_body": [(None, SILENT), ({"metadata": {"a": "b"}}, Sends({"metadata": {"a": "b"}}))],
     "frequency_penalty": [(0, SILENT), (0.5, LeftOut("takes only frequency_penalty=0"))],
-    "http_async_client": [(None, SILENT), (object, Sets("async_http_client", object))],
+    "http_async_client": [(None, SILENT), (CLIENT, Sets("async_http_client", CLIENT))],
     "http_client": [(None, SILENT)],
     "http_socket_options": [((), SILENT), ([(6, 9, 1)], LeftOut("its own transport"))],
     "include": [([], SILENT), (["reasoning.encrypted_content"], LeftOut("Responses API"))],
@@ -204,7 +207,7 @@ def render_table() -> str:
 
 def show(value: Any) -> str:
     """The value as code; nothing for an object of the caller's own."""
-    return "" if value is object or type(value) is object else f"`{value!r}`"
+    return "" if value is CLIENT or type(value) is object else f"`{value!r}`"
 
 
 def describe(name: str, becomes: Any) -> str:
