@@ -38,7 +38,10 @@ def mask_ids(text: str, secrets: Collection[str] = ()) -> str:
     """`text` without ids of accounts and keys, without credentials in addresses, and without `secrets`.
 
     The platform writes ids into its messages: "Your account org-...<ak-...>" was recorded, with the ids written out.
+    Half of a surrogate pair is written out by its code: a log file in UTF-8 could not hold it.
     """
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     for headers in SENT.get() or ():
         secrets = _secrets_in(headers).union(secrets)
     for secret in sorted(secrets, key=len, reverse=True):

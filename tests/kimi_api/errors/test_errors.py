@@ -797,3 +797,14 @@ def test_a_certificate_that_is_not_trusted_is_told_from_a_network_that_is_down()
     assert "set SSL_CERT_FILE to a file with its certificate" in hint_unreached(
         detail, "https://api.moonshot.ai/v1", {}
     )
+
+
+def test_half_a_surrogate_pair_is_written_out_in_errors_and_whole_characters_stay() -> None:
+    for error in (
+        errors.KimiReplyError("the host said \ud83d 你好 🌙"),
+        from_body(
+            {"error": {"message": "the host said \ud83d 你好 🌙"}}, None, None, RequestContext("http://h/v1"), None
+        ),
+    ):
+        assert "the host said \\ud83d 你好 🌙" in str(error)
+        assert str(error).encode()

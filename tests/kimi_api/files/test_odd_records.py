@@ -120,3 +120,11 @@ def test_a_damaged_ledger_line_is_passed_over_with_a_warning(
     with caplog.at_level(logging.WARNING):
         assert ledger.entries() == [good]
     assert caplog.text.count("is damaged and is skipped") == 2
+
+
+def test_what_a_warning_quotes_can_be_written_to_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    """JSON may hold half of a surrogate pair, which no file in UTF-8 can."""
+    with caplog.at_level(logging.WARNING):
+        assert read_listing({"data": ["half \ud83d", RECORD]})[0].id == "file-1"
+    assert "half \\ud83d" in caplog.text
+    assert caplog.text.encode()
