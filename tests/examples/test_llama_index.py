@@ -109,7 +109,7 @@ def test_documents_are_read_in_every_form_and_only_once_by_a_pipeline(kimi: Emul
 
 def test_errors_say_what_to_do(settings: dict[str, Any]) -> None:
     caught = errors.main(settings)
-    remedies = ["ms://", "KimiFileReader", "max_tokens", "region", "kimi-k3", "Raise max_tokens"]
+    remedies = ["ms://", "KimiFileReader", "max_tokens", "check the key", "kimi-k3", "Raise max_tokens"]
     assert [remedy in str(error) for remedy, error in zip(remedies, caught, strict=True)] == [True] * 6
 
 
