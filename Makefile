@@ -26,10 +26,10 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## RAG, a LangChain agent and a LlamaIndex agent: on the emulator, on the platform with MOONSHOT_API_KEY, or on a model server (MODEL_SERVER=http://127.0.0.1:11434/v1)
 	@MODEL_SERVER=$(MODEL_SERVER) $(BIN)/python -m examples.demo
 
-test: $(READY)  ## The tests but the slow ones. 8 minutes
+test: $(READY)  ## The tests but the slow ones. 9 minutes
 	$(BIN)/python -m pytest $(TESTS) -m "not slow and not live"
 
-test-slow: $(READY)  ## The slow tests: large files, long streams, packages in fresh environments. 10 minutes
+test-slow: $(READY)  ## The slow tests: large files, long streams, packages in fresh environments. 9 minutes
 	$(BIN)/python -m pytest -q -m "slow and not live"
 
 lint: $(READY)  ## Check style, types, and which package may import which. 1 minute
@@ -67,7 +67,7 @@ brain: $(READY)  ## What the emulator answers to sixty prompts: writes docs/emul
 faults: $(READY)  ## What both frameworks make of each of the emulator's faults: writes docs/faults.md. 2 minutes
 	$(BIN)/python -m scripts.faults $(FAULTS)
 
-bench: $(READY)  ## CPU for a streamed chunk and for a call, beside the SDK. 2 minutes
+bench: $(READY)  ## CPU for a streamed chunk and for a call, beside the SDK. 1 minute
 	$(BIN)/python -m benchmarks.run
 
 bench-emulator: $(READY)  ## CPU of the emulator for a streamed chunk, and 1,000 open streams. 1 minute

@@ -145,3 +145,10 @@ def test_the_chinese_readme_has_the_same_commands_packages_and_pictures() -> Non
         parts = re.findall(pattern, english, re.M)
         assert parts
         assert [part for part in parts if part not in chinese] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "upstream" not in page.parts], ids=lambda page: page.name)
+def test_files_and_folders_that_a_page_names_are_there(page: Path) -> None:
+    packages = "kimi_api|langchain_kimi|llama_index_kimi|kimi_emulator|tests|scripts|benchmarks|docs|examples|notebooks"
+    named = re.findall(rf"`((?:{packages})/[\w./-]+)`", page.read_text("utf-8"))
+    assert [path for path in named if not (ROOT / path).exists()] == []
