@@ -40,7 +40,7 @@ PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "AL
 
 _CONSOLES = {INTERNATIONAL: "https://platform.kimi.ai/console", CHINA: "https://platform.kimi.com/console"}
 _MOONSHOT = ("moonshot.ai", "moonshot.cn", "kimi.com", "kimi.ai")
-_API_HOSTS = {"api.moonshot.ai": INTERNATIONAL, "api.moonshot.cn": CHINA}
+_HOSTS: Mapping[str, Region] = {"api.moonshot.ai": "international", "api.moonshot.cn": "china"}
 _SITES = {"moonshot.ai": INTERNATIONAL, "kimi.ai": INTERNATIONAL, "moonshot.cn": CHINA, "kimi.com": CHINA}
 """Domains of Moonshot's web pages (platform.kimi.ai and the like), and where the API of the same region is."""
 _PAGES = frozenset({"", "www", "platform", "kimi", "console"})
@@ -129,10 +129,10 @@ def _check_path(url: str) -> None:
         raise KimiInputError("base_url", url, "an address has no blanks or line breaks in it", "write it without them")
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
-    api = _API_HOSTS.get(host)
-    if api is not None and (parts.path.rstrip("/") != "/v1" or parts.query or parts.fragment):
+    region = _region_of(url)
+    if region is not None and (parts.path.rstrip("/") != "/v1" or parts.query or parts.fragment):
         raise KimiInputError(
-            "base_url", url, "on Moonshot's hosts it must end in /v1, with nothing after it", f"use {api}"
+            "base_url", url, "on Moonshot's hosts it must end in /v1, with nothing after it", f"use {REGIONS[region]}"
         )
     labels = host.split(".")
     its_api = _SITES.get(".".join(labels[-2:]))
@@ -260,9 +260,7 @@ def other_region(base_url: str) -> str | None:
 
 def _region_of(url: str) -> str | None:
     """The region that an address belongs to, None if it is no host of the platform's."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    api = _API_HOSTS.get(host)
-    return next((region for region, address in REGIONS.items() if address == api), None)
+    return _HOSTS.get((urlsplit(url).hostname or "").rstrip("."))
 
 
 def _first_set(names: tuple[str, ...], environ: Mapping[str, str]) -> str | None:

@@ -9,7 +9,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import ConfigDict, PrivateAttr, SecretStr
 
 from kimi_api import KimiClient
-from kimi_api._settings.client import Followed, catalog_of, follow
+from kimi_api._settings.client import Followed, catalog_of, connection_of, follow
 from kimi_api._settings.names import elsewhere
 from kimi_api.catalog import Catalog
 from kimi_api.credentials import Region
@@ -101,17 +101,12 @@ class Connected(BaseChatModel):
     @property
     def client(self) -> KimiClient:
         """The connection under this model, for files, balance and the like. Made again when a field it uses changes."""
-        self._connection = followed = follow(self, self._own_connection(), error_types=error_types)
+        self._connection = followed = follow(self, connection_of(self), error_types=error_types)
         return followed[1]
-
-    def _own_connection(self) -> Followed | None:
-        """`_connection`, without the detour through `__getattr__` that a private attribute takes in each call."""
-        private = self.__pydantic_private__
-        return private["_connection"] if private else None
 
     def _own_catalog(self) -> Catalog | None:
         """What this model's host says of its models, as far as it was asked or given."""
-        return catalog_of(self, self._own_connection())
+        return catalog_of(self, connection_of(self))
 
     def __getstate__(self) -> dict[Any, Any]:
         """Everything but HTTP clients, which hold sockets. A key that was passed in travels, one from outside not."""

@@ -26,7 +26,6 @@ class Exchange:
     __slots__ = ("_builder", "_call", "_client", "_request")
 
     def __init__(self, client: KimiClient, request: ChatRequest, call: CallOptions) -> None:
-        self._builder = ReplyBuilder()
         self._client = client
         self._request = request
         self._call = call
@@ -41,15 +40,15 @@ class Exchange:
 
     def deltas(self) -> Generator[ReplyDelta, None, None]:
         """What each event adds, for `chunk`; at their end comes `last_chunk`."""
+        self._builder = ReplyBuilder()
         return chat.stream(self._client, self._request, self._builder, **self._call)
 
     def adeltas(self) -> AsyncGenerator[ReplyDelta, None]:
         """The asynchronous twin of `deltas`."""
+        self._builder = ReplyBuilder()
         return chat.astream(self._client, self._request, self._builder, **self._call)
 
-    def chunk(self, delta: ReplyDelta) -> ChatGenerationChunk:
-        """What one event added."""
-        return delta_to_chunk(delta)
+    chunk = staticmethod(delta_to_chunk)
 
     def last_chunk(self) -> ChatGenerationChunk:
         """The closing chunk: usage, finish_reason and all else that is said once.

@@ -13,7 +13,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import default_completion_to_prompt
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from kimi_api._settings.client import Followed, catalog_of, follow
+from kimi_api._settings.client import Followed, catalog_of, connection_of, follow
 from kimi_api._settings.names import elsewhere
 from kimi_api.catalog import Catalog
 from kimi_api.client import KimiClient
@@ -76,17 +76,12 @@ class Connected(FunctionCallingLLM):
 
     def _connect(self) -> KimiClient:
         """The client for the present connection settings."""
-        self._connection = followed = follow(self, self._own_connection())
+        self._connection = followed = follow(self, connection_of(self))
         return followed[1]
-
-    def _own_connection(self) -> Followed | None:
-        """`_connection`, without the detour through `__getattr__` that a private attribute takes in each call."""
-        private = self.__pydantic_private__
-        return private["_connection"] if private else None
 
     def _own_catalog(self) -> Catalog | None:
         """What this model's host says of its models, as far as it was asked or given."""
-        return catalog_of(self, self._own_connection())
+        return catalog_of(self, connection_of(self))
 
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle carries: the fields, but for connections and what cannot be pickled anyway.

@@ -121,9 +121,11 @@ _normalize_once = lru_cache(maxsize=1024)(_normalize)
 def says(text: str, arguments: Mapping[str, Any]) -> bool:
     """Whether `arguments` are what `text` says, or were decoded from it (see `kimi_api._arguments.schema.correct`)."""
     normal = _normalize(text) if len(text) > _SHORT else _normalize_once(text)
+    if normal is None:
+        return False
     # Compared as text: 1, 1.0 and True are equal to Python, and the order of keys is lost on it.
-    if normal is None or normal == encode(arguments):
-        return normal is not None
+    if normal == encode(arguments):
+        return True
     value = read(text) or {}
     return list(value) == list(arguments) and all(_is(value[name], arguments[name]) for name in value)
 

@@ -11,16 +11,16 @@ from kimi_api.errors import KimiInputError
 _DEEPEST = 200
 _TOO_DEEP = ("it is nested too deeply for JSON, or contains itself", "pass plain lists and dicts")
 _OTHER = "pass text, a number, True, False, None, a list or a dict"
-_REMEDIES = (
-    ("set", "pass a list"),
-    ("frozenset", "pass a list"),
-    ("bytes", "pass text: value.decode(), or base64 where it is no text"),
-    ("bytearray", "pass text: value.decode(), or base64 where it is no text"),
-    ("complex", "pass str(value)"),
-    ("Decimal", "pass float(value), or str(value) to keep all its digits"),
-    ("coroutine", "await it, and pass what it gives"),
-    ("generator", "pass a list"),
-)
+_REMEDIES: Mapping[str, str] = {
+    "set": "pass a list",
+    "frozenset": "pass a list",
+    "bytes": "pass text: value.decode(), or base64 where it is no text",
+    "bytearray": "pass text: value.decode(), or base64 where it is no text",
+    "complex": "pass str(value)",
+    "Decimal": "pass float(value), or str(value) to keep all its digits",
+    "coroutine": "await it, and pass what it gives",
+    "generator": "pass a list",
+}
 """By the name of a class: `isinstance` would need its module."""
 
 
@@ -75,4 +75,4 @@ def _remedy(value: object) -> str:
     ):
         if hasattr(value, method):
             return f"pass {call}"
-    return dict(_REMEDIES).get(_name(value), _OTHER)
+    return _REMEDIES.get(_name(value), _OTHER)

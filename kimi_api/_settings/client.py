@@ -51,6 +51,15 @@ def follow(
     return settings, client
 
 
+def connection_of(model: object) -> Followed | None:
+    """What `follow` gave a pydantic model last, which it keeps as its private attribute `_connection`.
+
+    Each call reads it several times, and pydantic gives private attributes by `__getattr__`, which takes microseconds.
+    """
+    private = model.__pydantic_private__  # type: ignore[attr-defined]
+    return private["_connection"] if private else None
+
+
 def catalog_of(owner: object, known: Followed | None) -> Catalog | None:
     """The catalogue that counts for `owner`: what its client's host was asked for, else its own setting.
 
