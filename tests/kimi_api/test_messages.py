@@ -64,6 +64,15 @@ def test_a_foreign_tool_call_turn_gets_empty_thinking_and_never_another_turns() 
     assert [m.get("reasoning_content") for m in sent] == [None, "mine", None, FILLER, None]
 
 
+def test_thinking_under_the_name_that_other_hosts_give_it_is_thinking() -> None:
+    """There a turn with calls and no thinking gets a space: vLLM and SGLang run the same templates."""
+    turn = calling("a", reasoning="mine")
+    (_, sent, _) = prepare_messages([USER, turn, result("a")], K26, thinking=True, rules=False)
+    assert sent == turn
+    (_, sent, _) = prepare_messages([USER, calling("a"), result("a")], K26, thinking=True, rules=False)
+    assert sent == calling("a", reasoning_content=FILLER)
+
+
 @pytest.mark.parametrize(("spec", "sent"), [(K3, ""), (K26, " ")], ids=["k3", "k2.6"])
 def test_empty_thinking_stays_empty_but_where_it_counts_as_missing(spec: ModelSpec, sent: str) -> None:
     assert prepare(USER, calling("a", reasoning_content=""), result("a"), spec=spec)[1]["reasoning_content"] == sent
@@ -329,6 +338,11 @@ def test_a_long_thread_with_an_old_fault_costs_little_more_than_a_whole_one() ->
 def test_a_turn_with_its_calls_in_both_of_openais_forms_goes_as_it_is() -> None:
     turn = calling("a", function_call={"name": "add", "arguments": "{}"}, reasoning_content="r")
     assert prepare(USER, turn, result("a"), repair="none") == [USER, turn, result("a")]
+
+
+def test_a_turn_without_calls_needs_no_repair() -> None:
+    turn = {"role": "assistant", "content": "hi", "reasoning_content": "r"}
+    assert prepare(USER, turn, USER, repair="none") == [USER, turn, USER]
 
 
 @pytest.mark.parametrize("repair", ["full", "cancel"])

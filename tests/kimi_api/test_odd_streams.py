@@ -75,6 +75,13 @@ def test_an_error_that_does_not_call_itself_one_keeps_its_words(odd: Any) -> Non
     with pytest.raises(KimiReplyError, match="busy") as caught:
         builder.feed(odd)
     assert caught.value.partial.content == "hel"
+    assert str(caught.value).startswith("the host broke off its answer: busy. Send the request again")
+
+
+def test_an_error_without_words_is_quoted() -> None:
+    with pytest.raises(KimiReplyError) as caught:
+        ReplyBuilder().feed({"object": "error", "code": 500})
+    assert str(caught.value).startswith("the host broke off its answer: {'object': 'error', 'code': 500}. Send")
 
 
 # ---------------------------------------------------------------------------------------------------- over the wire
@@ -130,6 +137,12 @@ def test_a_whole_answer_with_calls_is_shown_as_a_stream_is() -> None:
 def test_a_message_that_repeats_what_came_in_pieces_is_not_read_twice() -> None:
     last = {"id": "c1", "choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]}
     assert build([*EVENTS[:4], last]).content == "hello"
+
+
+def test_a_whole_answer_after_pieces_is_one_that_a_continued_stream_got() -> None:
+    """It says itself that it is whole: the second request of a continued answer may be answered at once."""
+    whole = {"object": "chat.completion", "choices": [{"message": {"content": "lo"}, "finish_reason": "stop"}]}
+    assert build([*EVENTS[:3], whole]).content == "hello"
 
 
 @pytest.mark.parametrize("body", [{"choices": [{}]}, {"choices": []}, {"answer": "hello"}, [], 7, "hello"], ids=str)

@@ -557,3 +557,16 @@ def test_what_cannot_be_read_of_a_tool_call_is_quoted(piece: Any, text: str) -> 
     with pytest.raises(KimiReplyError) as caught:
         tidy_piece(piece)
     assert str(caught.value).startswith(text)
+
+
+def test_a_piece_with_an_odd_index_keeps_its_kind() -> None:
+    search = {"index": "0", "id": "a", "type": "builtin_function", "function": {"name": "$web_search"}}
+    (one,) = build(chunk({"tool_calls": [search]}), chunk(finish="tool_calls")).tool_calls
+    assert (one.index, one.type) == (0, "builtin_function")
+
+
+@pytest.mark.parametrize("name", ["x-msh-trace-id", "x-trace-id"])
+def test_the_trace_id_is_read_under_either_name(name: str) -> None:
+    builder = ReplyBuilder()
+    builder.note_headers({name: "trace-1"})
+    assert builder.reply.trace_id == "trace-1"

@@ -234,7 +234,7 @@ def test_a_budget_is_a_whole_number_above_zero(value: Any) -> None:
 
 def test_a_budget_beyond_the_models_own_limit_is_refused() -> None:
     body(max_tokens=1_048_576)
-    with pytest.raises(KimiInputError, match="at most 262144"):
+    with pytest.raises(KimiInputError, match=r"^max_tokens: got 262145, .* at most 262144"):
         body(model="kimi-k2.6", max_tokens=262_145)
 
 
@@ -510,7 +510,7 @@ def test_a_refused_option_is_named_with_its_rule_and_what_to_do(
     assert caught.value.what == what
     assert rule in caught.value.rule
     assert remedy in caught.value.remedy
-    if rule.startswith("json_schema"):
+    if rule.startswith(("json_schema", "it is")):
         assert caught.value.rule == rule
 
 
