@@ -282,7 +282,8 @@ class MoonshotCommunityPeer(LangChainPeer):
 
     imports = "from langchain_community.chat_models.moonshot import MoonshotChat"
     packages = ("langchain-community", "langchain-core", "openai")
-    lacks = frozenset({"agent", "tools"})  # it binds no tools
+    # It binds no tools; and it streams nothing: `stream` gives the whole answer as one chunk, after one plain request.
+    lacks = frozenset({"agent", "tools", "memory", "chunk", "first", "streams"})
 
     def open(self, url: str) -> Any:
         import openai
