@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from kimi_api import chat
+from kimi_api.chat._settle import PartialKeeper
 from kimi_api.client import KimiClient
 from kimi_api.reply import Reply, ReplyBuilder, ReplyDelta
 from kimi_api.request import ChatRequest
@@ -57,8 +58,11 @@ class Exchange:
             KimiIncompleteReplyError: the stream ended early.
             KimiToolChoiceError: a demanded tool was not called.
         """
-        reply = warn_unreadable(chat.settle(self._builder, self._request), self._request, streamed=True)
-        return last_chunk(reply, model=self._request.body["model"])
+        reply = chat.settle(self._builder, self._request)
+        with PartialKeeper(lambda: reply):
+            warn_unreadable(reply, self._request, streamed=True)
+            return last_chunk(reply, model=self._request.body["model"])
 
     def _result(self, reply: Reply) -> ChatResult:
-        return chat_result(warn_unreadable(reply, self._request), model=self._request.body["model"])
+        with PartialKeeper(lambda: reply):
+            return chat_result(warn_unreadable(reply, self._request), model=self._request.body["model"])

@@ -115,13 +115,16 @@ def as_core_error(error: Exception) -> Exception:
     """
     if isinstance(error, ModelError):
         return error
+    twin: Exception
     if isinstance(error, kimi_api.KimiInputError):
         cls = ChatKimiKeyError if isinstance(error, kimi_api.KimiKeyError) else ChatKimiInputError
-        return cls(error.what, error.value, error.rule, error.remedy).with_traceback(error.__traceback__)
-    if isinstance(error, kimi_api.KimiLimitError):
-        held = ChatKimiLimitError(error.message, limit=error.limit, retry_after=error.retry_after)
-        return held.with_traceback(error.__traceback__)
-    return error
+        twin = cls(error.what, error.value, error.rule, error.remedy)
+    elif isinstance(error, kimi_api.KimiLimitError):
+        twin = ChatKimiLimitError(error.message, limit=error.limit, retry_after=error.retry_after)
+    else:
+        return error
+    twin.__dict__.update(error.__dict__)  # notes, and what had come of an answer
+    return twin.with_traceback(error.__traceback__)
 
 
 class _CoreErrors(ContextDecorator):

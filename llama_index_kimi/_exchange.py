@@ -13,8 +13,9 @@ from llama_index.core.base.llms.types import ChatResponse
 
 from kimi_api import chat
 from kimi_api._transport.unregistered import Unregistered
+from kimi_api.chat._settle import PartialKeeper
 from kimi_api.client import KimiClient
-from kimi_api.reply import ReplyBuilder
+from kimi_api.reply import Reply, ReplyBuilder
 from kimi_api.request import ChatRequest
 from llama_index_kimi._from_reply import to_response
 from llama_index_kimi._streaming import Accumulator
@@ -35,13 +36,15 @@ class Exchange:
 
     def response(self) -> ChatResponse:
         """The whole answer."""
-        reply = chat.complete(self._client, self._request, **self._call)
-        return to_response(reply, tool_names=self._request.tool_names)
+        return self._response(chat.complete(self._client, self._request, **self._call))
 
     async def aresponse(self) -> ChatResponse:
         """The asynchronous twin of `response`."""
-        reply = await chat.acomplete(self._client, self._request, **self._call)
-        return to_response(reply, tool_names=self._request.tool_names)
+        return self._response(await chat.acomplete(self._client, self._request, **self._call))
+
+    def _response(self, reply: Reply) -> ChatResponse:
+        with PartialKeeper(lambda: reply):
+            return to_response(reply, tool_names=self._request.tool_names)
 
     def responses(self) -> Generator[ChatResponse, None, None]:
         """The answer as it grows. The first step sends the request."""

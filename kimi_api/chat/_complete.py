@@ -19,7 +19,7 @@ from kimi_api.chat._continue import Continuation
 from kimi_api.chat._correct import acorrect_request, aplace, correct_request, place
 from kimi_api.chat._demand import demand_in_words, lacks_demanded_call
 from kimi_api.chat._empty import wait_to_ask_again
-from kimi_api.chat._settle import keep_partial, settle
+from kimi_api.chat._settle import PartialKeeper, settle
 from kimi_api.chat._think_tags import feed_for, without_tags
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError
@@ -36,11 +36,12 @@ def complete_in_steps(client: KimiClient, request: ChatRequest, call: CallOption
     if (deadline := client.deadline(call.get("max_seconds"))) is not None:
         call = {**call, "max_seconds": deadline}
     builder = ReplyBuilder(watched=False)
-    yield from _answer(client, request, builder, call)
-    if request.choice.demand and builder.complete and lacks_demanded_call(builder.assemble(), request):
-        builder.restart()
-        yield from _answer(client, demand_in_words(request), builder, call)
-    return settle(builder, request)
+    with PartialKeeper(builder.partial_reply):
+        yield from _answer(client, request, builder, call)
+        if request.choice.demand and builder.complete and lacks_demanded_call(builder.assemble(), request):
+            builder.restart()
+            yield from _answer(client, demand_in_words(request), builder, call)
+        return settle(builder, request)
 
 
 def on_the_wire(request: ChatRequest) -> ChatRequest:
@@ -90,7 +91,7 @@ def _send(client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call:
         except KimiError as error:
             if builder.complete:  # the answer is whole; its usage may be missing
                 return
-            keep_partial(error, builder)
+            error.partial = builder.partial_reply()
             if not isinstance(error, errors.KimiAPIError):
                 raise
             request = yield Call(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from kimi_api import errors
 from kimi_api._warn import warn
 from kimi_api.chat._demand import lacks_demanded_call, require_demanded_call
-from kimi_api.errors import KimiReplyError
+from kimi_api.errors import KimiError, KimiReplyError
 from kimi_api.errors._base import WITHHELD
 from kimi_api.options import RAISE_MAX_TOKENS, budget_of
 from kimi_api.reply import Reply, ReplyBuilder
 from kimi_api.request import ChatRequest
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 CALL_MARK = "<|tool_call"
 UNPARSED_CALLS = f"wrote its tool calls as text ({CALL_MARK}...|>): the host failed to parse them"
@@ -25,7 +30,8 @@ def settle(builder: ReplyBuilder, request: ChatRequest) -> Reply:
         KimiIncompleteReplyError: the stream ended early. What came is in its `partial`.
         KimiToolChoiceError: a demanded tool was not called.
     """
-    return accept(builder.finish(), request)
+    with PartialKeeper(builder.partial_reply):
+        return accept(builder.finish(), request)
 
 
 def accept(reply: Reply, request: ChatRequest) -> Reply:
@@ -58,10 +64,33 @@ def _has_nameless_call(reply: Reply) -> bool:
     return not all(call.name for call in reply.tool_calls)
 
 
-def keep_partial(error: Exception, builder: ReplyBuilder) -> None:
-    """Put the part of the answer that arrived into the error: the user has paid for it."""
-    if isinstance(error, (errors.KimiAPIError, KimiReplyError)) and (builder.reply.id or builder.has_begun):
-        error.partial = replace(builder.assemble())  # as it is now: a continuation adds to the builder's own
+class PartialKeeper:
+    """A block whose errors carry the part of the answer that had come, as `partial`: the user has paid for it.
+
+    Also errors that are not ours: what `before_send` raises to refuse a second request, a warning that
+    is turned into an error, Ctrl-C, and a cancelled task (`asyncio.timeout` has it as the cause of its TimeoutError).
+    """
+
+    __slots__ = ("_partial",)
+
+    def __init__(self, partial: Callable[[], Reply | None]) -> None:
+        self._partial = partial
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, GeneratorExit):
+            return
+        if isinstance(error, KimiError):
+            if error.partial is None:
+                error.partial = self._partial()
+            return
+        foreign: Any = error
+        with suppress(Exception):  # an error with slots; an event that Ctrl-C left half read
+            if isinstance(getattr(foreign, "partial", None), Reply | None):
+                foreign.partial = self._partial()
 
 
 def check_reply(reply: Reply, request: ChatRequest) -> Reply:

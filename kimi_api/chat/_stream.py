@@ -17,7 +17,7 @@ from kimi_api.chat._continue import Continuation
 from kimi_api.chat._correct import acorrect_request, aplace, correct_request, place
 from kimi_api.chat._demand import HeldStream, is_only_offered
 from kimi_api.chat._empty import wait_to_ask_again
-from kimi_api.chat._settle import keep_partial
+from kimi_api.chat._settle import PartialKeeper
 from kimi_api.chat._show import ashow, show, shows_all
 from kimi_api.chat._think_tags import feed_for
 from kimi_api.client import KimiClient
@@ -69,74 +69,78 @@ def astream(
 def _stream(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> Generator[ReplyDelta, None, None]:
-    request = place(client, request, deadline_in(call))
-    if request.auto_continue or request.resume_streams:
-        yield from _stream_continued(client, request, builder, call)
-        return
-    retries = client.count_retries(call.get("max_retries"))
-    call = {**call, "max_retries": retries}
-    while True:
-        feed = feed_for(builder, request)
-        builder.request_body = request.body
-        events = client.stream(CHAT_PATH, body=request.body, spec=request.spec, on_headers=builder.note_headers, **call)
-        try:
-            for event in events:
-                delta = feed(event)
-                if delta is not None:
-                    yield delta
-        except KimiError as error:
-            if builder.complete:
-                return
-            keep_partial(error, builder)
-            if not isinstance(error, errors.KimiAPIError):
-                raise
-            request = correct_request(client, request, error)
-            continue
-        finally:
-            events.close()
-        seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.has_begun)
-        if seconds is None:
+    with PartialKeeper(builder.partial_reply):
+        request = place(client, request, deadline_in(call))
+        if request.auto_continue or request.resume_streams:
+            yield from _stream_continued(client, request, builder, call)
             return
-        time.sleep(clip(seconds, deadline_in(call)))
+        retries = client.count_retries(call.get("max_retries"))
+        call = {**call, "max_retries": retries}
+        while True:
+            feed = feed_for(builder, request)
+            builder.request_body = request.body
+            events = client.stream(
+                CHAT_PATH, body=request.body, spec=request.spec, on_headers=builder.note_headers, **call
+            )
+            try:
+                for event in events:
+                    delta = feed(event)
+                    if delta is not None:
+                        yield delta
+            except KimiError as error:
+                if builder.complete:
+                    return
+                error.partial = builder.partial_reply()
+                if not isinstance(error, errors.KimiAPIError):
+                    raise
+                request = correct_request(client, request, error)
+                continue
+            finally:
+                events.close()
+            seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.has_begun)
+            if seconds is None:
+                return
+            time.sleep(clip(seconds, deadline_in(call)))
 
 
 async def _astream(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `_stream`."""
-    request = await aplace(client, request, deadline_in(call))
-    if request.auto_continue or request.resume_streams:
-        async with Unregistered(_astream_continued(client, request, builder, call)) as deltas:
-            async for delta in deltas:
-                yield delta
-        return
-    retries = client.count_retries(call.get("max_retries"))
-    call = {**call, "max_retries": retries}
-    while True:
-        feed = feed_for(builder, request)
-        builder.request_body = request.body
-        events = client.astream(
-            CHAT_PATH, body=request.body, spec=request.spec, on_headers=builder.note_headers, **call
-        )
-        try:
-            async for event in Unregistered(events):
-                delta = feed(event)
-                if delta is not None:
+    with PartialKeeper(builder.partial_reply):
+        request = await aplace(client, request, deadline_in(call))
+        if request.auto_continue or request.resume_streams:
+            async with Unregistered(_astream_continued(client, request, builder, call)) as deltas:
+                async for delta in deltas:
                     yield delta
-        except KimiError as error:
-            if builder.complete:
-                return
-            keep_partial(error, builder)
-            if not isinstance(error, errors.KimiAPIError):
-                raise
-            request = await acorrect_request(client, request, error)
-            continue
-        finally:
-            await events.aclose()
-        seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.has_begun)
-        if seconds is None:
             return
-        await asyncio.sleep(clip(seconds, deadline_in(call)))
+        retries = client.count_retries(call.get("max_retries"))
+        call = {**call, "max_retries": retries}
+        while True:
+            feed = feed_for(builder, request)
+            builder.request_body = request.body
+            events = client.astream(
+                CHAT_PATH, body=request.body, spec=request.spec, on_headers=builder.note_headers, **call
+            )
+            try:
+                async for event in Unregistered(events):
+                    delta = feed(event)
+                    if delta is not None:
+                        yield delta
+            except KimiError as error:
+                if builder.complete:
+                    return
+                error.partial = builder.partial_reply()
+                if not isinstance(error, errors.KimiAPIError):
+                    raise
+                request = await acorrect_request(client, request, error)
+                continue
+            finally:
+                await events.aclose()
+            seconds = wait_to_ask_again(client, request, builder, retries, may_restart=not builder.has_begun)
+            if seconds is None:
+                return
+            await asyncio.sleep(clip(seconds, deadline_in(call)))
 
 
 def _stream_held(
@@ -173,41 +177,43 @@ def _stream_continued(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> Generator[ReplyDelta, None, None]:
     """The deltas of an answer that may take several streams."""
-    continuation = Continuation(request, builder)
-    while True:
-        deltas = _stream(client, replace(continuation.request, auto_continue=0, resume_streams=0), builder, call)
-        try:
-            for delta in deltas:
-                if (shown := continuation.filter(delta)) is not None:
-                    yield shown
-            if not continuation.continue_after_end():
-                return
-        except KimiError as error:
-            seconds = continuation.continue_after_error(error)
-            if seconds is None:
-                return
-            time.sleep(clip(seconds, deadline_in(call)))
-        finally:
-            deltas.close()
+    with PartialKeeper(builder.partial_reply):
+        continuation = Continuation(request, builder)
+        while True:
+            deltas = _stream(client, replace(continuation.request, auto_continue=0, resume_streams=0), builder, call)
+            try:
+                for delta in deltas:
+                    if (shown := continuation.filter(delta)) is not None:
+                        yield shown
+                if not continuation.continue_after_end():
+                    return
+            except KimiError as error:
+                seconds = continuation.continue_after_error(error)
+                if seconds is None:
+                    return
+                time.sleep(clip(seconds, deadline_in(call)))
+            finally:
+                deltas.close()
 
 
 async def _astream_continued(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `_stream_continued`."""
-    continuation = Continuation(request, builder)
-    while True:
-        deltas = _astream(client, replace(continuation.request, auto_continue=0, resume_streams=0), builder, call)
-        try:
-            async for delta in Unregistered(deltas):
-                if (shown := continuation.filter(delta)) is not None:
-                    yield shown
-            if not continuation.continue_after_end():
-                return
-        except KimiError as error:
-            seconds = continuation.continue_after_error(error)
-            if seconds is None:
-                return
-            await asyncio.sleep(clip(seconds, deadline_in(call)))
-        finally:
-            await deltas.aclose()
+    with PartialKeeper(builder.partial_reply):
+        continuation = Continuation(request, builder)
+        while True:
+            deltas = _astream(client, replace(continuation.request, auto_continue=0, resume_streams=0), builder, call)
+            try:
+                async for delta in Unregistered(deltas):
+                    if (shown := continuation.filter(delta)) is not None:
+                        yield shown
+                if not continuation.continue_after_end():
+                    return
+            except KimiError as error:
+                seconds = continuation.continue_after_error(error)
+                if seconds is None:
+                    return
+                await asyncio.sleep(clip(seconds, deadline_in(call)))
+            finally:
+                await deltas.aclose()

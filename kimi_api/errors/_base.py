@@ -15,7 +15,13 @@ WITHHELD = (
 
 
 class KimiError(Exception):
-    """Any failure raised by these packages. Its text holds no key, and no id of an account."""
+    """Any failure raised by these packages. Its text holds no key, and no id of an account.
+
+    Attributes:
+        partial: the `kimi_api.Reply` as far as it came before the failure, or None where nothing of an answer did.
+    """
+
+    partial: Any = None
 
     def add_note(self, note: str, /) -> None:
         """Add a line to what a traceback shows."""
@@ -49,7 +55,7 @@ class KimiInputError(KimiError, ValueError):
         super().__init__(mask_ids(f"{what}: got {_shorten(value)}, but {rule}. What to do: {remedy}."))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.what, self.value, self.rule, self.remedy)
+        return type(self), (self.what, self.value, self.rule, self.remedy), self.__dict__
 
 
 class KimiKeyError(KimiInputError):
@@ -71,7 +77,7 @@ class KimiLimitError(KimiError):
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _limit_error, (type(self), self.message, self.limit, self.retry_after)
+        return _limit_error, (type(self), self.message, self.limit, self.retry_after), self.__dict__
 
 
 def _limit_error(cls: type[KimiLimitError], message: str, limit: str | None, retry_after: float | None) -> object:
@@ -83,10 +89,7 @@ class KimiReplyError(KimiError):
 
     Attributes:
         request_id: the platform's id of the request (`Msh-Request-Id`), for its support.
-        partial: the `kimi_api.Reply` as far as it came, or None.
     """
-
-    partial: Any = None
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         self.message: str = mask_ids(message)
@@ -226,7 +229,8 @@ class KimiFileError(KimiError):
         super().__init__(f"{file}: {self.reason}" + (f" (file id {file_id}, status {status})" if file_id else ""))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild_file_error, (type(self), self.file, self.reason, self.file_id, self.status)
+        arguments = (self.file, self.reason, self.file_id, self.status)
+        return _rebuild_file_error, (type(self), *arguments), self.__dict__
 
 
 class KimiBatchError(KimiError):
@@ -248,7 +252,8 @@ class KimiBatchError(KimiError):
         super().__init__(f"{about} (status {status!r}): {self.reason}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild_batch_error, (type(self), self.batch_id, self.status, self.reason, self.custom_id)
+        arguments = (self.batch_id, self.status, self.reason, self.custom_id)
+        return _rebuild_batch_error, (type(self), *arguments), self.__dict__
 
 
 def _rebuild_batch_error(

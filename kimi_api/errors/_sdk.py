@@ -19,7 +19,6 @@ class KimiAPIError(KimiError, openai.APIError):
         request_id: `Msh-Request-Id`; trace_id: `X-Msh-Trace-Id`. Both for Moonshot's support.
         retry_after: seconds the platform asks to wait, or None.
         retryable: whether sending the same request again may help and cannot be paid twice.
-        partial: the `kimi_api.Reply` as far as it came before the failure, or None.
     """
 
     hint: str = ""
@@ -27,7 +26,6 @@ class KimiAPIError(KimiError, openai.APIError):
     trace_id: str | None = None
     retry_after: float | None = None
     retryable: bool = False
-    partial: Any = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The SDK's errors hold the HTTP request and response, which cannot cross a process.

@@ -66,6 +66,7 @@ class ReplyBuilder:
     """
 
     __slots__ = (
+        "_before",
         "_calls",
         "_content",
         "_own_reasoning",
@@ -88,6 +89,7 @@ class ReplyBuilder:
         self._calls: Calls | None = None
         self._usage: WireUsage | None = None
         self._spent: Usage | None = None  # by the requests before `reopen` or `restart`
+        self._before: Reply | None = None  # what came for the requests before `reopen` or `restart`, and is not kept
         self._own_reasoning: int | None = None  # pieces of thinking from before the text was continued
         if headers is not None:
             self.note_headers(headers)
@@ -142,6 +144,8 @@ class ReplyBuilder:
         Usage adds up. Where text has come, thinking that comes now is not kept: it stands before the text. Where none
         has, the answer starts again, and the thinking so far is not kept: a turn has the thinking that led to its text.
         """
+        if not self._content:
+            self._set_aside()
         self._count()
         self._whole = False
         self.reply.finish_reason = None
@@ -152,12 +156,17 @@ class ReplyBuilder:
 
     def restart(self) -> None:
         """Make ready for another answer in place of this one, of which only the usage stays: it is paid for too."""
+        self._set_aside()
         self._count()
         self._whole = False
         self.reply = Reply()
         self._content.clear()
         self._reasoning.clear()
         self._calls = self._own_reasoning = None
+
+    def _set_aside(self) -> None:
+        if self.has_begun:
+            self._before = replace(self.assemble())
 
     def _count(self) -> None:
         usage = parse_usage(self._usage)
@@ -297,9 +306,8 @@ class ReplyBuilder:
 
     def _with_partial(self, error: KimiReplyError) -> KimiReplyError:
         """The error with what had come, and the id of the request."""
-        partial = self.assemble()
-        unreadable = KimiReplyError(error.message, request_id=partial.request_id)
-        unreadable.partial = replace(partial) if partial.id or self.has_begun else None
+        unreadable = KimiReplyError(error.message, request_id=self.reply.request_id)
+        unreadable.partial = self.partial_reply()
         return unreadable
 
     def finish(self) -> Reply:
@@ -319,6 +327,17 @@ class ReplyBuilder:
             error.partial = reply
             raise error
         return reply
+
+    def partial_reply(self) -> Reply | None:
+        """What has come, in an object of its own, for whoever gets an error in place of the answer.
+
+        Where nothing has come of an answer that was asked for again, it is the one before, which is paid for as well.
+        """
+        if self.has_begun or (self._before is None and self.reply.id):
+            return replace(self.assemble())
+        if self._before is None:
+            return None
+        return replace(self._before, usage=self.assemble().usage)
 
     def assemble(self) -> Reply:
         """The answer as far as it has come, with what all requests for it have used."""
