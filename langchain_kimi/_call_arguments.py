@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import SecretStr
 
-from kimi_api import KimiInputError
 from kimi_api._settings.connection import take_transport
 from langchain_kimi._tools import response_format, tools_to_wire
-from langchain_kimi.errors import CORE_ERRORS
 
 if TYPE_CHECKING:
     from kimi_api.settings import CallOptions
@@ -58,17 +56,6 @@ def sort_arguments(stop: object, arguments: Mapping[str, Any]) -> Call:
 
 def _are_wire_tools(tools: object) -> bool:
     return isinstance(tools, list | tuple) and all(isinstance(tool, Mapping) for tool in tools)
-
-
-def check_inputs(inputs: object = ()) -> None:
-    """Refuse one text in place of the list of inputs of `batch`: each of its letters would be a request.
-
-    Raises:
-        KimiInputError: it is a text.
-    """
-    if isinstance(inputs, str):
-        with CORE_ERRORS:
-            raise KimiInputError("inputs", inputs, "it is a list of inputs", "put it into a list, or use invoke")
 
 
 def as_secret(key: str | SecretStr | Callable[[], str] | None) -> SecretStr | Callable[[], str] | None:

@@ -30,7 +30,7 @@ def wrong_input(value: object) -> KimiInputError:
         remedy = "await it, and pass what it gives"
     elif hasattr(value, "format_messages"):
         remedy = "write prompt | llm, and invoke that with the prompt's variables"
-    return KimiInputError("input", value if _is_plain(value) else f"a {type(value).__name__}", _RULE, remedy)
+    return KimiInputError("input", describe(value), _RULE, remedy)
 
 
 def _remedy_for_dict(value: Mapping[object, object]) -> str:
@@ -44,15 +44,14 @@ def _remedy_for_dict(value: Mapping[object, object]) -> str:
 
 
 def _wrong_item(where: str, item: object, error: Exception) -> KimiInputError:
-    shown = item if _is_plain(item) else f"a {type(item).__name__}"
     role = _role_of(item)
     if role is not None and "message type" in str(error):
         return KimiInputError(
-            where, shown, f"{role!r} is the role of no message", "use one of user, assistant, system, tool"
+            where, describe(item), f"{role!r} is the role of no message", "use one of user, assistant, system, tool"
         )
     if isinstance(item, Mapping | tuple | list):
-        return KimiInputError(where, shown, _ITEM, 'write e.g. {"role": "user", "content": "Hello"}')
-    return KimiInputError(where, shown, _ITEM, 'write e.g. HumanMessage("Hello")')
+        return KimiInputError(where, describe(item), _ITEM, 'write e.g. {"role": "user", "content": "Hello"}')
+    return KimiInputError(where, describe(item), _ITEM, 'write e.g. HumanMessage("Hello")')
 
 
 def _role_of(item: object) -> object:
@@ -61,6 +60,8 @@ def _role_of(item: object) -> object:
     return item[0] if isinstance(item, tuple | list) and len(item) == 2 else None
 
 
-def _is_plain(value: object) -> bool:
-    """Whether its `repr` says something to the user, and not where it is in memory."""
-    return value is None or isinstance(value, str | bytes | int | float | Mapping | list | tuple)
+def describe(value: object) -> object:
+    """What an error shows of `value`: its class where its `repr` says only where it is in memory, or too much."""
+    if value is None or isinstance(value, str | bytes | int | float | Mapping | list | tuple):
+        return value
+    return f"one {type(value).__name__}" if isinstance(value, BaseMessage) else f"a {type(value).__name__}"

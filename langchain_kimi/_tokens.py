@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import MessageLikeRepresentation, convert_to_messages
+from langchain_core.messages import BaseMessage, MessageLikeRepresentation, convert_to_messages
 
 from kimi_api import KimiInputError
 from kimi_api.credentials import resolve_base_url
@@ -48,7 +48,7 @@ class TokenCounting:
     ) -> Sequence[Mapping[str, Any]]:
         from kimi_api.chat._count import countable
 
-        wire = to_wire(convert_to_messages(messages), refuse="never")
+        wire = to_wire(_as_messages(messages), refuse="never")
         return countable(wire, resolve_base_url(self.base_url, region=self.region), self.document_cache, notes=notes)
 
     def get_token_ids(self, text: str) -> list[int]:
@@ -111,6 +111,22 @@ class TokenCounting:
         from kimi_api.tokens import aestimate
 
         return await aestimate(self.client, self.model, self._countable(messages, notes=True))
+
+
+def _as_messages(messages: Sequence[MessageLikeRepresentation]) -> Sequence[BaseMessage]:
+    """Core's messages of what it takes for them; of a text it would take each letter for one.
+
+    Raises:
+        KimiInputError: they are none.
+    """
+    if isinstance(messages, str):
+        raise KimiInputError("messages", messages, "it is a list", "put it into a list, or use get_num_tokens(text)")
+    try:
+        return convert_to_messages(messages)
+    except (ValueError, TypeError, NotImplementedError, AttributeError):
+        from langchain_kimi._input import wrong_input  # which a good call never needs
+
+        raise wrong_input(messages) from None
 
 
 def with_tokenizer(arguments: dict[str, Any]) -> dict[str, Any]:

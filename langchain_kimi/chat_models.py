@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Never, Unpa
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError, model_validator
@@ -25,13 +25,13 @@ from kimi_api._settings.names import needs_names
 from kimi_api._settings.schema import settings_schema
 from kimi_api._settings.wrong import from_validation
 from kimi_api._transport.unregistered import Unregistered
-from kimi_api._warn import forget_caller, remember_caller
 from kimi_api.catalog import CATALOG_PRICES, DEFAULT_MODEL, Catalog, shown_prices
 from kimi_api.credentials import KEY_VARIABLES, Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import DIALECTS, EmptyAnswers, Thinking, Unsupported, Wire
 from langchain_kimi import _blocks  # noqa: F401 - registers the translator of content blocks
-from langchain_kimi._call_arguments import add_counts, as_secret, check_inputs, sort_arguments
+from langchain_kimi._call_arguments import add_counts, as_secret, sort_arguments
+from langchain_kimi._input_checks import ChatInputChecks
 from langchain_kimi._profile import model_profile, without_other_profile
 from langchain_kimi._structured import StructuredOutput
 from langchain_kimi._to_wire import PROVIDER, to_wire
@@ -58,7 +58,7 @@ __all__ = ["ChatKimi"]
 _VERSION = version("kimi-integrations")
 
 
-class ChatKimi(TokenCounting, StructuredOutput):
+class ChatKimi(ChatInputChecks, TokenCounting, StructuredOutput):
     """Kimi (Moonshot AI) chat models.
 
     ```python
@@ -463,32 +463,6 @@ class ChatKimi(TokenCounting, StructuredOutput):
     ) -> ChatResult:
         with CORE_ERRORS:
             return self._exchange(messages, stop, kwargs).result()
-
-    def batch(self, *args: Any, **kwargs: Any) -> list[AIMessage]:
-        """Core's own, which goes on in threads: the line that called it is noted, for warnings to point at."""
-        check_inputs(*args[:1])
-        caller = remember_caller()
-        try:
-            return super().batch(*args, **kwargs)
-        finally:
-            forget_caller(caller)
-
-    async def abatch(self, *args: Any, **kwargs: Any) -> list[AIMessage]:
-        """The asynchronous twin of `batch`."""
-        check_inputs(*args[:1])
-        caller = remember_caller()
-        try:
-            return await super().abatch(*args, **kwargs)
-        finally:
-            forget_caller(caller)
-
-    async def agenerate(self, *args: Any, **kwargs: Any) -> LLMResult:
-        """Core's own, which goes on in tasks: the line that called it is noted, for warnings to point at."""
-        caller = remember_caller()
-        try:
-            return await super().agenerate(*args, **kwargs)
-        finally:
-            forget_caller(caller)
 
     async def _agenerate(
         self,

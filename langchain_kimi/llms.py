@@ -19,10 +19,11 @@ from pydantic import Field, model_validator
 
 from kimi_api import KimiInputError
 from kimi_api._many import aordered_map, ordered_map
-from kimi_api._settings.names import needs_names, unknown_name
+from kimi_api._settings.names import elsewhere, needs_names, unknown_name
 from kimi_api._settings.schema import settings_schema
 from kimi_api._warn import forget_caller, remember_caller
-from langchain_kimi._call_arguments import add_counts, check_inputs
+from langchain_kimi._call_arguments import add_counts
+from langchain_kimi._input_checks import InputChecks, check_inputs, check_texts
 from langchain_kimi.chat_models import ChatKimi
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _AT_ONCE = 8
 """Requests under way for one `generate` of several prompts. `batch` has LangChain's own `max_concurrency`."""
 
 
-class KimiLLM(BaseLLM):
+class KimiLLM(InputChecks, BaseLLM):
     """Kimi as a LangChain LLM: a prompt in, the answer's text out.
 
     ```python
@@ -115,6 +116,14 @@ class KimiLLM(BaseLLM):
     def is_lc_serializable(cls) -> bool:
         """Whether `langchain_core.load.dumps` keeps enough to build it again. It never keeps the key."""
         return True
+
+    def with_structured_output(self, schema: Any, **kwargs: Any) -> Never:
+        """Not here: the answer is text.
+
+        Raises:
+            NotImplementedError: always, as core's own does.
+        """
+        raise NotImplementedError("KimiLLM answers with text. What to do: use ChatKimi(...).with_structured_output.")
 
     def configurable_fields(self, **kwargs: AnyConfigurableField) -> RunnableSerializable[LanguageModelInput, str]:
         """Fields that a run may set. Those of `ChatKimi` too (`temperature`, `model`, ...): they are `llm.chat`'s.
@@ -210,6 +219,27 @@ class KimiLLM(BaseLLM):
             ],
             llm_output={"token_usage": counts, "model_name": self.chat.model},
         )
+
+    if not TYPE_CHECKING:  # a checker sees core's own, whose types say more
+
+        def __getattr__(self, name: str) -> object:
+            """Pydantic's own, with a hint where the attribute is a method of `ChatKimi`."""
+            try:
+                return super().__getattr__(name)
+            except AttributeError as error:
+                if name != "bind_tools":
+                    raise
+                raise elsewhere(error, name, self, "a method of ChatKimi", "use ChatKimi for tools") from None
+
+        def generate(self, prompts: object, *args: object, **kwargs: object) -> LLMResult:
+            """Core's own: one answer for each text."""
+            check_texts(prompts)
+            return super().generate(prompts, *args, **kwargs)
+
+        async def agenerate(self, prompts: object, *args: object, **kwargs: object) -> LLMResult:
+            """The asynchronous twin of `generate`."""
+            check_texts(prompts)
+            return await super().agenerate(prompts, *args, **kwargs)
 
     # The base class sends a batch as one call, so that one prompt that fails takes the answers of all others with it,
     # also with `return_exceptions`. Each prompt is a run of its own here, as for chat models.

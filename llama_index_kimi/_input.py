@@ -7,13 +7,15 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.prompts import BasePromptTemplate
 from pydantic import ValidationError
 
 from kimi_api.errors import KimiInputError
 
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
+
+_RULE = "LlamaIndex's messages are ChatMessage objects in a list"
 
 
 def explain_messages(method: MethodT) -> MethodT:
@@ -26,6 +28,7 @@ def explain_messages(method: MethodT) -> MethodT:
 
         @functools.wraps(method)
         async def aask(self: object, messages: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - core's own forms
+            _check_list(messages)
             try:
                 return await method(self, messages, **kwargs)
             except ValidationError as error:
@@ -35,6 +38,7 @@ def explain_messages(method: MethodT) -> MethodT:
 
     @functools.wraps(method)
     def ask(self: object, messages: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - core's own forms
+        _check_list(messages)
         try:
             return method(self, messages, **kwargs)
         except ValidationError as error:
@@ -47,18 +51,54 @@ def _explain(error: ValidationError, messages: object) -> Exception:
     return error if _are_messages(messages) else no_messages(messages)
 
 
+def _check_list(messages: object) -> None:
+    """Refuse a generator: core's event takes all of its messages, and none is left to send."""
+    if hasattr(messages, "__next__"):
+        raise KimiInputError("messages", describe(messages), _RULE, "write list(...) around it")
+
+
+def check_messages(messages: object, what: str = "messages") -> None:
+    """Refuse what is no list of messages. Raises `KimiInputError`."""
+    _check_list(messages)
+    if not _are_messages(messages):
+        raise no_messages(messages, what)
+
+
+def user_message(user_msg: str | ChatMessage) -> ChatMessage:
+    """The message of a `user_msg`.
+
+    Raises:
+        KimiInputError: it is neither a text nor a message.
+    """
+    if isinstance(user_msg, str):
+        return ChatMessage(role="user", content=user_msg)
+    if isinstance(user_msg, ChatMessage):
+        return user_msg
+    remedy = (
+        "pass several messages as chat_history=[...]" if isinstance(user_msg, list | tuple) else "write it as a text"
+    )
+    raise KimiInputError("user_msg", describe(user_msg), "it is a text or one ChatMessage", remedy)
+
+
 def _are_messages(messages: object) -> bool:
     return isinstance(messages, Sequence) and all(isinstance(message, ChatMessage) for message in messages)
 
 
-def no_messages(messages: object) -> KimiInputError:
+def no_messages(messages: object, what: str = "messages") -> KimiInputError:
     """The error for something else in place of a list of `ChatMessage`: the first thing in it that is none."""
     items: Sequence[object] = (
         messages if isinstance(messages, Sequence) and not isinstance(messages, str) else [messages]
     )
     wrong = next((item for item in items if not isinstance(item, ChatMessage)), messages)
+    if isinstance(wrong, ChatMessage):
+        return KimiInputError(what, "one ChatMessage", _RULE, "put it into a list: [message]")
     remedy = 'write e.g. [ChatMessage("Hello")], or use complete("Hello") for a text'
-    return KimiInputError("messages", wrong, "LlamaIndex's messages are ChatMessage objects in a list", remedy)
+    return KimiInputError(what, wrong, _RULE, remedy)
+
+
+def describe(value: object) -> object:
+    """What an error shows of `value`: its class where its `repr` says where it is in memory, or too much."""
+    return value if value is None or isinstance(value, str | bytes | int | float) else f"a {type(value).__name__}"
 
 
 def check_prompt(prompt: object) -> None:
@@ -74,8 +114,7 @@ def check_prompt(prompt: object) -> None:
         remedy += ", or chat([...]) for messages"
     elif isinstance(prompt, BasePromptTemplate):
         remedy += ", or predict(prompt, ...) for a template"
-    shown = prompt if prompt is None or isinstance(prompt, int | float | bytes) else f"a {type(prompt).__name__}"
-    raise KimiInputError("prompt", shown, "it is a text", remedy)
+    raise KimiInputError("prompt", describe(prompt), "it is a text", remedy)
 
 
 def check_template(template: object) -> None:
@@ -89,5 +128,13 @@ def check_template(template: object) -> None:
     if isinstance(template, str):
         remedy = f"write PromptTemplate({template[:80]!r}), or use complete for a text without variables"
         raise KimiInputError("prompt", template, "it is one of LlamaIndex's prompt templates", remedy)
-    shown = template if template is None else f"a {type(template).__name__}"
-    raise KimiInputError("prompt", shown, "it is one of LlamaIndex's prompt templates", "pass a PromptTemplate")
+    raise KimiInputError(
+        "prompt", describe(template), "it is one of LlamaIndex's prompt templates", "pass a PromptTemplate"
+    )
+
+
+def check_response(response: object) -> None:
+    """Refuse what is no answer of a chat. Raises `KimiInputError`."""
+    if not isinstance(response, ChatResponse):
+        remedy = "pass what chat, chat_with_tools or one step of their streams gave"
+        raise KimiInputError("response", describe(response), "it is a ChatResponse", remedy)

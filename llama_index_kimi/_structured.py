@@ -9,17 +9,11 @@ FUNCTION, and OPENAI which here is the same, through a tool; LLM through the pro
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from llama_index.core.base.llms.generic_utils import (
-    astream_chat_to_completion_decorator,
-    stream_chat_to_completion_decorator,
-)
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
-    CompletionResponseAsyncGen,
-    CompletionResponseGen,
 )
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.events.llm import (
@@ -27,20 +21,20 @@ from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictInProgressEvent,
     LLMStructuredPredictStartEvent,
 )
-from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.program.utils import FlexibleModel
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
-from llama_index.core.types import PydanticProgramMode, TokenAsyncGen, TokenGen
-from pydantic import BaseModel, ConfigDict
+from llama_index.core.types import PydanticProgramMode
+from pydantic import BaseModel
 
 from kimi_api.errors import KimiInputError
 from kimi_api.tools import schema_name, wrong_schema
 from llama_index_kimi._connection import Connected
-from llama_index_kimi._input import check_template
+from llama_index_kimi._input import check_template, describe
 from llama_index_kimi._objects import ModelT, PartialReader, parse_answer, parse_call, schema_of
+from llama_index_kimi._structured_llm import StructuredKimi, TemplateChecks
 
 dispatcher = get_dispatcher(__name__)
 
@@ -48,7 +42,7 @@ PARSED = "parsed"
 """The argument of a call whose answer is read here: that the budget was too small is then said by the error alone."""
 
 
-class StructuredPrediction(Connected):
+class StructuredPrediction(TemplateChecks, Connected):
     """The part of `Kimi` that answers with pydantic objects."""
 
     if TYPE_CHECKING:
@@ -76,8 +70,7 @@ class StructuredPrediction(Connected):
             KimiInputError: a mode that only works inside the model's own process.
             KimiAPIError: the platform refused the request, or cannot be reached.
         """
-        _check_class(output_cls)
-        check_template(prompt)
+        _check_arguments(output_cls, prompt, llm_kwargs)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
@@ -101,8 +94,7 @@ class StructuredPrediction(Connected):
         **prompt_args: Any,
     ) -> ModelT:
         """The asynchronous twin of `structured_predict`."""
-        _check_class(output_cls)
-        check_template(prompt)
+        _check_arguments(output_cls, prompt, llm_kwargs)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
@@ -131,8 +123,7 @@ class StructuredPrediction(Connected):
 
         An object that does not fit `output_cls` yet has its fields all optional.
         """
-        _check_class(output_cls)
-        check_template(prompt)
+        _check_arguments(output_cls, prompt, llm_kwargs)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
@@ -162,8 +153,7 @@ class StructuredPrediction(Connected):
         **prompt_args: Any,
     ) -> AsyncGenerator[ModelT | FlexibleModel, None]:
         """The asynchronous twin of `stream_structured_predict`: `async for x in await llm.astream_structured...`."""
-        _check_class(output_cls)
-        check_template(prompt)
+        _check_arguments(output_cls, prompt, llm_kwargs)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             llm, filled = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
@@ -185,26 +175,6 @@ class StructuredPrediction(Connected):
             yield result
 
         return objects()
-
-    def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
-        """Core's own: fill the template, and give the answer's text."""
-        check_template(prompt)
-        return super().predict(prompt, **prompt_args)
-
-    async def apredict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
-        """The asynchronous twin of `predict`."""
-        check_template(prompt)
-        return await super().apredict(prompt, **prompt_args)
-
-    def stream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenGen:
-        """Core's own: fill the template, and give the answer's text piece by piece."""
-        check_template(prompt)
-        return super().stream(prompt, **prompt_args)
-
-    async def astream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenAsyncGen:
-        """The asynchronous twin of `stream`."""
-        check_template(prompt)
-        return await super().astream(prompt, **prompt_args)
 
     def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredLLM:
         """A model over this one whose every answer is an `output_cls`, in `raw`, and its JSON as the text."""
@@ -246,24 +216,6 @@ class StructuredPrediction(Connected):
         return bare, ChatPromptTemplate(self._format_messages(template, prompt_args))
 
 
-class StructuredKimi(StructuredLLM):
-    """Core's structured model, with the two methods that core leaves out."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)  # 1 ms, when the first one is made
-
-    @llm_completion_callback()
-    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        """`complete`, streamed: objects as far as they have come."""
-        return stream_chat_to_completion_decorator(self.stream_chat)(prompt, **kwargs)
-
-    @llm_completion_callback()
-    async def astream_complete(  # type: ignore[override] - core's own annotation is of the synchronous generator
-        self, prompt: str, formatted: bool = False, **kwargs: Any
-    ) -> CompletionResponseAsyncGen:
-        """The asynchronous twin of `stream_complete`."""
-        return await astream_chat_to_completion_decorator(self.astream_chat)(prompt, **kwargs)
-
-
 def call_arguments(output_cls: type[BaseModel], llm_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
     """The arguments of `chat` that make the model answer with an `output_cls`; the caller's own come on top."""
     return {"response_format": response_format(output_cls), PARSED: True, **(llm_kwargs or {})}
@@ -278,6 +230,15 @@ def response_format(output_cls: type[BaseModel]) -> dict[str, Any]:
     _check_class(output_cls)
     name = schema_name(output_cls.__name__)
     return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema_of(output_cls)}}
+
+
+def _check_arguments(output_cls: object, prompt: object, llm_kwargs: object) -> None:
+    """Refuse what no structured answer can be asked for with. Raises `KimiInputError`."""
+    _check_class(output_cls)
+    check_template(prompt)
+    if llm_kwargs is not None and not isinstance(llm_kwargs, Mapping):
+        rule = "it holds arguments of the call to the model by name"
+        raise KimiInputError("llm_kwargs", describe(llm_kwargs), rule, 'pass a dict, e.g. {"max_tokens": 32_000}')
 
 
 def _check_class(output_cls: object) -> None:

@@ -13,6 +13,7 @@ from llama_index.core.tools.types import BaseTool
 
 from kimi_api.credentials import resolve_base_url
 from kimi_api.options import switches_thinking_off
+from llama_index_kimi._input import check_messages
 from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tool_calls import wire_tools
 
@@ -44,6 +45,7 @@ class TokenCounting:
     def _countable(self, messages: Sequence[ChatMessage], *, notes: bool = False) -> Sequence[Mapping[str, Any]]:
         from kimi_api.chat._count import countable
 
+        check_messages(messages)
         wire = to_wire(messages, refuse="never")
         return countable(wire, resolve_base_url(self.base_url, region=self.region), self.document_cache, notes=notes)
 

@@ -40,7 +40,7 @@ from kimi_api.credentials import Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import OPTION_NAMES, ChatOptions
 from llama_index_kimi._calling import ToolCalling
-from llama_index_kimi._input import check_prompt, explain_messages
+from llama_index_kimi._input import check_messages, check_prompt, check_response, explain_messages, user_message
 from llama_index_kimi._structured import PARSED, StructuredPrediction
 from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tokens import TokenCounting, tokenizer_setting
@@ -449,9 +449,10 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         `tool_choice` ("auto", "none", "required", a tool's name) beats `tool_required`. What of it a model accepts is
         decided per model: see `kimi_api.tools.resolve_tool_choice`.
         """
+        check_messages(chat_history or [], "chat_history")
         messages = list(chat_history or [])
         if user_msg is not None:
-            messages.append(ChatMessage(role="user", content=user_msg) if isinstance(user_msg, str) else user_msg)
+            messages.append(user_message(user_msg))
         prepared: dict[str, Any] = {"messages": messages, **kwargs}
         if not allow_parallel_tool_calls:  # also without `tools`: messages may bring some
             prepared["parallel_tool_calls"] = False
@@ -471,6 +472,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
             ValueError: there is none, and `error_on_no_tool_call` is True; a `KimiRefusalError` where the platform
                 withheld the answer.
         """
+        check_response(response)
         selections = tool_selections(response)
         if not selections and error_on_no_tool_call:
             raise no_call_error(response, self.model)

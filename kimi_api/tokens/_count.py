@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kimi_api.tokens._estimate import estimate_text
+from kimi_api.tokens._estimate import check_text, estimate_text
 
 Tokenizer = Callable[[str], Sequence[Any]]
 """Text to its tokens, such as a `KimiTokenizer`."""
@@ -19,7 +19,12 @@ _lock = threading.Lock()
 
 
 def count_text(text: str, tokenizer: Tokenizer | None = None) -> int:
-    """Tokens of `text`: exact with a `KimiTokenizer`, otherwise `estimate_text`. Remembers the last 8,192 answers."""
+    """Tokens of `text`: exact with a `KimiTokenizer`, otherwise `estimate_text`. Remembers the last 8,192 answers.
+
+    Raises:
+        KimiInputError: it is no text.
+    """
+    check_text(text)
     # Long texts are remembered by digest, so that the memory is bounded by entries (5 MB), not by what was counted.
     key: Any = text if len(text) <= _LONG else hashlib.blake2b(text.encode("utf-8", "surrogatepass")).digest()
     try:

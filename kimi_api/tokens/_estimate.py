@@ -24,6 +24,8 @@ from collections.abc import Mapping
 from functools import cache
 from math import ceil
 
+from kimi_api.errors import KimiInputError
+
 # Latin script and what stands around it: tokens per occurrence.
 _LATIN: Mapping[str, float] = {
     r"[A-Za-z\u00c0-\u024f]+": 1.07,  # a word
@@ -55,7 +57,11 @@ def estimate_text(text: str) -> int:
     """About how many tokens `text` is for Kimi, without its vocabulary: at least 1 for any text, 0 for none.
 
     See this module's description for the error. For exact counts give a vocabulary: `kimi_api.tokens.KimiTokenizer`.
+
+    Raises:
+        KimiInputError: it is no text.
     """
+    check_text(text)
     if not text:
         return 0
     latin, other, known = _patterns()
@@ -64,6 +70,19 @@ def estimate_text(text: str) -> int:
         total += sum(weight * len(pattern.findall(text)) for pattern, weight in other)
         total += _REST * (len(text) - len(known.sub("", text)))
     return max(ceil(total), 1)
+
+
+def check_text(text: object) -> None:
+    """Refuse what is no text, of which a count would mean nothing.
+
+    Raises:
+        KimiInputError: it is none.
+    """
+    if not isinstance(text, str):
+        shown = (
+            text if text is None or isinstance(text, bytes | int | float) else f"a value of type {type(text).__name__}"
+        )
+        raise KimiInputError("text", shown, "it is a text", "pass a str; messages have counters of their own")
 
 
 @cache

@@ -162,6 +162,58 @@ REFUSED: list[tuple[str, str]] = [
     ("ChatKimi().invoke([ChatMessage('Hi')])", r"got 'a ChatMessage', but a message is.*HumanMessage\(\"Hello\"\)"),
     ("ChatKimi().batch('Hi there')", "inputs: got 'Hi there', but it is a list of inputs.*or use invoke"),
     ("langchain_kimi.KimiLLM().batch('Hi there')", "inputs: got 'Hi there', but it is a list of inputs"),
+    ("ChatKimi().batch(inputs='Hi there')", "inputs: got 'Hi there', but it is a list of inputs.*or use invoke"),
+    ("ChatKimi().batch(HumanMessage('Hi'))", "inputs: got 'one HumanMessage', but it is a list of inputs"),
+    ("ChatKimi().batch({'question': 'Hi'})", "inputs: got {'question': 'Hi'}, but it is a list of inputs"),
+    ("ChatKimi().batch(None)", "inputs: got None, but it is a list of inputs"),
+    ("ChatKimi().batch(text for text in ['Hi'])", r"got 'a generator'.*write list\(\.\.\.\) around it"),
+    ("list(ChatKimi().bind(max_tokens=50).batch_as_completed('Hi'))", "inputs: got 'Hi', but it is a list of inputs"),
+    ("ChatKimi().batch_as_completed(inputs='Hi')", "inputs: got 'Hi', but it is a list of inputs"),
+    ("langchain_kimi.KimiLLM().batch_as_completed('Hi')", "inputs: got 'Hi', but it is a list of inputs"),
+    ("ChatKimi().generate(['Hi'])", r"messages\[0\]: got 'Hi', but .* each is a list of messages.*use invoke or batch"),
+    ("ChatKimi().generate('Hi')", "messages: got 'Hi', but generate takes a list of conversations"),
+    ("ChatKimi().generate([HumanMessage('Hi')])", r"messages\[0\]: got 'one HumanMessage', but .* each is a list"),
+    ("ChatKimi().generate_prompt(['Hi'])", r"prompts\[0\]: got 'Hi', but it is a list of prompt values.*use invoke"),
+    ("langchain_kimi.KimiLLM().generate('Hi')", "prompts: got 'Hi', but generate takes a list of texts"),
+    (
+        "langchain_kimi.KimiLLM().generate([HumanMessage('Hi')])",
+        r"prompts\[0\]: got 'one HumanMessage'.*takes a list of t",
+    ),
+    ("ChatKimi().invoke('You are a pirate', 'Hi')", r"config: got 'Hi'.*put all messages into the first argument"),
+    (
+        "ChatKimi().stream([HumanMessage('Hi')], HumanMessage('Ho'))",
+        r"config: got 'one HumanMessage', but the second arg",
+    ),
+    (
+        "langchain_kimi.KimiLLM().invoke('You are a pirate', 'Hi')",
+        r"config: got 'Hi', but the second argument is a dict",
+    ),
+    ("ChatKimi().get_num_tokens(None)", "text: got None, but it is a text.*pass a str"),
+    ("ChatKimi().get_num_tokens_from_messages('Hi')", r"messages: got 'Hi', but it is a list.*get_num_tokens\(text\)"),
+    ("ChatKimi().get_num_tokens_from_messages([None])", r"messages\[0\]: got None, but a message is a text, one of"),
+    ("Kimi().count_tokens('Hi')", "messages: got 'Hi', but LlamaIndex's messages are ChatMessage objects in a list"),
+    (
+        "Kimi().estimate_tokens(['Hi'])",
+        "messages: got 'Hi', but LlamaIndex's messages are ChatMessage objects in a list",
+    ),
+    ("Kimi().tokenizer(None)", "text: got None, but it is a text"),
+    ("Kimi().chat(message for message in [ChatMessage('Hi')])", r"got 'a generator'.*write list\(\.\.\.\) around it"),
+    ("Kimi().chat_with_tools([], [ChatMessage('Hi')])", r"user_msg: got 'a list'.*several messages as chat_history=\["),
+    (
+        "Kimi().chat_with_tools([], 'Hi', chat_history='Ho')",
+        "chat_history: got 'Ho', but LlamaIndex's messages are Chat",
+    ),
+    ("Kimi().predict_and_call([], 'Hi', chat_history=5)", "chat_history: got 5, but LlamaIndex's messages are ChatM"),
+    (
+        "Kimi().structured_predict(Joke, PromptTemplate('Hi'), 'max_tokens')",
+        "llm_kwargs: got 'max_tokens'.*pass a dict",
+    ),
+    ("Kimi().as_structured_llm(Joke).chat('Hi')", r"messages: got 'Hi'.*use complete\(\"Hello\"\) for a text"),
+    ("Kimi().as_structured_llm(Joke).stream_chat(['Hi'])", r"messages: got 'Hi'.*use complete\(\"Hello\"\) for a text"),
+    ("Kimi().as_structured_llm(Joke).complete(None)", r"prompt: got None, but it is a text"),
+    ("Kimi().as_structured_llm(Joke).stream_complete(['Hi'])", r"prompt: got 'a list', but it is a text"),
+    ("Kimi().as_structured_llm(Joke).predict('Hi')", r"PromptTemplate\('Hi'\), or use complete"),
+    ("Kimi().get_tool_calls_from_response('Hi')", "response: got 'Hi', but it is a ChatResponse"),
     ("langchain_kimi.KimiLLM().invoke(None)", "got None, but it is a text, a list of messages"),
     ("Kimi().complete(None)", r'prompt: got None, but it is a text.*write e\.g\. complete\("Hello"\)'),
     ("Kimi().complete([ChatMessage('Hi')])", r"got 'a list', but it is a text.*chat\(\[\.\.\.\]\) for messages"),
@@ -396,11 +448,33 @@ def test_what_a_model_does_not_take_is_left_out_with_one_warning(call: str, word
         "ChatKimi().abatch('Hi there')",
         "ChatKimi().astream([{'content': 'Hi'}])",
         "langchain_kimi.KimiLLM().ainvoke(None)",
+        "ChatKimi().abatch(inputs='Hi there')",
+        "ChatKimi().abatch_as_completed('Hi there')",
+        "ChatKimi().agenerate(['Hi'])",
+        "ChatKimi().agenerate_prompt(['Hi'])",
+        "ChatKimi().ainvoke('You are a pirate', 'Hi')",
+        "ChatKimi().astream('You are a pirate', 'Hi')",
+        "ChatKimi().aestimate_tokens('Hi')",
+        "langchain_kimi.KimiLLM().abatch_as_completed('Hi there')",
+        "langchain_kimi.KimiLLM().agenerate('Hi')",
+        "langchain_kimi.KimiLLM().agenerate([None])",
+        "langchain_kimi.KimiLLM().astream('You are a pirate', 'Hi')",
         "Kimi().acomplete(None)",
         "Kimi().astream_complete(None)",
         "Kimi().achat('Hi')",
         "Kimi().astream_chat(['Hi'])",
         "Kimi().apredict('Hi')",
+        "Kimi().astream_chat(message for message in [ChatMessage('Hi')])",
+        "Kimi().aestimate_tokens('Hi')",
+        "Kimi().achat_with_tools([], [ChatMessage('Hi')])",
+        "Kimi().astream_chat_with_tools([], 'Hi', chat_history='Ho')",
+        "Kimi().astructured_predict(Joke, PromptTemplate('Hi'), 'max_tokens')",
+        "Kimi().astream_structured_predict(Joke, PromptTemplate('Hi'), 'max_tokens')",
+        "Kimi().as_structured_llm(Joke).achat('Hi')",
+        "Kimi().as_structured_llm(Joke).astream_chat('Hi')",
+        "Kimi().as_structured_llm(Joke).acomplete(None)",
+        "Kimi().as_structured_llm(Joke).astream_complete(None)",
+        "Kimi().as_structured_llm(Joke).apredict('Hi')",
         "Kimi().astream('Hi')",
         "Kimi().astructured_predict(list[Joke], PromptTemplate('Hi'))",
         "Kimi().astream_structured_predict(list[Joke], PromptTemplate('Hi'))",
@@ -436,17 +510,31 @@ async def test_asynchronous_twins_say_the_same(call: str, host: Emulator) -> Non
 def test_the_other_frameworks_methods_are_told_from_a_misspelt_one(
     call: str, instead: str, twin: Any, host: Emulator
 ) -> None:
-    model, name = call.split(".")
+    model, name = call.rsplit(".", 1)
     owner = twin(run(model, host))
     assert not hasattr(owner, name)
     assert not hasattr(type(owner), name)
     assert name not in dir(owner)
-    with pytest.raises(AttributeError, match=f"^'{model[:-2]}' object has no attribute '{name}', which is {instead}"):
+    with pytest.raises(
+        AttributeError, match=f"^'{type(owner).__name__}' object has no attribute '{name}', which is {instead}"
+    ):
         getattr(owner, name)
     with pytest.raises(AttributeError, match=r"^'[A-Za-z]*' object has no attribute 'nothing'$"):
         owner.nothing  # noqa: B018
     client = owner.client
     assert owner._connection[1] is client
+
+
+def test_a_model_of_texts_says_which_one_gives_objects(host: Emulator) -> None:
+    with pytest.raises(NotImplementedError, match=r"answers with text.*ChatKimi\(\.\.\.\)\.with_structured_output"):
+        run("langchain_kimi.KimiLLM().with_structured_output(Joke)", host)
+
+
+@pytest.mark.parametrize("inputs", [("Hi", "Ho"), {"a": "Hi", "b": "Ho"}.values()], ids=["tuple", "view of a dict"])
+def test_other_collections_of_inputs_than_lists_are_taken(inputs: Any, host: Emulator) -> None:
+    assert len(ChatKimi().batch(inputs)) == 2
+    assert len(list(ChatKimi().batch_as_completed(inputs))) == 2
+    assert len(langchain_kimi.KimiLLM().batch(inputs)) == 2
 
 
 async def test_a_client_of_another_event_loop_is_named(host: Emulator) -> None:

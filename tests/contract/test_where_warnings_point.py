@@ -109,6 +109,16 @@ async def llm_abatch(host: dict[str, Any]) -> None:
     await KimiLLM(**host, temperature=0.3).abatch(["hi", "ho"])  # here
 
 
+async def abatch_as_completed(host: dict[str, Any]) -> None:
+    async for _ in ChatKimi(**host, temperature=0.3).abatch_as_completed(["hi", "ho"]):  # here
+        pass
+
+
+async def llm_abatch_as_completed(host: dict[str, Any]) -> None:
+    async for _ in KimiLLM(**host, temperature=0.3).abatch_as_completed(["hi", "ho"]):  # here
+        pass
+
+
 async def agather(host: dict[str, Any]) -> None:
     async def one() -> None:
         await ChatKimi(**host, temperature=0.3).ainvoke("hi")  # here
@@ -122,7 +132,20 @@ async def in_the_loop(host: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "ask",
-    [ainvoke, astream, abatch, llm_ainvoke, llm_abatch, achat, astream_chat, acomplete, agather, in_the_loop],
+    [
+        ainvoke,
+        astream,
+        abatch,
+        abatch_as_completed,
+        llm_ainvoke,
+        llm_abatch,
+        llm_abatch_as_completed,
+        achat,
+        astream_chat,
+        acomplete,
+        agather,
+        in_the_loop,
+    ],
 )
 def test_asynchronous_calls_point_at_the_line_that_waits(
     kimi: Emulator, ask: Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
@@ -134,6 +157,8 @@ BLOCKING: dict[str, Callable[[dict[str, Any]], Any]] = {
     "invoke": lambda host: ChatKimi(**host, temperature=0.3).invoke("hi"),  # here
     "stream": lambda host: list(ChatKimi(**host, temperature=0.3).stream("hi")),  # here
     "batch": lambda host: ChatKimi(**host, temperature=0.3).batch(["hi", "ho"]),  # here
+    "as completed": lambda host: list(ChatKimi(**host, temperature=0.3).batch_as_completed(["hi", "ho"])),  # here
+    "texts as completed": lambda host: [*KimiLLM(**host, temperature=0.3).batch_as_completed(["hi", "ho"])],  # here
     "bound batch": lambda host: ChatKimi(**host).bind(temperature=0.3).batch(["hi", "ho"]),  # here
     "KimiLLM.batch": lambda host: KimiLLM(**host, temperature=0.3).batch(["hi", "ho"]),  # here
     "bound": lambda host: ChatKimi(**host).bind(temperature=0.3).invoke("hi"),  # here
