@@ -22,6 +22,7 @@ REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
 ]["repository"]
 FROM_THE_ROOT = {"changelog.md": "CHANGELOG.md", "zh.md": "README.zh.md"}
 """Pages of the site that stand at the root of the repository."""
+ON_THE_SITE = {source: page for page, source in FROM_THE_ROOT.items()}
 SEARCH_WORDS: dict[str, list[str]] = tomllib.loads((ROOT / "scripts" / "search_words.toml").read_text("utf-8"))
 REFERENCE_WEIGHT = 0.05
 """Of a page of the reference in the search: who types `timeout` wants the guide, and finds the page by a full name."""
@@ -125,6 +126,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
     def lead(match: re.Match[str]) -> str:
         target, place = posixpath.normpath(posixpath.join(folder, match[1])), match[2] or ""
+        if target in ON_THE_SITE:
+            target = posixpath.join("docs", ON_THE_SITE[target])
         if target.startswith("docs/") and not target.startswith("docs/upstream/"):  # `exclude_docs`
             return f"]({posixpath.relpath(target, posixpath.join('docs', here))}{place})"
         kind = "tree" if (ROOT / target).is_dir() else "blob"

@@ -64,23 +64,29 @@ def test_the_code_runs_as_it_stands(
 
 
 @pytest.mark.parametrize(
-    ("page", "thinking", "answer"), [("README.md", "Thinking: ", "Answer: "), ("README.zh.md", "思考：", "回答：")]
+    ("page", "method", "thinking", "answer"),
+    [
+        ("langchain.md", "stream", "Thinking: ", "Answer: "),
+        ("llama-index.md", "stream_chat", "Thinking: ", "Answer: "),
+        ("overview.zh.md", "stream", "思考：", "回答："),
+        ("overview.zh.md", "stream_chat", "思考：", "回答："),
+    ],
 )
-@pytest.mark.parametrize("snippet", [0, 1], ids=["LangChain", "LlamaIndex"])
-def test_the_readme_shows_thinking_and_answer_apart(
+def test_pages_show_thinking_and_answer_apart(
     page: str,
+    method: str,
     thinking: str,
     answer: str,
-    snippet: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.M | re.S)[snippet]
+    snippets = re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text("utf-8"), re.M | re.S)
+    [code] = [snippet for snippet in snippets if f").{method}(" in snippet]
     with Emulator() as kimi:
         kimi.script(Reply("Air scatters blue light most.", reasoning="They ask about the sky."))
         monkeypatch.setenv("MOONSHOT_API_KEY", kimi.api_key)
         monkeypatch.setenv("MOONSHOT_BASE_URL", kimi.base_url)
-        exec(compile(code, "README", "exec", dont_inherit=True), {"__name__": "__main__"})
+        exec(compile(code, page, "exec", dont_inherit=True), {"__name__": "__main__"})
     shown = f"\n{thinking}They ask about the sky.\n{answer}Air scatters blue light most.\n"
     assert capsys.readouterr().out.startswith(shown)
 
@@ -129,22 +135,35 @@ def test_the_table_is_current(page: str) -> None:
     assert (DOCS / page).read_text("utf-8") == fill_tables(page), "run python -m scripts.docs_tables"
 
 
-def test_the_readme_examples_are_short() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    for code in re.findall(r"^```python\n(.*?)^```", readme, re.M | re.S):
-        assert len([line for line in code.splitlines() if line.strip()]) <= 20
+READMES = ["README.md", "README.zh.md"]
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_readme_is_short(name: str) -> None:
+    assert len((ROOT / name).read_text("utf-8").splitlines()) <= 100
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_readme_examples_are_short(name: str) -> None:
+    snippets = re.findall(r"^```python\n(.*?)^```", (ROOT / name).read_text("utf-8"), re.M | re.S)
+    assert len(snippets) == 3
+    for code in snippets:
+        assert len([line for line in code.splitlines() if line.strip()]) <= 12
 
 
 def test_the_chinese_readme_has_the_same_commands_packages_and_pictures() -> None:
-    english, chinese = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh.md"))
-    for pattern in (
-        r'^(?:pip install "\S+"|make \w+|python -m \S+)',
-        r"^\| (`\w*kimi\w*`) \|",
-        r"docs/pictures/[\w.-]+",
+    names = ("README.md", "README.zh.md", "docs/README.md", "docs/overview.zh.md")
+    english, chinese, pages, overview = ((ROOT / name).read_text("utf-8") for name in names)
+    commands, links = r'^(?:pip install "\S+"|\* `make \w+`|python -m \S+)', r"\]\((docs/[\w.-]+)"
+    for pattern, here, there in (
+        (commands, english, chinese),
+        (links, english, chinese),
+        (r"docs/pictures/[\w.-]+", english, chinese),
+        (r"^\| (`\w*kimi\w*`) \|", pages, overview),
     ):
-        parts = re.findall(pattern, english, re.M)
-        assert parts
-        assert [part for part in parts if part not in chinese] == []
+        parts = re.findall(pattern, here, re.M)
+        assert len(parts) > 2
+        assert [part for part in parts if part not in there] == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if "upstream" not in page.parts], ids=lambda page: page.name)

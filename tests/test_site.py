@@ -123,7 +123,7 @@ def test_a_diagram_says_in_words_what_it_shows() -> None:
     [
         ("langchain.md", "[a](../examples/langchain)", "[a](REPO/tree/main/examples/langchain)"),
         ("langchain.md", "[a](../tests/test_site.py)", "[a](REPO/blob/main/tests/test_site.py)"),
-        ("guides/x.md", "[a](../../README.md#two-commands)", "[a](REPO/blob/main/README.md#two-commands)"),
+        ("guides/x.md", "[a](../../README.md#install)", "[a](REPO/blob/main/README.md#install)"),
         ("guides/x.md", "[a](../files.md#cache)", "[a](../files.md#cache)"),
         ("langchain.md", "[a](https://example.com/x)", "[a](https://example.com/x)"),
         ("langchain.md", "[a](#below)", "[a](#below)"),
@@ -131,6 +131,9 @@ def test_a_diagram_says_in_words_what_it_shows() -> None:
         ("changelog.md", "[a](docs/errors.md#redirects)", "[a](errors.md#redirects)"),
         ("zh.md", "[a](docs/errors.md)", "[a](errors.md)"),
         ("zh.md", "[a](README.md)", "[a](REPO/blob/main/README.md)"),
+        ("zh.md", "[a](CHANGELOG.md#unreleased)", "[a](changelog.md#unreleased)"),
+        ("zh.md", "[a](docs/overview.zh.md#安装)", "[a](overview.zh.md#安装)"),
+        ("overview.zh.md", "[a](../README.zh.md)", "[a](zh.md)"),
         ("changelog.md", "[a](CONTRIBUTING.md)", "[a](REPO/blob/main/CONTRIBUTING.md)"),
         ("testing.md", "```python test\nx\n```", "```python\nx\n```"),
         ("error-list.md", "```python error\nx\n```", "```python\nx\n```"),
