@@ -42,7 +42,23 @@ _pages: OrderedDict[str, tuple[float, bytes, str | None]] = OrderedDict()
 _pages_lock = threading.Lock()
 
 _REMEDY = "download the file yourself and pass its bytes"
-_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("fec0::/10", "192.0.0.0/24", "64:ff9b:1::/48")))
+# https://www.iana.org/assignments/iana-ipv6-special-registry and its twin for IPv4. Which of them `ipaddress` knows
+# depends on the version of Python. 168.63.129.16 is, within Azure alone, the host's own service.
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",
+            "192.88.99.0/24",
+            "168.63.129.16/32",
+            "64:ff9b:1::/48",
+            "100:0:0:1::/64",
+            "3fff::/20",
+            "5f00::/16",
+            "fec0::/10",
+        ),
+    )
+)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -214,7 +230,7 @@ def _fetch_in_steps(url: str, limit: int) -> _Steps:
                 raise KimiInputError(
                     "url",
                     _redact(url),
-                    f"it redirects to {location[:200]!r}, which is not an address ({error})",
+                    f"it redirects to {_redact(location)!r}, which is not an address ({error})",
                     "check the address",
                 ) from None
             continue
@@ -260,7 +276,8 @@ def _target(url: str) -> tuple[str, int, str]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:  # half a surrogate pair is one, too
-        raise KimiInputError("url", url[:200], f"it is a web address ({error})", "check it") from None
+        why = str(error).replace(url.partition("://")[2].partition("/")[0], "its host")  # with user and password
+        raise KimiInputError("url", _redact(url), f"it is a web address ({why})", "check it") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise KimiInputError("url", _redact(url), "only http and https addresses are fetched", _REMEDY)
     if parts.username is not None or parts.password is not None:
@@ -319,6 +336,7 @@ def _unreachable(url: str, error: Exception) -> KimiInputError:
 
 def _redact(url: str) -> str:
     """An address without what may be secret in it: credentials and the query, which often holds a signature."""
-    parts = urlsplit(url)
-    query = "?..." if parts.query else ""
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}{query}"
+    bare, query, _ = url.partition("#")[0].partition("?")  # not parsed: it may be none that can be
+    scheme, mark, rest = bare.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"[:200] + ("?..." if query else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import asyncio
 import base64
 import contextlib
@@ -241,6 +242,7 @@ def test_media_by_hand(ways: Ways, kimi: Emulator, client: KimiClient, tmp_path:
         *("100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1"),
         *("::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "198.18.0.1", "nonsense"),
         *("fec0::1", "feff::1", "192.0.0.1", "192.0.0.9", "192.0.0.170", "64:ff9b:1::1", "::ffff:192.0.0.10"),
+        *("192.88.99.1", "3fff::1", "5f00::1", "100:0:0:1::1", "64:ff9b::a83f:8110", "168.63.129.16"),
     ],
 )
 def test_addresses_that_are_not_public_are_refused(address: str) -> None:
@@ -250,6 +252,37 @@ def test_addresses_that_are_not_public_are_refused(address: str) -> None:
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
 def test_public_addresses_are_not(address: str) -> None:
     assert _fetch.refusal(address) == ""
+
+
+HOSTS = [
+    *("2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "[::ffff:127.0.0.1]", "[::1%25lo]", "[::]"),
+    "\u2460\u2461\u2466.\u24ea.\u24ea.\u2460",  # digits in circles
+    *("127.0.0.1:0", "example.com@127.0.0.1", "example.com\\@127.0.0.1", "127.0.0.1%2f@example.com"),
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_ways_to_write_an_address_of_this_machine_lead_nowhere(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    def read_number(host: str, port: int, *args: Any, **kwargs: Any) -> Any:
+        return _socket.getaddrinfo(host.encode("idna"), port, flags=_socket.AI_NUMERICHOST)
+
+    monkeypatch.setattr(_fetch.socket, "getaddrinfo", read_number)  # the system's own, which asks nobody here
+    with pytest.raises(KimiInputError, match=r"only public addresses|credentials in an address") as caught:
+        fetch_url(ways, f"http://{host}/")
+    assert "@" not in str(caught.value.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["a.example:x", "a.example:99999999", "[", "a\u2100b.example", "\ud800.example"], ids=ascii
+)
+def test_an_error_about_an_address_shows_neither_credentials_nor_query(ways: Ways, host: str) -> None:
+    with pytest.raises(KimiInputError) as caught:
+        fetch_url(ways, f"http://user:pass-word@{host}/a?signature=abc")
+    assert "pass-word" not in str(caught.value)
+    assert "abc" not in str(caught.value)
+    assert "http://" in str(caught.value)
 
 
 class Web:
