@@ -98,8 +98,8 @@ def wire_tools(count: int) -> list[dict[str, Any]]:
 
 def row(what: str, value: float, unit: str, ratio: float | None, goal: str, met: bool) -> None:
     """One line of the table."""
-    shown = "" if ratio is None else f"{ratio:6.2f}x"
-    print(f"{what:<58} {value:10.2f} {unit:<4} {shown:>8}  goal {goal:<12} {'' if met else '<-- over'}")
+    ratio_text = "" if ratio is None else f"{ratio:6.2f}x"
+    print(f"{what:<58} {value:10.2f} {unit:<4} {ratio_text:>8}  goal {goal:<12} {'' if met else '<-- over'}")
 
 
 def streams(url: str, repeat: int, chunks: int) -> None:

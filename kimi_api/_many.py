@@ -104,14 +104,14 @@ class Slots:
 
 @contextmanager
 def progress(
-    total: int, description: str, *, shown: bool = True, unit: str = "file"
+    total: int, description: str, *, enabled: bool = True, unit: str = "file"
 ) -> Iterator[Callable[..., object]]:
     """A progress bar over `total` files (or what `unit` says); gives the function that advances it, by one or by `n`.
 
     Raises:
-        ImportError: `shown`, and tqdm is missing (openai brings it, so somebody took it out).
+        ImportError: `enabled`, and tqdm is missing (openai brings it, so somebody took it out).
     """
-    if not shown:
+    if not enabled:
         yield lambda n=1: None
         return
     try:

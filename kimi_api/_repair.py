@@ -323,16 +323,16 @@ def _report_open_calls(calls: Sequence[_Call], position: int, lossy: bool) -> No
 
 def _report_lost_result(message: Mapping[str, Any], position: int, lossy: bool, *, alone: bool) -> None:
     own_id = message.get("tool_call_id")
-    named = own_id or message.get("name") or "no id"
+    call_id = own_id or message.get("name") or "no id"
     if lossy:
         warn(
-            f"messages[{position}] is the result of a tool call that the history does not have ({named}): "
+            f"messages[{position}] is the result of a tool call that the history does not have ({call_id}): "
             'repair="full" leaves it out. Trim histories at a user message to keep calls and results together.',
         )
         return
     raise KimiInputError(
         f"messages[{position}].tool_call_id",
-        named,
+        call_id,
         "no assistant message before it made this call",
         "keep each tool result after the assistant turn that called the tool, and trim histories at a user message, "
         + ("and add one: nothing else is left to send" if alone else 'or pass repair="full" to leave such results out'),

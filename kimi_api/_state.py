@@ -55,15 +55,26 @@ STATES: tuple[State, ...] = (
     State("kimi_api._transport.bodies", "_guard_class", "guarding classes, by the HTTP library's", "four", KEEP),
     State("kimi_api._transport.observer", "observer", "who is told of calls, set by `instrument`", "one", KEEP),
     _lock("kimi_api._warn"),
-    State("kimi_api._warn", "_said", "the keys of warnings that were given", "4,096 keys", KEEP),
-    State("kimi_api._warn", "_said_of", "the keys of warnings about an answer", "as long as the answer lives", KEEP),
+    State("kimi_api._warn", "_warned_keys", "the keys of warnings that were given", "4,096 keys", KEEP),
+    State(
+        "kimi_api._warn", "_keys_by_answer", "the keys of warnings about an answer", "as long as the answer lives", KEEP
+    ),
     State("kimi_api.doctor._packages", "warn_of_stranger", "whether a stranger's package was looked for", "one", KEEP),
     State("kimi_api._media_rules", "sniff", "types of contents by their first bytes", "128", KEEP),
-    State("kimi_api.catalog", "_installed", "specs that go before the table, by `install`", "one table", KEEP),
+    State(
+        "kimi_api.catalog",
+        "_process_catalog",
+        "specs that go before the table, by `set_process_catalog`",
+        "one table",
+        KEEP,
+    ),
     State("kimi_api.catalog._host", "plain_id", "ids of models in their plain spelling", "256", KEEP),
     State("kimi_api.catalog", "_look_up", "specs of ids", "256", KEEP),
     State(
-        "kimi_api.formulas", "_listed", "lists of official tools by client and formula", "as long as the client lives"
+        "kimi_api.formulas",
+        "_tool_lists",
+        "lists of official tools by client and formula",
+        "as long as the client lives",
     ),
     State("kimi_api.files._leftovers", "_active", "uploads that this process works on", "what is under way"),
     State(_UPLOAD_LOCK, "_under_way", "files that this process uploads to keep", "what is under way"),

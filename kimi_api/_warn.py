@@ -36,11 +36,11 @@ _PACKAGES = frozenset(
 _RUNNERS = frozenset({"asyncio", "concurrent", "threading", "uvloop"})
 """What runs tasks and threads: behind it stands no caller, but whoever runs the program."""
 
-_Line = tuple[str, int, str, dict[Any, Any]]
+_SourceLine = tuple[str, int, str, dict[Any, Any]]
 """A place in a program: file, line, module, and the module's memory of warnings it has shown."""
-_line_of_caller: ContextVar[_Line | None] = ContextVar("kimi_line_of_caller", default=None)
-_said: set[tuple[str, ...]] = set()
-_said_of: dict[int, tuple[weakref.ref[object], set[str]]] = {}
+_line_of_caller: ContextVar[_SourceLine | None] = ContextVar("kimi_line_of_caller", default=None)
+_warned_keys: set[tuple[str, ...]] = set()
+_keys_by_answer: dict[int, tuple[weakref.ref[object], set[str]]] = {}
 """By `id()` of a living object, the keys of warnings about it. Pydantic's models, which answers are, have no hash."""
 _MOST_KEYS = 4_096
 _lock = threading.Lock()
@@ -54,11 +54,11 @@ class KimiWarning(UserWarning):
 def warn_once(key: tuple[str, ...], text: str) -> None:
     """Warn `text` the first time this process meets `key`, pointing at the first caller outside our packages."""
     with _lock:
-        if key in _said:
+        if key in _warned_keys:
             return
-        if len(_said) >= _MOST_KEYS:  # a program that meets more names than that may hear of one twice
-            _said.clear()
-        _said.add(key)
+        if len(_warned_keys) >= _MOST_KEYS:  # a program that meets more names than that may hear of one twice
+            _warned_keys.clear()
+        _warned_keys.add(key)
     _warn_at_callers_line(text)
 
 
@@ -66,10 +66,10 @@ def warn_once_of(answer: object, key: str, text: str) -> None:
     """Warn `text` once for this `answer` and `key`, however often the same object is looked at."""
     place = id(answer)
     with _lock:
-        answer_of_keys, keys = _said_of.get(place) or (None, set[str]())
+        answer_of_keys, keys = _keys_by_answer.get(place) or (None, set[str]())
         if answer_of_keys is None or answer_of_keys() is not answer:
             keys = set[str]()
-            _said_of[place] = (weakref.ref(answer, lambda _: _said_of.pop(place, None)), keys)
+            _keys_by_answer[place] = (weakref.ref(answer, lambda _: _keys_by_answer.pop(place, None)), keys)
         if key in keys:
             return
         keys.add(key)
@@ -108,8 +108,8 @@ def langchain_kimi_is_ours(file: str | None = None) -> bool:
 def forget_warnings() -> None:
     """Let every warning be said once more (for tests and long-lived notebooks)."""
     with _lock:
-        _said.clear()
-        _said_of.clear()
+        _warned_keys.clear()
+        _keys_by_answer.clear()
 
 
 def _warn_at_callers_line(text: str) -> None:
@@ -122,7 +122,7 @@ def _warn_at_callers_line(text: str) -> None:
     warnings.warn_explicit(text, KimiWarning, filename, number, module, registry)
 
 
-def remember_caller() -> Token[_Line | None]:
+def remember_caller() -> Token[_SourceLine | None]:
     """Note the user's own line, before a framework goes on in a task of its own, whose stack does not show it.
 
     Give the token to `forget_caller` when the call is over.
@@ -145,6 +145,6 @@ def _package(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
-def _line_at(frame: FrameType) -> _Line:
+def _line_at(frame: FrameType) -> _SourceLine:
     registry = frame.f_globals.setdefault("__warningregistry__", {})
     return frame.f_code.co_filename, frame.f_lineno, str(frame.f_globals.get("__name__", "")), registry

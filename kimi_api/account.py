@@ -121,7 +121,7 @@ def refresh(client: KimiClient) -> Catalog:
 
     It sets `client.catalog` and changes nothing else: other clients, which may be those of other hosts, keep theirs.
     `refresh(llm.client)` does it for a `ChatKimi` or `Kimi` and its copies. Give the result as `catalog=` to other
-    clients and models of the same host; `kimi_api.catalog.install` puts it to use for the whole process.
+    clients and models of the same host; `kimi_api.catalog.set_process_catalog` sets it for the whole process.
 
     Errors are those of `models`; the client's catalogue is then as it was.
     """
@@ -268,19 +268,19 @@ def _balance(host: str) -> Steps[Balance]:
     answer: Answer = yield Send("GET", "/users/me/balance")
     balance = parse_balance(answer.body, _CURRENCIES.get(host))
     if balance is None:
-        raise _unusable("a balance", answer)
+        raise _answer_without("a balance", answer)
     return balance
 
 
 def _models() -> Steps[list[ModelInfo]]:
     answer: Answer = yield Send("GET", "/models")
-    listed = answer.body.get("data") if isinstance(answer.body, Mapping) else None
-    if not isinstance(listed, list):
-        raise _unusable("a list of models", answer)
-    return [parse_model(entry) for entry in listed if isinstance(entry, Mapping) and entry.get("id")]
+    entries = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+    if not isinstance(entries, list):
+        raise _answer_without("a list of models", answer)
+    return [parse_model(entry) for entry in entries if isinstance(entry, Mapping) and entry.get("id")]
 
 
-def _unusable(what: str, answer: Answer) -> KimiReplyError:
+def _answer_without(what: str, answer: Answer) -> KimiReplyError:
     return KimiReplyError(
         f"the platform answered without {what}: {str(answer.body)[:200]}",
         request_id=answer.headers.get("msh-request-id"),

@@ -107,15 +107,15 @@ def extract_many(
 
 def _extract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> Generator[FileResult, None, None]:
     items, total = _count(sources, show_progress)
-    drive(run.client, run.before())
+    drive(run.client, run.prepare())
     with (
-        progress(total, run.description, shown=show_progress) as advance,
+        progress(total, run.description, enabled=show_progress) as advance,
         closing(ordered_map(run.extract, items, run.at_once)) as results,
     ):
         for result in results:
             advance()
             yield _check(result)
-    drive(run.client, run.after())
+    drive(run.client, run.clean_up())
 
 
 def aextract_many(
@@ -139,13 +139,13 @@ def aextract_many(
 
 async def _aextract_many(run: _Run, sources: Iterable[Source], show_progress: bool) -> AsyncGenerator[FileResult, None]:
     items, total = _count(sources, show_progress)
-    await adrive(run.client, run.before())
-    with progress(total, run.description, shown=show_progress) as advance:
+    await adrive(run.client, run.prepare())
+    with progress(total, run.description, enabled=show_progress) as advance:
         async with aclosing(aordered_map(run.aextract, items, run.at_once)) as results:
             async for result in results:
                 advance()
                 yield _check(result)
-    await adrive(run.client, run.after())
+    await adrive(run.client, run.clean_up())
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class _Run:
     slots: Slots
     description: str
 
-    def before(self) -> Steps[None]:
+    def prepare(self) -> Steps[None]:
         """Learn what earlier runs that were killed have left."""
         try:
             yield from recover_ids(Account.of(self.client, self.ledger))
@@ -201,7 +201,7 @@ class _Run:
                     return FileResult(source, label, error=error)
                 yield Pause(retry.wait_seconds(tries, getattr(error, "retry_after", None)))
 
-    def after(self) -> Steps[None]:
+    def clean_up(self) -> Steps[None]:
         """Remove what earlier runs left and nobody asked for again, and what could not be deleted at once."""
         try:
             yield from prune_in_steps(Account.of(self.client, self.ledger))
@@ -347,8 +347,8 @@ def _count(sources: Iterable[Source], count: bool) -> tuple[Iterable[Source], in
         return sources, len(sources)
     if not count:
         return sources, 0
-    listed = list(sources)
-    return listed, len(listed)
+    files = list(sources)
+    return files, len(files)
 
 
 def _check(result: FileResult) -> FileResult:

@@ -38,7 +38,7 @@ _URI = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)?\Z")
 _NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
 _SUCCEEDED = "succeeded"
 
-_listed: WeakKeyDictionary[KimiClient, dict[str, list[WireTool]]] = WeakKeyDictionary()
+_tool_lists: WeakKeyDictionary[KimiClient, dict[str, list[WireTool]]] = WeakKeyDictionary()
 """Tool lists by connection and formula. They change with a formula's version, and that is part of its name."""
 
 
@@ -127,7 +127,7 @@ async def arun_fiber(client: KimiClient, formula: str, name: str, arguments: str
 
 
 def _of(client: KimiClient) -> dict[str, list[WireTool]]:
-    return _listed.setdefault(client, {})
+    return _tool_lists.setdefault(client, {})
 
 
 def _watch(tools: list[WireTool]) -> list[WireTool]:

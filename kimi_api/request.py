@@ -47,7 +47,7 @@ class ChatRequest:
         body: the JSON body.
         spec: the rules that were applied.
         thinking: whether the model thinks in this call.
-        choice: how a forced tool went out; `choice.demand` is to be checked in the answer.
+        choice: how a forced tool went out; `choice.required_call` is to be checked in the answer.
         one_call: whether only the first tool call of the answer counts (`parallel_tool_calls=False`).
         prefix: the text that the answer continues, None when the last message is not partial.
         joined: that text, where it is to be put in front of the answer (`join_prefix`).

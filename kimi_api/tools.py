@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
@@ -35,15 +36,21 @@ class ToolChoice:
         send: the value of `tool_choice`, None to leave the field out.
         narrow_to: name of the only tool to offer, None to offer all.
         think: False when thinking must be switched off for this call.
-        demand: what the caller must check in the reply: "" nothing, "*" any call, otherwise the name of the tool.
+        required_call: the call that the reply must hold: "" none, "*" any, otherwise the name of the tool.
         notice: a sentence for the user when the wish could not be sent as it was, else "".
     """
 
     send: str | NamedTool | None = None
     narrow_to: str | None = None
     think: bool = True
-    demand: str = ""
+    required_call: str = ""
     notice: str = ""
+
+    @property
+    def demand(self) -> str:
+        """The former name of `required_call`."""
+        warnings.warn("demand is now called required_call", DeprecationWarning, stacklevel=2)
+        return self.required_call
 
 
 def list_of_tools(tools: object) -> Iterable[Any]:
@@ -206,21 +213,21 @@ def resolve_tool_choice(
     if wish == "*" and len(names) == 1:
         wish = names[0]
     if not thinking or spec.thinking == "none":
-        named: NamedTool = {"type": "function", "function": {"name": wish}}
-        return ToolChoice(send="required" if wish == "*" else named, demand=wish)
+        by_name: NamedTool = {"type": "function", "function": {"name": wish}}
+        return ToolChoice(send="required" if wish == "*" else by_name, required_call=wish)
     if "required" in spec.tool_choices:
         narrow = wish if wish != "*" and fresh and len(names) > 1 else None
-        return ToolChoice(send="required", narrow_to=narrow, demand=wish)
+        return ToolChoice(send="required", narrow_to=narrow, required_call=wish)
     if "disabled" in spec.thinking_field and wish != "*":
         return ToolChoice(
             send={"type": "function", "function": {"name": wish}},
             think=False,
-            demand=wish,
+            required_call=wish,
             notice=f"{spec.id} cannot be made to call {wish!r} while it thinks, so thinking is off for this call",
         )
     return ToolChoice(
         send="auto",
-        demand=wish,
+        required_call=wish,
         notice=f"{spec.id} cannot be made to call a tool while it thinks, so tool_choice goes out as 'auto'",
     )
 

@@ -170,8 +170,8 @@ def _steps_that_show(fault: Fault, kimi: Emulator) -> list[int]:
     steps: list[int] = []
     for step, kind in enumerate(kimi.steps, 1):
         reply = next(replies, {}) if kind in CHAT else {}
-        shown = {"any": True, "thinking": reply.get("reasoning_content"), "calls": reply.get("tool_calls")}
-        if (kind in fault.on) and shown[fault.shows]:
+        contents = {"any": True, "thinking": reply.get("reasoning_content"), "calls": reply.get("tool_calls")}
+        if (kind in fault.on) and contents[fault.shows]:
             steps.append(step)
     return steps
 

@@ -135,8 +135,8 @@ class ModelServer:
 
     def _served_model(self) -> str:
         if self._model is None:
-            listed = self._send("GET", "/models").get("data")
-            first = listed[0] if isinstance(listed, list) and listed else None
+            models = self._send("GET", "/models").get("data")
+            first = models[0] if isinstance(models, list) and models else None
             if not isinstance(first, dict) or not isinstance(first.get("id"), str):
                 raise ModelServerError(502, f"the model server {self.url} lists no model: name one")
             self._model = first["id"]

@@ -232,7 +232,7 @@ def warn_unreadable(reply: Reply, request: ChatRequest, *, streamed: bool = Fals
 
     Not where one tool was demanded, as for structured output: its parser raises, and says the same.
     """
-    if request.choice.demand in ("", "*"):
+    if request.choice.required_call in ("", "*"):
         for call in reply.tool_calls:
             if call.read_arguments() is None:
                 too_deep = is_too_deep(call.arguments)

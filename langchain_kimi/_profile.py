@@ -70,11 +70,11 @@ def without_other_profile(arguments: dict[str, Any]) -> dict[str, Any]:
     for the old id is one of them. A profile that the user wrote is kept, whatever its name.
     """
     profile = arguments.get("profile")
-    named = profile.get("name") if profile else None
-    if named is None or named == arguments.get("model"):
+    name = profile.get("name") if profile else None
+    if name is None or name == arguments.get("model"):
         return arguments
     rows = (arguments.get("catalog"), process_catalog(), MODELS)
-    spec = next((each[named] for each in rows if each and named in each), None)
+    spec = next((each[name] for each in rows if each and name in each), None)
     if spec is None or profile not in (model_profile(spec, documents=True), model_profile(spec, documents=False)):
         return arguments
     return {name: value for name, value in arguments.items() if name != "profile"}

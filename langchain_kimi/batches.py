@@ -65,7 +65,7 @@ class KimiBatch(BatchRun[Any, Any]):
             show_progress=show_progress,
             max_requests=max_requests,
         )
-        self._before, self._llm, self._arguments, self._after = _split_chain(chain)
+        self._steps_before, self._llm, self._arguments, self._steps_after = _split_chain(chain)
 
     @classmethod
     def from_id(cls, chain: Runnable[Any, Any], *ids: str, show_progress: bool = False) -> Self:
@@ -79,7 +79,7 @@ class KimiBatch(BatchRun[Any, Any]):
         return self._llm.unsupported == "send" or self._llm.dialect != "platform"
 
     def _request(self, item: Any) -> ChatRequest:  # noqa: ANN401 - the input of a chain
-        for step in self._before:
+        for step in self._steps_before:
             item = step.invoke(item)
         arguments = dict(self._arguments)
         return self._llm._request(_messages(item), arguments.pop("stop", None), arguments, stream=False)[0]
@@ -89,7 +89,7 @@ class KimiBatch(BatchRun[Any, Any]):
         if self._llm.output_version == "v1":  # as core does behind `_generate`
             metadata = {**answer.response_metadata, "output_version": "v1"}
             answer = answer.model_copy(update={"content": answer.content_blocks, "response_metadata": metadata})
-        for step in self._after:
+        for step in self._steps_after:
             answer = step.invoke(answer)
         return answer
 

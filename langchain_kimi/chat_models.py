@@ -431,10 +431,10 @@ class ChatKimi(ChatInputChecks, TokenCounting, StructuredOutput):
         own = {name: getattr(self, name) for name in _OPTION_FIELDS}
         own.update(document_cache=self.document_cache, catalog=self._own_catalog())
         options = ChatOptions(**own).with_changes(call.options)
-        speech = options.host_rules
+        host_rules = options.host_rules
         wire = to_wire(
             messages,
-            reasoning_field=speech.reasoning_field,
+            reasoning_field=host_rules.reasoning_field,
             refuse=refusal_of(options.unsupported),
         )
         request = build_request(options, wire, stream=stream)

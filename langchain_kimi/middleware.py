@@ -341,9 +341,9 @@ def _spec_of(request: ModelRequest[Any]) -> ModelSpec | None:
     if not isinstance(model, ChatKimi):
         return None
     call = {**bound, **request.model_settings}
-    named = call.get("model") or model.model
-    alias = call.get("catalog_model") or (model.catalog_model if named == model.model else None)
-    return get_model_spec(named, catalog_model=alias, catalog=model._own_catalog())
+    name = call.get("model") or model.model
+    alias = call.get("catalog_model") or (model.catalog_model if name == model.model else None)
+    return get_model_spec(name, catalog_model=alias, catalog=model._own_catalog())
 
 
 def _unbound(model: object) -> tuple[Any, dict[str, Any]]:

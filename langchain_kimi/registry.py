@@ -80,9 +80,9 @@ def _write_row(base: object) -> None:
     if table.get(PROVIDER) == row:
         return
     table[PROVIDER] = row
-    forget = getattr(getattr(base, "_get_chat_model_creator", None), "cache_clear", None)
-    if forget is not None:
-        forget()
+    clear_cache = getattr(getattr(base, "_get_chat_model_creator", None), "cache_clear", None)
+    if clear_cache is not None:
+        clear_cache()
 
 
 def _create(cls: type, **arguments: object) -> object:

@@ -72,11 +72,11 @@ class StructuredPrediction(TemplateChecks, Connected):
         """
         _check_arguments(output_cls, prompt, llm_kwargs)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            llm, filled = self._for_core(prompt, prompt_args)
+            llm, template = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
-                return FunctionCallingLLM.structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
+                return FunctionCallingLLM.structured_predict(llm, output_cls, template, llm_kwargs)  # type: ignore[arg-type]
             dispatcher.event(_start_event(output_cls, prompt, prompt_args))
-            response = llm.chat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs))
+            response = llm.chat_with_tools(**_call_arguments(output_cls, template, llm_kwargs))
             result = parse_call(output_cls, response, llm.model)
             dispatcher.event(LLMStructuredPredictEndEvent(output=result))
             return result
@@ -96,11 +96,11 @@ class StructuredPrediction(TemplateChecks, Connected):
         """The asynchronous twin of `structured_predict`."""
         _check_arguments(output_cls, prompt, llm_kwargs)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            llm, filled = self._for_core(prompt, prompt_args)
+            llm, template = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
-                return await FunctionCallingLLM.astructured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
+                return await FunctionCallingLLM.astructured_predict(llm, output_cls, template, llm_kwargs)  # type: ignore[arg-type]
             dispatcher.event(_start_event(output_cls, prompt, prompt_args))
-            response = await llm.achat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs))
+            response = await llm.achat_with_tools(**_call_arguments(output_cls, template, llm_kwargs))
             result = parse_call(output_cls, response, llm.model)
             dispatcher.event(LLMStructuredPredictEndEvent(output=result))
             return result
@@ -125,11 +125,11 @@ class StructuredPrediction(TemplateChecks, Connected):
         """
         _check_arguments(output_cls, prompt, llm_kwargs)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            llm, filled = self._for_core(prompt, prompt_args)
+            llm, template = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
-                yield from _stream_call(llm, output_cls, filled, llm_kwargs)
+                yield from _stream_call(llm, output_cls, template, llm_kwargs)
             else:
-                yield from FunctionCallingLLM.stream_structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
+                yield from FunctionCallingLLM.stream_structured_predict(llm, output_cls, template, llm_kwargs)  # type: ignore[arg-type]
             return
         dispatcher.event(_start_event(output_cls, prompt, prompt_args))
         response: ChatResponse | None = None
@@ -155,10 +155,10 @@ class StructuredPrediction(TemplateChecks, Connected):
         """The asynchronous twin of `stream_structured_predict`: `async for x in await llm.astream_structured...`."""
         _check_arguments(output_cls, prompt, llm_kwargs)
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            llm, filled = self._for_core(prompt, prompt_args)
+            llm, template = self._for_core(prompt, prompt_args)
             if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
-                return _astream_call(llm, output_cls, filled, llm_kwargs)
-            return await FunctionCallingLLM.astream_structured_predict(llm, output_cls, filled, llm_kwargs)  # type: ignore[arg-type]
+                return _astream_call(llm, output_cls, template, llm_kwargs)
+            return await FunctionCallingLLM.astream_structured_predict(llm, output_cls, template, llm_kwargs)  # type: ignore[arg-type]
 
         async def objects() -> AsyncGenerator[ModelT | FlexibleModel, None]:
             dispatcher.event(_start_event(output_cls, prompt, prompt_args))
@@ -248,17 +248,17 @@ def _check_class(output_cls: object) -> None:
 
 
 def _stream_call(
-    llm: Any, output_cls: type[ModelT], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
+    llm: Any, output_cls: type[ModelT], template: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
 ) -> Generator[ModelT | FlexibleModel, None, None]:
     """The objects of a stream in which the arguments of a tool call are the object.
 
     Core's own loop passes over whatever goes wrong on the way, at the end too: a cut answer, a withheld one and a
     validator's error all give a last object that is none.
     """
-    dispatcher.event(_start_event(output_cls, filled, {}))
+    dispatcher.event(_start_event(output_cls, template, {}))
     response: ChatResponse | None = None
     reader = PartialReader(output_cls)
-    for piece in llm.stream_chat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs)):
+    for piece in llm.stream_chat_with_tools(**_call_arguments(output_cls, template, llm_kwargs)):
         response = piece
         partial = reader.read_call(piece)
         if partial is not None:
@@ -270,13 +270,13 @@ def _stream_call(
 
 
 async def _astream_call(
-    llm: Any, output_cls: type[ModelT], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
+    llm: Any, output_cls: type[ModelT], template: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
 ) -> AsyncGenerator[ModelT | FlexibleModel, None]:
     """The asynchronous twin of `_stream_call`."""
-    dispatcher.event(_start_event(output_cls, filled, {}))
+    dispatcher.event(_start_event(output_cls, template, {}))
     response: ChatResponse | None = None
     reader = PartialReader(output_cls)
-    async for piece in await llm.astream_chat_with_tools(**_call_arguments(output_cls, filled, llm_kwargs)):
+    async for piece in await llm.astream_chat_with_tools(**_call_arguments(output_cls, template, llm_kwargs)):
         response = piece
         partial = reader.read_call(piece)
         if partial is not None:
@@ -288,9 +288,9 @@ async def _astream_call(
 
 
 def _call_arguments(
-    output_cls: type[BaseModel], filled: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
+    output_cls: type[BaseModel], template: ChatPromptTemplate, llm_kwargs: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    own = {"tools": [get_function_tool(output_cls)], "chat_history": filled.format_messages(), "tool_required": True}
+    own = {"tools": [get_function_tool(output_cls)], "chat_history": template.format_messages(), "tool_required": True}
     return {**(llm_kwargs or {}), **own, "tool_choice": None, "allow_parallel_tool_calls": False}
 
 

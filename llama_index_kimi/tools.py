@@ -107,8 +107,8 @@ class KimiFormulaToolSpec(BaseToolSpec):
             KimiNotFoundError: there is no such formula.
             KimiAPIError: the platform refused the request, or cannot be reached.
         """
-        listed = [(uri, tool) for uri in self.formulas for tool in list_tools(self.client, uri)]
-        return self._tools(listed, spec_functions, func_to_metadata_mapping or {})
+        definitions = [(uri, tool) for uri in self.formulas for tool in list_tools(self.client, uri)]
+        return self._tools(definitions, spec_functions, func_to_metadata_mapping or {})
 
     async def to_tool_list_async(
         self,
@@ -116,15 +116,15 @@ class KimiFormulaToolSpec(BaseToolSpec):
         func_to_metadata_mapping: Mapping[str, ToolMetadata] | None = None,
     ) -> list[FunctionTool]:
         """The asynchronous twin of `to_tool_list`."""
-        listed = [(uri, tool) for uri in self.formulas for tool in await alist_tools(self.client, uri)]
-        return self._tools(listed, spec_functions, func_to_metadata_mapping or {})
+        definitions = [(uri, tool) for uri in self.formulas for tool in await alist_tools(self.client, uri)]
+        return self._tools(definitions, spec_functions, func_to_metadata_mapping or {})
 
     def _tools(
-        self, listed: list[tuple[str, WireTool]], names: Any, metadata: Mapping[str, ToolMetadata]
+        self, definitions: list[tuple[str, WireTool]], names: Any, metadata: Mapping[str, ToolMetadata]
     ) -> list[FunctionTool]:
         return [
             self._tool(uri, tool["function"], metadata.get(tool["function"]["name"]))
-            for uri, tool in listed
+            for uri, tool in definitions
             if not names or tool["function"]["name"] in names
         ]
 

@@ -49,8 +49,8 @@ def settings_table() -> str:
     for name, field in ChatKimi.model_fields.items():
         if name in Kimi.model_fields and field.description:
             default = field.get_default(call_default_factory=True)
-            shown = "" if default in (None, {}) else f"`{default!r}`".replace("'", '"')
-            lines.append(f"| `{name}` | {shown} | {_cell(field.description)} |")
+            cell = "" if default in (None, {}) else f"`{default!r}`".replace("'", '"')
+            lines.append(f"| `{name}` | {cell} | {_cell(field.description)} |")
     return "\n".join(lines)
 
 

@@ -129,10 +129,10 @@ def pins() -> dict[str, str]:
 
 def versions(python: str) -> str:
     """The versions a row is about, as installed."""
-    listed = subprocess.run(  # noqa: S603
+    freeze = subprocess.run(  # noqa: S603
         [python, "-m", "pip", "list", "--disable-pip-version-check"], capture_output=True, text=True, check=True
     ).stdout
-    installed = dict(re.findall(r"^(\S+)\s+(\S+)", listed, re.MULTILINE))
+    installed = dict(re.findall(r"^(\S+)\s+(\S+)", freeze, re.MULTILINE))
     return "  ".join(f"{name} {installed.get(name, '-')}" for name in SHOWN)
 
 

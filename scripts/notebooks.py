@@ -135,8 +135,8 @@ def keep_what_stays(notebook: Any) -> Any:
     for cell in notebook.cells:
         cell.metadata = {}
         if cell.cell_type == "code":
-            shown = [output for output in cell.outputs if LIVE_ONLY not in output.get("data", {})]
-            cell.outputs = _join_streams(shown)
+            outputs = [output for output in cell.outputs if LIVE_ONLY not in output.get("data", {})]
+            cell.outputs = _join_streams(outputs)
     return notebook
 
 

@@ -1,11 +1,12 @@
 """Names that say nothing: `python -m scripts.plain_names [PATH...]` lists them, and how many each folder has.
 
-Two kinds, both found in the syntax tree, so that prose and strings do not count:
+Three kinds, all read from the syntax tree, so that prose and strings do not count:
 
 * a parameter or variable called by a pronoun-like word (`found`, `made`, ...): it is called after the thing it holds
   (the name of a decorator is its library's: hypothesis has a `given`);
 * a function called by a participle alone (`uploaded(...)` that uploads): it is called by a verb (`upload_file`). A
-  property may be one (`batch.done`), and so may a function that a decorator registers under its name (a rule).
+  property may be one (`batch.done`), and so may a function that a decorator registers under its name (a rule);
+* a function or class with one of the names in `OBSCURE`, or an import under such a name.
 
 `tests/test_plain_names.py` holds every folder at none.
 """
@@ -30,7 +31,20 @@ FOLDERS = (
     "examples",
     "tests",
 )
-PRONOUNS = frozenset({"found", "made", "said", "told", "given", "wanted", "asked", "kept"})
+PRONOUNS = frozenset(
+    {
+        *("found", "made", "said", "told", "given", "wanted", "asked", "kept"),
+        *("shown", "listed", "placed", "mended", "filled", "uploaded"),
+    }
+)
+# Functions and classes were called so, and nobody understood it.
+OBSCURE = frozenset(
+    {
+        *("demanding", "insist", "unmet_demand", "goes_on", "after", "following", "kept_once", "asked_ttl", "speech"),
+        *("Going", "Whole", "Late", "Finally", "Asked"),
+        *("_aside", "_stray", "_room", "_forgiving", "_how", "_misfit", "_unusable"),
+    }
+)
 # Participles that are no infinitives as well, as "read" or "cut" are.
 IRREGULAR = frozenset(
     [
@@ -114,6 +128,10 @@ def faults_in(path: Path) -> Iterator[Fault]:
             names = {ast.unparse(each).partition("(")[0].rpartition(".")[2] for each in node.decorator_list}
             if names <= _PLAIN_DECORATORS and node.name not in PREDICATES:
                 yield Fault(path, node.lineno, node.name, "function")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name in OBSCURE:
+            yield Fault(path, node.lineno, node.name, "function")
+        elif isinstance(node, ast.alias) and node.asname in OBSCURE:
+            yield Fault(path, node.lineno, node.asname, "function")
 
 
 def is_participle(name: str) -> bool:

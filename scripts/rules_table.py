@@ -69,8 +69,8 @@ def table() -> Iterator[str]:
         for rule in rules:
             otherwise = f"{rule.status} `{rule.type}`" if rule.refuses else "reported"
             tests = (f"`test_rule_accepts[{rule.id}]`", f"`test_rule_refuses_or_reports[{rule.id}]`")
-            shown = tests if rule.id in known else ("none", "none")
-            yield f"| `{rule.id}` | {otherwise} | {' | '.join(shown)} |"
+            cells = tests if rule.id in known else ("none", "none")
+            yield f"| `{rule.id}` | {otherwise} | {' | '.join(cells)} |"
 
 
 def missing() -> list[str]:

@@ -87,8 +87,8 @@ def test_pages_show_thinking_and_answer_apart(
         monkeypatch.setenv("MOONSHOT_API_KEY", kimi.api_key)
         monkeypatch.setenv("MOONSHOT_BASE_URL", kimi.base_url)
         exec(compile(code, page, "exec", dont_inherit=True), {"__name__": "__main__"})
-    shown = f"\n{thinking}They ask about the sky.\n{answer}Air scatters blue light most.\n"
-    assert capsys.readouterr().out.startswith(shown)
+    output = f"\n{thinking}They ask about the sky.\n{answer}Air scatters blue light most.\n"
+    assert capsys.readouterr().out.startswith(output)
 
 
 def cells(draft: Path) -> list[str]:
@@ -169,5 +169,5 @@ def test_the_chinese_readme_has_the_same_commands_packages_and_pictures() -> Non
 @pytest.mark.parametrize("page", [page for page in PAGES if "upstream" not in page.parts], ids=lambda page: page.name)
 def test_files_and_folders_that_a_page_names_are_there(page: Path) -> None:
     packages = "kimi_api|langchain_kimi|llama_index_kimi|kimi_emulator|tests|scripts|benchmarks|docs|examples|notebooks"
-    named = re.findall(rf"`((?:{packages})/[\w./-]+)`", page.read_text("utf-8"))
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    paths = re.findall(rf"`((?:{packages})/[\w./-]+)`", page.read_text("utf-8"))
+    assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -33,8 +33,8 @@ def test_a_few_faults_end_alike_in_both_frameworks() -> None:
 
 
 def test_every_fault_has_its_cases() -> None:
-    listed = {case.fault for case in cases()}
-    assert set(FAULTS) - listed == {"models.slow"}  # no call of a framework asks for the list of models
+    faults = {case.fault for case in cases()}
+    assert set(FAULTS) - faults == {"models.slow"}  # no call of a framework asks for the list of models
     assert {case.use for case in cases()} == set(USES)
 
 

@@ -10,12 +10,15 @@ import pytest
 from kimi_api import ChatOptions
 from kimi_api.batches._run import BatchRun
 from kimi_api.costs import CostTally
+from kimi_api.files import Ledger
+from kimi_api.tools import ToolChoice
 
 # (where, former name, name)
 FORMER = [
     ("kimi_api.account", "refreshed", "merge_models"),
     ("kimi_api.batches", "wait", "poll_until_done"),
     ("kimi_api.batches", "await_done", "apoll_until_done"),
+    ("kimi_api.catalog", "install", "set_process_catalog"),
     ("kimi_api.costs", "priced", "price_usage"),
     ("kimi_api.files", "wait_ready", "poll_until_ready"),
     ("kimi_api.files", "await_ready", "apoll_until_ready"),
@@ -31,9 +34,17 @@ def test_a_former_name_is_the_function_of_today(module: str, old: str, new: str)
         former(no_such_argument=1)
 
 
-@pytest.mark.parametrize(("old", "new"), [("wait", "poll_until_done"), ("await_done", "apoll_until_done")])
-def test_former_methods_of_a_batch_are_those_of_today(old: str, new: str) -> None:
-    assert inspect.unwrap(getattr(BatchRun, old)) is getattr(BatchRun, new)
+@pytest.mark.parametrize(
+    ("cls", "old", "new"),
+    [
+        (BatchRun, "wait", "poll_until_done"),
+        (BatchRun, "await_done", "apoll_until_done"),
+        (Ledger, "forget", "remove"),
+        (Ledger, "forget_file", "remove_file"),
+    ],
+)
+def test_a_former_method_is_that_of_today(cls: type, old: str, new: str) -> None:
+    assert inspect.unwrap(getattr(cls, old)) is getattr(cls, new)
 
 
 def test_former_names_give_what_the_names_of_today_give() -> None:
@@ -44,3 +55,6 @@ def test_former_names_give_what_the_names_of_today_give() -> None:
     tally.begin()
     with pytest.warns(DeprecationWarning, match="uncounted_calls"):
         assert tally.unmetered == tally.uncounted_calls == 1
+    choice = ToolChoice(required_call="get_weather")
+    with pytest.warns(DeprecationWarning, match="required_call"):
+        assert choice.demand == choice.required_call == "get_weather"

@@ -160,7 +160,7 @@ def test_bars_are_widgets_in_a_kernel_and_absent_where_they_are_not_asked_for(tm
         book, timeout=60, resources={"metadata": {"path": str(notebooks.FOLDER)}}, extra_arguments=["--log-level=ERROR"]
     )
     client.execute(env=notebooks._environment())
-    shown = [[notebooks.LIVE_ONLY in output.get("data", {}) for output in cell.outputs] for cell in book.cells]
-    assert shown == [[], [True], [True], [True], [True], [], []]
+    live_only = [[notebooks.LIVE_ONLY in output.get("data", {}) for output in cell.outputs] for cell in book.cells]
+    assert live_only == [[], [True], [True], [True], [True], [], []]
     states = list(client.widget_state.values())
     assert [(bar["value"], bar["bar_style"]) for bar in states if "bar_style" in bar] == [(3.0, "success")] * 4

@@ -45,3 +45,9 @@ def test_a_decorator_is_called_as_its_library_calls_it(tmp_path: Path) -> None:
     file = tmp_path / "example.py"
     file.write_text("@given(st.text())\ndef test_a(text):\n    given(text)\n")
     assert [(fault.line, fault.name) for fault in faults_in(file)] == [(3, "given")]
+
+
+def test_a_name_that_nobody_understood_does_not_come_back(tmp_path: Path) -> None:
+    file = tmp_path / "example.py"
+    file.write_text("from a import b as Late\n\n\nclass Going:\n    def goes_on(self):\n        return Late\n")
+    assert [(fault.line, fault.name) for fault in faults_in(file)] == [(4, "Going"), (1, "Late"), (5, "goes_on")]

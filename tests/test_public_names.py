@@ -38,7 +38,8 @@ PUBLIC = {
     """,
     "kimi_api.catalog": """
         Catalog DEFAULT_MODEL MODELS ModelSpec Price PromptTemplate ToolChoiceKind closest_model current_models
-        find_model get_model_spec install listed_price process_catalog prompt_template utc_today
+        find_model get_model_spec install listed_price process_catalog prompt_template set_process_catalog
+        utc_today
     """,
     "kimi_api.chat": """
         acomplete astream complete settle stream

@@ -48,8 +48,8 @@ def test_every_public_name_is_described_where_it_is_imported_from(package: str) 
 
 
 def test_a_name_is_described_once_in_its_package() -> None:
-    named = re.findall(r"^::: (\w+)\.\S*?(\w+)$", "\n".join(site_hooks.reference_pages().values()), re.M)
-    described = [(package, name) for package, name in named if re.match("[A-Z]", name)]
+    pages = re.findall(r"^::: (\w+)\.\S*?(\w+)$", "\n".join(site_hooks.reference_pages().values()), re.M)
+    described = [(package, name) for package, name in pages if re.match("[A-Z]", name)]
     assert len(described) == len(set(described))
 
 

@@ -125,12 +125,12 @@ def test_each_entry_says_what_it_holds_its_bound_and_what_a_fork_does(state: _st
 
 
 def test_warnings_that_were_given_are_forgotten_when_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_warn, "_said", set())
+    monkeypatch.setattr(_warn, "_warned_keys", set())
     monkeypatch.setattr(_warn, "_MOST_KEYS", 3)
     for number in range(10):
         with pytest.warns(_warn.KimiWarning):
             _warn.warn_once(("key", str(number)), "text")
-        assert len(_warn._said) <= 3
+        assert len(_warn._warned_keys) <= 3
 
 
 def test_names_of_official_tools_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

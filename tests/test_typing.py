@@ -44,10 +44,10 @@ def test_the_cases_have_the_errors_that_they_name_and_no_others() -> None:
 def test_a_constructor_is_typed_with_its_fields_and_aliases(
     cls: type[BaseModel], settings: Any, aliases: set[str]
 ) -> None:
-    named = {"model"} if cls is Kimi else set()  # by place, too
+    by_place = {"model"} if cls is Kimi else set()  # by place, too
     of_newer_cores = {"rate_limiter"} & set(settings.__annotations__)
 
-    assert set(settings.__annotations__) | named == cls.model_fields.keys() | aliases | of_newer_cores
+    assert set(settings.__annotations__) | by_place == cls.model_fields.keys() | aliases | of_newer_cores
 
 
 @pytest.mark.parametrize(("cls", "settings", "aliases"), CONSTRUCTORS)

@@ -154,8 +154,8 @@ def page(results: Results) -> str:
         parts.append("What did not work:\n\n" + "\n".join(failed) + "\n\n")
     parts.append("## Versions and machine\n\n| | versions | measured | load average |\n|---|---|---|---|\n")
     for peer, result in results.items():
-        named = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
-        parts.append(f"| {peer} | {named} | {result['date']}, {result['repeat']} runs | {result['load']} |\n")
+        versions = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
+        parts.append(f"| {peer} | {versions} | {result['date']}, {result['repeat']} runs | {result['load']} |\n")
     machines = sorted({f"{result['processor']}; {result['system']}" for result in results.values()})
     parts.append("\n" + "\n".join(f"* {machine}" for machine in machines) + "\n")
     return "".join(parts)

@@ -22,10 +22,10 @@ QUESTION = "Why is the sky blue?"
 
 def main(settings: dict[str, Any]) -> dict[str, Any]:
     """Print and return what each part shows."""
-    shown: dict[str, Any] = {}
+    results: dict[str, Any] = {}
 
     def show(label: str, value: Any) -> None:
-        shown[label] = value
+        results[label] = value
         line(label, str(value), ANSWER)
 
     langchain_kimi.register()  # nothing is registered by importing
@@ -51,7 +51,7 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
     answers = ChatKimi(**settings).batch(["One?", "Two?", "Three?"], config={"max_concurrency": 2})
     show("batch", len(answers))
     show("with_retry", count_requests())
-    return shown
+    return results
 
 
 def count_requests() -> int:

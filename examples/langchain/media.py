@@ -48,11 +48,11 @@ def main(settings: dict[str, Any], film: bytes | None = None) -> dict[str, AIMes
     url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     ask("OpenAI's spelling", {"type": "image_url", "image_url": {"url": url}})
 
-    uploaded = files.upload(llm.client, PNG, "image", name="orange.png")
+    image = files.upload(llm.client, PNG, "image", name="orange.png")
     try:
-        ask(f"uploaded, {uploaded.url}", {"type": "image", "file_id": uploaded.id})
+        ask(f"uploaded, {image.url}", {"type": "image", "file_id": image.id})
     finally:
-        files.delete(llm.client, uploaded.id)
+        files.delete(llm.client, image.id)
 
     if film is not None:
         ask("a video block", {"type": "video", "base64": base64.b64encode(film).decode(), "mime_type": "video/mp4"})

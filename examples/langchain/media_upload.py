@@ -50,8 +50,8 @@ def main(settings: dict[str, Any]) -> list[str]:
         history.append(answer)
         answers.append(answer.text)
         say(f"Answer: {answer.text}")
-    uploaded = [file for file in list_files(llm.client) if file.purpose == "image"]
-    say(f"{len(picture):,} bytes went up once, as {', '.join(file.url for file in uploaded)}", "dim")
+    images = [file for file in list_files(llm.client) if file.purpose == "image"]
+    say(f"{len(picture):,} bytes went up once, as {', '.join(file.url for file in images)}", "dim")
     return answers
 
 

@@ -45,8 +45,8 @@ async def main(settings: dict[str, Any]) -> dict[str, list[Any]]:
     )
     for run in ("first run", "second run"):
         read[run] = list(await pipeline.arun(documents=await reader.aload_data([ONE, OTHER])))
-    for how, documents in read.items():
-        say(f"{how}: {len(documents)} " + ", ".join(sorted({each.metadata["file_name"] for each in documents})))
+    for title, documents in read.items():
+        say(f"{title}: {len(documents)} " + ", ".join(sorted({each.metadata["file_name"] for each in documents})))
     for node in read["first run"]:
         say(f"{node.metadata['file_name']}: {node.metadata['document_title']}")
     return read

@@ -52,13 +52,13 @@ def main(settings: dict[str, Any], film: bytes | None = None) -> list[ChatRespon
     client = KimiClient(**reader_settings(settings))
     uploads = [(PNG, "image", "orange.png"), *([(film, "video", "film.mp4")] if film else [])]
     for data, purpose, name in uploads:
-        uploaded = files.upload(client, data, purpose, name=name)  # type: ignore[arg-type]
-        say(f"{name} is {uploaded.url}")
-        block = ImageBlock(url=uploaded.url) if purpose == "image" else VideoBlock(url=uploaded.url)
+        file = files.upload(client, data, purpose, name=name)  # type: ignore[arg-type]
+        say(f"{name} is {file.url}")
+        block = ImageBlock(url=file.url) if purpose == "image" else VideoBlock(url=file.url)
         try:
             ask("Uploaded", [show(block)])
         finally:
-            files.delete(client, uploaded.id)
+            files.delete(client, file.id)
     return answers
 
 

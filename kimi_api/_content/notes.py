@@ -169,12 +169,12 @@ def note(
     kind: str, name: str | None = None, address: str | None = None, mime: str | None = None, text: str = ""
 ) -> str:
     """`[file: report.pdf, https://example.com/r, application/pdf; its content is not included]`, or a heading."""
-    shown = [
+    parts = [
         clean(value, longest)
         for value, longest in ((name, _LONGEST_NAME), (address, _LONGEST_ADDRESS), (mime, _LONGEST_NAME))
         if value
     ]
-    facts = f": {', '.join(shown)}" if shown else ""
+    facts = f": {', '.join(parts)}" if parts else ""
     return f"[{kind}{facts}]\n{text}" if text else f"[{kind}{facts}; its content is not included]"
 
 

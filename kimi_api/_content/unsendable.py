@@ -40,8 +40,8 @@ def _look_at(value: object, path: str, depth: int = 0) -> KimiInputError | None:
             return None
         return KimiInputError(path, value, "JSON has no form for it", "pass a finite number, or None")
     if not isinstance(value, dict | list | tuple):
-        shown = f"the class {value.__name__}" if isinstance(value, type) else f"a value of type {_name(value)}"
-        return KimiInputError(path, shown, "JSON has no form for it", _remedy(value))
+        what = f"the class {value.__name__}" if isinstance(value, type) else f"a value of type {_name(value)}"
+        return KimiInputError(path, what, "JSON has no form for it", _remedy(value))
     if depth > _DEEPEST:
         return KimiInputError(path[:80], f"a {_name(value)} in many others", *_TOO_DEEP)
     if not isinstance(value, dict):

@@ -107,8 +107,8 @@ def leave_out(name: str, value: object, unsupported: object) -> None:
     if value is None or _is_one_of(value, row.same):
         return
     if row.refused or unsupported == "error":
-        shown = f"a {type(value).__name__}" if row is _SDK_CLIENT else value
-        raise KimiInputError(name, shown, row.why, row.remedy or f"remove {name}")
+        value_text = f"a {type(value).__name__}" if row is _SDK_CLIENT else value
+        raise KimiInputError(name, value_text, row.why, row.remedy or f"remove {name}")
     remedy = f": {row.remedy}" if row.remedy else ""
     warn_once(("setting", name), f"{name}={value!r} is left out, because {row.why}{remedy}.")
 

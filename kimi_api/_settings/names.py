@@ -83,10 +83,10 @@ def needs_names(cls: str, positional: Sequence[object]) -> KimiInputError:
     """The error for settings that were given to the constructor of the class `cls` without their names."""
     first = positional[0]
     if not isinstance(first, str):
-        shown: object = f"a value of type {type(first).__name__}"
+        value: object = f"a value of type {type(first).__name__}"
         remedy = f"write {cls}(model=..., api_key=...)"
     elif first.startswith("sk-"):
-        shown, remedy = f"a text of {len(first)} characters without a name", f"write {cls}(api_key=...)"
+        value, remedy = f"a text of {len(first)} characters without a name", f"write {cls}(api_key=...)"
     else:
-        shown, remedy = first, f"write {cls}(model={first!r})"
-    return KimiInputError(cls, shown, "its settings are passed by name", remedy)
+        value, remedy = first, f"write {cls}(model={first!r})"
+    return KimiInputError(cls, value, "its settings are passed by name", remedy)

@@ -162,8 +162,8 @@ def _layers(response: Response) -> list[_Layer]:
     names = [name.strip().lower() for name in encoding.split(",")]
     packings = [name for name in names if name not in ("identity", "")]
     if len(packings) > _MOST_LAYERS or any(name not in ("gzip", "x-gzip", "deflate") for name in packings):
-        shown = encoding if len(encoding) < 40 else f"{encoding[:40]}..."
-        raise UnknownPacking(f"the body is packed as {shown!r}, and only {ACCEPTED} were asked for")
+        encoding_text = encoding if len(encoding) < 40 else f"{encoding[:40]}..."
+        raise UnknownPacking(f"the body is packed as {encoding_text!r}, and only {ACCEPTED} were asked for")
     return [_Layer(zlib.MAX_WBITS if name == "deflate" else zlib.MAX_WBITS | 16) for name in packings]
 
 

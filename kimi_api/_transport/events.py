@@ -149,7 +149,7 @@ class Splitter:
             UnicodeDecodeError: bytes that are not UTF-8.
             Exceeded: too many bytes, or too long a time, without an event.
         """
-        if self._without_event > _LARGE and self._goes_on(piece):
+        if self._without_event > _LARGE and self._append_to_event(piece):
             return []
         data = self._rest + piece
         if not self._begun:
@@ -178,7 +178,7 @@ class Splitter:
             self._without_event = 0
         return events
 
-    def _goes_on(self, piece: bytes) -> bool:
+    def _append_to_event(self, piece: bytes) -> bool:
         """Whether `piece` is only more of a large event: then it is kept without copying what there is."""
         rest = self._rest
         if b"\r" in piece or b"\n\n" in piece or (piece.startswith(b"\n") and rest.endswith((b"\n", b"\r"))):

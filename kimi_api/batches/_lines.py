@@ -95,10 +95,10 @@ def parse_batch(body: object) -> BatchObject:
     members: dict[str, Any] = {name: tidy_text(body.get(name)) for name in texts}
     members |= {name: tidy_number(body.get(name)) or 0 for name in ("created_at", "expires_at")}
     members |= {name: tidy_number(counts.get(name)) or 0 for name in ("total", "completed", "failed")}
-    listed = body.get("errors")  # undocumented; other vendors have it
-    listed = listed.get("data") if isinstance(listed, Mapping) else listed
-    listed = listed if isinstance(listed, list) else []
-    complaints = [str(item["message"]) for item in listed if isinstance(item, Mapping) and item.get("message")]
+    entries = body.get("errors")  # undocumented; other vendors have it
+    entries = entries.get("data") if isinstance(entries, Mapping) else entries
+    entries = entries if isinstance(entries, list) else []
+    complaints = [str(item["message"]) for item in entries if isinstance(item, Mapping) and item.get("message")]
     notes = body.get("metadata")
     notes = (
         {key: value for key, value in notes.items() if isinstance(value, str)} if isinstance(notes, Mapping) else None
@@ -186,7 +186,7 @@ def with_notes(metadata: Mapping[str, str] | None, requests: Iterable[ChatReques
     stands_for = {request.spec.id for request in requests if request.spec.known}
     if len(stands_for) == 1 and (model := stands_for.pop()) != plain_id(requests[0].body["model"]):
         pairs[_CATALOG_MODEL] = model
-    demands = {request.choice.demand for request in requests}
+    demands = {request.choice.required_call for request in requests}
     if len(demands) == 1 and (demand := demands.pop()):
         pairs[_DEMAND] = demand
     if all(request.one_call for request in requests):
@@ -291,8 +291,10 @@ def read_results(
             try:
                 outcome = _read_entry(custom_id, entry, request, batch, base_url, types)
             except (AttributeError, TypeError, KeyError, ValueError, OverflowError):
-                shown = str(entry)[:200]
-                outcome = KimiReplyError(f"the line of request {custom_id!r} cannot be read: {shown}. Send it again")
+                entry_text = str(entry)[:200]
+                outcome = KimiReplyError(
+                    f"the line of request {custom_id!r} cannot be read: {entry_text}. Send it again"
+                )
         reply, error = (None, outcome) if isinstance(outcome, KimiError) else (outcome, None)
         results.append(BatchResult(custom_id, batch.id, reply, error, request))
     return results
@@ -315,7 +317,7 @@ def _entries(text: str | None) -> dict[str, Mapping[str, Any]]:
 def _requests_of(fetched: Fetched, catalog: Catalog | None) -> Iterator[tuple[str, ChatRequest]]:
     """The requests of the input file, completed by the notes in the batch's metadata."""
     notes = fetched.batch.metadata or {}
-    choice, one_call = ToolChoice(demand=notes.get(_DEMAND, "")), _ONE_CALL in notes
+    choice, one_call = ToolChoice(required_call=notes.get(_DEMAND, "")), _ONE_CALL in notes
     for custom_id, entry in _entries(fetched.input).items():
         try:
             body: Any = dict(entry.get("body") or {})

@@ -64,7 +64,7 @@ def submit(
     body: dict[str, Any] = {"endpoint": ENDPOINT, "completion_window": window}
     if metadata is not None:
         body["metadata"] = dict(metadata)
-    uploaded: list[str] = []
+    file_ids: list[str] = []
     batch_ids: list[str] = []
     with TemporaryDirectory(prefix="kimi-batch-") as folder:
         parts = yield Call.in_thread(
@@ -73,11 +73,11 @@ def submit(
         try:
             for path, _ in parts:
                 answer = yield Send("POST", "/files", upload=open_source(path).upload("batch"))
-                uploaded.append(parse_file(answer.body).id)
-                batch = yield from _create({"input_file_id": uploaded[-1], **body}, tries)
+                file_ids.append(parse_file(answer.body).id)
+                batch = yield from _create({"input_file_id": file_ids[-1], **body}, tries)
                 batch_ids.append(batch.id)
         except BaseException:
-            yield from _undo(uploaded, batch_ids)
+            yield from _undo(file_ids, batch_ids)
             raise
     return BatchJob(tuple(batch_ids), tuple({name: requests[name] for name in names} for _, names in parts))
 
@@ -106,24 +106,24 @@ def _create(body: Mapping[str, Any], tries: int) -> Steps[BatchObject]:
 
 def _batch_of(file_id: str) -> Steps[BatchObject | None]:
     """The batch of an input file, if there is one. The newest come first, so one page will do."""
-    listed = yield from list_all(_PAGE)
-    return next((batch for batch in listed if batch.input_file_id == file_id), None)
+    newest = yield from list_all(_PAGE)
+    return next((batch for batch in newest if batch.input_file_id == file_id), None)
 
 
-def _undo(uploaded: Sequence[str], batch_ids: Sequence[str]) -> Steps[None]:
+def _undo(file_ids: Sequence[str], batch_ids: Sequence[str]) -> Steps[None]:
     """Cancel and delete what a failed `submit` has made. A failure here must not hide the error that is on its way."""
     doomed = list(batch_ids)
     try:
-        if len(uploaded) > len(batch_ids) and (unseen := (yield from _batch_of(uploaded[-1]))) is not None:
+        if len(file_ids) > len(batch_ids) and (unseen := (yield from _batch_of(file_ids[-1]))) is not None:
             doomed.append(unseen.id)
     except KimiError as error:
-        _log.warning("could not find out whether a batch was created from file %s: %s", uploaded[-1], error)
+        _log.warning("could not find out whether a batch was created from file %s: %s", file_ids[-1], error)
     for batch_id in doomed:
         try:
             yield Send("POST", f"/batches/{batch_id}/cancel")
         except KimiError as error:
             _log.warning("batch %s could not be cancelled and may be charged: %s", batch_id, error)
-    for file_id in uploaded:
+    for file_id in file_ids:
         yield from _delete(file_id)
 
 
@@ -135,7 +135,7 @@ def poll_until_done(
         states.append((yield from retrieve(batch_id)))
     total = max(len(job), sum(state.total for state in states))
     pause, seen, failures = poll, 0, 0
-    with progress(total, "batch", shown=show_progress, unit="request") as advance:
+    with progress(total, "batch", enabled=show_progress, unit="request") as advance:
         while True:
             counted = sum(state.completed + state.failed for state in states)
             advance(counted - seen)
@@ -228,13 +228,13 @@ def list_all(limit: int | None) -> Steps[list[BatchObject]]:
     while limit is None or len(collected) < limit:
         size = _PAGE if limit is None else min(limit - len(collected), _PAGE)
         answer = yield Send("GET", f"/batches?limit={size}{after}")
-        listed = answer.body.get("data") if isinstance(answer.body, Mapping) else None
-        if not isinstance(listed, list):
+        entries = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+        if not isinstance(entries, list):
             raise KimiReplyError(
                 f"the platform answered without a list of batches: {str(answer.body)[:200]}. What to do: try "
                 "again; if that gives the same, check base_url"
             )
-        page = [parse_batch(entry) for entry in listed]
+        page = [parse_batch(entry) for entry in entries]
         collected += page
         if not page or not answer.body.get("has_more"):
             break

@@ -2,19 +2,19 @@
 
 One table, `MODELS`, holds every rule that differs between models: windows, output budgets, thinking, sampling, tool
 choice, prices, retirement. Nothing else in these packages branches on a model's name. A host's own facts
-(`kimi_api.account.refresh`) go before it, in a `Catalog` that belongs to one client or model; `install` puts one to use
-for the whole process.
+(`kimi_api.account.refresh`) go before it, in a `Catalog` that belongs to one client or model;
+`set_process_catalog` sets one for the whole process.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import lru_cache
 
-from kimi_api._warn import warn_once
+from kimi_api._warn import former_name, warn_once
 from kimi_api.catalog._host import Catalog, plain_id
 from kimi_api.catalog._specs import ModelSpec, Price, PromptTemplate, ToolChoiceKind, utc_today
 from kimi_api.catalog._table import MODELS
@@ -36,6 +36,7 @@ __all__ = [
     "listed_price",
     "process_catalog",
     "prompt_template",
+    "set_process_catalog",
     "utc_today",
 ]
 
@@ -43,10 +44,10 @@ DEFAULT_MODEL = "kimi-k3"
 
 _NEWEST = MODELS["kimi-k3.1-pro"]
 
-_installed = Catalog()
+_process_catalog = Catalog()
 
 
-def install(specs: Mapping[str, ModelSpec]) -> None:
+def set_process_catalog(specs: Mapping[str, ModelSpec]) -> None:
     """Let these specs, by id, go before `MODELS` in the whole process; an empty mapping takes them back.
 
     For what the program itself knows of models. What one host says belongs to its clients, and goes before both:
@@ -55,14 +56,17 @@ def install(specs: Mapping[str, ModelSpec]) -> None:
     Raises:
         KimiInputError: something else than `ModelSpec` by id.
     """
-    global _installed
-    _installed = Catalog(specs)
+    global _process_catalog
+    _process_catalog = Catalog(specs)
     _look_up.cache_clear()
 
 
+install: Callable[[Mapping[str, ModelSpec]], None] = former_name("install", set_process_catalog)
+
+
 def process_catalog() -> Catalog:
-    """What `install` put to use in this process; empty as a rule."""
-    return _installed
+    """What `set_process_catalog` set in this process; empty as a rule."""
+    return _process_catalog
 
 
 def current_models(today: datetime.date | None = None, *, catalog: Mapping[str, ModelSpec] | None = None) -> list[str]:
@@ -92,7 +96,7 @@ def closest_model(model: str, *, catalog: Mapping[str, ModelSpec] | None = None)
 
 @lru_cache(maxsize=256)
 def _look_up(model: str) -> ModelSpec:
-    spec = _installed.find(model) or find_model(model)
+    spec = _process_catalog.find(model) or find_model(model)
     if spec is not None:
         return spec
     return replace(_NEWEST, id=model, price=None, released=None, known=False)
@@ -114,7 +118,7 @@ def listed_price(model: str, *, catalog: Mapping[str, ModelSpec] | None = None) 
 
     Warns of nothing.
     """
-    for rows in (catalog, _installed, MODELS):
+    for rows in (catalog, _process_catalog, MODELS):
         spec = (rows.get(model) or rows.get(model.lower())) if rows else None
         if spec is not None:
             return spec.price
@@ -181,8 +185,8 @@ def get_model_spec(
         return ModelSpec(model, 0, 0, 0, thinking="switchable", known=False)
     if not spec.known and model.startswith("sk-"):
         remedy = 'pass api_key=..., and e.g. model="kimi-k3"'
-        shown = f"a word of {len(model)} characters that begins like a key"
-        raise KimiInputError("model", shown, "it is a model's id", remedy)
+        model_text = f"a word of {len(model)} characters that begins like a key"
+        raise KimiInputError("model", model_text, "it is a model's id", remedy)
     if not spec.known:
         near = closest_model(model, catalog=rows)
         warn_once(

@@ -63,12 +63,12 @@ class Catalog(Mapping[str, ModelSpec]):
         if not isinstance(rows, Mapping) or not all(
             isinstance(model, str) and isinstance(spec, ModelSpec) for model, spec in rows.items()
         ):
-            shown = (
+            value = (
                 rows if not isinstance(rows, Mapping) else {model: type(spec).__name__ for model, spec in rows.items()}
             )
             raise KimiInputError(
                 "catalog",
-                shown,
+                value,
                 "it holds a kimi_api.ModelSpec for each id",
                 "pass what kimi_api.account.refresh(client) returns, or leave it out",
             )

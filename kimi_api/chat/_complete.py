@@ -38,7 +38,7 @@ def complete_in_steps(client: KimiClient, request: ChatRequest, call: CallOption
     builder = ReplyBuilder(watched=False)
     with PartialKeeper(builder.partial_reply):
         yield from _answer(client, request, builder, call)
-        if request.choice.demand and builder.complete and lacks_demanded_call(builder.assemble(), request):
+        if request.choice.required_call and builder.complete and lacks_demanded_call(builder.assemble(), request):
             builder.restart()
             yield from _answer(client, demand_in_words(request), builder, call)
         return settle(builder, request)

@@ -24,7 +24,7 @@ def partial_mode_obstacle(request: ChatRequest) -> str:
     if kind != "text":
         # Ruled out for json_object by the documents, and advised against with json_schema: K2.6 adds fields.
         return f"Partial Mode cannot be combined with response_format {kind!r}; raise max_tokens instead"
-    if request.choice.demand:
+    if request.choice.required_call:
         return "a tool call was demanded, and Partial Mode continues only text"
     return ""
 

@@ -87,5 +87,5 @@ def fill_missing_thinking(request: ChatRequest, error: Exception) -> ChatRequest
     if "reasoning_content is missing" not in str(error) or not any(bare):
         raise error
     pairs = zip(messages, bare, strict=True)
-    filled = [{**message, "reasoning_content": FILLER} if empty else message for message, empty in pairs]
-    return replace(request, body={**request.body, "messages": filled})
+    messages = [{**message, "reasoning_content": FILLER} if empty else message for message, empty in pairs]
+    return replace(request, body={**request.body, "messages": messages})

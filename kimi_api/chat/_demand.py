@@ -22,13 +22,13 @@ _DEMAND_ANY = "Answer with a call of one of the tools, not with text."
 
 def is_only_offered(request: ChatRequest) -> bool:
     """Whether a forced tool goes out as a mere offer, so that the answer may have to be asked for twice."""
-    return bool(request.choice.demand) and request.choice.send == "auto"
+    return bool(request.choice.required_call) and request.choice.send == "auto"
 
 
 def lacks_demanded_call(reply: Reply, request: ChatRequest) -> bool:
     """Whether a demanded tool is missing from the answer. One that was cut short before the call is no refusal."""
     return (
-        bool(request.choice.demand)
+        bool(request.choice.required_call)
         and reply.finish_reason not in _CUT_SHORT
         and not _has_demanded_call(reply.tool_calls, request)
     )
@@ -36,7 +36,7 @@ def lacks_demanded_call(reply: Reply, request: ChatRequest) -> bool:
 
 def demand_in_words(request: ChatRequest) -> ChatRequest:
     """The same request with the demand put into words, in one more message at the end of the cached prefix."""
-    demand = request.choice.demand
+    demand = request.choice.required_call
     text = _DEMAND_ANY if demand == "*" else _DEMAND.format(name=demand)
     messages = [*request.body["messages"], {"role": "user", "content": text}]
     return replace(request, body={**request.body, "messages": messages})
@@ -45,7 +45,7 @@ def demand_in_words(request: ChatRequest) -> ChatRequest:
 def require_demanded_call(reply: Reply, request: ChatRequest) -> None:
     """Raise `KimiToolChoiceError` when a demanded tool was not called."""
     if lacks_demanded_call(reply, request):
-        demand = request.choice.demand
+        demand = request.choice.required_call
         what = "a tool call" if demand == "*" else f"a call of {demand!r}"
         came = ", ".join(call.name for call in reply.tool_calls) or f"text: {reply.content[:120]!r}"
         raise KimiToolChoiceError(
@@ -102,4 +102,4 @@ class HeldStream:
 
 def _has_demanded_call(calls: Sequence[ToolCall], request: ChatRequest) -> bool:
     counted = calls[:1] if request.one_call else calls
-    return any(request.choice.demand in ("*", call.name) for call in counted)
+    return any(request.choice.required_call in ("*", call.name) for call in counted)

@@ -44,7 +44,7 @@ def wait_to_ask_again(
         seconds = retry.wait_seconds(retries.used)
         retry.note_retry("KimiEmptyReplyError", retries.used, seconds)
         return seconds
-    if request.parsed or request.choice.demand:  # whoever asked for an object or a call hears of its absence
+    if request.parsed or request.choice.required_call:  # whoever asked for an object or a call hears of its absence
         return None
     reply = builder.assemble()
     times = retries.used + 1

@@ -127,7 +127,7 @@ def _oddity(reply: Reply, request: ChatRequest) -> str:
     model, end = request.body["model"], reply.finish_reason
     if end == "content_filter":
         # Whoever asked for an object, or for one tool, hears from its parser.
-        heard = request.parsed or "response_format" in request.body or request.choice.demand not in ("", "*")
+        heard = request.parsed or "response_format" in request.body or request.choice.required_call not in ("", "*")
         return "" if heard else f"{model}: {WITHHELD}"
     if not reply.tool_calls:
         if CALL_MARK in reply.content:

@@ -23,24 +23,24 @@ def show(
     deltas: Generator[ReplyDelta, None, None], request: ChatRequest, builder: ReplyBuilder
 ) -> Generator[ReplyDelta, None, None]:
     """The deltas to show."""
-    shown = _Shown(request)
+    view = _Shown(request)
     with closing(deltas):
         for delta in deltas:
-            yield shown.change(delta)
-    if shown.prefix and builder.complete:
-        yield ReplyDelta(content=shown.prefix)
+            yield view.change(delta)
+    if view.prefix and builder.complete:
+        yield ReplyDelta(content=view.prefix)
 
 
 async def ashow(
     deltas: AsyncGenerator[ReplyDelta, None], request: ChatRequest, builder: ReplyBuilder
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `show`."""
-    shown = _Shown(request)
+    view = _Shown(request)
     async with Unregistered(deltas):
         async for delta in deltas:
-            yield shown.change(delta)
-    if shown.prefix and builder.complete:
-        yield ReplyDelta(content=shown.prefix)
+            yield view.change(delta)
+    if view.prefix and builder.complete:
+        yield ReplyDelta(content=view.prefix)
 
 
 class _Shown:

@@ -49,9 +49,9 @@ def stream(
     if (deadline := client.deadline(call.get("max_seconds"))) is not None:
         call["max_seconds"] = deadline
     deltas = (_stream_held if is_only_offered(request) else _stream)(client, request, builder, call)
-    shown = deltas if shows_all(request) else show(deltas, request, builder)
+    visible = deltas if shows_all(request) else show(deltas, request, builder)
     observer = _observer.observer
-    return shown if observer is None else observer.stream(client, request, builder, shown)
+    return visible if observer is None else observer.stream(client, request, builder, visible)
 
 
 def astream(
@@ -61,9 +61,9 @@ def astream(
     if (deadline := client.deadline(call.get("max_seconds"))) is not None:
         call["max_seconds"] = deadline
     deltas = (_astream_held if is_only_offered(request) else _astream)(client, request, builder, call)
-    shown = deltas if shows_all(request) else ashow(deltas, request, builder)
+    visible = deltas if shows_all(request) else ashow(deltas, request, builder)
     observer = _observer.observer
-    return shown if observer is None else observer.astream(client, request, builder, shown)
+    return visible if observer is None else observer.astream(client, request, builder, visible)
 
 
 def _stream(
@@ -183,8 +183,8 @@ def _stream_continued(
             deltas = _stream(client, replace(continuation.request, auto_continue=0, resume_streams=0), builder, call)
             try:
                 for delta in deltas:
-                    if (shown := continuation.filter(delta)) is not None:
-                        yield shown
+                    if (visible := continuation.filter(delta)) is not None:
+                        yield visible
                 if not continuation.continue_after_end():
                     return
             except KimiError as error:
@@ -206,8 +206,8 @@ async def _astream_continued(
             deltas = _astream(client, replace(continuation.request, auto_continue=0, resume_streams=0), builder, call)
             try:
                 async for delta in Unregistered(deltas):
-                    if (shown := continuation.filter(delta)) is not None:
-                        yield shown
+                    if (visible := continuation.filter(delta)) is not None:
+                        yield visible
                 if not continuation.continue_after_end():
                     return
             except KimiError as error:

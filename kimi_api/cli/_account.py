@@ -28,9 +28,9 @@ def models(
     session = session_of(context, as_json)
     specs = dict(MODELS)
     if not offline:
-        listed = account.models(session.client())
-        known = account.merge_models(listed)
-        specs = {info.id: known[info.id] for info in listed}
+        infos = account.models(session.client())
+        known = account.merge_models(infos)
+        specs = {info.id: known[info.id] for info in infos}
         if everything or model:
             specs = {**specs, **{name: spec for name, spec in MODELS.items() if name not in specs}}
     if model is not None:

@@ -85,8 +85,8 @@ def status(
     client = session.client()
     if wait and ids:
         batches.poll_until_done(client, batches.BatchJob(tuple(ids)), show_progress=session.on_terminal)
-    listed = [batches.retrieve(client, each) for each in ids] if ids else batches.list_batches(client)
-    _show(listed, session.json)
+    jobs = [batches.retrieve(client, each) for each in ids] if ids else batches.list_batches(client)
+    _show(jobs, session.json)
 
 
 @app.command("results")
@@ -125,9 +125,9 @@ def cancel(context: typer.Context, ids: Ids, as_json: AsJson = False) -> None:
     _show(batches.cancel(session.client(), batches.BatchJob(tuple(ids))), session.json)
 
 
-def _show(listed: list[batches.BatchObject], as_json: bool) -> None:
+def _show(jobs: list[batches.BatchObject], as_json: bool) -> None:
     if as_json:
-        print_json([asdict(each) for each in listed])
+        print_json([asdict(each) for each in jobs])
         return
     columns = ["id", "status", "done", "failed", "of", "created (UTC)", "expires (UTC)", ""]
     rows = [
@@ -141,7 +141,7 @@ def _show(listed: list[batches.BatchObject], as_json: bool) -> None:
             moment(each.expires_at),
             each.complaint,
         ]
-        for each in listed
+        for each in jobs
     ]
     print_table(columns, rows, right=["done", "failed", "of"])
 

@@ -40,15 +40,15 @@ def ls(
 ) -> None:
     """List the account's files, and how much of its room they take."""
     session = session_of(context, as_json)
-    listed = files.list_files(session.client())
-    shown = [file for file in listed if purpose in (None, file.purpose)]
-    usage = files.usage(listed)
+    all_files = files.list_files(session.client())
+    matches = [file for file in all_files if purpose in (None, file.purpose)]
+    usage = files.usage(all_files)
     if session.json:
-        print_json({"files": [asdict(file) for file in shown], "usage": _usage(usage)})
+        print_json({"files": [asdict(file) for file in matches], "usage": _usage(usage)})
         return
     rows = [
         [file.id, file.filename, file.purpose, decimal(file.bytes), file.status, moment(file.created_at)]
-        for file in shown
+        for file in matches
     ]
     print_table(["id", "name", "purpose", "size", "status", "created (UTC)"], rows, right=["size"])
     note(f"{usage.count} of {usage.max_count} files, {decimal(usage.bytes)} of {decimal(usage.max_bytes)}")

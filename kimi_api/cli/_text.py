@@ -38,7 +38,7 @@ def tokens(
     content = text if text is not None else input_text(path)
     wire, tools = _messages(content, path) if messages else ([{"role": "user", "content": content}], [])
     if ask:
-        total, how = counting.estimate(session.client(), model, wire), "platform"
+        total, method = counting.estimate(session.client(), model, wire), "platform"
         if tools:
             note("warning: the platform's count does not include tools")
     else:
@@ -47,11 +47,11 @@ def tokens(
             total = counting.count_messages(wire, tools, model=model, tokenizer=counter)
         else:
             total = counting.count_text(content, counter)
-        how = "estimate" if counter is None else "exact"
+        method = "estimate" if counter is None else "exact"
     if session.json:
-        print_json({"tokens": total, "method": how, "model": model, "characters": len(content)})
+        print_json({"tokens": total, "method": method, "model": model, "characters": len(content)})
     else:
-        print_line(f"{total} tokens ({how})")
+        print_line(f"{total} tokens ({method})")
 
 
 @report_errors

@@ -118,24 +118,34 @@ def _bar(group: Sequence[CallCost], first: int) -> Bar:
 
 def draw(calls: Sequence[CallCost], *, first: int = 1, title: str, currency: str) -> Plot:
     """The plot of `calls`, with `title` above it. `first` is the number of the first of them."""
-    shown = bars(calls, first)
+    bars_of_calls = bars(calls, first)
     short = title if len(title) <= TITLE_LETTERS else f"{title[: TITLE_LETTERS - 1]}…"
     head = [f'<text x="14" y="24" class="head">{escape(short)}</text>']
-    if not shown:
+    if not bars_of_calls:
         return _frame([*head, '<text x="14" y="50" class="dim">No call was answered yet.</text>'], 70, title)
-    averages = "" if len(shown) == len(calls) else ", averages of neighbours"
+    averages = "" if len(bars_of_calls) == len(calls) else ", averages of neighbours"
     latest = "" if first == 1 else f" (the last {len(calls):,} of {first + len(calls) - 1:,})"
-    top, parts = TOP, [*head, *_legend(shown)]
-    tips = [_tip(bar, currency) for bar in shown]
+    top, parts = TOP, [*head, *_legend(bars_of_calls)]
+    tips = [_tip(bar, currency) for bar in bars_of_calls]
     panels = (
-        (f"Tokens per call{averages}{latest}", 150, [bar.tokens for bar in shown], _mark, 0.0),
-        ("Share of the prompt from the cache", 70, [{"cached": bar.share} for bar in shown], lambda v: f"{v:.0%}", 1.0),
-        (f"Cost per call, {currency}{averages}", 110, [bar.amounts for bar in shown], _money, 0.0),
+        (f"Tokens per call{averages}{latest}", 150, [bar.tokens for bar in bars_of_calls], _mark, 0.0),
+        (
+            "Share of the prompt from the cache",
+            70,
+            [{"cached": bar.share} for bar in bars_of_calls],
+            lambda v: f"{v:.0%}",
+            1.0,
+        ),
+        (f"Cost per call, {currency}{averages}", 110, [bar.amounts for bar in bars_of_calls], _money, 0.0),
     )
     for name, height, columns, spell, most in panels:
         parts += _panel(name, top, height, columns, tips, spell, most)
         top += height + GAP
-    parts += _labels([bar.first for bar in shown], "call" if len(shown) == len(calls) else "from call", top - GAP + 15)
+    parts += _labels(
+        [bar.first for bar in bars_of_calls],
+        "call" if len(bars_of_calls) == len(calls) else "from call",
+        top - GAP + 15,
+    )
     return _frame(parts, top - GAP + 40, title)
 
 
@@ -174,10 +184,10 @@ def _panel(
     return drawn
 
 
-def _legend(shown: Sequence[Bar]) -> list[str]:
+def _legend(bars_of_calls: Sequence[Bar]) -> list[str]:
     drawn, x = [], 14.0
     for part, words, colour in PARTS:
-        if any(bar.tokens[part] for bar in shown):
+        if any(bar.tokens[part] for bar in bars_of_calls):
             drawn.append(f'<rect x="{x:g}" y="35" width="10" height="10" rx="2" fill="{colour}"/>')
             drawn.append(f'<text x="{x + 15:g}" y="44" class="dim">{words}</text>')
             x += 34 + 6.0 * len(words)
@@ -199,8 +209,8 @@ def _labels(numbers: Sequence[int], word: str, y: int) -> list[str]:
 def _tip(bar: Bar, currency: str) -> str:
     tokens = ", ".join(f"{_number(bar.tokens[part])} {words}" for part, words, _ in PARTS if bar.tokens[part])
     cost = "no known price" if bar.amounts is None else f"{_money(sum(bar.amounts.values()))} {currency}"
-    named = f"call {bar.first}" if bar.first == bar.last else f"calls {bar.first} to {bar.last}, on average"
-    return f"{named} ({', '.join(bar.models)}): {tokens or 'no tokens'}; {bar.share:.0%} from the cache; {cost}"
+    label = f"call {bar.first}" if bar.first == bar.last else f"calls {bar.first} to {bar.last}, on average"
+    return f"{label} ({', '.join(bar.models)}): {tokens or 'no tokens'}; {bar.share:.0%} from the cache; {cost}"
 
 
 def _frame(parts: Sequence[str], height: int, title: str) -> Plot:

@@ -151,9 +151,9 @@ class PriceTerms(NamedTuple):
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> PriceTerms:
         """Those of the options that a framework shows of a call."""
-        shown = options.get(CATALOG_PRICES)
+        by_model = options.get(CATALOG_PRICES)
         prices = {
             str(model): Price(**price) if isinstance(price, Mapping) else None
-            for model, price in (shown.items() if isinstance(shown, Mapping) else ())
+            for model, price in (by_model.items() if isinstance(by_model, Mapping) else ())
         }
         return cls(cache_ttl_of(options), options.get("catalog_model"), prices)

@@ -58,8 +58,8 @@ def _row(name: str, calls: int, usage: Usage, amount: str, *, last: bool = False
         amount,
     )
     above = f";border-top:{_LINE};font-weight:bold" if last else ""
-    filled = [f'<td style="{_style(number)}{above}">{escape(cell)}</td>' for number, cell in enumerate(cells)]
-    return f"<tr>{''.join(filled)}</tr>"
+    cells_html = [f'<td style="{_style(number)}{above}">{escape(cell)}</td>' for number, cell in enumerate(cells)]
+    return f"<tr>{''.join(cells_html)}</tr>"
 
 
 def _style(column: int) -> str:

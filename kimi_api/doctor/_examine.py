@@ -57,9 +57,9 @@ def examine(
         return
     yield _key(client)
     yield _host(client)
-    listed = _models(client, model)
-    yield listed
-    if listed.error is not None:
+    models = _models(client, model)
+    yield models
+    if models.error is not None:
         yield from _skip("the host did not list its models", "balance", "limits", "request")
         return
     yield _balance(client)
@@ -120,19 +120,19 @@ def _models(client: KimiClient, model: str) -> Finding:
         return finding
     except KimiError as error:
         return of_error("models", error)
-    listed = f"{len(ids)}: {', '.join(ids)}"
+    ids_text = f"{len(ids)}: {', '.join(ids)}"
     if model not in ids:
         near = closest_model(model)
         remedy = f"ask for one of these{f', e.g. {near}' if near in ids else ''}"
-        return Finding("models", "error", f"{listed}; {model} is not among them", remedy)
+        return Finding("models", "error", f"{ids_text}; {model} is not among them", remedy)
     ending: dict[str, list[str]] = {}
     for spec in map(find_model, ids):
         if spec is not None and spec.retires is not None and (spec.retires - utc_today()).days <= _SOON_DAYS:
             ending.setdefault(f"on {spec.retires}, successor {spec.successor}", []).append(spec.id)
     if ending:
         ends = "; ".join(f"{', '.join(names)} (ends {end})" for end, names in ending.items())
-        return Finding("models", "warning", listed, f"move in time from {ends}")
-    return Finding("models", "ok", listed)
+        return Finding("models", "warning", ids_text, f"move in time from {ends}")
+    return Finding("models", "ok", ids_text)
 
 
 def _lets_in(client: KimiClient, base_url: str) -> bool:

@@ -56,14 +56,14 @@ def check_versions() -> list[Finding]:
     """Python and the packages that count, against what this version of ours asks for."""
     python = Finding("python", "ok", f"{platform.python_implementation()} {platform.python_version()}")
     installed = {name: number for name in _SHOWN if (number := _version(name)) is not None}
-    listed = ", ".join(f"{name} {number}" for name, number in installed.items())
+    versions = ", ".join(f"{name} {number}" for name, number in installed.items())
     unfit = _unfit(installed)
     if not unfit:
-        return [python, Finding("packages", "ok", listed)]
+        return [python, Finding("packages", "ok", versions)]
     requirements = " ".join(f"'{requirement}'" for requirement in unfit)
     return [
         python,
-        Finding("packages", "error", f"{listed}; asked for is {', '.join(unfit)}", f"pip install {requirements}"),
+        Finding("packages", "error", f"{versions}; asked for is {', '.join(unfit)}", f"pip install {requirements}"),
     ]
 
 

@@ -189,7 +189,7 @@ def _text_of(
     finally:
         try:
             if delete_after and (yield from delete_copy(remote.id)):
-                account.ledger.forget(entry)
+                account.ledger.remove(entry)
         finally:
             release(entry)
 

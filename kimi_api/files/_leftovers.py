@@ -112,11 +112,11 @@ def prune_in_steps(
         file = _match(entry, files, entries)
         if file is None:
             if not dry_run and (entry.file_id or time.time() - entry.started_at > _CLOCKS_APART):
-                account.ledger.forget(entry)  # gone already, or it never arrived
+                account.ledger.remove(entry)  # gone already, or it never arrived
         elif dry_run:
             removed.append(file)
         elif (yield from delete_copy(file.id)):
-            account.ledger.forget(entry)
+            account.ledger.remove(entry)
             removed.append(file)
             files.remove(file)
     return removed

@@ -181,5 +181,5 @@ def retrieve_in_steps(file_id: str) -> Steps[FileObject]:
 
 def delete_in_steps(file_id: str, account: Account) -> Steps[bool]:
     answer = yield Send("DELETE", f"/files/{file_id}")
-    account.ledger.forget_file(account.scope, file_id)
+    account.ledger.remove_file(account.scope, file_id)
     return isinstance(answer.body, Mapping) and bool(answer.body.get("deleted"))

@@ -125,7 +125,7 @@ def upload_file(
         if keep or record is None:
             release(entry)
         if record is None and not unclear:
-            account.ledger.forget(entry)
+            account.ledger.remove(entry)
 
 
 def upload_once(file: SourceFile, purpose: str, account: Account) -> Steps[FileObject]:

@@ -17,12 +17,13 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from kimi_api._warn import warn_once
+from kimi_api._warn import former_name, warn_once
 from kimi_api.files._disk import entries, state_directory, write_whole
 
 __all__ = ["Ledger", "LedgerEntry", "default_ledger"]
@@ -112,7 +113,7 @@ class Ledger:
         """Note the id that the platform gave."""
         return self._write(replace(entry, file_id=file_id))
 
-    def forget(self, entry: LedgerEntry) -> bool:
+    def remove(self, entry: LedgerEntry) -> bool:
         """Remove an entry, because its file is gone or never came to be; whether it was there."""
         with self._lock:
             removed = self._kept.pop(entry.key, None) is not None
@@ -126,15 +127,18 @@ class Ledger:
                 _log.warning("the ledger's entry %s cannot be removed: %s", entry.key, error)
         return removed
 
-    def forget_file(self, scope: str, file_id: str) -> None:
+    def remove_file(self, scope: str, file_id: str) -> None:
         """Remove what is known of a file that was deleted."""
         for entry in self.entries(scope):
             if entry.file_id == file_id:
-                self.forget(entry)
+                self.remove(entry)
+
+    forget: ClassVar[Callable[..., bool]] = former_name("forget", remove)
+    forget_file: ClassVar[Callable[..., None]] = former_name("forget_file", remove_file)
 
     def claim(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Take over the entry of a process that is gone; None if another process was faster."""
-        if not self.forget(entry):
+        if not self.remove(entry):
             return None
         key = f"{entry.key.rpartition('.')[0]}.{secrets.token_hex(6)}"
         return self._write(replace(entry, key=key, owner=_me()))

@@ -167,8 +167,8 @@ class AccountLimits:
 
     def as_dict(self) -> dict[str, Any]:
         """The limits as plain data. The store is not part of it: its address may hold a password."""
-        named = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "store"}
-        return {name: value for name, value in named.items() if value is not None}
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "store"}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def count_tokens(limits: AccountLimits, body: Mapping[str, Any], spec: ModelSpec | None = None) -> int:

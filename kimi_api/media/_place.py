@@ -80,7 +80,7 @@ def forget_missing_upload(client: KimiClient, request: ChatRequest, error: Excep
     ]
     reported = [file_id for file_id in missing if re.search(rf"\b{re.escape(file_id)}\b", str(error))]
     for file_id in reported:
-        account.ledger.forget_file(account.scope, file_id)
+        account.ledger.remove_file(account.scope, file_id)
     return before if reported else None
 
 

@@ -131,11 +131,11 @@ def _one_object(walker: Walker, objects: list[Node], words: str) -> Node:
         root = dict(objects[0])
     else:
         walker.note("", "the union at the root became one object")
-        named = [node.get("properties", {}) for node in objects]
+        members = [node.get("properties", {}) for node in objects]
         needed = [node.get("required", []) for node in objects]
         properties = {}
-        for name in dict.fromkeys(name for one in named for name in one):
-            parts = [one[name] for one in named if name in one]
+        for name in dict.fromkeys(name for one in members for name in one):
+            parts = [one[name] for one in members if name in one]
             union = [alternative for part in parts for alternative in alternatives_of(part)]
             description = sentences(*(part.get("description", "") for part in parts))
             properties[name] = parts[0] if all(part == parts[0] for part in parts) else walker.close(union, description)
@@ -146,7 +146,7 @@ def _one_object(walker: Walker, objects: list[Node], words: str) -> Node:
         extras = [node.get("additionalProperties") for node in objects]
         if extras[0] is not None and all(extra == extras[0] for extra in extras):
             root["additionalProperties"] = extras[0]
-        shapes = dict.fromkeys(_shape(node, label_of) for node, label_of in zip(objects, named, strict=True))
+        shapes = dict.fromkeys(_shape(node, label_of) for node, label_of in zip(objects, members, strict=True))
         if len(shapes) > 1:
             words = sentences(words, f"Pass one of these combinations: {' or '.join(shapes)}.")
         root["description"] = sentences(*dict.fromkeys(node.get("description", "") for node in objects))

@@ -203,8 +203,8 @@ class Kinds(Merging):
         if isinstance(names, dict):
             ref = reference_in(names)
             names = self.refs.resolve(ref, path) if ref is not None else names
-            listed = names.get("enum") if isinstance(names, dict) else None
-            words.append(f"Property names: {short(listed)[1:-1] if isinstance(listed, list) else short(names)}.")
+            values = names.get("enum") if isinstance(names, dict) else None
+            words.append(f"Property names: {short(values)[1:-1] if isinstance(values, list) else short(names)}.")
             self.note(path, "propertyNames moved into the description")
         for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
             if not isinstance(schema.get(keyword), dict):

@@ -272,8 +272,8 @@ class Walker(Kinds):
         elif len(values) > MAX_ENUM:
             reason = f"it has more than {MAX_ENUM:,} values"
         if reason:
-            listed = short(values, 400)[1:].removesuffix("]")
-            words.append(f"Must be exactly: {listed}." if len(values) == 1 else f"One of: {listed}.")
+            values_text = short(values, 400)[1:].removesuffix("]")
+            words.append(f"Must be exactly: {values_text}." if len(values) == 1 else f"One of: {values_text}.")
             self.note(path, f"enum moved into the description: {reason}")
             return {"type": kind}
         return {"type": kind, "enum": values}

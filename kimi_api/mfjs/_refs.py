@@ -29,7 +29,7 @@ class References:
     def __init__(self, root: object) -> None:
         self.root = root
         self.kept: dict[int, str] = {}
-        self._named: dict[str, Any] | None = None
+        self._definitions: dict[str, Any] | None = None
         self._targets: dict[str, Any] = {}
         if _mentions_ref(root):
             self._choose()
@@ -49,12 +49,12 @@ class References:
             target = self._walk([_unescape(part) for part in local[2:].split("/")])
             if isinstance(target, dict | bool):
                 return target
-        if self._named is None:
-            self._named = dict(_names(self.root))
+        if self._definitions is None:
+            self._definitions = dict(_names(self.root))
         nested = any(f"/{word}/" in local for word in ("$defs", "definitions"))
         for name in (ref, local.removeprefix("#"), _unescape(local.rsplit("/", 1)[-1]) if nested else ""):
-            if name and isinstance(self._named.get(name), dict | bool):
-                return self._named[name]
+            if name and isinstance(self._definitions.get(name), dict | bool):
+                return self._definitions[name]
         if local.startswith("#"):
             rule = "a $ref must lead to a schema in the same document, and nothing is there"
             remedy = "add the missing definition, or correct the reference"

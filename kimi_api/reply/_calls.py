@@ -84,9 +84,9 @@ class Calls:
                 if growing is None or (name and self._begins_anew(growing, str(piece.get("id") or ""), arguments)):
                     growing = self._begin(index, piece, name)
                     call = growing.call
-                    shown = growing.take(arguments)
+                    visible = growing.take(arguments)
                     if not self._whole:
-                        added.append(ToolCall(call.index, call.id, name, shown, call.type))
+                        added.append(ToolCall(call.index, call.id, name, visible, call.type))
                     continue
                 call = growing.call
                 late = ""
@@ -165,11 +165,11 @@ class Calls:
         for growing in self._growing.values():
             watch, growing.watch = growing.watch, None
             if watch is not None and watch.held is not None:
-                call, shown = growing.call, "".join(growing.pieces)
-                own = shown + "".join(watch.held)
+                call, visible = growing.call, "".join(growing.pieces)
+                own = visible + "".join(watch.held)
                 self._correct(call, own)
-                hidden = call.arguments.removeprefix(shown)  # both begin with what was shown
-                growing.pieces = [shown, hidden]
+                hidden = call.arguments.removeprefix(visible)  # both begin with what was shown
+                growing.pieces = [visible, hidden]
                 rest.append(ToolCall(call.index, "", "", hidden, call.type))
         return rest
 

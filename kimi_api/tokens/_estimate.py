@@ -79,10 +79,10 @@ def check_text(text: object) -> None:
         KimiInputError: it is none.
     """
     if not isinstance(text, str):
-        shown = (
+        value_text = (
             text if text is None or isinstance(text, bytes | int | float) else f"a value of type {type(text).__name__}"
         )
-        raise KimiInputError("text", shown, "it is a text", "pass a str; messages have counters of their own")
+        raise KimiInputError("text", value_text, "it is a text", "pass a str; messages have counters of their own")
 
 
 @cache

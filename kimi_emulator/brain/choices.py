@@ -32,13 +32,13 @@ def numbered_items(text: str) -> list[Choice]:
     numbers = [int(head[1] or head[2]) for head in heads]
     first = len(numbers) - 1 - numbers[::-1].index(1) if 1 in numbers else len(numbers)
     ends = [*(head.start() for head in heads[1:]), len(text)]
-    listed: list[Choice] = []
+    items: list[Choice] = []
     for head, number, end in list(zip(heads, numbers, ends, strict=False))[first:]:
-        if number != len(listed) + 1:
+        if number != len(items) + 1:
             break
         last = pattern("choices.end").search(text, head.end()) if end == len(text) else None
-        listed.append(Choice(number, text[head.end() : last.start() if last else end].strip()))
-    return listed
+        items.append(Choice(number, text[head.end() : last.start() if last else end].strip()))
+    return items
 
 
 def rank(question: str, choices: Sequence[Choice]) -> list[Choice]:
@@ -79,17 +79,17 @@ def with_names_of(description: str, parameters: Mapping[str, Any]) -> Mapping[st
 
     `Available agents: {'billing': 'Knows invoices'}` limits a parameter called `to_agent` or `agents`.
     """
-    listed = re.search(r"([^\n:]{1,80}):\s*(\{[^{}]{1,5000}\})", description)
+    match = re.search(r"([^\n:]{1,80}):\s*(\{[^{}]{1,5000}\})", description)
     properties = parameters.get("properties")
-    if not listed or not isinstance(properties, dict):
+    if not match or not isinstance(properties, dict):
         return parameters
     try:
-        names = ast.literal_eval(listed.group(2))
+        names = ast.literal_eval(match.group(2))
     except (ValueError, SyntaxError, RecursionError):
         return parameters
     if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names):
         return parameters
-    announced = set(words(listed.group(1)))
+    announced = set(words(match.group(1)))
     for name, schema in properties.items():
         if schema.get("type") == "string" and "enum" not in schema and set(words(name.replace("_", " "))) & announced:
             limited = {**schema, "enum": list(names), "enumDescriptions": names}
@@ -103,16 +103,16 @@ def assign(question: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     For schemas of a free text and a name: `{"sub_question": ..., "tool_name": ...}`. [] for other schemas.
     """
     properties: Mapping[str, Any] = schema.get("properties") or {}
-    named = [key for key, member in properties.items() if isinstance(member, dict) and "enumDescriptions" in member]
+    enums = [key for key, member in properties.items() if isinstance(member, dict) and "enumDescriptions" in member]
     free = [key for key, member in properties.items() if member == {"type": "string"}]
-    if len(named) != 1 or len(free) != 1 or len(properties) != 2:
+    if len(enums) != 1 or len(free) != 1 or len(properties) != 2:
         return []
-    described = properties[named[0]]["enumDescriptions"]
-    listed = [Choice(place, f"{name} {text}") for place, (name, text) in enumerate(described.items())]
+    described = properties[enums[0]]["enumDescriptions"]
+    options = [Choice(place, f"{name} {text}") for place, (name, text) in enumerate(described.items())]
     ends = question.rstrip()[-1:] if question.rstrip()[-1:] in "?？" else ""
     names, rows = list(described), []
     for part in clauses(question):
         part_question = part.strip().rstrip("?？ ") + ends
-        name = names[rank(part_question, listed)[0].number]
-        rows.append({free[0]: part_question[:1].upper() + part_question[1:], named[0]: name})
+        name = names[rank(part_question, options)[0].number]
+        rows.append({free[0]: part_question[:1].upper() + part_question[1:], enums[0]: name})
     return rows

@@ -88,10 +88,10 @@ def is_loading(name: str | None) -> bool:
 def fitting(request: str, tools: Sequence[Tool]) -> list[Tool]:
     """Tools that fit, best first: each must explain words of the request that a better one does not."""
     lower = request.lower()
-    named = [tool for tool in tools if _is_named(tool.name.lower(), lower)]
-    if named:
+    matches = [tool for tool in tools if _is_named(tool.name.lower(), lower)]
+    if matches:
         # A request that names its tools needs no guesses beside them.
-        return sorted(named, key=lambda tool: lower.find(tool.name.lower()))
+        return sorted(matches, key=lambda tool: lower.find(tool.name.lower()))
     rare = rarity([tool.weights for tool in tools])
     top = max(rare.values(), default=1.0)
     left = stems_of(request)

@@ -30,8 +30,8 @@ def holds(texts: Sequence[str], question: str) -> bool:
     cut = [part for part in sections(whole) if part.text.strip()]
     contexts, questions = ([part.text for part in cut if part.kind == kind] for kind in ("context", "question"))
     answers = [part.text for part in cut if part.kind == "answer" and len(part.text.strip()) > 3]
-    named = [text for match in pattern("verdicts.claim").finditer(whole) if len(text := match[1].strip()) > 3]
-    claim = (named or answers or questions or [question])[-1]
+    claims = [text for match in pattern("verdicts.claim").finditer(whole) if len(text := match[1].strip()) > 3]
+    claim = (claims or answers or questions or [question])[-1]
     context = "".join(contexts[-1:]) or split(whole).rest or "\n".join(text for text in texts if text != claim)
     claim = without_instructions(claim).split("\n\n")[0] or claim
     return support(claim, context) >= 0.5

@@ -213,10 +213,10 @@ class Dialect:
             return {**delta, "content": None}
         if not self.null_deltas:
             return delta
-        filled = {**dict.fromkeys(_DELTA), **delta}
+        full = {**dict.fromkeys(_DELTA), **delta}
         if delta.get("tool_calls"):
-            filled["tool_calls"] = [_members.with_nulls(piece) for piece in delta["tool_calls"]]
-        return filled
+            full["tool_calls"] = [_members.with_nulls(piece) for piece in delta["tool_calls"]]
+        return full
 
     def _rename(self, holder: Mapping[str, Any]) -> dict[str, Any]:
         return {self.reasoning_field if name == "reasoning_content" else name: value for name, value in holder.items()}

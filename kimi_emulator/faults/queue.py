@@ -31,19 +31,19 @@ class FaultQueue:
 
     def add(self, *faults: Fault | str, step: int | None = None) -> None:
         """Queue faults, each for one request of a kind that it applies to; with ``step``, for none but that one."""
-        named = [(fault_named(fault), step) for fault in faults]
+        entries = [(fault_named(fault), step) for fault in faults]
         with self._lock:
-            self._queue += named
+            self._queue += entries
 
     def at_rate(self, rate: float, *faults: Fault | str, seed: int) -> None:
         """From now on a share ``rate`` of the requests gets one of ``faults``."""
         if not 0 <= rate <= 1:
             raise ValueError("rate is a share from 0 to 1")
-        named = [fault_named(fault) for fault in faults]
-        if any(fault.connection for fault in named):
+        choice = [fault_named(fault) for fault in faults]
+        if any(fault.connection for fault in choice):
             raise ValueError("a connection is reset before its request is known: queue such faults with fail()")
         with self._lock:
-            self._rate, self._choice = rate, named
+            self._rate, self._choice = rate, choice
             self._random = random.Random(seed)  # noqa: S311
 
     def take(self, kind: Kind) -> Fault | None:

@@ -69,13 +69,13 @@ def refusal(error: ApiError, dialect: Dialect, *, wants_stream: bool = False) ->
     if dialect == PLATFORM:
         return json_answer(error.body, error.status, error.headers)
     refused = dialect.refusal(error)
-    named = headers() | dict(refused.headers)
+    fields = headers() | dict(refused.headers)
     if isinstance(refused.body, str):
-        return Response(refused.body, refused.status, named, media_type="text/plain; charset=utf-8")
+        return Response(refused.body, refused.status, fields, media_type="text/plain; charset=utf-8")
     if wants_stream and dialect.streamed_errors and error.rule == "context.window":
         data = streaming.event({"error": refused.body}) + streaming.DONE
-        return Response(data, 200, named, media_type=_EVENTS)
-    return Response(compact(refused.body).encode("utf-8", "surrogatepass"), refused.status, named, media_type=_JSON)
+        return Response(data, 200, fields, media_type=_EVENTS)
+    return Response(compact(refused.body).encode("utf-8", "surrogatepass"), refused.status, fields, media_type=_JSON)
 
 
 def failure(item: Failure) -> Response:
@@ -83,8 +83,8 @@ def failure(item: Failure) -> Response:
     if not isinstance(item.body, str):
         return json_answer(item.json(), item.status, item.headers)
     kind = "text/html" if item.body.lstrip().startswith("<") else "text/plain; charset=utf-8"
-    named = {"Content-Type": kind} | headers() | dict(item.headers or {})
-    return Response(item.body, item.status, named)
+    fields = {"Content-Type": kind} | headers() | dict(item.headers or {})
+    return Response(item.body, item.status, fields)
 
 
 def break_body(response: Response, fault: Fault | None, clock: Clock) -> Response:
@@ -117,7 +117,7 @@ def stream_answer(
     include_usage: bool,
 ) -> Response:
     """An answer as a stream of events; ``own`` are the headers that it has beside the platform's."""
-    named, size = headers() | dict(own), settings.chunk_size
+    fields, size = headers() | dict(own), settings.chunk_size
     if fault is None and settings.dialect == PLATFORM:
         pieces = streaming.events(answer, size, include_usage=include_usage)
     else:
@@ -127,7 +127,7 @@ def stream_answer(
         events = [*map(streaming.event, settings.dialect.chunks(chunks)), streaming.DONE]
         if fault is not None:
             wire = fault.wire(events) if fault.wire is not None else Wire(events)
-            return WireAnswer(wire, named, _EVENTS, None, clock)
+            return WireAnswer(wire, fields, _EVENTS, None, clock)
         pieces = iter(events)
 
     end = clock.now() + WHOLE
@@ -140,7 +140,7 @@ def stream_answer(
                 if clock.now() > end:
                     raise GatewayGaveUp
 
-    return _Stream(send(), 200, named, media_type=_EVENTS)
+    return _Stream(send(), 200, fields, media_type=_EVENTS)
 
 
 class GatewayGaveUp(Exception):

@@ -34,8 +34,8 @@ async def relay(
     except ModelServerError as error:
         raise Failed(error.failure) from error
     stream = _Relayed(check, context, cached)
-    named = delivery.headers() | dict(own)
-    return StreamingResponse(stream.events(first, deltas, done), 200, named, media_type="text/event-stream")
+    fields = delivery.headers() | dict(own)
+    return StreamingResponse(stream.events(first, deltas, done), 200, fields, media_type="text/event-stream")
 
 
 class _Relayed:

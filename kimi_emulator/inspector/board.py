@@ -168,12 +168,12 @@ class Board:
             self._rows[exchange.id] = self._make(exchange)
         oldest = self._traffic.oldest
         for id in [each for each in self._rows if each < oldest]:
-            self._forget(id)
+            self._remove(id)
         return True
 
-    def _forget(self, id: int) -> None:
+    def _remove(self, id: int) -> None:
         thread = self._rows.pop(id)["thread"]
-        self._threads.forget(id)
+        self._threads.remove(id)
         self._compared.pop(id, None)
         self._prompts.pop(id, None)
         self._members[thread].discard(id)

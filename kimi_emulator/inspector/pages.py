@@ -73,8 +73,10 @@ def routes(state: State, traffic: Traffic) -> list[Route]:
     @only_here
     async def settings(request: Request) -> Response:
         key = state.settings.api_key
-        shown = key if key in DEFAULT_KEYS else mask_header("authorization", key)
-        return JSONResponse({"base_url": _base(request), "api_key": shown, "whole_key": shown == key}, headers=_SECURE)
+        key_text = key if key in DEFAULT_KEYS else mask_header("authorization", key)
+        return JSONResponse(
+            {"base_url": _base(request), "api_key": key_text, "whole_key": key_text == key}, headers=_SECURE
+        )
 
     @only_here
     async def events(request: Request) -> Response:
@@ -85,8 +87,8 @@ def routes(state: State, traffic: Traffic) -> list[Route]:
         record = traffic.get(request.path_params["id"])
         if record is None:
             return PlainTextResponse("This request is not kept any more.", 404)
-        shown = await asyncio.to_thread(view.detail, record, state, board, _base(request))
-        return JSONResponse(shown, headers=_SECURE)
+        detail = await asyncio.to_thread(view.detail, record, state, board, _base(request))
+        return JSONResponse(detail, headers=_SECURE)
 
     @only_here
     async def script(request: Request) -> Response:

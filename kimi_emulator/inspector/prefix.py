@@ -91,7 +91,7 @@ def parts(body: Mapping[str, Any]) -> list[Part]:
     """The prompt of a chat request whose messages are objects, in the order in which the model reads it."""
     model = model_named(body.get("model"))
     head, *messages = prompt.stretches(model, body)
-    named = [
+    parts = [
         Part(f"messages[{at}] ({message.get('role')})", stretch.text, stretch.tokens, _lead(message))
         for at, (message, stretch) in enumerate(zip(body["messages"], messages, strict=True))
     ]
@@ -99,7 +99,7 @@ def parts(body: Mapping[str, Any]) -> list[Part]:
         Part("model", model.id, 0),
         Part("effort", str(prompt.effort(body) or ""), 0),
         Part("tools", compact(body.get("tools") or []), head.tokens),
-        *named,
+        *parts,
     ]
 
 

@@ -294,8 +294,8 @@ def _of_tools(what: str, tree: Mapping[str, Any]) -> Path | None:
 
 def _by_word(message: str, tree: Mapping[str, Any], least: str = "") -> Path | None:
     """A member of the request that the message names, the last one: "x must be set if y is used" is about y."""
-    named = [word for word in _WORD.findall(message) if word in tree and least in word]
-    return (named[-1],) if named else None
+    members = [word for word in _WORD.findall(message) if word in tree and least in word]
+    return (members[-1],) if members else None
 
 
 def _show(value: Any) -> str:

@@ -56,8 +56,8 @@ def show_call(call: Any) -> str:
         values = None
     if not isinstance(values, dict):
         return f"{function.get('name')}({beginning(str(arguments), _VALUE)})"
-    shown = (f"{name}={beginning(json.dumps(value, ensure_ascii=False), _VALUE)}" for name, value in values.items())
-    return f"{function.get('name')}({', '.join(shown)})"
+    pairs = (f"{name}={beginning(json.dumps(value, ensure_ascii=False), _VALUE)}" for name, value in values.items())
+    return f"{function.get('name')}({', '.join(pairs)})"
 
 
 def tell_request(method: str, path: str, body: Any, form: Mapping[str, Any] | None = None) -> Line:
@@ -84,8 +84,8 @@ def _tell_chat(messages: Sequence[Mapping[str, Any]]) -> Line:
     if role == "tool":
         new = next((at for at in range(len(messages), 0, -1) if messages[at - 1].get("role") != "tool"), 0)
         results = [result for result in tool_results(messages) if result.position >= new]
-        shown = (f"{result.name or 'a tool'} → {beginning(result.content, _LONG // 2)}" for result in results)
-        return Line("tool", beginning("; ".join(shown)))
+        lines = (f"{result.name or 'a tool'} → {beginning(result.content, _LONG // 2)}" for result in results)
+        return Line("tool", beginning("; ".join(lines)))
     if role == "assistant":
         return Line("assistant", f"Go on from: {beginning(text_of(last.get('content')))}")
     if last.get("tools") and not last.get("content"):

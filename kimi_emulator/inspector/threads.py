@@ -83,7 +83,7 @@ class Threads:
         member.keys = [*member.keys, *keys]
         self._answers.update(dict.fromkeys(keys, id))
 
-    def forget(self, id: int) -> None:
+    def remove(self, id: int) -> None:
         """An exchange is not kept any more."""
         member = self._members.pop(id, None)
         if member is None:

@@ -27,10 +27,10 @@ def transcript(traffic: Iterable[Exchange], state: State) -> str:
 def _lines(exchange: Exchange, state: State) -> Iterator[str]:
     received, reply = received_by(exchange, state), read_answer(exchange)
     body = received.json if received is not None and isinstance(received.json, dict) else {}
-    how = " streamed" if body.get("stream") is True else ""
+    manner = " streamed" if body.get("stream") is True else ""
     status = "no answer" if exchange.status is None else exchange.status
     ending = "" if exchange.whole or exchange.status is None else ", not to its end"
-    yield f"#{exchange.id} {exchange.method} {exchange.path}  {body.get('model') or ''}{how} -> {status}{ending}"
+    yield f"#{exchange.id} {exchange.method} {exchange.path}  {body.get('model') or ''}{manner} -> {status}{ending}"
     messages = body.get("messages")
     if isinstance(messages, list) and messages:
         last = messages[-1] if isinstance(messages[-1], dict) else {}

@@ -25,7 +25,7 @@ def detail(exchange: Exchange, state: State, board: Board, base_url: str) -> dic
     """All of it: what the row says, and what is behind it. No key is in it."""
     received, reply = received_by(exchange, state), read_answer(exchange)
     mask = mask_of(received, state)
-    shown = {
+    detail = {
         "request": {
             "headers": mask.headers(received.headers) if received is not None else {},
             "json": received.json if received is not None else None,
@@ -45,7 +45,7 @@ def detail(exchange: Exchange, state: State, board: Board, base_url: str) -> dic
         "fault_sentence": FAULTS[exchange.fault].description if exchange.fault in FAULTS else "",
         "steps": board.thread_of(exchange.id),
     }
-    return {**(board.row(exchange.id) or {}), **mask.value(shown)}
+    return {**(board.row(exchange.id) or {}), **mask.value(detail)}
 
 
 def thread_script(id: int, state: State, board: Board, traffic: Traffic) -> str:
@@ -102,11 +102,11 @@ def rules_about(exchange: Exchange, state: State) -> list[dict[str, Any]]:
         return []
     with state.lock:
         notes = [(note, True) for note in state.refusals] + [(note, False) for note in state.report]
-    shown = []
+    entries = []
     for note, refused in notes:
         if note.request == exchange.place:
             values = refused_values(note.rule, note.message, received)
-            shown.append(
+            entries.append(
                 {
                     "id": note.rule,
                     "refused": refused,
@@ -115,4 +115,4 @@ def rules_about(exchange: Exchange, state: State) -> list[dict[str, Any]]:
                     "values": [{"place": value.place, "text": value.text} for value in values],
                 }
             )
-    return shown
+    return entries

@@ -174,6 +174,6 @@ def model_of_weights(name: str) -> Model | None:
     None for a name that holds no model's id.
     """
     letters = name.rpartition("/")[2].lower()
-    named = {**{id: id for id in MODELS}, **_WEIGHTS}
-    fitting = sorted((part for part in named if part in letters), key=len)
-    return MODELS[named[fitting[-1]]] if fitting else None
+    ids = {**{id: id for id in MODELS}, **_WEIGHTS}
+    fitting = sorted((part for part in ids if part in letters), key=len)
+    return MODELS[ids[fitting[-1]]] if fitting else None

@@ -182,8 +182,8 @@ class Recorder(Served):
 
     def _request_headers(self, request: Request) -> list[tuple[bytes, bytes]]:
         """The client's own, and a wish for bodies that can be read. The key is noted, to be left out of the copies."""
-        named = request.headers.get("connection", "").lower().replace(" ", "").split(",")
-        dropped = _OF_ONE_HOP | {"host", "accept-encoding", *named}
+        hop_headers = request.headers.get("connection", "").lower().replace(" ", "").split(",")
+        dropped = _OF_ONE_HOP | {"host", "accept-encoding", *hop_headers}
         headers = [(name, value) for name, value in request.headers.raw if name.decode("latin-1") not in dropped]
         _, _, key = request.headers.get("authorization", "").partition(" ")
         if self._key and key.strip() == self.api_key:

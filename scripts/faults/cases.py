@@ -196,8 +196,8 @@ class Bench:
         before, behind = ADDITIONS.get(fault.id, ("", ""))
         text = before + TEXT + behind
         if outcome.error is not None:
-            for what, shown, whole in (("text", outcome.text, text), ("reasoning", outcome.reasoning, THOUGHT)):
-                if not (whole.startswith(shown or "") or (shown or "").startswith(whole)):
+            for what, text_shown, whole in (("text", outcome.text, text), ("reasoning", outcome.reasoning, THOUGHT)):
+                if not (whole.startswith(text_shown or "") or (text_shown or "").startswith(whole)):
                     answers.lost.append(what)
             yield outcome.error
         answers.same("text", outcome.text, text)

@@ -65,13 +65,13 @@ def failures(results: Results) -> list[str]:
     """What must not be: errors that are not ours, and losses without a word."""
     lines = []
     for case, outcome in results.items():
-        how = f"{case.fault}, {USES[case.use]}, {NAMES[case.framework]}, {'async' if case.asynchronous else 'sync'}"
+        title = f"{case.fault}, {USES[case.use]}, {NAMES[case.framework]}, {'async' if case.asynchronous else 'sync'}"
         if outcome.kind == "foreign":
-            lines.append(f"{how}: an error that is not ours: {outcome.detail}")
+            lines.append(f"{title}: an error that is not ours: {outcome.detail}")
         elif outcome.kind == "silent" and not is_by_design(case, outcome):
-            lines.append(f"{how}: lost without a word: {', '.join(outcome.lost)}")
+            lines.append(f"{title}: lost without a word: {', '.join(outcome.lost)}")
         elif outcome.kind == "error" and outcome.lost:
-            lines.append(f"{how}: shown before the error, but never scripted: {', '.join(outcome.lost)}")
+            lines.append(f"{title}: shown before the error, but never scripted: {', '.join(outcome.lost)}")
     return lines
 
 

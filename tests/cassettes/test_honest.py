@@ -23,11 +23,11 @@ def test_there_is_one_for_each_behaviour_that_users_rely_on() -> None:
 
 
 def test_every_cassette_is_played_by_a_test_and_every_test_has_its_cassette() -> None:
-    listed = subprocess.run(
+    tracked = subprocess.run(
         [sys.executable, "-m", "scripts.cassettes"], cwd=cassette_kit.ROOT, capture_output=True, text=True, check=False
     )
-    assert listed.returncode == 0, listed.stderr
-    assert listed.stdout.splitlines()[-1].startswith(f"{len(CASSETTES)} cassettes")
+    assert tracked.returncode == 0, tracked.stderr
+    assert tracked.stdout.splitlines()[-1].startswith(f"{len(CASSETTES)} cassettes")
 
 
 @every_cassette

@@ -15,11 +15,11 @@ def test_extracts_a_file_and_removes_the_remote_copy(cassette: cassette_kit.Sess
     client = KimiClient(**cassette.settings)
     text = "# Ferry\n\nThe ferry Ottilie crosses the sound in 34 minutes.\n"
     extracted = files.extract(client, text.encode(), name="ferry.md")
-    uploaded, *_, fetched, deleted = cassette.exchanges
+    upload, *_, fetched, deletion = cassette.exchanges
     assert extracted.text == fetched.answer["content"]
-    assert uploaded.sent["purpose"] == "file-extract"
-    assert deleted.method == "DELETE"
-    assert deleted.path.endswith(uploaded.answer["id"])
+    assert upload.sent["purpose"] == "file-extract"
+    assert deletion.method == "DELETE"
+    assert deletion.path.endswith(upload.answer["id"])
 
 
 @pytest.mark.cassette("error_unknown_model")

@@ -52,12 +52,12 @@ def test_tokens_are_counted_by_the_platform(cassette: Session, way: str) -> None
 def test_a_file_is_stored_listed_and_deleted(cassette: Session) -> None:
     kimi = client(cassette)
     stored = files.upload(kimi, b"# Ferry\n", purpose="file-extract", name="ferry.md")
-    listed = files.list_files(kimi)
+    all_files = files.list_files(kimi)
     files.delete(kimi, stored.id)
-    posted, got, deleted = (exchange for exchange in cassette.exchanges if "content" not in exchange.path)
+    posted, got, deletion = (exchange for exchange in cassette.exchanges if "content" not in exchange.path)
     assert stored.id == posted.answer["id"]
-    assert [file.id for file in listed] == [entry["id"] for entry in got.answer["data"]]
-    assert deleted.answer["deleted"] is True
+    assert [file.id for file in all_files] == [entry["id"] for entry in got.answer["data"]]
+    assert deletion.answer["deleted"] is True
 
 
 @pytest.mark.cassette("formulas")
@@ -66,8 +66,8 @@ def test_an_official_tool_is_listed_and_run(cassette: Session) -> None:
     (tool,) = formulas.list_tools(kimi, "convert")
     arguments = json.dumps({"value": 10, "from_unit": "km", "to_unit": "miles"})
     result = formulas.run_fiber(kimi, "convert", tool["function"]["name"], arguments).result
-    listed, fiber = cassette.exchanges
-    assert tool["function"]["name"] == listed.answer["tools"][0]["function"]["name"]
+    listing, fiber = cassette.exchanges
+    assert tool["function"]["name"] == listing.answer["tools"][0]["function"]["name"]
     assert result == fiber.answer["context"]["output"]
 
 

@@ -87,9 +87,9 @@ def test_objects_come_back_and_errors_that_say_why_there_is_none(kimi: Emulator,
         Reply(content='{"name":"Turku","people":"many"}'),
         Reply(content='{"name":"Tur', finish_reason="length"),
     )
-    good, misfit, cut = chat.run_batch(chat.batch(schema=City), ["Turku?", "Turku?", "Turku?"]).values()
+    good, unfit, cut = chat.run_batch(chat.batch(schema=City), ["Turku?", "Turku?", "Turku?"]).values()
     assert good == City(name="Turku", people=206000)
-    assert isinstance(misfit, KimiReplyError)
+    assert isinstance(unfit, KimiReplyError)
     assert isinstance(cut, KimiReplyError)
     assert "Raise max_tokens" in str(cut)
     assert bodies(kimi)[0]["response_format"]["json_schema"]["name"] == "City"

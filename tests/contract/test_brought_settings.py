@@ -25,8 +25,8 @@ Make = Callable[..., Chat]
 
 
 def test_the_page_shows_these_rows() -> None:
-    shown, current = read_page()
-    assert shown == current, "run python tests/support/brought_settings.py"
+    page, current = read_page()
+    assert page == current, "run python tests/support/brought_settings.py"
 
 
 @pytest.mark.parametrize("name", CLASSES)

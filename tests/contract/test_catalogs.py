@@ -15,7 +15,7 @@ from llama_index.core.llms import LLM
 
 from kimi_api import MODELS, AccountLimits, ChatOptions, KimiClient, KimiInputError, Price, build_request
 from kimi_api.account import arefresh, refresh
-from kimi_api.catalog import Catalog, get_model_spec, install
+from kimi_api.catalog import Catalog, get_model_spec, set_process_catalog
 from kimi_api.costs import cost
 from kimi_api.limits import MemoryStore
 from kimi_api.tokens import count_messages
@@ -36,8 +36,8 @@ ANSWER = {
 class Host:
     """A host with a list of models of its own; `bodies` are the chat requests that it was sent."""
 
-    def __init__(self, name: str, listed: list[dict[str, Any]]) -> None:
-        self.listed = listed
+    def __init__(self, name: str, models: list[dict[str, Any]]) -> None:
+        self.models = models
         self.bodies: list[dict[str, Any]] = []
         transport = httpx.MockTransport(self._answer)
         self.settings: dict[str, Any] = {
@@ -49,7 +49,7 @@ class Host:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/models"):
-            return httpx.Response(200, json={"data": self.listed})
+            return httpx.Response(200, json={"data": self.models})
         self.bodies.append(json.loads(request.content))
         return httpx.Response(200, json={**ANSWER, "model": self.bodies[-1]["model"]})
 
@@ -69,9 +69,9 @@ def far() -> Host:
 
 @pytest.fixture(autouse=True)
 def _nothing_installed() -> Iterator[None]:
-    install({})
+    set_process_catalog({})
     yield
-    install({})
+    set_process_catalog({})
 
 
 @pytest.fixture(params=["refresh", "arefresh"])
@@ -199,7 +199,7 @@ def test_it_is_refreshed_over_one_that_was_given(adapter: Adapter, near: Host) -
 
 
 def test_the_process_changes_only_when_it_is_asked_to(adapter: Adapter, near: Host, far: Host) -> None:
-    install(refresh(KimiClient(**near.settings)))
+    set_process_catalog(refresh(KimiClient(**near.settings)))
     assert get_model_spec("kimi-k3").context_window == 64_000
     there = far.chat(adapter)
     assert there.attempt("hi", reasoning_effort="mid").warnings == []  # has none of its own
@@ -239,7 +239,7 @@ def test_what_is_no_catalogue_is_refused_wherever_it_is_given(adapter: Adapter, 
         assign,
         lambda: KimiClient(**near.settings, catalog=wrong),
         lambda: build_request(ChatOptions(catalog=wrong), [user("hi")]),
-        lambda: install(wrong),
+        lambda: set_process_catalog(wrong),
         lambda: get_model_spec("kimi-k3", catalog=wrong),
     ):
         with pytest.raises(KimiInputError, match="catalog"):

@@ -181,14 +181,14 @@ def test_calls_without_an_id_of_their_own_get_one(kimi: Emulator, make: Make, id
     assert kimi.refusals == []
 
 
-@pytest.mark.parametrize(("model", "filled"), [("kimi-k3", ["", ""]), ("kimi-k2.6", [None, " "])])
+@pytest.mark.parametrize(("model", "thinking"), [("kimi-k3", ["", ""]), ("kimi-k2.6", [None, " "])])
 def test_foreign_turns_get_the_thinking_that_the_family_wants(
-    kimi: Emulator, make: Make, model: str, filled: list[Any]
+    kimi: Emulator, make: Make, model: str, thinking: list[Any]
 ) -> None:
     history = [user("Hi"), assistant("Hello."), user("?"), assistant("", TURKU), result(TURKU), user("So?")]
     make(model=model).ask(history, tools=[WEATHER])
     turns = [m for m in kimi.chats[-1]["messages"] if m["role"] == "assistant"]
-    assert [m.get("reasoning_content") for m in turns] == filled
+    assert [m.get("reasoning_content") for m in turns] == thinking
     assert kimi.refusals == []
 
 

@@ -49,8 +49,8 @@ def test_an_address_of_the_other_region_is_a_contradiction(
         settings["base_url"] = address
     else:
         monkeypatch.setenv("MOONSHOT_BASE_URL", address)
-    named = "base_url" if where == "argument" else "MOONSHOT_BASE_URL"
-    with pytest.raises(KimiInputError, match=rf"region.*{named} is .*leave out region or {named}"):
+    source = "base_url" if where == "argument" else "MOONSHOT_BASE_URL"
+    with pytest.raises(KimiInputError, match=rf"region.*{source} is .*leave out region or {source}"):
         adapter.model_class(api_key=KEY, **settings)
 
 

@@ -32,8 +32,8 @@ def test_the_key_is_shown_nowhere(
         chat.ask("hello")
     error: Any = caught.value
     error_texts = [str(error), repr(error), repr(error.body), "".join(traceback.format_exception(error)), caplog.text]
-    shown = [*adapter.dumps(chat.native), repr(chat.native.client), *error_texts]
-    assert [text for text in shown if KEY in text] == []
+    texts = [*adapter.dumps(chat.native), repr(chat.native.client), *error_texts]
+    assert [text for text in texts if KEY in text] == []
     assert kimi.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
@@ -176,7 +176,7 @@ def test_what_frameworks_record_of_an_error_names_no_account_and_no_key(
     with adapter.record(chat.native) as recorded:
         error: Any = chat.attempt("hello").error
     assert GATEWAY in raw.requests[0].decode()
-    shown = {
+    texts = {
         "recorded": "".join(recorded),
         "text": f"{error}{error!r}{error.args}",
         "members": repr({name: value for name, value in vars(error).items() if name != "request"}),
@@ -184,13 +184,13 @@ def test_what_frameworks_record_of_an_error_names_no_account_and_no_key(
         "pickle": repr(pickle.dumps(error)),
     }
     if (response := getattr(error, "response", None)) is not None:
-        shown["response"] = f"{response.text}{dict(response.headers)}"
+        texts["response"] = f"{response.text}{dict(response.headers)}"
     chained: Any = error
     while (chained := chained.__cause__ or chained.__context__) is not None:
-        shown[f"behind it: {type(chained).__name__}"] = f"{chained!r}{vars(chained)}"
-    leaks = [(where, secret) for where, text in shown.items() for secret in (ORG, AK, GATEWAY) if secret in text]
+        texts[f"behind it: {type(chained).__name__}"] = f"{chained!r}{vars(chained)}"
+    leaks = [(where, secret) for where, text in texts.items() for secret in (ORG, AK, GATEWAY) if secret in text]
     assert leaks == []
-    assert shown["recorded"]
+    assert texts["recorded"]
     if telltale in ("status", "error with 200"):
         assert "org-***<ak-***>" in str(error)
         assert "org-***" in str(error.body)
@@ -205,8 +205,8 @@ def test_an_answer_of_no_known_shape_is_quoted_without_ids(
     with adapter.record(chat.native) as recorded:
         error: Any = chat.attempt("hello").error
     assert error is not None
-    shown = "".join([*recorded, str(error), repr(error), repr(vars(error)), repr(pickle.dumps(error))])
-    assert [secret for secret in (ORG, AK) if secret in shown] == []
+    text = "".join([*recorded, str(error), repr(error), repr(vars(error)), repr(pickle.dumps(error))])
+    assert [secret for secret in (ORG, AK) if secret in text] == []
 
 
 def test_an_error_that_is_nested_too_deeply_to_be_masked_is_shown_nowhere(raw: RawServer, adapter: Adapter) -> None:
@@ -220,8 +220,8 @@ def test_an_error_that_is_nested_too_deeply_to_be_masked_is_shown_nowhere(raw: R
 def test_what_is_added_to_an_error_names_no_account(adapter: Adapter) -> None:
     error = KimiKeyError("api_key", None, f"{ORG} has none", f"ask {AK}")
     error.add_note(f"while asking for {ORG}")
-    shown = "".join(traceback.format_exception(error))
-    assert [secret for secret in (ORG, AK) if secret in shown] == []
+    text = "".join(traceback.format_exception(error))
+    assert [secret for secret in (ORG, AK) if secret in text] == []
 
 
 def test_an_address_with_a_password_is_refused_without_showing_it(kimi: Emulator, adapter: Adapter) -> None:

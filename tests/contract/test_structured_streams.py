@@ -41,7 +41,7 @@ class ByKey(Order):
         return value
 
 
-class Whole(Order):
+class WholeOrder(Order):
     """A validator of the whole object that raises an error which pydantic does not know."""
 
     @model_validator(mode="after")
@@ -90,7 +90,7 @@ class Recursive(Order):
         return value if "last" in value else cls.descend(value)
 
 
-KINDS = [ByKey, Whole, Divides, Lists, Attributes, Recursive]
+KINDS = [ByKey, WholeOrder, Divides, Lists, Attributes, Recursive]
 
 
 def reply(text: str, *, by_tool: bool, kind: type[BaseModel]) -> Reply:
@@ -115,7 +115,7 @@ def test_half_an_object_does_not_end_the_stream(
 
 UNFIT: list[Any] = [
     (ByKey, '{"name": "a b c d", "amounts": {"eur": 1}, "last": true}', "KeyError: 'usd'", KeyError),
-    (Whole, '{"name": "a b c d", "amounts": {"eur": 1}, "last": false}', "Odd: the order is not whole", Odd),
+    (WholeOrder, '{"name": "a b c d", "amounts": {"eur": 1}, "last": false}', "Odd: the order is not whole", Odd),
     (Divides, '{"name": "a b c d", "amounts": {"eur": 1}, "last": true}', "ZeroDivisionError", ZeroDivisionError),
     (Lists, '{"name": "a b", "amounts": {"eur": 1}, "last": true}', "IndexError", IndexError),
     (Attributes, '{"name": "a b c d", "amounts": 3, "last": true}', "AttributeError", AttributeError),

@@ -121,8 +121,8 @@ def test_media_arrive_as_parts_that_the_platform_knows(
     assert [part["type"] for part in parts] == ["image_url"] * 3 + ["video_url"]
     assert parts[0] == parts[1]
     assert parts[2]["image_url"]["url"].startswith("ms://")
-    shown = next(message for message in kimi.chats[-1]["messages"] if message["role"] == "tool")
-    assert shown["content"] == [parts[0]]
+    message = next(message for message in kimi.chats[-1]["messages"] if message["role"] == "tool")
+    assert message["content"] == [parts[0]]
     assert all(answer.text for answer in answers.values())
     assert "refused before anything is sent" in capsys.readouterr().out
 
@@ -173,10 +173,10 @@ def test_an_agent_loads_tools_and_keeps_its_cached_beginning(kimi: Emulator, set
 def test_fit_shows_each_of_langchains_own_ways(settings: dict[str, Any]) -> None:
     from examples.langchain import fit
 
-    shown = fit.main(settings)
-    assert shown["tokens, counted by a callback"] > 100
-    del shown["tokens, counted by a callback"]
-    assert shown == {
+    results = fit.main(settings)
+    assert results["tokens, counted by a callback"] > 100
+    del results["tokens, counted by a callback"]
+    assert results == {
         "init_chat_model": "kimi-k3",
         "configurable_fields": "kimi-k2.6",
         "with_fallbacks": "kimi-k3",

@@ -102,8 +102,8 @@ def test_documents_are_read_in_every_form_and_only_once_by_a_pipeline(kimi: Emul
         "Night rota",
     }
     assert read["second run"] == []
-    uploaded = [request for request in kimi.requests if request.path == "/v1/files" and request.method == "POST"]
-    assert len(uploaded) == len(read["a directory"]), "each content once, whatever way it was read"
+    uploads = [request for request in kimi.requests if request.path == "/v1/files" and request.method == "POST"]
+    assert len(uploads) == len(read["a directory"]), "each content once, whatever way it was read"
     assert len(kimi.chats) == 2 * 2, "a candidate and a title for each document, in the first run only"
 
 

@@ -23,7 +23,7 @@ from kimi_api.account import (
     parse_model,
     refresh,
 )
-from kimi_api.catalog import Catalog, get_model_spec, install
+from kimi_api.catalog import Catalog, get_model_spec, set_process_catalog
 from kimi_emulator import Emulator
 
 # As GET /v1/models gave it for an account in July 2026, the documented fields and those seen live.
@@ -45,7 +45,7 @@ LIVE_K3 = {
 @pytest.fixture(autouse=True)
 def _catalogue_as_it_was() -> Iterator[None]:
     yield
-    install({})
+    set_process_catalog({})
     forget_warnings()
 
 
@@ -95,14 +95,14 @@ def test_a_wrong_key_is_told(ways: Any, kimi: Emulator) -> None:
 
 
 def test_models(ways: Any, client: KimiClient) -> None:
-    listed = {info.id: info for info in ways.call(models, amodels, client)}
-    k3 = listed["kimi-k3"]
+    infos = {info.id: info for info in ways.call(models, amodels, client)}
+    k3 = infos["kimi-k3"]
     assert k3.context_window == 1_048_576
     assert k3.efforts == ("low", "high", "max")
     assert k3.thinking == "always"
     assert k3.dynamic_tools is True
     assert k3.created is not None
-    k26 = listed["kimi-k2.6"]
+    k26 = infos["kimi-k2.6"]
     assert (k26.thinking, k26.efforts, k26.images) == ("switchable", None, True)
 
 
@@ -244,7 +244,7 @@ def test_a_refresh_is_known_to_the_client_that_asked(ways: Any, raw: Any, raw_cl
     ).body
     assert body["thinking"] == {"type": "disabled"}
     assert get_model_spec("kimi-k3") == MODELS["kimi-k3"]
-    install(specs)
+    set_process_catalog(specs)
     assert get_model_spec("kimi-k3").efforts == ("low", "mid")
 
 

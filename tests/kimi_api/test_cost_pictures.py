@@ -153,10 +153,10 @@ def test_a_call_without_a_known_price_is_a_question_mark() -> None:
 
 def test_many_calls_are_averages_of_neighbours() -> None:
     calls = [CallCost("kimi-k3", Usage(number, 0, number), None) for number in range(1, 151)]
-    shown = bars(calls)
-    assert len(shown) == MOST_BARS - 10
-    assert (shown[0].first, shown[0].last, shown[0].tokens["input"]) == (1, 3, 2.0)
-    assert (shown[-1].first, shown[-1].last) == (148, 150)
+    groups = bars(calls)
+    assert len(groups) == MOST_BARS - 10
+    assert (groups[0].first, groups[0].last, groups[0].tokens["input"]) == (1, 3, 2.0)
+    assert (groups[-1].first, groups[-1].last) == (148, 150)
     plot = tally_of(*[("kimi-k3", USAGE)] * 150).plot()
     assert "Tokens per call, averages of neighbours" in texts(plot)
     assert any(tip.startswith("calls 1 to 3, on average") for tip in tips(plot))

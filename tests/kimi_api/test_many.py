@@ -166,10 +166,10 @@ def test_the_bar_counts(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(2, "Reading") as advance:
         advance()
         advance()
-    shown = capsys.readouterr().err
-    assert "Reading: 100%" in shown
-    assert "2/2" in shown
-    with progress(2, "Reading", shown=False) as advance:
+    output = capsys.readouterr().err
+    assert "Reading: 100%" in output
+    assert "2/2" in output
+    with progress(2, "Reading", enabled=False) as advance:
         advance()
     assert capsys.readouterr().err == ""
 
@@ -178,5 +178,5 @@ def test_without_tqdm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
     with pytest.raises(ImportError, match="pip install tqdm, or leave show_progress off"), progress(1, "Reading"):
         pass
-    with progress(1, "Reading", shown=False):
+    with progress(1, "Reading", enabled=False):
         pass

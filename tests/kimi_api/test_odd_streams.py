@@ -129,9 +129,9 @@ def test_a_whole_answer_with_calls_is_shown_as_a_stream_is() -> None:
     builder.request_body = {"tools": [TOOL]}
     delta = builder.feed({"choices": [{"message": {"content": "x", "tool_calls": [CALL, twice]}}]})
     assert delta is not None
-    shown = {index: "".join(p.arguments for p in delta.tool_calls if p.index == index) for index in (0, 1)}
-    assert shown == {0: '{"a": 1}', 1: '{"a": [1]}'}
-    assert [call.arguments for call in builder.finish().tool_calls] == list(shown.values())
+    texts = {index: "".join(p.arguments for p in delta.tool_calls if p.index == index) for index in (0, 1)}
+    assert texts == {0: '{"a": 1}', 1: '{"a": [1]}'}
+    assert [call.arguments for call in builder.finish().tool_calls] == list(texts.values())
 
 
 def test_a_message_that_repeats_what_came_in_pieces_is_not_read_twice() -> None:

@@ -43,15 +43,15 @@ def prepare(*messages: dict[str, Any], repair: Any = "safe", spec: ModelSpec = K
 
 def brief(messages: list[dict[str, Any]]) -> list[Any]:
     """Roles; of a turn the ids of its calls, of a result its id and text."""
-    shown: list[Any] = []
+    entries: list[Any] = []
     for message in messages:
         if message["role"] == "tool":
-            shown.append((message["tool_call_id"], message["content"]))
+            entries.append((message["tool_call_id"], message["content"]))
         elif message.get("tool_calls"):
-            shown.append([c["id"] for c in message["tool_calls"]])
+            entries.append([c["id"] for c in message["tool_calls"]])
         else:
-            shown.append(message["role"])
-    return shown
+            entries.append(message["role"])
+    return entries
 
 
 # ---------------------------------------------------------------------------------------------------- safe
@@ -233,9 +233,9 @@ def test_the_level_that_an_error_names_succeeds(
     before = copy.deepcopy(history)
     error = refusal(model, history, level)
     if error:
-        named = re.search(r'repair="(\w+)"', error.remedy)
-        assert named, error
-        accept(strict, model, history, named[1])
+        match = re.search(r'repair="(\w+)"', error.remedy)
+        assert match, error
+        accept(strict, model, history, match[1])
     elif level == "safe":  # "none" lets through what the platform itself may refuse
         accept(strict, model, history, level)
     accept(strict, model, history, "full")

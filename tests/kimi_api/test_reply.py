@@ -258,7 +258,7 @@ def test_without_a_usage_event_usage_is_unknown() -> None:
 def test_a_stream_in_the_recorded_order() -> None:
     builder = ReplyBuilder()
     builder.note_headers(HEADERS)
-    shown = [
+    deltas = [
         builder.feed(event)
         for event in [
             chunk({"role": "assistant", "content": ""}, system_fingerprint="fpv0_1"),
@@ -270,7 +270,7 @@ def test_a_stream_in_the_recorded_order() -> None:
             {"id": "chatcmpl-1", "choices": [], "usage": USAGE},
         ]
     ]
-    assert shown == [
+    assert deltas == [
         None,
         ReplyDelta(reasoning="The"),
         ReplyDelta(reasoning=""),
@@ -492,15 +492,15 @@ def test_however_an_answer_is_cut_into_deltas_the_reply_is_the_same(
         events.append({**body, "choices": [], "usage": usage})
 
     builder = ReplyBuilder()
-    shown = [delta for delta in map(builder.feed, events) if delta is not None]
+    visible = [delta for delta in map(builder.feed, events) if delta is not None]
     streamed = builder.finish()
     assert streamed == plain
     unwatched = ReplyBuilder(watched=False)
     assert [unwatched.feed(event) for event in events] == [None] * len(events)
     assert unwatched.finish() == plain
-    assert "".join(delta.content for delta in shown) == content
-    assert "".join(delta.reasoning or "" for delta in shown) == (reasoning or "")
-    assert len([p for delta in shown for p in delta.tool_calls if p.id]) == len(calls)
+    assert "".join(delta.content for delta in visible) == content
+    assert "".join(delta.reasoning or "" for delta in visible) == (reasoning or "")
+    assert len([p for delta in visible for p in delta.tool_calls if p.id]) == len(calls)
 
 
 # ---------------------------------------------------------------------------------------------------- recordings

@@ -88,7 +88,7 @@ def test_free_choices_go_out_as_they_are(model: str, choice: Any, sent: str | No
     request = build(choice, TWO, model=model)
     assert request.body.get("tool_choice") == sent
     assert request.body["tools"] == TWO
-    assert request.choice.demand == ""
+    assert request.choice.required_call == ""
 
 
 @pytest.mark.parametrize("choice", ["any", "required", True, {"type": "any"}, {"type": "required"}])
@@ -106,7 +106,7 @@ def test_free_choices_go_out_as_they_are(model: str, choice: Any, sent: str | No
 def test_any_tool(choice: Any, model: str, thinking: bool | None, sent: str) -> None:
     request = build(choice, TWO, model=model, thinking=thinking)
     assert request.body["tool_choice"] == sent
-    assert request.choice.demand == "*"
+    assert request.choice.required_call == "*"
     assert request.body["tools"] == TWO
 
 
@@ -125,7 +125,7 @@ def test_any_tool(choice: Any, model: str, thinking: bool | None, sent: str) -> 
 def test_one_named_tool(choice: Any, model: str, thinking: bool | None, sent: Any) -> None:
     request = build(choice, TWO, LATER, model=model, thinking=thinking)
     assert request.body["tool_choice"] == sent
-    assert request.choice.demand == "add"
+    assert request.choice.required_call == "add"
     assert request.body["tools"] == TWO
     if model == "kimi-k2.6":
         assert request.body["thinking"] == {"type": "disabled"}
@@ -134,7 +134,7 @@ def test_one_named_tool(choice: Any, model: str, thinking: bool | None, sent: An
 
 def test_any_of_one_tool_is_that_tool() -> None:
     assert build("required", TWO[:1], model="kimi-k2.6").body["tool_choice"] == NAMED
-    assert build("required", TWO[:1], model="kimi-k3").choice.demand == "add"
+    assert build("required", TWO[:1], model="kimi-k3").choice.required_call == "add"
 
 
 @pytest.mark.parametrize("model", ["kimi-k3", "kimi-k3.1-pro"])
@@ -188,7 +188,7 @@ def test_a_tool_loaded_by_a_message_can_be_forced() -> None:
     messages = [dynamic_tools_message([tool("sub")]), *ASK]
     request = build("sub", TWO, messages)
     assert request.body["tool_choice"] == "required"
-    assert request.choice.demand == "sub"
+    assert request.choice.required_call == "sub"
     assert request.body["tools"] == TWO
 
 

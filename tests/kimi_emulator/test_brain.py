@@ -395,12 +395,12 @@ def test_schema_with_references_and_rows():
         "required": ["items", "root", "best", "flags"],
     }
     text, _ = handbook(random.Random(2))
-    filled = ask_in_schema(f"List the parts.\n{text}", schema)
-    assert [set(row) for row in filled["items"]] == [{"part", "price", "stock"}] * 2
-    assert filled["items"][0] == {"part": "Washer", "price": 1.25, "stock": 4}
-    assert set(filled["best"]) >= {"part", "price"}
-    assert filled["root"] == {}
-    assert isinstance(filled["flags"][0], bool)
+    answer = ask_in_schema(f"List the parts.\n{text}", schema)
+    assert [set(row) for row in answer["items"]] == [{"part", "price", "stock"}] * 2
+    assert answer["items"][0] == {"part": "Washer", "price": 1.25, "stock": 4}
+    assert set(answer["best"]) >= {"part", "price"}
+    assert answer["root"] == {}
+    assert isinstance(answer["flags"][0], bool)
 
 
 @pytest.mark.parametrize(

@@ -380,9 +380,9 @@ def test_event_lines(ask: Any) -> None:
 
 
 def test_errors_in_a_stream(ask: Any) -> None:
-    named = ask("sse.error_event", stream=True)
-    assert named.status_code == 200
-    assert "event: error\ndata: {" in named.text
+    response = ask("sse.error_event", stream=True)
+    assert response.status_code == 200
+    assert "event: error\ndata: {" in response.text
     plain = events(ask("sse.error_data", stream=True).text)
     assert plain[-1]["error"]["type"] == "engine_overloaded_error"
     assert len(plain) > 2

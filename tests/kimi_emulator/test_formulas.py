@@ -38,10 +38,10 @@ def output(client: httpx.Client, formula: str, name: str, arguments: Any) -> str
 
 @pytest.mark.parametrize("formula", sorted(RECORDED))
 def test_each_formula_lists_tools_that_a_chat_takes(client: httpx.Client, chat: Chat, kimi: Emulator, formula: str):
-    listed = client.get(f"/formulas/{formula}:latest/tools").json()
-    assert listed["object"] == "list"
-    assert listed["tools"]
-    answer = chat(tools=listed["tools"])
+    tools = client.get(f"/formulas/{formula}:latest/tools").json()
+    assert tools["object"] == "list"
+    assert tools["tools"]
+    answer = chat(tools=tools["tools"])
     assert answer.status_code == 200, answer.text
     assert kimi.report == []
 

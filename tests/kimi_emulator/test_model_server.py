@@ -218,10 +218,10 @@ def test_a_named_choice_keeps_its_call_only() -> None:
     other = {"id": "b", "type": "function", "function": {"name": "get_time", "arguments": "{}"}}
     answer = {"content": "", "tool_calls": [other, *CALLING["tool_calls"]]}
     with serving(answer) as (server, kimi, client):
-        named = {"type": "function", "function": {"name": "get_weather"}}
+        choice = {"type": "function", "function": {"name": "get_weather"}}
         off = {"model": "kimi-k2.6", "thinking": {"type": "disabled"}}
-        ask(client, **off, tools=[TOOL, tool("get_time")], tool_choice=named)
-        assert server.bodies[0]["tool_choice"] == named
+        ask(client, **off, tools=[TOOL, tool("get_time")], tool_choice=choice)
+        assert server.bodies[0]["tool_choice"] == choice
         assert [each["function"]["name"] for each in kimi.replies[0]["tool_calls"]] == ["get_weather"]
         assert kimi.replies[0]["reasoning_content"] == ""
 

@@ -80,11 +80,11 @@ def test_requests_and_answers_pass_unchanged(recorder: Recorder, platform: Emula
     with client_of(recorder) as client:
         answer = ask(client, max_completion_tokens=50)
         refused = ask(client, temperature=0.3)
-        listed = client.get("/models", params={"limit": "3"})
+        models = client.get("/models", params={"limit": "3"})
     assert answer.json()["choices"][0]["message"]["content"] == "At nine."
     assert answer.headers["msh-request-id"]
     assert (refused.status_code, refused.json()["error"]["type"]) == (400, "invalid_request_error")
-    assert listed.status_code == 200
+    assert models.status_code == 200
     first, second, third = platform.requests
     assert first.json == {"model": "kimi-k3", "messages": [USER], "max_completion_tokens": 50}
     assert first.headers["authorization"] == f"Bearer {KEY}"

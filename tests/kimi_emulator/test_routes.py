@@ -85,9 +85,9 @@ def test_any_other_path_is_unknown(plain: httpx.Client, kimi: Emulator, method: 
     ],
 )
 def test_the_named_parts_of_a_path(path: str, parts: dict[str, str]):
-    routes, named = find("GET", path)
+    routes, values = find("GET", path)
     assert routes
-    assert named == parts
+    assert values == parts
 
 
 def test_the_key_comes_before_the_address(kimi: Emulator):

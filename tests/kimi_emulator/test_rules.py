@@ -79,8 +79,8 @@ def test_rule_is_described(rule_id: str):
 def test_the_table_of_rules_lacks_nothing():
     assert rules_table.missing() == []
     assert set(rules_table.by_section()) == set(rules_table.SECTIONS)
-    listed = [line for line in rules_table.table() if line.startswith("| `")]
-    assert len(listed) == len(RULES)
+    lines = [line for line in rules_table.table() if line.startswith("| `")]
+    assert len(lines) == len(RULES)
 
 
 def test_rules_stay_in_their_order_and_only_altered_changes_one(monkeypatch: pytest.MonkeyPatch):

@@ -202,9 +202,9 @@ def wider(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
     def one_object(members: dict[str, Any], required: set[int], more: int) -> dict[str, Any]:
         names = list(members)
-        named = [name for place, name in enumerate(names) if place in required]
+        required_names = [name for place, name in enumerate(names) if place in required]
         depending = {names[0]: [names[-1]]} if more == 2 and names else {}
-        schema: dict[str, Any] = {"type": "object", "properties": members, "required": named}
+        schema: dict[str, Any] = {"type": "object", "properties": members, "required": required_names}
         if depending:
             schema["dependentRequired"] = depending
         return {**schema, **({"additionalProperties": False} if more == 1 else {})}

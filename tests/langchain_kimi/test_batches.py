@@ -93,10 +93,10 @@ def test_structured_output_gives_objects_and_readable_errors(kimi: Emulator, llm
         Reply(content='{"name":"Tur', finish_reason="length"),
     )
     batch = KimiBatch(llm.with_structured_output(City))
-    good, misfit, cut = run(batch, ["Turku?", "Turku?", "Turku?"]).values()
+    good, unfit, cut = run(batch, ["Turku?", "Turku?", "Turku?"]).values()
     assert good == City(name="Turku", people=206000)
-    assert isinstance(misfit, KimiStructuredOutputError)
-    assert "does not fit the schema" in str(misfit)
+    assert isinstance(unfit, KimiStructuredOutputError)
+    assert "does not fit the schema" in str(unfit)
     assert isinstance(cut, KimiStructuredOutputError)
     assert "Raise max_tokens" in str(cut)
     assert bodies(kimi)[0]["response_format"]["type"] == "json_schema"

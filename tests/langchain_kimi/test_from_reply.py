@@ -97,9 +97,9 @@ def test_streamed_it_is_the_same_too(raw: dict[str, Any], size: int) -> None:
     chunks = []
 
     def feed(delta: dict[str, Any]) -> None:
-        shown = builder.feed({"id": "chatcmpl-1", "choices": [{"delta": delta}]})
-        if shown is not None:
-            chunks.append(delta_to_chunk(shown))
+        delta_shown = builder.feed({"id": "chatcmpl-1", "choices": [{"delta": delta}]})
+        if delta_shown is not None:
+            chunks.append(delta_to_chunk(delta_shown))
 
     for name in ("reasoning_content", "reasoning", "content"):
         text = raw.get(name)

@@ -46,7 +46,7 @@ def test_key_is_not_shown(kimi: Emulator, key: Any, caplog: pytest.LogCaptureFix
     recorder = Recorder()
     with pytest.raises(ChatKimiAuthenticationError) as caught:
         llm.invoke("hello", config={"callbacks": [recorder]})
-    shown = [
+    texts = [
         repr(llm),
         str(llm),
         repr(llm.client),
@@ -61,7 +61,7 @@ def test_key_is_not_shown(kimi: Emulator, key: Any, caplog: pytest.LogCaptureFix
         "".join(traceback.format_exception(caught.value)),
         caplog.text,
     ]
-    assert [text for text in shown if KEY in text] == []
+    assert [text for text in texts if KEY in text] == []
     assert kimi.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
@@ -73,8 +73,8 @@ def test_headers_that_may_be_a_gateways_key_are_sent_and_not_shown(
     copy = pickle.loads(pickle.dumps(llm))
     for model in (llm, copy):
         model.invoke("hello", config={"callbacks": [recorder]})
-    shown = [repr(llm), dumps(llm), repr(llm.asdict()), repr(llm._get_llm_string()), repr(recorder.seen)]
-    assert [text for text in shown if KEY in text] == []
+    texts = [repr(llm), dumps(llm), repr(llm.asdict()), repr(llm._get_llm_string()), repr(recorder.seen)]
+    assert [text for text in texts if KEY in text] == []
     assert [request.headers["x-gateway-key"] for request in kimi.requests] == [KEY, KEY]
 
 

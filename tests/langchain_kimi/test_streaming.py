@@ -173,11 +173,11 @@ def test_new_tokens_reach_callbacks(kimi: Emulator, llm: ChatKimi) -> None:
 def test_a_stream_that_breaks_has_no_last_chunk(kimi: Emulator, llm: ChatKimi) -> None:
     kimi.script(ANSWER)
     kimi.fail("close.ends_early")
-    shown: list[Any] = []
+    chunks: list[Any] = []
     with pytest.raises(KimiIncompleteReplyError):
-        shown.extend(llm.stream("?"))
-    assert shown
-    assert not any(chunk.chunk_position == "last" for chunk in shown)
+        chunks.extend(llm.stream("?"))
+    assert chunks
+    assert not any(chunk.chunk_position == "last" for chunk in chunks)
 
 
 def test_arguments_cut_off_in_a_stream_do_not_break_the_history(kimi: Emulator, llm: ChatKimi) -> None:

@@ -317,9 +317,9 @@ def test_a_toolkit_takes_the_models_own_connection(kimi: Emulator, llm: ChatKimi
 
 def test_no_key_shows(kimi: Emulator) -> None:
     kit = toolkit(kimi, "date")
-    for shown in (kit, kit.get_tools()[0]):
-        assert kimi.api_key not in repr(shown)
-        assert kimi.api_key not in str(shown.model_dump())
+    for each in (kit, kit.get_tools()[0]):
+        assert kimi.api_key not in repr(each)
+        assert kimi.api_key not in str(each.model_dump())
 
 
 def test_the_names_are_exported() -> None:

@@ -110,12 +110,12 @@ def test_structured_models_give_objects_and_readable_errors(kimi: Emulator, llm:
         Reply(content='{"name":"Tur', finish_reason="length"),
     )
     batch = KimiBatch(llm.as_structured_llm(City))
-    good, misfit, cut = run(batch, ["Turku?", "Turku?", "Turku?"]).values()
+    good, unfit, cut = run(batch, ["Turku?", "Turku?", "Turku?"]).values()
     assert good.raw == City(name="Turku", people=206000)
     assert good.message.content == '{"name":"Turku","people":206000}'
     assert good.additional_kwargs["total_tokens"] > 0
-    assert isinstance(misfit, KimiReplyError)
-    assert "the answer is no City" in str(misfit)
+    assert isinstance(unfit, KimiReplyError)
+    assert "the answer is no City" in str(unfit)
     assert isinstance(cut, KimiReplyError)
     assert "Raise max_tokens" in str(cut)
     assert bodies(kimi)[0]["response_format"]["json_schema"]["name"] == "City"

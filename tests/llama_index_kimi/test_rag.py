@@ -461,8 +461,8 @@ async def test_a_second_ingestion_run_finds_nothing_new(
     page.write_text("# The lift\n\nThe lift holds seven people.\n", "utf-8")
     changed = await pipeline.arun(documents=await reader.aload_data(files))
     assert [node.metadata["file_name"] for node in changed] == ["lift.md"]
-    uploaded = [request for request in kimi.requests if request.path == "/v1/files" and request.method == "POST"]
-    assert len(uploaded) == len(files) + 1
+    uploads = [request for request in kimi.requests if request.path == "/v1/files" and request.method == "POST"]
+    assert len(uploads) == len(files) + 1
 
     index = VectorStoreIndex.from_vector_store(_with_texts(store, [*first, *changed]), embed_model=WordHashes())
     assert index.vector_store is store

@@ -168,7 +168,7 @@ def test_two_unreadable_calls_of_an_answer_are_warned_of_though_neither_has_an_i
 def test_warnings_about_answers_take_no_room_once_these_are_gone(llm: Kimi) -> None:
     with pytest.warns(KimiWarning):
         [llm.get_tool_calls_from_response(final_response("{,", "tool_calls")) for _ in range(20)]
-    assert len(_warn._said_of) <= 1
+    assert len(_warn._keys_by_answer) <= 1
 
 
 def test_no_call_is_an_error_only_when_asked_for(llm: Kimi) -> None:

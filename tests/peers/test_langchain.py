@@ -226,14 +226,14 @@ def test_films_and_uploaded_pictures_are_content_blocks(kimi: Emulator, make: Ma
     llm = make()
     assert llm.invoke([HumanMessage([FILM, {"type": "text", "text": "What happens?"}])]).text
     assert kimi.chats[0]["messages"][0]["content"][0]["type"] == "video_url"
-    uploaded: Any = [{"type": "image", "file_id": "d0ne"}, {"type": "text", "text": "What is it?"}]
+    content: Any = [{"type": "image", "file_id": "d0ne"}, {"type": "text", "text": "What is it?"}]
     with pytest.raises(Exception, match="d0ne"):  # it is asked for, and there is none
-        llm.invoke([HumanMessage(uploaded)])
+        llm.invoke([HumanMessage(content)])
     assert kimi.requests[-1].json["messages"][0]["content"][0]["image_url"] == {"url": "ms://d0ne"}
     with pytest.raises(ValueError, match="video is not supported"):
         rival().invoke([HumanMessage([FILM])])
     with pytest.raises(ValueError, match="Unsupported source type"):
-        rival().invoke([HumanMessage(uploaded)])
+        rival().invoke([HumanMessage(content)])
 
 
 def test_the_built_in_search_is_bound_and_its_arguments_go_back(kimi: Emulator, make: Make, rival: Rival) -> None:

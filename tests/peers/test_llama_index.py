@@ -301,8 +301,8 @@ def test_their_structured_prediction_forces_a_tool_and_is_refused(kimi: Emulator
 def test_their_key_is_in_dump_repr_and_pickle(kimi: Emulator, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", kimi.api_key)
     llm = OpenAILike(model="kimi-k2.6", api_base=kimi.base_url)
-    shown = {"dict": lambda: str(llm.to_dict()), "repr": lambda: repr(llm), "pickle": lambda: str(pickle.dumps(llm))}
-    assert kimi.api_key in shown[where]()
+    texts = {"dict": lambda: str(llm.to_dict()), "repr": lambda: repr(llm), "pickle": lambda: str(pickle.dumps(llm))}
+    assert kimi.api_key in texts[where]()
 
 
 # ------------------------------------------------------------------------------------------------- core's own

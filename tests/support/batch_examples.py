@@ -23,9 +23,9 @@ def line(custom_id: Any = "a", model: Any = "kimi-k2.6", *, body: dict[str, Any]
 def make(client: httpx.Client, lines: list[bytes], **fields: Any) -> httpx.Response:
     """Upload a file of these lines, and make a batch of it; `fields` are laid over those of the call."""
     purpose, name = fields.pop("purpose", "batch"), fields.pop("filename", "in.jsonl")
-    uploaded = client.post("/files", files={"file": (name, b"\n".join(lines) + b"\n")}, data={"purpose": purpose})
-    assert uploaded.status_code == 200, uploaded.text
-    body = {"input_file_id": uploaded.json()["id"], "endpoint": ENDPOINT, "completion_window": "24h"} | fields
+    response = client.post("/files", files={"file": (name, b"\n".join(lines) + b"\n")}, data={"purpose": purpose})
+    assert response.status_code == 200, response.text
+    body = {"input_file_id": response.json()["id"], "endpoint": ENDPOINT, "completion_window": "24h"} | fields
     return client.post("/batches", json={name: value for name, value in body.items() if value is not None})
 
 

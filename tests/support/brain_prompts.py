@@ -232,6 +232,6 @@ def table() -> str:
         beside = ", ".join(f"`{tool['function']['name']}`" for tool in prompt.tools)
         beside = beside or ", ".join(f"`{name}`" for name in (prompt.schema or {}).get("properties", ()))
         answer = prompt.answer()
-        shown = cell(answer) if isinstance(answer, str) else f"`{cell(answer)}`"
-        rows.append(f"| {number} | {cell(question)} | {beside} | {shown} |")
+        answer_text = cell(answer) if isinstance(answer, str) else f"`{cell(answer)}`"
+        rows.append(f"| {number} | {cell(question)} | {beside} | {answer_text} |")
     return "\n".join(rows) + "\n"

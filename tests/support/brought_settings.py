@@ -200,7 +200,7 @@ def render_table() -> str:
             if becomes is not SILENT:
                 outcomes.setdefault(describe(name, becomes), []).append(show(value))
         if outcomes:
-            cells = (f"{', '.join(filter(None, shown))}: {text}".lstrip(": ") for text, shown in outcomes.items())
+            cells = (f"{', '.join(filter(None, values))}: {text}".lstrip(": ") for text, values in outcomes.items())
             lines.append(f"| `{name}` | {'<br>'.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -218,39 +218,39 @@ class Chat(ABC):
             call: `tools` (functions, `Tool`s, wire tools, the framework's own), `tool_choice` and
                 `parallel_tool_calls`; everything else is an argument of the call under the user's own name for it.
         """
-        shown: list[Any] = []
+        pieces: list[Any] = []
         if self.way == "plain":
-            shown.append(self._plain(messages, call))
+            pieces.append(self._plain(messages, call))
         elif self.way == "streamed":
-            shown.extend(self._stream(messages, call))
+            pieces.extend(self._stream(messages, call))
         else:
-            asyncio.run(self._acollect(messages, call, shown))
-        return self._outcome(shown)
+            asyncio.run(self._acollect(messages, call, pieces))
+        return self._outcome(pieces)
 
     async def aask(self, messages: History, **call: Any) -> Outcome:
         """`ask` within a running loop: the two asynchronous ways."""
-        shown: list[Any] = []
-        await self._acollect(messages, call, shown)
-        return self._outcome(shown)
+        pieces: list[Any] = []
+        await self._acollect(messages, call, pieces)
+        return self._outcome(pieces)
 
     def attempt(self, messages: History, **call: Any) -> Outcome:
         """`ask`, with an error and warnings as parts of the outcome; what was shown before the error is there too."""
-        shown: list[Any] = []
+        pieces: list[Any] = []
         error: KimiError | None = None
         with warnings.catch_warnings(record=True) as recorded:
             warnings.simplefilter("error")
             warnings.simplefilter("always", KimiWarning)
             try:
                 if self.way == "plain":
-                    shown.append(self._plain(messages, call))
+                    pieces.append(self._plain(messages, call))
                 elif self.way == "streamed":
                     for piece in self._stream(messages, call):
-                        shown.append(piece)
+                        pieces.append(piece)
                 else:
-                    asyncio.run(self._acollect(messages, call, shown))
+                    asyncio.run(self._acollect(messages, call, pieces))
             except KimiError as caught:
                 error = caught
-            outcome = self._outcome(shown) if shown else Outcome()
+            outcome = self._outcome(pieces) if pieces else Outcome()
         outcome.error = error
         outcome.warnings = [str(warning.message) for warning in recorded]
         return outcome
@@ -265,12 +265,12 @@ class Chat(ABC):
         async with aclosing(self._astream(messages, call)) as pieces:  # type: ignore[type-var]
             await anext(pieces)
 
-    async def _acollect(self, messages: History, call: dict[str, Any], shown: list[Any]) -> None:
+    async def _acollect(self, messages: History, call: dict[str, Any], pieces: list[Any]) -> None:
         if self.way in ("plain", "aplain"):
-            shown.append(await self._aplain(messages, call))
+            pieces.append(await self._aplain(messages, call))
         else:
             async for piece in self._astream(messages, call):
-                shown.append(piece)
+                pieces.append(piece)
 
     @abstractmethod
     def _plain(self, messages: History, call: dict[str, Any]) -> Any: ...
@@ -285,7 +285,7 @@ class Chat(ABC):
     def _astream(self, messages: History, call: dict[str, Any]) -> AsyncIterator[Any]: ...
 
     @abstractmethod
-    def _outcome(self, shown: list[Any]) -> Outcome:
+    def _outcome(self, pieces: list[Any]) -> Outcome:
         """What was shown, one answer or the pieces of one."""
 
     @abstractmethod

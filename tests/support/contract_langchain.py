@@ -84,9 +84,9 @@ class LangChainChat(Chat):
         wishes = {name: call.pop(name) for name in ("tool_choice", "parallel_tool_calls") if name in call}
         return self.native.bind_tools([to_tool(tool) for tool in tools], **wishes), call
 
-    def _outcome(self, shown: list[Any]) -> Outcome:
-        message = shown[0]
-        for chunk in shown[1:]:
+    def _outcome(self, pieces: list[Any]) -> Outcome:
+        message = pieces[0]
+        for chunk in pieces[1:]:
             message = message + chunk
         return Outcome(
             native=message,
@@ -96,7 +96,7 @@ class LangChainChat(Chat):
             calls=_calls(message),
             usage=_usage(message.usage_metadata),
             finish_reason=message.response_metadata.get("finish_reason"),
-            pieces=[chunk.text for chunk in shown],
+            pieces=[chunk.text for chunk in pieces],
         )
 
     def calls(self, outcome: Outcome) -> list[Call]:

@@ -94,11 +94,11 @@ class LlamaIndexChat(Chat):
         parallel = call.pop("parallel_tool_calls", True)
         return {"chat_history": history, "allow_parallel_tool_calls": parallel, **call}
 
-    def _outcome(self, shown: list[Any]) -> Outcome:
-        last = shown[-1]
+    def _outcome(self, pieces: list[Any]) -> Outcome:
+        last = pieces[-1]
         thinking = [block.content for block in last.message.blocks if isinstance(block, ThinkingBlock)]
         choices = last.raw.get("choices") if isinstance(last.raw, dict) else None
-        deltas = [response.delta or "" for response in shown]
+        deltas = [response.delta or "" for response in pieces]
         return Outcome(
             native=last,
             message=last.message,
@@ -241,8 +241,8 @@ class LlamaIndex(Adapter):
             pytest.skip("this core cannot read the sound of a message back")
 
     def dumps(self, native: Any) -> list[str]:
-        shown = [repr(native), str(native), native.to_json(), json.dumps(native.to_dict(), default=str)]
-        return [*shown, repr(native.model_dump()), repr(native.to_payload())]
+        texts = [repr(native), str(native), native.to_json(), json.dumps(native.to_dict(), default=str)]
+        return [*texts, repr(native.model_dump()), repr(native.to_payload())]
 
     @contextmanager
     def record(self, native: Any) -> Iterator[list[str]]:
@@ -260,8 +260,8 @@ class LlamaIndex(Adapter):
                 heard.append(repr([args, kwargs]))
 
             def prepare_to_drop_span(self, *args: Any, err: BaseException | None = None, **kwargs: Any) -> None:
-                shown = "".join(traceback.format_exception(err)) if err else ""
-                heard.append(repr([args, kwargs, err, shown]))
+                trace = "".join(traceback.format_exception(err)) if err else ""
+                heard.append(repr([args, kwargs, err, trace]))
 
         class Listener(BaseCallbackHandler):
             def on_event_start(self, *args: Any, **kwargs: Any) -> str:

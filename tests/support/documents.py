@@ -5,8 +5,8 @@ from __future__ import annotations
 
 def pdf(text: str) -> bytes:
     """A PDF of one page that says `text` (Latin letters)."""
-    shown = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
-    stream = f"BT /F1 12 Tf 20 100 Td ({shown}) Tj ET".encode("latin-1")
+    escaped_text = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
+    stream = f"BT /F1 12 Tf 20 100 Td ({escaped_text}) Tj ET".encode("latin-1")
     bodies = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",

@@ -55,9 +55,9 @@ def detail(kimi: Emulator, number: int) -> dict[str, Any]:
 def wait_for_end(kimi: Emulator, number: int) -> dict[str, Any]:
     """The detail once the answer's end was noted: a client may have its last byte a moment before."""
     for _ in range(100):
-        shown = detail(kimi, number)
-        if shown["done"]:
-            return shown
+        exchange = detail(kimi, number)
+        if exchange["done"]:
+            return exchange
         time.sleep(0.02)
     raise AssertionError(f"exchange {number} never ended")
 

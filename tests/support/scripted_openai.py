@@ -22,7 +22,7 @@ class ScriptedOpenAI:
         self.headers: list[dict[str, str]] = []
         self.go_on = threading.Event()
         self.answers = deque(answers)
-        owner, listed = self, [{"id": id} for id in models]
+        owner, entries = self, [{"id": id} for id in models]
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.0"
@@ -37,7 +37,7 @@ class ScriptedOpenAI:
                 self.wfile.write(data)
 
             def do_GET(self) -> None:
-                self.send(200, "application/json", json.dumps({"data": listed}).encode())
+                self.send(200, "application/json", json.dumps({"data": entries}).encode())
 
             def do_POST(self) -> None:
                 owner.headers.append(dict(self.headers.items()))

@@ -312,21 +312,21 @@ _PACKAGES = ("/kimi_api/", "/langchain_kimi/", "/llama_index_kimi/")
 
 @way("`__cause__` and `__context__` of an error, and their members")
 def _(world: World) -> str:
-    shown = ["errors: "]
+    texts = ["errors: "]
     for error in world.failures():
         each: Any = error
         while (each := each.__cause__ or each.__context__) is not None:
-            shown.append(f"{each!r}{ ({name: value for name, value in vars(each).items() if name != 'request'})!r}")
-    return "".join(shown)
+            texts.append(f"{each!r}{ ({name: value for name, value in vars(each).items() if name != 'request'})!r}")
+    return "".join(texts)
 
 
 @way("`__notes__` of an error")
 def _(world: World) -> str:
-    shown = []
+    texts = []
     for error in world.failures():
         error.add_note(f"while asking: {WORDS}")
-        shown += error.__notes__
-    return "".join(shown)
+        texts += error.__notes__
+    return "".join(texts)
 
 
 @way("`error.partial`: what had come of an answer")
@@ -387,15 +387,15 @@ def _(world: World) -> str:
 
 @way("LangChain's tracers (a run's dict, as LangSmith's) and `on_llm_error`; LlamaIndex's spans, events, callbacks")
 def _(world: World) -> str:
-    shown = []
+    texts = []
     for answer in world.telltales.values():
         world.raw.say(answer)
         for way in WAYS_OF_CALLING:
             chat = world.adapter.make(way, **{**world.settings, "wire": _wire(answer)})
             with world.adapter.record(chat.native) as recorded:
                 chat.attempt("hello")
-            shown += recorded
-    return "".join(shown)
+            texts += recorded
+    return "".join(texts)
 
 
 @way("the same of a call that goes well")
@@ -482,19 +482,19 @@ def _(world: World) -> str:
 
     path = world.path / "note.txt"
     path.write_text("Hello")
-    shown = []
+    texts = []
     for answer in (world.telltales["status"], world.telltales["page"]):
         world.raw.say(_without_header(answer))
         more = {} if world.adapter.name == "langchain" else {"max_retries": 0}
         loader = world.adapter.loader(path, base_url=world.raw.base_url, api_key=KEY, **more)
         error = _error_of(loader.load)
-        shown.append(f"{error}{error!r}")
-        forgiving = world.adapter.loader(path, forgiving=True, base_url=world.raw.base_url, api_key=KEY, **more)
+        texts.append(f"{error}{error!r}")
+        lenient = world.adapter.loader(path, forgiving=True, base_url=world.raw.base_url, api_key=KEY, **more)
         with contextlib.suppress(Exception):  # a key that is refused concerns all files
-            shown += forgiving.load().complaints
+            texts += lenient.load().complaints
         with contextlib.suppress(Exception):
-            shown += [repr(result) for result in extract_many(world.native().client, [path])]
-    return "".join(shown)
+            texts += [repr(result) for result in extract_many(world.native().client, [path])]
+    return "".join(texts)
 
 
 @way("progress bars, and all that is written to stdout and stderr")
@@ -529,12 +529,12 @@ def _(world: World) -> str:
     from kimi_api.ray import KimiChat
 
     # A key that is refused ends the run: `errors` above.
-    client, shown = world.native().client, []
+    client, texts = world.native().client, []
     for answer in (world.telltales["page"], world.telltales["no answer"]):
         world.raw.say(answer)
         rows = KimiChat(client=client, options=ChatOptions(wire="plain"))({"prompt": ["hello"]})
-        shown.append(repr(rows))
-    return "".join(shown)
+        texts.append(repr(rows))
+    return "".join(texts)
 
 
 @way("an official tool that fails")

@@ -85,16 +85,16 @@ def too_long_error(
     """The error for an answer that passed a bound."""
     kind, limit = exceeded.kind, context.max_bytes
     if kind == "silence":
-        bound, shown = context.longest_silence, f"{context.longest_silence:g} seconds"
+        bound, limit_text = context.longest_silence, f"{context.longest_silence:g} seconds"
         hint = "set max_seconds to give up sooner, or timeout to more seconds than that to wait longer"
     else:
         bound = limit if kind == "body" else limit // EVENT_SHARE
         share = "" if kind == "body" else f", of which {bound:,} may come without an event,"
-        shown = f"{bound / 1024 / 1024:,.4g} MB"
+        limit_text = f"{bound / 1024 / 1024:,.4g} MB"
         hint = f"find out who answers there; if it is right, raise max_answer_bytes ({limit:,}{share} today)"
     headers = getattr(response, "headers", None) or {}
     return _framework_class(KimiReplyTooLongError, types)(
-        f"{_TOO_LONG[kind].format(host=context.base_url, limit=shown)}. What to do: {hint}",
+        f"{_TOO_LONG[kind].format(host=context.base_url, limit=limit_text)}. What to do: {hint}",
         bound=kind,
         limit=bound,
         request_id=headers.get("msh-request-id") or headers.get("x-request-id"),
@@ -105,8 +105,8 @@ def not_unicode(what: str, error: UnicodeEncodeError) -> KimiInputError:
     """The error for a text that cannot be encoded, with what stands around the place."""
     if error.encoding == "ascii":  # the HTTP library's, of a header
         remedy = "send it in ASCII, e.g. by urllib.parse.quote(value)"
-        shown = f"a value of {len(error.object)} characters that are not all ASCII"  # it may be a secret
-        return KimiInputError("headers", shown, "the value of a header is ASCII text", remedy)
+        value_text = f"a value of {len(error.object)} characters that are not all ASCII"  # it may be a secret
+        return KimiInputError("headers", value_text, "the value of a header is ASCII text", remedy)
     return KimiInputError(
         what,
         error.object[max(error.start - 20, 0) : error.end + 20],

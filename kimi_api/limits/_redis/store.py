@@ -74,7 +74,7 @@ class RedisStore:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._room = threading.BoundedSemaphore(_AT_ONCE)
+        self._slots = threading.BoundedSemaphore(_AT_ONCE)
         self._scripts: dict[str, Any] = {}
         self._held: set[tuple[str, str]] = set()
         self._renewing: threading.Event | None = None
@@ -202,15 +202,15 @@ class RedisStore:
     @contextmanager
     def _asking(self) -> Iterator[None]:
         """As many threads at once as there are connections for; redis-py's `TimeoutError` after five seconds."""
-        from redis.exceptions import TimeoutError as Late
+        from redis.exceptions import TimeoutError as RedisTimeoutError
 
-        room = self._room
-        if not room.acquire(timeout=_TIMEOUT_SECONDS):
-            raise Late(f"{_AT_ONCE} other threads wait for it")
+        slots = self._slots
+        if not slots.acquire(timeout=_TIMEOUT_SECONDS):
+            raise RedisTimeoutError(f"{_AT_ONCE} other threads wait for it")
         try:
             yield
         finally:
-            room.release()
+            slots.release()
 
     def _channel(self, account: str) -> str:
         return f"{self._prefix}:{{{account}}}:turn"
@@ -235,7 +235,7 @@ class RedisStore:
         """In a forked process: permits and waiting requests are the parent's, and no thread of its came along."""
         if self._process != os.getpid():
             self._held, self._renewing, self._listeners, self._process = set(), None, {}, os.getpid()
-            self._room = threading.BoundedSemaphore(_AT_ONCE)
+            self._slots = threading.BoundedSemaphore(_AT_ONCE)
 
     def _connect(self) -> redis.Redis:
         if self._connection is None:

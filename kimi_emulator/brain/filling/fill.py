@@ -37,8 +37,8 @@ class Filler:
         self.question: str = question or self.sources[0].text
         self.scalars: Scalars = Scalars(self.sources, self.question)
         self._nested = nested
-        listed = next((items for source in self.sources if (items := choices.numbered_items(source.text))), [])
-        self.choices: list[choices.Choice] = choices.rank(self.question, listed)
+        items = next((items for source in self.sources if (items := choices.numbered_items(source.text))), [])
+        self.choices: list[choices.Choice] = choices.rank(self.question, items)
         """Items of a numbered list in the texts that fit the question, best first."""
 
     def whole(self) -> tuple[Any, int]:
@@ -149,9 +149,9 @@ class Filler:
                 values[name] = value
         if not values and not required:
             weakest = LIKELY
-        filled = {name: values[name] for name in properties if name in values}
-        mended = self._first(((each, weakest) for each in self._mend(filled, required, schema)), schema)
-        return mended or (filled, weakest)
+        members = {name: values[name] for name in properties if name in values}
+        valid = self._first(((each, weakest) for each in self._mend(members, required, schema)), schema)
+        return valid or (members, weakest)
 
     def _mend(self, values: dict[str, Any], required: Sequence[str], schema: Schema) -> Iterator[dict[str, Any]]:
         """The object, without members that others exclude, with those that are demanded for others' sake."""
@@ -195,8 +195,8 @@ class Filler:
     def _items(self, name: str, schema: Schema, depth: int) -> tuple[list[Any], int]:
         heads = schema.get("prefixItems")
         if heads:
-            filled = [self.value(name, each, depth + 1) for each in heads]
-            return [value for value, _ in filled], min(strength for _, strength in filled)
+            members = [self.value(name, each, depth + 1) for each in heads]
+            return [value for value, _ in members], min(strength for _, strength in members)
         option = self.grammar.alternatives(schema.get("items", {}))[0]
         kind, source = kind_of(option), self.sources[0]
         if option.get("enum"):
@@ -253,8 +253,8 @@ class Filler:
         """Objects from the rows of a table whose head names the members."""
         for source in self.sources:
             rows = table_rows(source.text, list(items.get("properties") or ()))
-            filled = [Filler([row], self.grammar, nested=True).members(items, _DEPTH - 1) for row in rows]
-            values = [value for value, strength in filled if strength]
+            objects = [Filler([row], self.grammar, nested=True).members(items, _DEPTH - 1) for row in rows]
+            values = [value for value, strength in objects if strength]
             if values:
                 return values[:50]
         return []

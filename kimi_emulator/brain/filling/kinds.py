@@ -41,11 +41,11 @@ def of_kind(source: Source, lower: str, about: str, form: Any) -> str | None:
 
 def _language(source: Source) -> str | None:
     """The language that a text names (`into French`), or is written in."""
-    named = capture("kinds.into_language", source.text)
+    name = capture("kinds.into_language", source.text)
     counted = heads("classes", source.text)
     spoken = [each for each in load("words")["lists"]["tongues"].split() if counted.get(each)]
     spoken.sort(key=lambda each: -counted[each] * (2 if each == "japanese" else 1))
-    return named or (spoken[0].capitalize() if spoken else None)
+    return name or (spoken[0].capitalize() if spoken else None)
 
 
 def _attribute(source: Source, lower: str) -> str | None:
@@ -97,10 +97,10 @@ def iso_date(text: str) -> str | None:
     for word, days in numbers("days").items():
         if word in lower:
             return str(today + timedelta(days))
-    named = pattern("dates.weekday_named").search(lower)
-    if not named:
+    match = pattern("dates.weekday_named").search(lower)
+    if not match:
         return None
-    weekday = int(numbers("weekdays")[named[1] or named[2]])
+    weekday = int(numbers("weekdays")[match[1] or match[2]])
     return str(today + timedelta((weekday - today.weekday() - 1) % 7 + 1))
 
 

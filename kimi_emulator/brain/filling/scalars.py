@@ -82,8 +82,8 @@ class Scalars:
         """The member of an enumeration that the texts name, or speak for."""
         described = schema.get("enumDescriptions")
         if isinstance(described, dict):
-            listed = [choices.Choice(place, f"{each} {described.get(each)}") for place, each in enumerate(members)]
-            return members[choices.rank(self.question, listed)[0].number], SURE
+            options = [choices.Choice(place, f"{each} {described.get(each)}") for place, each in enumerate(members)]
+            return members[choices.rank(self.question, options)[0].number], SURE
         if {str(each).lower() for each in members} in ({"yes", "no"}, {"是", "否"}):
             so = self._verdict()
             return next(each for each in members if _TRUTHS[str(each).lower()] is so), LIKELY
@@ -91,10 +91,12 @@ class Scalars:
         for source in self.sources:
             labelled = (scalar(source.entry(name)) or source.value_of_label(name) or "").lower()
             directed = rf"\b(?:{'|'.join(prepositions(name)) or '(?!)'})\s+"
-            named = [each for each, text in spoken if text.lower() == labelled]
-            named += [each for each, text in spoken if re.search(rf"{directed}{re.escape(text)}\b", source.text, re.I)]
-            if named:
-                return named[0], NAMED
+            matches = [each for each, text in spoken if text.lower() == labelled]
+            matches += [
+                each for each, text in spoken if re.search(rf"{directed}{re.escape(text)}\b", source.text, re.I)
+            ]
+            if matches:
+                return matches[0], NAMED
             places = [
                 (*match.span(), each)
                 for each, text in spoken
@@ -112,8 +114,8 @@ class Scalars:
         """The member whose description in a text fits the question; if none does, the one for everything else."""
         own = [each for line in source.text.splitlines() for each in sentences(line)]
         about = {member: " ".join(each for each in own if re.search(_whole(member), each, re.I)) for member in members}
-        listed = [choices.Choice(place, text) for place, text in enumerate(about.values())]
-        fitting = choices.rank(self.question, listed)[0]
+        options = [choices.Choice(place, text) for place, text in enumerate(about.values())]
+        fitting = choices.rank(self.question, options)[0]
         otherwise = [member for member in about if pattern("scalars.otherwise").search(about[member])]
         return (otherwise or members)[-1] if fitting.relevance == 1 else list(about)[fitting.number]
 
@@ -136,8 +138,8 @@ class Scalars:
         """Texts for a member, the surest first. They end with something for everything."""
         description, form = str(schema.get("description") or ""), schema.get("format")
         about, lower = f"{name} {description}".lower(), name.lower()
-        shown = re.findall(r"['\"‘“]([\w-]+)['\"’”]", description) if form is None else []
-        member = self.member(name, shown, {}) if 2 <= len(shown) <= 6 else None
+        examples = re.findall(r"['\"‘“]([\w-]+)['\"’”]", description) if form is None else []
+        member = self.member(name, examples, {}) if 2 <= len(examples) <= 6 else None
         if member is not None:
             yield str(member[0]), member[1]
         for source in self.sources:
@@ -158,15 +160,15 @@ class Scalars:
         behind = {"from": chinese.FROM, "to": chinese.TO}.get(way(name), "")
         for place, source in enumerate(self.sources):
             kinds = [source.find("quoted")]
-            kinds += [source.after(direction, names_only=True) for direction in prepositions(name)]
+            kinds += [source.find_after(direction, names_only=True) for direction in prepositions(name)]
             kinds += [chinese.behind(source.text, behind)] if behind else []
             kinds += [source.find("marked"), source.codes(), source.numbers()] if is_identifier(name) else []
             if pattern("scalars.place").search(about) and not free:
-                kinds += [source.after(pattern("scalars.in_place").pattern, names_only=True)]
+                kinds += [source.find_after(pattern("scalars.in_place").pattern, names_only=True)]
                 kinds += [
                     source.names(),
-                    source.after("in|at|near|for|of"),
-                    source.after("about|named|called|with|on|is"),
+                    source.find_after("in|at|near|for|of"),
+                    source.find_after("about|named|called|with|on|is"),
                 ]
             elif not free:
                 kinds += [source.find("event")] if pattern("scalars.is_event").search(about) else []
@@ -180,7 +182,7 @@ class Scalars:
                     break
             if free and place == 0:
                 yield self.free_text(lower), LIKELY
-        text = self.sources[0].take(self.sources[0].after("in|for|of|to|about|at|with|on|from"))
+        text = self.sources[0].take(self.sources[0].find_after("in|for|of|to|about|at|with|on|from"))
         if text:
             yield text, LIKELY
         quoted = best(about, [source.text for source in self.sources], most=1)

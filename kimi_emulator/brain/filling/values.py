@@ -71,7 +71,7 @@ class Source:
                 yield value, start, min(end, start + len(value))
         yield from chinese.names(self.text)
 
-    def after(self, prepositions: str, *, names_only: bool = False) -> Iterator[Place]:
+    def find_after(self, prepositions: str, *, names_only: bool = False) -> Iterator[Place]:
         """Names, then short phrases, that follow one of the prepositions (written a|b|c)."""
         name = pattern("values.name").pattern
         town = r"(?:the\s+(?:city|town|company|country)\s+of\s+)?"

@@ -21,18 +21,18 @@ def say(talk: Conversation) -> str | None:
         return _class(next(names for names in classes.groups() if names), text)
     if pattern("choose.ranking").search(request):
         return _ranking(talk)
-    listed = choices.numbered_items(request)
-    if not listed:
+    items = choices.numbered_items(request)
+    if not items:
         return None
-    fitting = choices.rank(talk.question, listed)
+    fitting = choices.rank(talk.question, items)
     if form := pattern("choose.quoted_form").search(request):
         chosen = fitting if form[2].endswith("s") else fitting[:1]
         return f"{form[1]}: " + ", ".join(str(choice.number) for choice in chosen)
     if rated := pattern("choose.rated_line").search(request):
         return "\n".join(f"{rated[1]}: {choice.number}, {rated[2]}: {choice.relevance}" for choice in fitting)
     if pattern("choose.cite").search(request):
-        quoted = best(talk.question, [choice.text for choice in listed], most=1)
-        source = next((choice.number for choice in listed if quoted and quoted in " ".join(choice.text.split())), None)
+        quoted = best(talk.question, [choice.text for choice in items], most=1)
+        source = next((choice.number for choice in items if quoted and quoted in " ".join(choice.text.split())), None)
         return f"{quoted} [{source}]" if source else None
     return str(fitting[0].number) if pattern("choose.number").search(request) else None
 
@@ -49,7 +49,7 @@ def _ranking(talk: Conversation) -> str | None:
     texts = [text_of(m.get("content")) for m in talk.messages if m.get("role") == "user"]
     pieces = [piece for text in texts for piece in re.split(r"\n(?=\[\d{1,3}\] )", text)]
     passages = [match for piece in pieces if (match := pattern("choose.passage").match(piece))]
-    listed = [choices.Choice(int(match[1]), match[2]) for match in passages]
+    options = [choices.Choice(int(match[1]), match[2]) for match in passages]
     query = capture("choose.searched", talk.request) or talk.question
-    best_first = dict.fromkeys(choice.number for choice in [*choices.rank(query, listed), *listed])
+    best_first = dict.fromkeys(choice.number for choice in [*choices.rank(query, options), *options])
     return " > ".join(f"[{number}]" for number in best_first) or None

@@ -51,15 +51,15 @@ def _bare(text: str) -> str:
 
 
 def _with_types(head: str, relation: str, tail: str, props: bool) -> dict[str, Any]:
-    named: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for place, text in (("head", head), ("relation", relation), ("tail", tail)):
         kind = "DATE" if re.fullmatch(r"\d{3,4}", text) else "ENTITY" if text[:1].isupper() else "CONCEPT"
         if place == "relation":
-            named[place] = re.sub(r"\W+", "_", text).upper().strip("_")
+            members[place] = re.sub(r"\W+", "_", text).upper().strip("_")
         else:
-            named |= {place: text, f"{place}_type": kind}
-        named |= {f"{place}_props": {}} if props else {}
-    return named
+            members |= {place: text, f"{place}_type": kind}
+        members |= {f"{place}_props": {}} if props else {}
+    return members
 
 
 def _facts(talk: Conversation, prompt: str) -> str:

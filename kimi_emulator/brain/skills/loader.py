@@ -32,12 +32,12 @@ def answer(task: Task) -> Reply | None:
     if fitting(talk.question, [Tool(loader.name, "", {})]) or fitting(talk.question, at_hand):
         return None  # what a request says itself about loading, and what needs none
     known = {tool.name for tool in at_hand}
-    listed = [Tool(name, what, {}) for name, what in _LISTED.findall(loader.description) if name not in known]
-    needs = [tool.name for tool in fitting(talk.question, listed)]
+    loadable = [Tool(name, what, {}) for name, what in _LISTED.findall(loader.description) if name not in known]
+    needs = [tool.name for tool in fitting(talk.question, loadable)]
     if needs and (names or query):
         arguments: dict[str, Any] = {names: needs} if names else {str(query): " ".join(needs)}
         return Reply(tool_calls=[ToolCall(loader.name, arguments)])
-    if query and not listed and pattern("loader.asks").search(talk.question) and not talk.documents:
+    if query and not loadable and pattern("loader.asks").search(talk.question) and not talk.documents:
         return Reply(tool_calls=[ToolCall(loader.name, {query: talk.question})])
     return None
 

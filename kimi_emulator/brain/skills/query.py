@@ -14,8 +14,8 @@ def say(talk: Conversation) -> str | None:
     if not tables or not pattern("query.demand").search(talk.frame):
         return None
     question = talk.question if "CREATE TABLE" not in talk.question else talk.request.split("CREATE TABLE")[0]
-    listed = [choices.Choice(place, " ".join(table).replace("_", " ")) for place, table in enumerate(tables)]
-    name, body = tables[choices.rank(question, listed)[0].number]
+    options = [choices.Choice(place, " ".join(table).replace("_", " ")) for place, table in enumerate(tables)]
+    name, body = tables[choices.rank(question, options)[0].number]
     columns = pattern("query.column").findall(body)
     by = pattern("query.by").search(question)
     groups = [column for column in columns if by and _speaks_of(by[0], column, name)]

@@ -117,21 +117,21 @@ def _schema_in_words(request: str, *, samples: bool) -> tuple[Mapping[str, Any] 
         request = request.replace("{{", "{").replace("}}", "}")
     values = list(json_in(request))
     schemas = [each for each in values if isinstance(each[0], dict) and _is_schema(each[0])]
-    shown = schemas[-1] if schemas else _sample(request, values) if samples else None
-    if shown is None:
+    sample = schemas[-1] if schemas else _sample(request, values) if samples else None
+    if sample is None:
         return None, request
-    value, start, end = shown
+    value, start, end = sample
     rest = request[:start] + request[end:]
     if schemas:
         return value, rest
     # Names with descriptions, as `{"tool": "what it is for"}`: where the sample uses such names, so must the answer.
-    named = [
+    descriptions = [
         value
         for value, _, _ in values
         if isinstance(value, dict) and value and all(isinstance(each, str) for each in value.values())
     ]
-    known = {name for each in named[:-1] or named for name in each}
-    return _fitting(value, named[-1] if named else {}, known), rest
+    known = {name for each in descriptions[:-1] or descriptions for name in each}
+    return _fitting(value, descriptions[-1] if descriptions else {}, known), rest
 
 
 def _is_schema(value: Mapping[str, Any]) -> bool:

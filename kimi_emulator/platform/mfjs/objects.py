@@ -150,20 +150,20 @@ def _enum(path: str, node: Mapping[str, Any], kinds: list[str]) -> Iterator[Prob
     elif len(kinds) == 2 and {"object", "array"} & set(kinds):
         yield Problem("enum", path, "object and array cannot be used in combination with multiple types")
     for value in values:
-        text = _misfit(value, kinds)
+        text = _enum_problem(value, kinds)
         if kinds and text:
             yield Problem("enum", path, text)
 
 
-def _misfit(value: Any, kinds: list[str]) -> str | None:
+def _enum_problem(value: Any, kinds: list[str]) -> str | None:
     """What is said of a value of an enum. The types are tried in their order, and a numeric one gives up at once."""
     for kind in kinds:
         if _is(value, kind):
             return None
         if kind in ("integer", "number"):
             return f"not a valid {kind}"
-    shown = "<nil>" if value is None else value
-    return f"enum value ({shown}) does not match any type in [{' '.join(kinds)}]"
+    value_text = "<nil>" if value is None else value
+    return f"enum value ({value_text}) does not match any type in [{' '.join(kinds)}]"
 
 
 def _is(value: Any, kind: str) -> bool:

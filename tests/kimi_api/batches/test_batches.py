@@ -283,9 +283,9 @@ def test_the_progress_bar_counts_requests(
     wait(ways, client, job)
     assert capsys.readouterr().err == ""
     wait(ways, client, job, show_progress=True)
-    shown = capsys.readouterr().err
-    assert "batch" in shown
-    assert "4/4" in shown
+    output = capsys.readouterr().err
+    assert "batch" in output
+    assert "4/4" in output
 
 
 # ------------------------------------------------------------------------------------------------- what comes back
@@ -470,8 +470,8 @@ def test_a_job_needs_ids(ids: Any) -> None:
 def test_batches_are_listed_page_by_page(ways: Ways, kimi: Emulator, client: KimiClient, monkeypatch: Any) -> None:
     monkeypatch.setattr(_steps, "_PAGE", 2)
     ids = [submit(ways, client, asks(1)).ids[0] for _ in range(5)]
-    listed = ways.call(batches.list_batches, batches.alist_batches, client)
-    assert [batch.id for batch in listed] == ids[::-1]
+    jobs = ways.call(batches.list_batches, batches.alist_batches, client)
+    assert [batch.id for batch in jobs] == ids[::-1]
     assert [batch.id for batch in batches.list_batches(client, limit=3)] == ids[:1:-1]
     pages = [request.query for request in kimi.requests if request.path == "/v1/batches" and request.method == "GET"]
     assert pages[:3] == [{"limit": "2"}, {"limit": "2", "after": ids[3]}, {"limit": "2", "after": ids[1]}]

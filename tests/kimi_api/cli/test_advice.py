@@ -18,7 +18,7 @@ PDF = pdf("High tide at noon.")
 
 
 @pytest.mark.parametrize(
-    ("words", "shown"),
+    ("words", "option"),
     [
         ("pass api_key=... or set X", "pass --api-key-file FILE or set X"),
         ("pass base_url='https://api.moonshot.cn/v1'", "pass --base-url https://api.moonshot.cn/v1"),
@@ -27,8 +27,8 @@ PDF = pdf("High tide at noon.")
         ("max_tokens=5 is too low", "max_tokens=5 is too low"),
     ],
 )
-def test_arguments_are_said_as_options(words: str, shown: str) -> None:
-    assert shell_text(KimiInputError("x", 1, "y", words)).endswith(f"{shown}.")
+def test_arguments_are_said_as_options(words: str, option: str) -> None:
+    assert shell_text(KimiInputError("x", 1, "y", words)).endswith(f"{option}.")
 
 
 def test_a_document_is_sent_to_the_command_that_takes_it(tools: Tools, tmp_path: Path) -> None:

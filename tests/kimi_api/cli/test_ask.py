@@ -139,8 +139,8 @@ def test_what_is_piped_in_or_in_a_file_follows_the_question(
 ) -> None:
     (tmp_path / "hours.txt").write_text("It opens at nine.")
     monkeypatch.setattr("sys.stdin", io.StringIO(piped))
-    named = [str(tmp_path / "hours.txt") if argument == "FILE" else argument for argument in arguments]
-    assert tools("ask", *named).code == 0
+    words = [str(tmp_path / "hours.txt") if argument == "FILE" else argument for argument in arguments]
+    assert tools("ask", *words).code == 0
     assert question(kimi) == sent
 
 

@@ -79,18 +79,18 @@ def test_the_text_of_a_block(block: Any, text: str) -> None:
 
 
 def test_a_name_is_one_line_and_not_too_long() -> None:
-    shown = describe({"type": "file", "name": "a\n\x00b\u2028" + "c" * 999, "url": "https://e.com/" + "d" * 9_999})
-    assert "\n" not in shown
-    assert shown.startswith("[file: a b c")
-    assert len(shown) < 2_400
+    text = describe({"type": "file", "name": "a\n\x00b\u2028" + "c" * 999, "url": "https://e.com/" + "d" * 9_999})
+    assert "\n" not in text
+    assert text.startswith("[file: a b c")
+    assert len(text) < 2_400
 
 
 def test_bytes_and_what_is_encoded_stay_out_of_unknown_blocks() -> None:
-    shown = describe({"type": "scan", "data": "A" * 5_000, "raw": b"abc", "words": "a b " * 500})
-    assert "AAAA" not in shown
-    assert "(5000 characters)" in shown
-    assert "(3 bytes)" in shown
-    assert "a b a b" in shown
+    text = describe({"type": "scan", "data": "A" * 5_000, "raw": b"abc", "words": "a b " * 500})
+    assert "AAAA" not in text
+    assert "(5000 characters)" in text
+    assert "(3 bytes)" in text
+    assert "a b a b" in text
 
 
 def test_what_is_no_json_is_named_by_its_type_and_never_by_its_address() -> None:

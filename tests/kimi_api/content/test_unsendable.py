@@ -54,7 +54,7 @@ def refuse(body: dict[str, Any]) -> KimiInputError:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown", "remedy"),
+    ("value", "what", "remedy"),
     [
         (object(), "a value of type object", "pass text, a number"),
         ({1, 2}, "a value of type set", "pass a list"),
@@ -79,10 +79,10 @@ def refuse(body: dict[str, Any]) -> KimiInputError:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_each_kind_of_value_has_a_remedy(value: object, shown: str, remedy: str) -> None:
+def test_each_kind_of_value_has_a_remedy(value: object, what: str, remedy: str) -> None:
     error = refuse({"model": "kimi-k3", "x": {"y": [0, value]}})
     assert error.what == "x.y[1]"
-    assert shown in str(error)
+    assert what in str(error)
     assert remedy in error.remedy
 
 

@@ -317,7 +317,7 @@ def test_a_wrapping_that_cannot_be_opened_is_shown_as_it_is(raw_text: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("body", "shown"),
+    ("body", "text"),
     [
         ("<html><head><title>504 Gateway Time-out</title></head></html>", "504 Gateway Time-out"),
         ({"detail": "model not loaded"}, "model not loaded"),
@@ -329,9 +329,9 @@ def test_a_wrapping_that_cannot_be_opened_is_shown_as_it_is(raw_text: str) -> No
         ({"object": "error", "message": "from vllm", "type": "BadRequestError"}, "from vllm"),
     ],
 )
-def test_any_body_gives_a_readable_error(body: Any, shown: str) -> None:
+def test_any_body_gives_a_readable_error(body: Any, text: str) -> None:
     error = error_for(504, body, RequestContext("http://h/v1"))
-    assert shown in str(error)
+    assert text in str(error)
     assert "<html>" not in str(error)
 
 
@@ -504,8 +504,8 @@ def test_the_key_is_not_among_the_variables_of_a_traceback(ways: Ways, raw: RawS
         ways.request(client, "POST", CHAT, body=BODY)
     seen: BaseException | None = caught.value
     while seen is not None:
-        shown = traceback.TracebackException.from_exception(seen, capture_locals=True)
-        ours = [f for f in shown.stack if "tests" not in f.filename]
+        trace = traceback.TracebackException.from_exception(seen, capture_locals=True)
+        ours = [f for f in trace.stack if "tests" not in f.filename]
         assert not [f for f in ours if "hidden-in-frames" in str(f.locals)]
         seen = seen.__context__
 

@@ -456,8 +456,8 @@ def test_the_list_of_models_ends_as_it_should(
         assert type(raised.value) is getattr(errors, expected.error)
         assert expected.remedy in str(raised.value)
     else:
-        listed = ways.request(patient, "GET", "/models").body["data"]
-        assert "kimi-k3" in [entry["id"] for entry in listed]
+        models = ways.request(patient, "GET", "/models").body["data"]
+        assert "kimi-k3" in [entry["id"] for entry in models]
 
 
 def test_a_slow_list_of_models_is_an_error_for_the_impatient(ways: Ways, kimi: Emulator, hasty: KimiClient) -> None:

@@ -188,7 +188,7 @@ MANY = """
         entry = ledger.begin("scope", "image", f"{who}-{number}.png", 1, "cd" * 32)
         entry = ledger.settle(entry, f"id-{who}-{number}")
         if number % 2:
-            assert ledger.forget(entry)
+            assert ledger.remove(entry)
     print("done")
 """
 
@@ -220,8 +220,8 @@ def test_an_upload_is_noted_completed_found_and_forgotten(book: Ledger) -> None:
     assert book.find(SCOPE, "image", SHA) == done
     assert book.find(SCOPE, "video", SHA) is None
     assert book.find("api-other-0", "image", SHA) is None
-    assert book.forget(done) is True
-    assert (book.forget(done), book.entries()) == (False, [])
+    assert book.remove(done) is True
+    assert (book.remove(done), book.entries()) == (False, [])
 
 
 def test_entries_are_those_of_one_account(book: Ledger) -> None:

@@ -57,11 +57,11 @@ def sent_requests(kimi: Emulator) -> list[str]:
 def left_behind(kimi: Emulator, client: KimiClient, name: str = "old.txt", age: float = 2 * HOUR, **how: Any) -> str:
     """A copy from an extraction that began so long ago, noted in the ledger; its id."""
     book = default_ledger()
-    uploaded = client.request("POST", "/files", upload=files.open_source(b"text", name).upload("file-extract")).body
+    file = client.request("POST", "/files", upload=files.open_source(b"text", name).upload("file-extract")).body
     entry = book.begin(client.scope(), "file-extract", name, 4, "ef" * 32, **how)
-    book.settle(ledger.replace(entry, started_at=time.time() - age), uploaded["id"])
+    book.settle(ledger.replace(entry, started_at=time.time() - age), file["id"])
     kimi.requests.clear()
-    return uploaded["id"]
+    return file["id"]
 
 
 # ---------------------------------------------------------------------------------------------------- cache
@@ -241,8 +241,8 @@ def test_an_account_that_is_full_of_other_files_is_an_error_that_says_so(ways: W
 
 
 def test_what_an_account_holds() -> None:
-    listed = [files.FileObject("a", bytes=5, purpose="image"), files.FileObject("b", bytes=7, purpose="image")]
-    usage = files.usage([*listed, files.FileObject("c", purpose="batch")])
+    all_files = [files.FileObject("a", bytes=5, purpose="image"), files.FileObject("b", bytes=7, purpose="image")]
+    usage = files.usage([*all_files, files.FileObject("c", purpose="batch")])
     assert (usage.count, usage.bytes, usage.by_purpose) == (3, 12, {"image": 2, "batch": 1})
     assert (usage.max_count, usage.max_bytes) == (1000, 10 * 1024**3)
 

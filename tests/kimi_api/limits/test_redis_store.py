@@ -264,7 +264,7 @@ def test_a_thread_that_gets_no_connection_in_time_is_told_why(monkeypatch: pytes
     monkeypatch.setattr(redis_store, "_TIMEOUT_SECONDS", 0.01)
     store = RedisStore("redis://127.0.0.1:1/0")
     for _ in range(32):
-        assert store._room.acquire(blocking=False)
+        assert store._slots.acquire(blocking=False)
     with pytest.raises(KimiLimitError, match="gave no answer \\(32 other threads wait for it\\)"):
         store.take("acme", "one", AccountLimits(rpm=1), 0)
 
@@ -273,12 +273,12 @@ def test_a_forked_process_does_not_wait_for_threads_of_its_parent(monkeypatch: p
     monkeypatch.setattr(redis_store, "_TIMEOUT_SECONDS", 0.01)
     store = RedisStore("redis://127.0.0.1:1/0")
     for _ in range(32):
-        assert store._room.acquire(blocking=False)
+        assert store._slots.acquire(blocking=False)
     monkeypatch.setattr(store, "_process", 0)
     with pytest.raises(KimiLimitError, match="refused"):  # it asked, and nobody is there
         store.take("acme", "one", AccountLimits(rpm=1), 0)
-    assert all(store._room.acquire(blocking=False) for _ in range(32))
-    assert not store._room.acquire(blocking=False)
+    assert all(store._slots.acquire(blocking=False) for _ in range(32))
+    assert not store._slots.acquire(blocking=False)
 
 
 def test_a_redis_store_needs_an_address_or_a_client() -> None:
@@ -481,7 +481,7 @@ def test_eight_processes_reach_nine_tenths_of_what_is_allowed(own_redis: RedisSe
 
 def test_reaching_redis_and_waiting_for_it_have_a_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
     arguments: dict[str, Any] = {}
-    monkeypatch.setattr(redis.Redis, "from_url", lambda url, **named: arguments.update(named, url=url))
+    monkeypatch.setattr(redis.Redis, "from_url", lambda url, **options: arguments.update(options, url=url))
     RedisStore("redis://127.0.0.1:9/0")._connect()
     assert arguments["url"] == "redis://127.0.0.1:9/0"
     assert arguments["socket_timeout"] == arguments["socket_connect_timeout"] == redis_store._TIMEOUT_SECONDS

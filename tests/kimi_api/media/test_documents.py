@@ -58,10 +58,10 @@ def uploads(kimi: Emulator) -> int:
 
 def test_the_original_request_is_kept_and_unchanged(ways: Ways, client: KimiClient) -> None:
     request = request_with(report())
-    placed = ways.call(media.place_media, media.aplace_media, client, request)
-    assert texts(placed) == ["see", TEXT]
-    assert placed.media is None
-    assert placed.original is request
+    request_sent = ways.call(media.place_media, media.aplace_media, client, request)
+    assert texts(request_sent) == ["see", TEXT]
+    assert request_sent.media is None
+    assert request_sent.original is request
     assert request.body["messages"][0]["content"][1]["type"] == "document"
 
 
@@ -71,8 +71,8 @@ def test_a_file_of_this_machine_is_streamed_and_read_once(
     path = tmp_path / "r.pdf"
     path.write_bytes(pdf(SAID))
     request = request_with(Document("r.pdf", "application/pdf", path=str(path)), report())
-    placed = ways.call(media.place_media, media.aplace_media, client, request)
-    assert texts(placed) == ["see", TEXT, TEXT]
+    request_sent = ways.call(media.place_media, media.aplace_media, client, request)
+    assert texts(request_sent) == ["see", TEXT, TEXT]
     assert uploads(kimi) == 1
 
 
@@ -82,8 +82,8 @@ def test_a_text_file_of_this_machine_is_not_sent(
     path = tmp_path / "n.md"
     path.write_text("# Grüße")
     request = request_with(Document("n.md", "text/markdown", path=str(path)))
-    placed = ways.call(media.place_media, media.aplace_media, client, request)
-    assert texts(placed) == ["see", "[document n.md]\n# Grüße\n[end of n.md]"]
+    request_sent = ways.call(media.place_media, media.aplace_media, client, request)
+    assert texts(request_sent) == ["see", "[document n.md]\n# Grüße\n[end of n.md]"]
     assert kimi.requests == []
 
 
@@ -96,15 +96,15 @@ def test_a_file_that_is_not_there_is_refused(ways: Ways, client: KimiClient, tmp
 def test_threads_that_send_the_same_upload_it_once(kimi: Emulator, client: KimiClient) -> None:
     request = request_with(report())
     with ThreadPoolExecutor(8) as pool:
-        placed = list(pool.map(lambda _: media.place_media(client, request), range(8)))
-    assert {tuple(texts(each)) for each in placed} == {("see", TEXT)}
+        requests_sent = list(pool.map(lambda _: media.place_media(client, request), range(8)))
+    assert {tuple(texts(each)) for each in requests_sent} == {("see", TEXT)}
     assert uploads(kimi) == 1
 
 
 async def test_tasks_that_send_the_same_upload_it_once(kimi: Emulator, client: KimiClient) -> None:
     request = request_with(report())
-    placed = await asyncio.gather(*(media.aplace_media(client, request) for _ in range(8)))
-    assert {tuple(texts(each)) for each in placed} == {("see", TEXT)}
+    requests_sent = await asyncio.gather(*(media.aplace_media(client, request) for _ in range(8)))
+    assert {tuple(texts(each)) for each in requests_sent} == {("see", TEXT)}
     assert uploads(kimi) == 1
 
 
@@ -118,8 +118,8 @@ async def test_a_cancelled_call_leaves_nothing_and_does_not_stand_in_the_way(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    placed = await media.aplace_media(client, request_with(report()))
-    assert texts(placed) == ["see", TEXT]
+    request_sent = await media.aplace_media(client, request_with(report()))
+    assert texts(request_sent) == ["see", TEXT]
     assert kimi.files == {}
 
 
@@ -264,8 +264,8 @@ def test_a_full_account_ends_no_thread(client: KimiClient) -> None:
     with small as kimi:
         full = KimiClient(base_url=kimi.base_url, api_key=kimi.api_key)
         with pytest.warns(KimiWarning, match="the account is full"):
-            placed = media.place_media(full, of_a_tool(report()))
-        assert "its content is not included" in texts(placed)[-1]
+            request_sent = media.place_media(full, of_a_tool(report()))
+        assert "its content is not included" in texts(request_sent)[-1]
         with pytest.raises(KimiFileError, match="the account is full"):
             media.place_media(full, request_with(report()))
 
@@ -288,8 +288,8 @@ def test_several_are_under_way_at_a_time(
 
     monkeypatch.setattr(_documents, "_extract", watch_extract)
     files = [report(f"Number {number}.", f"{number}.pdf") for number in range(6)]
-    placed = ways.call(media.place_media, media.aplace_media, client, request_with(*files))
-    assert [text.splitlines()[1] for text in texts(placed)[1:]] == [f"Number {number}." for number in range(6)]
+    request_sent = ways.call(media.place_media, media.aplace_media, client, request_with(*files))
+    assert [text.splitlines()[1] for text in texts(request_sent)[1:]] == [f"Number {number}." for number in range(6)]
     assert 2 <= most <= 4
     assert uploads(kimi) == 6
 

@@ -10,7 +10,7 @@ KEY = "sk-test-1234567890abcdefghij"
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "shown"),
+    ("name", "value", "masked_value"),
     [
         ("authorization", f"Bearer {KEY}", "Bearer sk-...ghij"),
         ("Authorization", KEY, "sk-...ghij"),
@@ -25,12 +25,12 @@ KEY = "sk-test-1234567890abcdefghij"
         ("content-type", "application/json", "application/json"),
     ],
 )
-def test_headers_that_carry_secrets_lose_them(name: str, value: str, shown: str):
-    assert mask_header(name, value) == shown
+def test_headers_that_carry_secrets_lose_them(name: str, value: str, masked_value: str):
+    assert mask_header(name, value) == masked_value
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "masked_text"),
     [
         (f"my key is {KEY}, keep it", "my key is sk-...ghij, keep it"),
         (f'{{"api_key": "{KEY}"}}', '{"api_key": "sk-...ghij"}'),
@@ -43,8 +43,8 @@ def test_headers_that_carry_secrets_lose_them(name: str, value: str, shown: str)
         ("", ""),
     ],
 )
-def test_what_looks_like_a_key_is_hidden_wherever_it_stands(text: str, shown: str):
-    assert Mask().text(text) == shown
+def test_what_looks_like_a_key_is_hidden_wherever_it_stands(text: str, masked_text: str):
+    assert Mask().text(text) == masked_text
 
 
 def test_known_secrets_are_hidden_whatever_they_look_like():
@@ -58,13 +58,13 @@ def test_the_emulators_own_test_keys_are_no_secrets_and_short_words_are_no_keys(
 
 def test_values_are_masked_to_the_last_text():
     value = {"a": [KEY, {KEY: (KEY, 1, None)}], "picture": f"data:image/png;base64,{KEY}"}
-    shown = Mask().value(value)
-    assert shown == {
+    copy = Mask().value(value)
+    assert copy == {
         "a": ["sk-...ghij", {"sk-...ghij": ["sk-...ghij", 1, None]}],
         "picture": f"data:image/png;base64,{KEY}",
     }
 
 
 def test_all_headers_at_once():
-    shown = Mask([KEY]).headers({"authorization": f"Bearer {KEY}", "x-note": f"with {KEY}"})
-    assert shown == {"authorization": "Bearer sk-...ghij", "x-note": "with sk-...ghij"}
+    headers = Mask([KEY]).headers({"authorization": f"Bearer {KEY}", "x-note": f"with {KEY}"})
+    assert headers == {"authorization": "Bearer sk-...ghij", "x-note": "with sk-...ghij"}

@@ -63,5 +63,5 @@ def test_bytes_that_are_no_answer_are_shown_as_they_are(data: bytes):
     for kind in ("application/json", "text/event-stream", "text/html", ""):
         state, traffic = State(Settings()), Traffic()
         state.record_request(ReceivedRequest("POST", CHAT, {}, json={"messages": [{}]}))
-        shown = detail(exchange_of(traffic, data, kind, 500), state, Board(state, traffic), "http://x/v1")
-        assert shown["raw"] == data.decode("utf-8", "replace")
+        entry = detail(exchange_of(traffic, data, kind, 500), state, Board(state, traffic), "http://x/v1")
+        assert entry["raw"] == data.decode("utf-8", "replace")

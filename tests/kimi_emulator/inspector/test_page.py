@@ -28,29 +28,29 @@ def test_the_page_stands_at_the_root_and_needs_no_key(watched):
 def test_an_exchange_shows_request_answer_tokens_and_cost(watched, client):
     watched.script(Reply(reasoning="Greet back.", content="Good day."))
     chat(client, tools=TOOLS)
-    shown = wait_for_end(watched, 1)
-    assert shown["request"]["json"]["messages"] == [{"role": "user", "content": "Hello there"}]
-    assert shown["request"]["json"]["tools"] == TOOLS
-    assert shown["reply"]["message"]["content"] == "Good day."
-    assert shown["reply"]["message"]["reasoning_content"] == "Greet back."
-    assert shown["tokens"]["thinking"] > 0
-    assert shown["tokens"]["answer"] > 0
-    assert shown["cost"] > 0
-    assert shown["status"] == 200
-    assert shown["whole"]
+    detail = wait_for_end(watched, 1)
+    assert detail["request"]["json"]["messages"] == [{"role": "user", "content": "Hello there"}]
+    assert detail["request"]["json"]["tools"] == TOOLS
+    assert detail["reply"]["message"]["content"] == "Good day."
+    assert detail["reply"]["message"]["reasoning_content"] == "Greet back."
+    assert detail["tokens"]["thinking"] > 0
+    assert detail["tokens"]["answer"] > 0
+    assert detail["cost"] > 0
+    assert detail["status"] == 200
+    assert detail["whole"]
 
 
 def test_a_stream_is_put_together_and_timed(watched, client):
     watched.script(Reply(reasoning="Look it up.", tool_calls=[ToolCall("get_weather", {"city": "Turku"})]))
     chat(client, tools=TOOLS, stream=True, stream_options={"include_usage": True})
-    shown = wait_for_end(watched, 1)
-    assert shown["streamed"]
-    message = shown["reply"]["message"]
+    detail = wait_for_end(watched, 1)
+    assert detail["streamed"]
+    message = detail["reply"]["message"]
     assert message["reasoning_content"] == "Look it up."
     assert json.loads(message["tool_calls"][0]["function"]["arguments"]) == {"city": "Turku"}
-    assert shown["reply"]["finish_reason"] == "tool_calls"
-    assert shown["reply"]["usage"]["total_tokens"] > 0
-    timing = shown["timing"]
+    assert detail["reply"]["finish_reason"] == "tool_calls"
+    assert detail["reply"]["usage"]["total_tokens"] > 0
+    timing = detail["timing"]
     assert timing["pieces"] > 3
     assert 0 < timing["first"] <= timing["last"]
     assert timing["points"] == sorted(timing["points"])
@@ -60,9 +60,9 @@ def test_cached_tokens_have_a_part_of_their_own(watched, client):
     long = "words and more words " * 400
     chat(client, long)
     chat(client, long)
-    shown = wait_for_end(watched, 2)
-    assert shown["tokens"]["cached"] >= 256
-    assert shown["tokens"]["cached"] + shown["tokens"]["input"] == shown["reply"]["usage"]["prompt_tokens"]
+    detail = wait_for_end(watched, 2)
+    assert detail["tokens"]["cached"] >= 256
+    assert detail["tokens"]["cached"] + detail["tokens"]["input"] == detail["reply"]["usage"]["prompt_tokens"]
 
 
 def test_a_refused_request_names_the_rule_and_explains_it(watched, client):
@@ -103,10 +103,10 @@ def test_the_curl_command_asks_the_same_again_with_the_key_from_the_environment(
 
 def test_an_upload_is_shown_without_its_bytes(watched, client):
     client.post("/files", data={"purpose": "file-extract"}, files={"file": ("notes.txt", b"secret harvest")})
-    shown = wait_for_end(watched, 1)
-    assert shown["request"]["form"]["filename"] == "notes.txt"
-    assert "secret harvest" not in json.dumps(shown)
-    assert "-F file=@notes.txt" in shown["curl"]
+    detail = wait_for_end(watched, 1)
+    assert detail["request"]["form"]["filename"] == "notes.txt"
+    assert "secret harvest" not in json.dumps(detail)
+    assert "-F file=@notes.txt" in detail["curl"]
 
 
 def test_a_broken_answer_is_shown_as_far_as_it_came(watched, client):
@@ -114,9 +114,9 @@ def test_a_broken_answer_is_shown_as_far_as_it_came(watched, client):
     watched.script(Reply(reasoning="", content="A long answer that will not come to its end, for sure."))
     with pytest.raises(httpx.HTTPError):
         chat(client, stream=True)
-    shown = wait_for_end(watched, 1)
-    assert not shown["whole"]
-    assert shown["reply"]["message"]["content"].startswith("A long")
+    detail = wait_for_end(watched, 1)
+    assert not detail["whole"]
+    assert detail["reply"]["message"]["content"].startswith("A long")
 
 
 def test_a_fault_is_named_and_copied_with_its_answer(watched, client):
@@ -125,9 +125,9 @@ def test_a_fault_is_named_and_copied_with_its_answer(watched, client):
     watched.script(Reply(reasoning="", content="A long answer that will not come to its end, for sure."))
     with pytest.raises(httpx.HTTPError):
         chat(client, stream=True)
-    shown = wait_for_end(watched, 1)
-    assert (shown["fault"], shown["fault_sentence"]) == ("cut.answer", FAULTS["cut.answer"].description)
-    assert "fault='cut.answer'" in shown["script"]
+    detail = wait_for_end(watched, 1)
+    assert (detail["fault"], detail["fault_sentence"]) == ("cut.answer", FAULTS["cut.answer"].description)
+    assert "fault='cut.answer'" in detail["script"]
     assert "fault      cut.answer" in watched.transcript
 
 
@@ -236,13 +236,13 @@ def test_a_broken_prefix_is_told_with_its_place_and_price(watched, client):
         }
         messages = [instructions, {"role": "user", "content": "Why?"}]
         client.post("/chat/completions", json={"model": "kimi-k3", "messages": messages})
-    row, shown = rows(watched, 2)[1], wait_for_end(watched, 2)["prefix"]
-    assert row["prefix"]["kind"] == shown["kind"] == "breaks"
-    assert (shown["with"], shown["place"], shown["character"]) == (1, "messages[0] (system)", 10)
-    assert shown["before"].startswith("It is 12:01.")
-    assert shown["after"].startswith("It is 12:02.")
-    assert shown["lost"] == row["prefix"]["lost"] == 512
-    assert shown["cost"] == pytest.approx(512 * 2.7 / 1_000_000)
+    row, prefix = rows(watched, 2)[1], wait_for_end(watched, 2)["prefix"]
+    assert row["prefix"]["kind"] == prefix["kind"] == "breaks"
+    assert (prefix["with"], prefix["place"], prefix["character"]) == (1, "messages[0] (system)", 10)
+    assert prefix["before"].startswith("It is 12:01.")
+    assert prefix["after"].startswith("It is 12:02.")
+    assert prefix["lost"] == row["prefix"]["lost"] == 512
+    assert prefix["cost"] == pytest.approx(512 * 2.7 / 1_000_000)
     assert events(watched, 2)["sums"]["lost"] == 512
 
 
@@ -300,21 +300,21 @@ def test_a_stored_image_is_given_out_and_other_files_are_not(watched, client):
 
 
 def test_the_page_knows_the_address_and_a_key_that_is_no_secret(watched):
-    shown = page(watched, "_inspector/settings").json()
-    assert shown == {"base_url": watched.base_url, "api_key": "sk-...abcd", "whole_key": False}
+    settings = page(watched, "_inspector/settings").json()
+    assert settings == {"base_url": watched.base_url, "api_key": "sk-...abcd", "whole_key": False}
     with Emulator(region="cn") as kimi:
-        shown = page(kimi, "_inspector/settings").json()
-        assert shown == {"base_url": kimi.base_url, "api_key": kimi.api_key, "whole_key": True}
+        settings = page(kimi, "_inspector/settings").json()
+        assert settings == {"base_url": kimi.base_url, "api_key": kimi.api_key, "whole_key": True}
 
 
 def test_a_key_in_a_message_is_hidden_too(watched, client):
     chat(client, f"My key is {KEY}, and sk-other-1234567890abcdefgh is another")
-    shown = (
+    text = (
         json.dumps([wait_for_end(watched, 1), events(watched, 1)]) + page(watched, "_inspector/exchanges/1/script").text
     )
-    assert KEY not in shown
-    assert "sk-other-1234567890abcdefgh" not in shown
-    assert "My key is sk-...abcd" in shown
+    assert KEY not in text
+    assert "sk-other-1234567890abcdefgh" not in text
+    assert "My key is sk-...abcd" in text
 
 
 def test_nothing_is_loaded_from_elsewhere(watched):

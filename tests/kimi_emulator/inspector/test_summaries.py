@@ -186,11 +186,11 @@ def test_other_calls_have_words_of_their_own(
 
 
 @pytest.mark.parametrize(
-    ("size", "shown"), [(17, "17 bytes"), (1300, "1.3 KB"), (52_428_800, "50 MB"), (None, "0 bytes")]
+    ("size", "size_text"), [(17, "17 bytes"), (1300, "1.3 KB"), (52_428_800, "50 MB"), (None, "0 bytes")]
 )
-def test_an_upload_is_told_by_name_and_size(size: Any, shown: str):
+def test_an_upload_is_told_by_name_and_size(size: Any, size_text: str):
     form = {"filename": "a.pdf", "size": size}
-    assert tell_request("POST", "/v1/files", None, form).text == f"Upload a.pdf ({shown})"
+    assert tell_request("POST", "/v1/files", None, form).text == f"Upload a.pdf ({size_text})"
 
 
 def test_a_beginning_is_one_line_of_bounded_length():

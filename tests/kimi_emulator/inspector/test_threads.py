@@ -38,10 +38,10 @@ class Talk:
     ) -> tuple[int, int | None]:
         self.id += 1
         body = {"model": "kimi-k3", "messages": list(messages), **more}
-        placed = self.threads.place(self.id, body)
+        place = self.threads.place(self.id, body)
         if answer is not None:
             self.threads.answer(self.id, body, answer)
-        return placed
+        return place
 
 
 def test_the_steps_of_an_agent_are_one_thread():
@@ -132,10 +132,10 @@ def test_what_is_not_kept_any_more_is_forgotten_whole():
     talk = Talk()
     talk.ask(SYSTEM, user("one"), answer=assistant("1"), tools=[{"type": "function", "function": {"name": "a"}}])
     talk.ask(SYSTEM, user("one"), assistant("1"), user("two"), answer=assistant("2"))
-    talk.threads.forget(1)
+    talk.threads.remove(1)
     assert talk.ask(SYSTEM, user("one"), assistant("1"), user("two"), assistant("2"), user("three")) == (1, 2)
     for id in (2, 3, 3):
-        talk.threads.forget(id)
+        talk.threads.remove(id)
     assert len(talk.threads) == 0
     assert [index for index in vars(talk.threads).values() if index] == []
 
