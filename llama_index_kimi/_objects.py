@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from llama_index.core.base.llms.types import ChatResponse
+from llama_index.core.output_parsers.utils import extract_json_str
 from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from pydantic import BaseModel
 
-from kimi_api._arguments.text import TOO_DEEP, is_too_deep, strict_text
+from kimi_api._arguments.text import TOO_DEEP, is_json, is_too_deep, strict_text
 from kimi_api.errors import KimiRefusalError, KimiStructuredOutputError
 from kimi_api.errors._base import WITHHELD
 from kimi_api.options import RAISE_MAX_TOKENS
@@ -35,8 +37,10 @@ def _call_text(response: ChatResponse | None) -> str:
     return calls[0]["function"]["arguments"] if calls else ""
 
 
-def parse_answer(output_cls: type[ModelT], response: ChatResponse | None, text: str | None = None) -> ModelT:
-    """The object in a finished answer, or in `text` of it.
+def parse_answer(
+    output_cls: type[ModelT], response: ChatResponse | None, text: str | None = None, *, in_prose: bool = False
+) -> ModelT:
+    """The object in a finished answer, or in `text` of it; `in_prose`: words may stand around it.
 
     The reason for the end is looked at before the text: half a JSON document would only give a puzzling parser error.
 
@@ -44,6 +48,11 @@ def parse_answer(output_cls: type[ModelT], response: ChatResponse | None, text: 
         KimiRefusalError: the answer was withheld, wholly or in part.
         KimiStructuredOutputError: the answer was cut off or empty, or is no `output_cls`.
     """
+    if in_prose and response is not None:
+        text = response.message.content or ""
+        if not is_json(text):
+            with suppress(ValueError):  # there is no object in it, which is said of the whole text below
+                text = extract_json_str(text)
     try:
         return _read(output_cls, response, text)
     except KimiStructuredOutputError as error:
@@ -97,8 +106,9 @@ class PartialReader(Generic[ModelT]):
     which is still many times a second.
     """
 
-    def __init__(self, output_cls: type[ModelT]) -> None:
+    def __init__(self, output_cls: type[ModelT], *, in_prose: bool = False) -> None:
         self._output_cls = output_cls
+        self._in_prose = in_prose
         self._length = 0
         self._next = 0
 
@@ -106,7 +116,10 @@ class PartialReader(Generic[ModelT]):
         """The object in `response`, or None when it is not time yet, or what has come is none."""
         if not response.delta or not self._is_due(len(response.delta)):
             return None
-        return self._object(response.message.content or "")
+        text = response.message.content or ""
+        if self._in_prose and not text.lstrip().startswith(("{", "[")):
+            text = text[max(text.find("{"), 0) :]
+        return self._object(text)
 
     def read_call(self, response: ChatResponse) -> ModelT | FlexibleModel | None:
         """The same of the arguments of its tool call."""

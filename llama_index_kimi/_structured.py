@@ -2,8 +2,10 @@
 
 Core's default route forces a tool, which every Kimi model but the K3 family refuses while it thinks
 ("tool_choice 'required' is incompatible with thinking enabled"). The platform constrains the answer itself to a schema
-instead: https://platform.kimi.ai/docs/guide/use-structured-output. Other modes (`pydantic_program_mode`) go core's way:
-FUNCTION, and OPENAI which here is the same, through a tool; LLM through the prompt alone.
+instead: https://platform.kimi.ai/docs/guide/use-structured-output. Other modes (`pydantic_program_mode`) ask as core
+does: FUNCTION, and OPENAI which here is the same, through a tool; LLM through the prompt alone. Answers are read here
+in all of them: core's programs raise a parser's error that has lost the answer, and streamed they end with half an
+object.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictInProgressEvent,
     LLMStructuredPredictStartEvent,
 )
-from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.structured_llm import StructuredLLM
+from llama_index.core.output_parsers.pydantic import PydanticOutputParser
 from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.program.utils import FlexibleModel
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
@@ -37,6 +39,8 @@ from llama_index_kimi._objects import ModelT, PartialReader, parse_answer, parse
 from llama_index_kimi._structured_llm import StructuredKimi, TemplateChecks
 
 dispatcher = get_dispatcher(__name__)
+
+_TEXT_MODES = (PydanticProgramMode.DEFAULT, PydanticProgramMode.LLM)
 
 PARSED = "parsed"
 """The argument of a call whose answer is read here: that the budget was too small is then said by the error alone."""
@@ -71,18 +75,16 @@ class StructuredPrediction(TemplateChecks, Connected):
             KimiAPIError: the platform refused the request, or cannot be reached.
         """
         _check_arguments(output_cls, prompt, llm_kwargs)
-        if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
+        if self.pydantic_program_mode not in _TEXT_MODES:
             llm, template = self._for_core(prompt, prompt_args)
-            if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
-                return FunctionCallingLLM.structured_predict(llm, output_cls, template, llm_kwargs)  # type: ignore[arg-type]
             dispatcher.event(_start_event(output_cls, prompt, prompt_args))
             response = llm.chat_with_tools(**_call_arguments(output_cls, template, llm_kwargs))
             result = parse_call(output_cls, response, llm.model)
             dispatcher.event(LLMStructuredPredictEndEvent(output=result))
             return result
         dispatcher.event(_start_event(output_cls, prompt, prompt_args))
-        response = self.chat(self._format_messages(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs))
-        result = parse_answer(output_cls, response)
+        messages, arguments = self._ask_for(output_cls, prompt, prompt_args, llm_kwargs)
+        result = parse_answer(output_cls, self.chat(messages, **arguments), in_prose=self._in_prose)
         dispatcher.event(LLMStructuredPredictEndEvent(output=result))
         return result
 
@@ -95,20 +97,16 @@ class StructuredPrediction(TemplateChecks, Connected):
     ) -> ModelT:
         """The asynchronous twin of `structured_predict`."""
         _check_arguments(output_cls, prompt, llm_kwargs)
-        if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
+        if self.pydantic_program_mode not in _TEXT_MODES:
             llm, template = self._for_core(prompt, prompt_args)
-            if llm.pydantic_program_mode != PydanticProgramMode.FUNCTION:
-                return await FunctionCallingLLM.astructured_predict(llm, output_cls, template, llm_kwargs)  # type: ignore[arg-type]
             dispatcher.event(_start_event(output_cls, prompt, prompt_args))
             response = await llm.achat_with_tools(**_call_arguments(output_cls, template, llm_kwargs))
             result = parse_call(output_cls, response, llm.model)
             dispatcher.event(LLMStructuredPredictEndEvent(output=result))
             return result
         dispatcher.event(_start_event(output_cls, prompt, prompt_args))
-        response = await self.achat(
-            self._format_messages(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs)
-        )
-        result = parse_answer(output_cls, response)
+        messages, arguments = self._ask_for(output_cls, prompt, prompt_args, llm_kwargs)
+        result = parse_answer(output_cls, await self.achat(messages, **arguments), in_prose=self._in_prose)
         dispatcher.event(LLMStructuredPredictEndEvent(output=result))
         return result
 
@@ -124,24 +122,20 @@ class StructuredPrediction(TemplateChecks, Connected):
         An object that does not fit `output_cls` yet has its fields all optional.
         """
         _check_arguments(output_cls, prompt, llm_kwargs)
-        if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
+        if self.pydantic_program_mode not in _TEXT_MODES:
             llm, template = self._for_core(prompt, prompt_args)
-            if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
-                yield from _stream_call(llm, output_cls, template, llm_kwargs)
-            else:
-                yield from FunctionCallingLLM.stream_structured_predict(llm, output_cls, template, llm_kwargs)  # type: ignore[arg-type]
+            yield from _stream_call(llm, output_cls, template, llm_kwargs)
             return
         dispatcher.event(_start_event(output_cls, prompt, prompt_args))
         response: ChatResponse | None = None
-        reader = PartialReader(output_cls)
-        for response in self.stream_chat(
-            self._format_messages(prompt, prompt_args), **call_arguments(output_cls, llm_kwargs)
-        ):
+        reader = PartialReader(output_cls, in_prose=self._in_prose)
+        messages, arguments = self._ask_for(output_cls, prompt, prompt_args, llm_kwargs)
+        for response in self.stream_chat(messages, **arguments):
             partial = reader.read(response)
             if partial is not None:
                 dispatcher.event(LLMStructuredPredictInProgressEvent(output=partial))
                 yield partial
-        result = parse_answer(output_cls, response)
+        result = parse_answer(output_cls, response, in_prose=self._in_prose)
         dispatcher.event(LLMStructuredPredictEndEvent(output=result))
         yield result
 
@@ -154,23 +148,21 @@ class StructuredPrediction(TemplateChecks, Connected):
     ) -> AsyncGenerator[ModelT | FlexibleModel, None]:
         """The asynchronous twin of `stream_structured_predict`: `async for x in await llm.astream_structured...`."""
         _check_arguments(output_cls, prompt, llm_kwargs)
-        if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
+        if self.pydantic_program_mode not in _TEXT_MODES:
             llm, template = self._for_core(prompt, prompt_args)
-            if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
-                return _astream_call(llm, output_cls, template, llm_kwargs)
-            return await FunctionCallingLLM.astream_structured_predict(llm, output_cls, template, llm_kwargs)  # type: ignore[arg-type]
+            return _astream_call(llm, output_cls, template, llm_kwargs)
 
         async def objects() -> AsyncGenerator[ModelT | FlexibleModel, None]:
             dispatcher.event(_start_event(output_cls, prompt, prompt_args))
             response: ChatResponse | None = None
-            reader = PartialReader(output_cls)
-            messages, arguments = self._format_messages(prompt, prompt_args), call_arguments(output_cls, llm_kwargs)
+            reader = PartialReader(output_cls, in_prose=self._in_prose)
+            messages, arguments = self._ask_for(output_cls, prompt, prompt_args, llm_kwargs)
             async for response in await self.astream_chat(messages, **arguments):
                 partial = reader.read(response)
                 if partial is not None:
                     dispatcher.event(LLMStructuredPredictInProgressEvent(output=partial))
                     yield partial
-            result = parse_answer(output_cls, response)
+            result = parse_answer(output_cls, response, in_prose=self._in_prose)
             dispatcher.event(LLMStructuredPredictEndEvent(output=result))
             yield result
 
@@ -188,27 +180,39 @@ class StructuredPrediction(TemplateChecks, Connected):
             return [ChatMessage(role="system", content=self.system_prompt), *messages]
         return messages
 
-    def _for_core(self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any]) -> tuple[Self, ChatPromptTemplate]:
-        """A model and a prompt for core's own programs: filled, and the system prompt in it instead of in the model.
+    @property
+    def _in_prose(self) -> bool:
+        """Whether the object stands somewhere in the text of the answer: nothing keeps the model to JSON alone."""
+        return self.pydantic_program_mode == PydanticProgramMode.LLM
 
-        One of those programs forgets the system prompt (`FunctionCallingProgram.acall`), another leaves its output
-        parser in the template it is given (`LLMTextCompletionProgram`).
-        """
-        mode = self.pydantic_program_mode
-        if mode in (PydanticProgramMode.GUIDANCE, PydanticProgramMode.LM_FORMAT_ENFORCER):
+    def _ask_for(
+        self,
+        output_cls: type[BaseModel],
+        prompt: BasePromptTemplate,
+        prompt_args: Mapping[str, Any],
+        llm_kwargs: Mapping[str, Any] | None,
+    ) -> tuple[list[ChatMessage], dict[str, Any]]:
+        """The messages that ask for an `output_cls` as text, and the other arguments of `chat`."""
+        if not self._in_prose:
+            return self._format_messages(prompt, prompt_args), call_arguments(output_cls, llm_kwargs)
+        template = prompt.model_copy(update={"output_parser": None})
+        messages = PydanticOutputParser(output_cls).format_messages(self._format_messages(template, prompt_args))
+        return messages, {PARSED: True, **(llm_kwargs or {})}
+
+    def _for_core(self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any]) -> tuple[Self, ChatPromptTemplate]:
+        """A model and a prompt for a demanded tool: filled, and the system prompt in it instead of in the model."""
+        if self.pydantic_program_mode in (PydanticProgramMode.GUIDANCE, PydanticProgramMode.LM_FORMAT_ENFORCER):
             raise KimiInputError(
                 "pydantic_program_mode",
-                mode.value,
+                self.pydantic_program_mode.value,
                 "it steers a model that runs in this process, and Kimi is reached over HTTP",
                 "leave it at 'default', where the platform itself keeps the answer to the schema",
             )
-        if mode == PydanticProgramMode.OPENAI:  # core's own program for it is an extra package for OpenAI's class
-            mode = PydanticProgramMode.FUNCTION
-        changes: dict[str, Any] = {"system_prompt": None, "pydantic_program_mode": mode}
-        if (
-            mode == PydanticProgramMode.FUNCTION
-        ):  # core demands the tool of a whole answer, and of a stream only offers it
-            changes["additional_kwargs"] = {**self.additional_kwargs, "tool_choice": "required"}
+        changes: dict[str, Any] = {
+            "system_prompt": None,
+            # Core demands the tool of a whole answer, and of a stream only offers it.
+            "additional_kwargs": {**self.additional_kwargs, "tool_choice": "required"},
+        }
         bare = self.model_copy(update=changes)
         self._connect()
         bare._connection = self._connection

@@ -125,8 +125,6 @@ async def test_every_program_mode_gives_the_object_and_sends_the_system_prompt(
     scripted: ScriptedKimi, model: str, mode: PydanticProgramMode, how: str
 ) -> None:
     by_tool = mode in (PydanticProgramMode.FUNCTION, PydanticProgramMode.OPENAI)
-    if mode == PydanticProgramMode.LLM and "streamed" in how and "stream_call" not in vars(LLMTextCompletionProgram):
-        pytest.skip("text programs of this core do not stream")
     answer = CALL if by_tool else Reply(content=json.dumps(ALBUM))
     llm = scripted([answer], model=model, pydantic_program_mode=mode, system_prompt="Be brief.")
     assert await predict(llm, how) == Album.model_validate(ALBUM)
@@ -136,6 +134,43 @@ async def test_every_program_mode_gives_the_object_and_sends_the_system_prompt(
     assert [m["role"] for m in sent["messages"]] == ["system", "user"]
     assert sent["messages"][0]["content"].startswith("Be brief.")
     assert "This is a test album with songs" in sent["messages"][1]["content"]
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("No object, sorry.", "Expecting value"),
+        ('{"name": "x"}', "Field required"),
+        ('Here: {"name": "x", "artist": ', "Expecting value"),
+        ('{"name": "x", "artist": ', "ended after"),
+    ],
+)
+async def test_text_that_is_no_object_is_an_error_with_the_answer_in_every_way(
+    scripted: ScriptedKimi, text: str, reason: str, how: str
+) -> None:
+    end = "length" if reason == "ended after" else "stop"
+    answer = Reply(content=text, reasoning="Hm.", finish_reason=end)
+    llm = scripted([answer], pydantic_program_mode=PydanticProgramMode.LLM)
+    with pytest.raises(errors.KimiStructuredOutputError, match=reason) as caught:
+        await predict(llm, how)
+    assert caught.value.llm_output == text
+    assert (caught.value.partial.content, caught.value.partial.reasoning) == (text, "Hm.")
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("text", ["{}", "Here you are:\n```json\n{}\n```\nAnything else?"])
+async def test_an_object_may_stand_among_words_in_text_mode(scripted: ScriptedKimi, text: str, how: str) -> None:
+    answer = Reply(content=text.replace("{}", json.dumps(ALBUM)))
+    llm = scripted([answer], pydantic_program_mode=PydanticProgramMode.LLM)
+    assert await predict(llm, how) == Album.model_validate(ALBUM)
+
+
+async def test_an_object_among_words_grows(scripted: ScriptedKimi) -> None:
+    llm = scripted([Reply(content="Here: " + json.dumps(ALBUM))], pydantic_program_mode=PydanticProgramMode.LLM)
+    objects = list(llm.stream_structured_predict(Album, PromptTemplate(PROMPT), topic="songs"))
+    assert len(objects) > 1
+    assert objects[0] != objects[-1]
 
 
 @pytest.mark.parametrize("mode", [PydanticProgramMode.GUIDANCE, PydanticProgramMode.LM_FORMAT_ENFORCER])
