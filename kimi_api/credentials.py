@@ -48,7 +48,7 @@ _PAGES = frozenset({"", "www", "platform", "kimi", "console"})
 _LAST_STEP = "/chat/completions"
 
 _QUOTES = "'\"`“”‘’"
-_GET_A_KEY = "create one at https://platform.kimi.ai/console/api-keys (.ai) or https://platform.kimi.com (.cn)"
+_GET_A_KEY = f"create one at {_CONSOLES[INTERNATIONAL]}/api-keys (.ai) or {_CONSOLES[CHINA]}/api-keys (.cn)"
 
 
 @runtime_checkable

@@ -70,11 +70,11 @@ def encode(arguments: object) -> str:
     """
     try:
         return _encode(arguments)
-    except (RecursionError, ValueError) as error:  # ValueError: an object that holds itself
+    except (RecursionError, ValueError) as error:  # ValueError: an object that holds itself, or a number too long
         raise KimiInputError(
             "arguments of a tool call",
             sorted(map(str, arguments)) if isinstance(arguments, Iterable) else "",
-            "they are nested too deeply for JSON, or contain themselves",
+            "they are nested too deeply for JSON, contain themselves, or hold a number of thousands of digits",
             "shorten them, or remove the call from the history",
         ) from error
 

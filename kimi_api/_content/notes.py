@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from kimi_api._content.unsendable import WRITABLE_BITS
 from kimi_api._media_rules import split_data_url
 from kimi_api._warn import warn_once
 from kimi_api.errors import KimiError, KimiInputError
@@ -238,6 +239,8 @@ def _plain(value: object, name: str = "", depth: int = 0) -> object:
     if isinstance(value, str):
         encoded = len(value) > _LONGEST_DATA and (name in _DATA or " " not in value)
         return f"({len(value)} characters)" if encoded else value
+    if isinstance(value, int) and value.bit_length() > WRITABLE_BITS:
+        return f"({value.bit_length()} bits)"
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, (bytes, bytearray)):

@@ -65,7 +65,7 @@ def take_transport(arguments: dict[str, Any]) -> CallOptions:
         Arguments for `KimiClient.stream` and the like.
 
     Raises:
-        KimiInputError: a setting that one call cannot change, such as the key. Its value is not shown.
+        KimiInputError: a setting that one call cannot change, such as the key. Its value is not value_text.
     """
     taken: CallOptions = {}
     for name in _OF_A_CALL:
@@ -172,4 +172,11 @@ def without_authorization(headers: Mapping[str, str]) -> dict[str, str]:
 def _check_headers(headers: object) -> Mapping[str, str]:
     if not isinstance(headers, Mapping):
         raise KimiInputError("headers", headers, "they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}")
+    for part in (*headers, *headers.values()):
+        if not isinstance(part, str | bytes):
+            value_text = (
+                f"a value of type {type(part).__name__}"  # the HTTP library says no name, and it may be a secret
+            )
+            rule = "they are a dict from names to values, all of them text"
+            raise KimiInputError("headers", value_text, rule, "pass e.g. {'X-Trace': 'a1'}")
     return headers

@@ -15,6 +15,9 @@ from kimi_api.options import OPTION_NAMES, merge, spread
 _DICTS = ("extra_body", "additional_kwargs")
 """Fields that may be given under several names: the dicts are merged, the later one on top."""
 
+_WRITTEN = (*_DICTS, "response_format", "thinking")
+"""Fields whose values go into the body as they are, and that frameworks write into traces."""
+
 
 def constructor_settings(arguments: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
     """A constructor's arguments under the names of its fields, the rule of both adapters.
@@ -67,6 +70,11 @@ def constructor_settings(arguments: Mapping[str, Any], fields: Collection[str]) 
 def _put(settings: dict[str, Any], field: str, value: object, name: str, arguments: Mapping[str, Any]) -> None:
     if value is None and field != "model":
         return
+    if field in _WRITTEN and isinstance(value, Mapping) and value:
+        from kimi_api._content.unsendable import endless  # which most models never need
+
+        if (wrong := endless(value, name)) is not None:
+            raise wrong
     before = settings.get(field)
     if field in _DICTS and isinstance(before, Mapping) and isinstance(value, Mapping):
         value = merge(before, value)

@@ -316,7 +316,7 @@ class Connection:
         except UnicodeEncodeError as error:
             from kimi_api._transport.errors.translate import not_unicode
 
-            raise not_unicode("messages", error) from None
+            raise not_unicode("messages", error, body) from None
         except Exception as error:
             from kimi_api._transport.errors.translate import (
                 from_sdk,
@@ -328,7 +328,7 @@ class Connection:
             from kimi_api.errors import KimiConnectionError
 
             if isinstance(error.__cause__, UnicodeEncodeError):  # openai 2.0 puts its connection error around it
-                raise not_unicode("messages", error.__cause__) from None
+                raise not_unicode("messages", error.__cause__, body) from None
             if isinstance(error, Exceeded):
                 raise too_long_error(error, context, self._types(), response) from None
             if body is not None and (wrong := wrong_value(error, body)) is not None:

@@ -113,15 +113,18 @@ def to_line(custom_id: str, body: Mapping[str, Any]) -> bytes:
     """One line of an input file, its line end included. The same request gives the same bytes.
 
     Raises:
-        KimiInputError: a text of it is no valid Unicode.
+        KimiInputError: JSON has no form for a value in it, or a text is no valid Unicode.
     """
     entry = {"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": body}
     try:
-        return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    except UnicodeEncodeError as error:
-        from kimi_api._transport.errors.translate import not_unicode
+        return json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    except (TypeError, ValueError, RecursionError):
+        from kimi_api._content.unsendable import unsendable
 
-        raise not_unicode(f"request {custom_id!r}", error) from None
+        wrong = unsendable({f"request {custom_id!r}": body})
+        if wrong is None:
+            raise
+        raise wrong from None
 
 
 def check_requests(

@@ -294,5 +294,8 @@ _IN_MEMORY = re.compile(r" at 0x[0-9a-fA-F]+")  # "<function get_weather at 0x7f
 
 
 def _shorten(value: object) -> str:
-    text = _IN_MEMORY.sub("", repr(value))
+    try:
+        text = _IN_MEMORY.sub("", repr(value))
+    except Exception:  # of great depth, a number of thousands of digits, or whatever an object's own class raises
+        return f"a value of type {type(value).__name__}"
     return text if len(text) <= 200 else f"{text[:160]}... ({len(text)} characters)"

@@ -61,7 +61,9 @@ def json_text(schema: object, where: str) -> str:
     try:
         return json.dumps(schema, default=_jsonable)
     except (TypeError, ValueError, RecursionError) as error:
-        raise KimiInputError(
+        from kimi_api._content.unsendable import endless  # which a good schema never needs
+
+        raise endless(schema, where) or KimiInputError(
             where, type(schema).__name__, f"a schema is a JSON document ({error})", "pass a dict of JSON values"
         ) from None
 

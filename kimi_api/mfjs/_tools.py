@@ -26,6 +26,12 @@ def normalize_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     return {**tool, "function": whole}
 
 
+def _place(tool: Mapping[str, Any]) -> str:
+    """What an error about the whole of `tool` calls it."""
+    function = tool.get("function")
+    return f"tool {function.get('name')!r}" if isinstance(function, Mapping) else "tool"
+
+
 class NormalizedCache:
     """Remembers normalised tools, for callers that send the same ones with every request.
 
@@ -57,7 +63,7 @@ class NormalizedCache:
         return normalized
 
     def _look_up(self, tool: Mapping[str, Any]) -> dict[str, Any]:
-        text = json_text(tool, "tool")
+        text = json_text(tool, _place(tool))
         result = self._by_text.get(text)
         if result is None:
             result = self._by_text[text] = normalize_tool(tool)

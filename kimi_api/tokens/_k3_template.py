@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kimi_api._arguments.text import is_too_deep
+from kimi_api._content.unsendable import endless
 from kimi_api.catalog import PromptTemplate
+from kimi_api.errors import KimiInputError
 from kimi_api.tokens._parts import Count, parts, search_tokens
 from kimi_api.tokens._tool_text import functions_of
 
@@ -132,4 +134,9 @@ def _format(response_format: Mapping[str, Any] | None, count: Count) -> int:
 
 
 def _sorted_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise endless(value, "tools") or KimiInputError(
+            "tools", f"a value of type {type(value).__name__}", f"they are JSON ({error})", "use texts as keys"
+        ) from None

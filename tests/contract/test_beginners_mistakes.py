@@ -31,8 +31,11 @@ from langchain_kimi import ChatKimi, KimiFileLoader, partial_message
 from llama_index_kimi import Kimi, KimiFileReader
 
 NO_KEY: list[tuple[str, str]] = [
-    ("ChatKimi()", "a key is needed, and neither MOONSHOT_API_KEY nor KIMI_API_KEY is set.*create one at https://"),
-    ("Kimi()", "a key is needed, and neither MOONSHOT_API_KEY nor KIMI_API_KEY is set.*create one at https://"),
+    (
+        "ChatKimi()",
+        "a key is needed, and neither MOONSHOT_API_KEY nor KIMI_API_KEY is set.*platform.kimi.ai/console/api-keys",
+    ),
+    ("Kimi()", "a key is needed, and neither MOONSHOT_API_KEY nor KIMI_API_KEY.*platform.kimi.com/console/api-keys"),
     ("KimiFileLoader('note.txt').load()", "a key is needed"),
     ("KimiFileReader().load_data('note.txt')", "a key is needed"),
 ]
@@ -141,6 +144,31 @@ REFUSED: list[tuple[str, str]] = [
         "x: got 'a value of type object', but JSON has no form for it",
     ),
     ("Kimi(additional_kwargs={'x': [{1}]}).complete('Hi')", r"x\[0\]: got 'a value of type set'.*pass a list"),
+    ("ChatKimi(extra_body=circle())", r"extra_body\.me: got 'the dict at extra_body'.*contains itself"),
+    ("ChatKimi(model_kwargs={'x': circle()})", r"extra_body\.x\.me: got 'the dict at extra_body\.x'.*contains itself"),
+    ("ChatKimi(response_format={'type': 'json_object', 'x': circle()})", r"response_format\.x\.me: .*contains itself"),
+    ("Kimi(thinking={'type': 'enabled', 'x': circle()})", r"thinking\.x\.me: got 'the dict at thinking\.x'"),
+    ("Kimi(additional_kwargs={'x': circle()})", r"additional_kwargs\.x\.me: got 'the dict at additional_kwargs\.x'"),
+    (
+        "langchain_kimi.KimiLLM(extra_body={'x': 10**5_000})",
+        r"extra_body\.x: got 'a whole number of about 5001 digits'",
+    ),
+    ("list(ChatKimi().stream('Hi', extra_body=circle()))", r"me\.me: got 'the dict at me'.*contains itself"),
+    (
+        "list(Kimi().stream_complete('Hi', extra_body={'x': 10**5_000}))",
+        r"x: got 'a whole number of about 5001 digits'",
+    ),
+    ("ChatKimi().invoke('Hi', extra_body={'x': 'bad \\ud800'})", r"x: got 'bad .*text must be valid Unicode"),
+    ("Kimi().complete('Hi', extra_body={'x': {'\\ud800': 1}})", r"x: got .*text must be valid Unicode"),
+    (
+        "ChatKimi().bind_tools([tool(circle())]).invoke('Hi')",
+        r"tool 'f'\.function\.parameters\.x\.me: .*contains itself",
+    ),
+    ("Kimi().chat_with_tools([tool(circle())], 'Hi')", r"tool 'f'\.function\.parameters\.x\.me: .*contains itself"),
+    ("Kimi().count_tokens([ChatMessage('Hi')], [tool(circle())])", r"tools\[0\]\.function\.parameters\.x\.me: got"),
+    ("ChatKimi().get_num_tokens_from_messages([], [tool({1: 2, 'a': 3})])", r"they are JSON \(.*use texts as keys"),
+    ("ChatKimi().invoke('Hi', extra_headers={'X-Team': 1})", "headers: got 'a value of type int'.*all of them text"),
+    ("Kimi().complete('Hi', headers={1: 'a'})", "headers: got 'a value of type int'.*all of them text"),
     # messages
     ("ChatKimi().invoke([])", "at least one message is needed.*add a user message"),
     ("Kimi().chat([])", "at least one message is needed.*add a user message"),
@@ -313,6 +341,16 @@ def get_weather(city: str) -> str:
     return f"{city}: 2 degrees, snow"
 
 
+def circle() -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    value["me"] = value
+    return value
+
+
+def tool(value: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "x": value}}}
+
+
 def dead_client() -> Any:
     client = transport().Client()
     client.close()
@@ -353,6 +391,7 @@ NAMES: dict[str, Any] = {
     "KimiFileReader": KimiFileReader,
     "ToolMessage": ToolMessage,
     "block": block,
+    "circle": circle,
     "dead_client": dead_client,
     "build_request": build_request,
     "get_weather": get_weather,
@@ -361,6 +400,7 @@ NAMES: dict[str, Any] = {
     "Lookup": Lookup,
     "llama_index_kimi": llama_index_kimi,
     "partial_message": partial_message,
+    "tool": tool,
 }
 
 

@@ -101,18 +101,15 @@ def too_long_error(
     )
 
 
-def not_unicode(what: str, error: UnicodeEncodeError) -> KimiInputError:
-    """The error for a text that cannot be encoded, with what stands around the place."""
+def not_unicode(what: str, error: UnicodeEncodeError, body: Mapping[str, Any] | None = None) -> KimiInputError:
+    """The error for a text that cannot be encoded, with what stands around the place: of `body`, if it is there."""
     if error.encoding == "ascii":  # the HTTP library's, of a header
         remedy = "send it in ASCII, e.g. by urllib.parse.quote(value)"
         value_text = f"a value of {len(error.object)} characters that are not all ASCII"  # it may be a secret
         return KimiInputError("headers", value_text, "the value of a header is ASCII text", remedy)
-    return KimiInputError(
-        what,
-        error.object[max(error.start - 20, 0) : error.end + 20],
-        "text must be valid Unicode, and half a surrogate pair is not",
-        "clean it with text.encode('utf-8', 'replace').decode()",
-    )
+    from kimi_api._content.unsendable import no_text, unsendable
+
+    return (None if body is None else unsendable(body)) or no_text(what, error)
 
 
 _UNWRITABLE = (TypeError, ValueError, RecursionError)

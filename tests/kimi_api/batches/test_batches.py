@@ -182,6 +182,12 @@ def test_the_upload_is_streamed_from_disk(kimi: Emulator, client: KimiClient) ->
         ({"a": ask()}, {"metadata": {"k": 1}}, "are texts"),
         ({"a": ask("x" * 500)}, {"max_bytes": 400}, "request 'a': got '[0-9]+ bytes', but .* at most 400 bytes"),
         ({"a": ask(), "b": ask("half a pair \ud83d")}, {}, "request 'b'.*half a surrogate pair"),
+        (
+            {"a": ask(extra_body={"x": {1}})},
+            {},
+            r"request 'a'\.x: got 'a value of type set', but JSON has no form for it",
+        ),
+        ({"a": ask(extra_body={"x": float("nan")})}, {}, r"request 'a'\.x: got nan, but JSON has no form for it"),
     ],
 )
 def test_what_no_batch_takes_is_refused_before_anything_is_sent(

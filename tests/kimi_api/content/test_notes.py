@@ -53,6 +53,7 @@ ERROR = KimiInputError("block", "x", "no part holds it", "leave it out")
             {"type": "image", "url": "data:image/svg+xml;base64,AAAA"},
             "[image: image/svg+xml; its content is not included]",
         ),
+        ({"type": "json", "json": {"a": 10**5_000}}, '[json]\n{"a": "(16610 bits)"}'),
         ({"type": "json", "json": {"a": [1, None, "é"]}}, '[json]\n{"a": [1, null, "é"]}'),
         ({"type": "json", "data": {"a": 1}}, '[json]\n{"a": 1}'),
         ({"type": "non_standard", "value": {"type": "json", "json": 1}}, "[json]\n1"),

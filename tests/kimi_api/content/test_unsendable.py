@@ -19,7 +19,7 @@ import pytest
 from pydantic import BaseModel
 
 from kimi_api import KimiClient, KimiInputError
-from kimi_api._content.unsendable import unsendable
+from kimi_api._content.unsendable import endless, unsendable
 from kimi_emulator import Emulator
 
 Ways = Any  # the fixture `ways` of conftest.py
@@ -49,7 +49,7 @@ def refuse(body: dict[str, Any]) -> KimiInputError:
     error = unsendable(body)
     assert error is not None
     with pytest.raises((TypeError, ValueError, RecursionError)):
-        json.dumps(body, allow_nan=False)
+        json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
     return error
 
 
@@ -98,11 +98,57 @@ def test_a_key_is_text_or_what_json_makes_text_of() -> None:
     assert unsendable({"x": {1: "a", None: "b", False: "c", 0.5: "d"}}) is None
 
 
-def test_what_holds_itself_is_named() -> None:
+def test_what_contains_itself_is_named_with_the_place_that_it_contains() -> None:
     circle: dict[str, Any] = {}
     circle["x"] = [circle]
-    assert "contains itself" in refuse(circle).rule
-    assert len(refuse(circle).what) <= 80
+    error = refuse({"a": circle})
+    assert (error.what, error.value) == ("a.x[0]", "the dict at a")
+    assert "contains itself" in error.rule
+    twice: list[Any] = [1]
+    assert unsendable({"a": twice, "b": [twice, twice]}) is None
+
+
+def test_great_depth_is_named_by_its_first_levels() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    error = refuse(deep)
+    assert error.what.startswith("a.a.a")
+    assert len(error.what) <= 80
+    assert "nested too deeply" in error.rule
+
+
+def test_a_number_that_python_does_not_write_out_is_named() -> None:
+    error = refuse({"x": [10**5_000]})
+    assert (error.what, error.value) == ("x[0]", "a whole number of about 5001 digits")
+    assert unsendable({"x": 10**4_000}) is None
+
+
+def test_text_that_is_not_unicode_is_named_by_its_path() -> None:
+    assert refuse({"messages": [{"content": "bad \ud800 text"}]}).what == "messages[0].content"
+    assert refuse({"metadata": {"\ud800": 1}}).what == "metadata"
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [(object(), None), (float("nan"), None), ("\ud800", None), ({(1, 2): 3}, None), (10**5_000, "extra_body.x")],
+    ids=["object", "nan", "surrogate", "key", "number"],
+)
+def test_a_setting_is_refused_early_only_for_what_nothing_can_write_out(value: Any, path: str | None) -> None:
+    error = endless({"x": value}, "extra_body")
+    assert (error and error.what) == path
+
+
+def test_an_error_about_a_value_without_a_repr_has_its_class() -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            raise AttributeError("no")
+
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    messages = [str(KimiInputError("x", value, "no", "go")) for value in (Odd(), deep, 10**5_000)]
+    assert messages == [f"x: got a value of type {kind}, but no. What to do: go." for kind in ("Odd", "list", "int")]
 
 
 def test_a_body_that_can_be_sent_has_no_error() -> None:

@@ -139,8 +139,10 @@ def test_values_that_are_not_json_are_made_so():
 def test_a_schema_that_is_no_schema():
     circular: dict[str, Any] = {}
     circular["properties"] = {"a": circular}
-    with pytest.raises(KimiInputError, match=r"tool 'x': .* is a JSON document"):
+    with pytest.raises(KimiInputError, match=r"tool 'x'\.properties\.a: got .* contains itself"):
         normalize_schema(circular, where="tool 'x'")
+    with pytest.raises(KimiInputError, match=r"tool 'x': .* is a JSON document"):
+        normalize_schema({"properties": {(1, 2): {}}}, where="tool 'x'")
     with pytest.raises(KimiInputError, match="a schema is an object"):
         normalize_schema(["string"])
 
