@@ -77,6 +77,7 @@ class RedisStore:
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
         self._scripts: dict[str, Any] = {}
         self._held: set[tuple[str, str]] = set()
+        self._owed: list[tuple[str, str]] = []  # permits that could not be given back
         self._renewing: threading.Event | None = None
         self._connection: redis.Redis | None = self._client
         self._listeners: dict[str, TurnListener] = {}
@@ -136,13 +137,15 @@ class RedisStore:
         return Wait(limit.decode() if isinstance(limit, bytes) else limit, float(seconds), int(used))
 
     def give_back(self, account: str, ticket: str, after: float = 0.0) -> None:
-        """See `LimitStore`. Out of reach, the permit is free after `lease_seconds`."""
+        """See `LimitStore`. Out of reach, the server is told as soon as it answers again."""
         with self._lock:
             self._held.discard((account, ticket))
             if not self._held and self._renewing is not None:
                 self._renewing.set()
                 self._renewing = None
-        self._try(KEEP, account, ticket, after)
+        if not self._try(KEEP, account, ticket, after):
+            with self._lock:
+                self._owed.append((account, ticket))
 
     def withdraw(self, account: str, ticket: str) -> None:
         """See `LimitStore`."""
@@ -162,15 +165,21 @@ class RedisStore:
 
     # ------------------------------------------------------------------------ the server
 
-    def _try(self, script: str, account: str, ticket: str, *arguments: object) -> None:
-        """Tell the server something that it would also learn by waiting. Skipped for some seconds after a failure."""
+    def _try(self, script: str, account: str, ticket: str, *arguments: object) -> bool:
+        """Tell the server something that it would also learn by waiting. Skipped for some seconds after a failure.
+
+        Returns:
+            Whether it was told.
+        """
         failed_at = self._failed_at
         if failed_at is not None and time.monotonic() - failed_at < _TIMEOUT_SECONDS:
-            return
+            return False
         try:
             self._run(script, account, ticket, *arguments)
         except KimiLimitError as error:
             logger.debug("%s", error)
+            return False
+        return True
 
     def _run(self, script: str, account: str, ticket: str, *arguments: object) -> Any:  # noqa: ANN401 - each script gives its own
         try:
@@ -190,14 +199,24 @@ class RedisStore:
                 f"the store of the account's limits, {self._where()}, gave no answer ({error}). "
                 "Check that the Redis server runs and can be reached from here"
             )
-            if self._failed_at is None:
+            with self._lock:
+                first, self._failed_at = self._failed_at is None, time.monotonic()
+            if first:
                 logger.warning("%s (logged once until it answers again)", refusal)
-            self._failed_at = time.monotonic()
             raise refusal from error
-        if self._failed_at is not None:
-            self._failed_at = None
-            logger.warning("the store of the account's limits, %s, answers again", self._where())
+        if self._failed_at is not None or self._owed:
+            self._note_return()
         return answer
+
+    def _note_return(self) -> None:
+        """The server answers: say so if it did not before, and give back what it could not be told of."""
+        with self._lock:
+            away, self._failed_at = self._failed_at is not None, None
+            owed, self._owed = self._owed, []
+        if away:
+            logger.warning("the store of the account's limits, %s, answers again", self._where())
+        for account, ticket in owed:
+            self.give_back(account, ticket)
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -235,6 +254,7 @@ class RedisStore:
         """In a forked process: permits and waiting requests are the parent's, and no thread of its came along."""
         if self._process != os.getpid():
             self._held, self._renewing, self._listeners, self._process = set(), None, {}, os.getpid()
+            self._owed = []
             self._slots = threading.BoundedSemaphore(_AT_ONCE)
 
     def _connect(self) -> redis.Redis:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import pickle
 import signal
@@ -25,7 +26,7 @@ from kimi_api.limits import LimitStore, MemoryStore, RedisStore, SharedStore, Wa
 from kimi_api.limits import _queue as queue
 from kimi_api.limits._model import WINDOW_SECONDS
 from kimi_api.limits._redis import store as redis_store
-from kimi_emulator import Emulator, RateLimits
+from kimi_emulator import Emulator, Failure, RateLimits, Reply
 
 
 def both_stores(shared: Callable[..., RedisStore], clock: Time) -> list[LimitStore]:
@@ -359,6 +360,37 @@ def test_a_refusal_that_one_process_sees_slows_the_others(processes: Callable[..
         assert time.monotonic() - began >= 0.7
 
 
+def test_retry_after_of_one_real_process_slows_another(redis_url: str, request: pytest.FixtureRequest) -> None:
+    """The second begins as soon as the first was refused, and says by its own clock how long it had to wait."""
+    code = """
+import sys, time
+from kimi_api import AccountLimits, KimiClient, KimiRateLimitError
+from kimi_api.limits import RedisStore
+base_url, key, redis, prefix = sys.argv[1:]
+limits = AccountLimits(rpm=1_000, name="acme", store=RedisStore(redis, prefix=prefix))
+client = KimiClient(api_key=key, base_url=base_url, max_retries=0, account_limits=limits)
+print("ready", flush=True)
+sys.stdin.readline()
+began = time.monotonic()
+try:
+    body = {"model": "kimi-k3", "messages": [{"role": "user", "content": "?"}]}
+    client.request("POST", "/chat/completions", body=body)
+    print(time.monotonic() - began, flush=True)
+except KimiRateLimitError as error:
+    print("refused", error.retry_after, flush=True)
+"""
+    with Emulator() as kimi:
+        kimi.script(Failure(429, "rate_limit_reached_error", "slow", headers={"Retry-After": "3"}), Reply("Hello"))
+        command = [sys.executable, "-c", code, kimi.base_url, kimi.api_key, redis_url, request.node.name]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, **pipes) as first, subprocess.Popen(command, **pipes) as other:
+            assert [first.stdout.readline(), other.stdout.readline()] == ["ready\n"] * 2  # type: ignore[union-attr]
+            assert first.communicate("\n", 30)[0] == "refused 3.0\n"
+            seconds = float(other.communicate("\n", 30)[0])
+        assert len(kimi.chats) == 2
+    assert seconds > 1.5  # of the three, the first process used some to end
+
+
 @pytest.mark.parametrize("way", ["threads", "tasks"])
 def test_the_next_process_is_told_of_its_turn(processes: Callable[..., list[RedisStore]], way: str) -> None:
     """By itself it would ask again after 30 seconds."""
@@ -418,6 +450,27 @@ def test_a_dead_server_is_logged_once_until_it_answers_again(
     assert f"127.0.0.1:{own_redis.port}" in texts[0]
 
 
+def test_a_permit_that_could_not_be_given_back_is_free_once_the_server_answers_again(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would count for the rest of its lease: a minute."""
+    monkeypatch.setattr(redis_store, "_TIMEOUT_SECONDS", 0.3)
+    store = RedisStore(own_redis.url)
+    limits = AccountLimits(concurrency=1)
+    assert store.take("a", "one", limits, 0) is None
+    own_redis.process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(KimiLimitError):
+            store.take("a", "two", limits, 0)
+        store.give_back("a", "one")
+    finally:
+        own_redis.process.send_signal(signal.SIGCONT)
+    wait = store.take("a", "two", limits, 0)  # the first answer that it gives again
+    assert wait is not None
+    assert wait.limit == "concurrency"
+    assert store.take("a", "two", limits, 0) is None
+
+
 class DeadServer:
     """A client whose server does not answer; it counts what it was asked."""
 
@@ -452,6 +505,30 @@ def test_a_server_that_failed_is_not_told_of_ends_for_some_seconds(
     last = caplog.records[-1]
     assert last.levelname == "DEBUG"
     assert "the store of the account's limits, a client of yours, gave no answer (it is gone)" in last.getMessage()
+
+
+def test_threads_that_fail_at_the_same_time_log_it_once(caplog: pytest.LogCaptureFixture) -> None:
+    server: Any = DeadServer()
+    store = RedisStore(client=server)
+    together = threading.Barrier(20)
+
+    def take(number: int) -> None:
+        together.wait(10)
+        with pytest.raises(KimiLimitError):
+            store.take(f"account {number}", "one", AccountLimits(rpm=1), 0)
+
+    def write_slowly(record: Any) -> bool:
+        time.sleep(0.05)
+        return True
+
+    logger = logging.getLogger(redis_store.__name__)
+    logger.addFilter(write_slowly)
+    try:
+        with ThreadPoolExecutor(20) as pool:
+            list(pool.map(take, range(20)))
+    finally:
+        logger.removeFilter(write_slowly)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_a_script_is_prepared_once() -> None:
