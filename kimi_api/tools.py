@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from kimi_api._arguments.text import DEEPEST
 from kimi_api.catalog import ModelSpec
@@ -16,10 +16,11 @@ from kimi_api.options import RAISE_MAX_TOKENS
 
 if TYPE_CHECKING:
     from kimi_api.wire import NamedTool
+    from kimi_api.wire import Tool as WireTool
+else:  # its class would cost every import of the package a part of a millisecond
+    WireTool = dict[str, Any]
 
 __all__ = ["ToolChoice", "WireTool", "check_tools", "resolve_tool_choice", "tool_name"]
-
-WireTool = dict[str, Any]
 
 # "function name is invalid, must start with a letter and can contain letters, numbers, underscores, and dashes".
 # The documented pattern also allows a leading underscore, which the live text does not; 64 is the shortest documented
@@ -162,7 +163,7 @@ def check_tools(
                 "a name starts with a letter and has up to 64 letters, digits, underscores and dashes",
                 "rename the tool",
             )
-        checked.append({"type": "function", **tool})
+        checked.append(cast("WireTool", {"type": "function", **tool}))
     return checked
 
 

@@ -143,7 +143,7 @@ def _tool(tool: WireTool, uri: str, client: KimiClient) -> KimiFormulaTool:
     return KimiFormulaTool(
         name=function["name"],
         description=function.get("description") or f"{function['name']} of {uri}",
-        args_schema=function.get("parameters") or {"type": "object", "properties": {}},
+        args_schema=dict(function.get("parameters") or {"type": "object", "properties": {}}),
         formula=uri,
         client=client,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
@@ -99,9 +99,9 @@ def _as_wire(tool: object) -> WireTool:
     if isinstance(tool, str):
         raise named_tool(tool)
     if isinstance(tool, dict):
-        return tool
+        return cast("WireTool", tool)
     if isinstance(tool, Mapping):
-        return dict(tool)
+        return cast("WireTool", dict(tool))
     raise KimiInputError(
         "tools",
         tool,
@@ -115,7 +115,7 @@ def _wire_tool(tool: BaseTool) -> WireTool:
     metadata = tool.metadata
     if tool_type(metadata.name or "") == BUILTIN:
         # The platform's own. Core would call it `_web_search`, and the platform nothing of that name.
-        return {"type": BUILTIN, "function": {"name": metadata.name}}
+        return {"type": BUILTIN, "function": {"name": metadata.name or ""}}
     signature = (metadata.name, metadata.description, metadata.fn_schema)
     try:
         known = _wire_tools.get(tool)
@@ -155,7 +155,7 @@ def _definition(metadata: ToolMetadata) -> WireTool:
     if definition["function"]["name"] != metadata.name:
         definition = RenamedTool(definition)
         definition.own_name = metadata.name or ""
-    return definition
+    return cast("WireTool", definition)
 
 
 def tool_selections(response: ChatResponse) -> list[ToolSelection]:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
 import inspect
+import io
+import itertools
 import os
 import pkgutil
+import queue
+import random
 import subprocess
 import sys
 import threading
@@ -25,7 +30,19 @@ from kimi_api._state import CLEAR, KEEP, NEW_LOCK, STATES
 from kimi_api.media import _fetch
 
 PACKAGES = ("kimi_api", "langchain_kimi", "llama_index_kimi")
-MUTABLE = (MutableMapping, MutableSequence, MutableSet, Executor, type(threading.Lock()), type(threading.RLock()))
+MUTABLE = (
+    *(MutableMapping, MutableSequence, MutableSet, Executor, bytearray, io.IOBase, random.Random, itertools.count),
+    *(type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Semaphore, threading.Event),
+    *(
+        threading.Thread,
+        threading.local,
+        queue.Queue,
+        queue.SimpleQueue,
+        asyncio.Queue,
+        asyncio.Lock,
+        asyncio.Semaphore,
+    ),
+)
 # Built once when the module is loaded and configured by nobody afterwards: the command line, and LlamaIndex's own.
 SET_UP_AT_IMPORT = {"app", "dispatcher", "__all__"}
 CHANGES = {"append", "add", "update", "pop", "popitem", "clear", "setdefault", "extend", "insert", "remove", "discard"}
@@ -94,6 +111,33 @@ SET_FROM_OUTSIDE = set(_set_from_outside())
 def test_every_object_of_a_module_that_changes_is_listed(name: str) -> None:
     states = _states(name, MODULES[name])
     assert states == {each for each in LISTED if each[0] == name}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "_it = {}",
+        "_it: list[int] = []",
+        "import collections\n_it = collections.deque()",
+        "import weakref\n_it = weakref.WeakKeyDictionary()",
+        "import threading\n_it = threading.Lock()",
+        "import threading\n_it = threading.BoundedSemaphore(2)",
+        "import threading\n_it = threading.local()",
+        "import itertools\n_it = itertools.count()",
+        "import queue\n_it = queue.Queue()",
+        "import random\n_it = random.Random(1)",
+        "from concurrent.futures import ThreadPoolExecutor\n_it = ThreadPoolExecutor(1)",
+        "from functools import cache\n@cache\ndef _it():\n    return 1",
+        "_it = None\ndef change():\n    global _it\n    _it = 1",
+        "def begin():\n    global _it\n    _it = 1",
+        "class Counter:\n    n = 0\n_it = Counter()",
+    ],
+)
+def test_a_new_object_that_changes_is_noticed(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    module = ModuleType("kimi_api.new")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(source, vars(module))
+    assert _states(module.__name__, ast.parse(source)) == {("kimi_api.new", "_it")}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -42,7 +42,6 @@ def test_thinking_text_and_several_calls_come_whole(kimi: Emulator, make: Make) 
     ]
 
 
-@pytest.mark.ways("plain", "aplain")
 def test_the_arguments_of_a_call_are_read_once(kimi: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     decode = text._decode

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, assert_type
 
 from kimi_api import KimiClient, Reply, Usage, dynamic_tools_message, partial_message
+from kimi_api.formulas import list_tools
 from kimi_api.options import ChatOptions
 from kimi_api.request import build_request
 from kimi_api.usage import parse_usage
@@ -52,6 +53,14 @@ def requests_are_typed() -> None:
     changed: ChatBody = {**body, "max_tokens": 5}
     changed = {**body, "max_token": 5}  # pyright: ignore[reportAssignmentType]
     assert_type(changed["messages"], Sequence[WireMessage])
+
+
+def tools_are_typed(client: KimiClient) -> None:
+    for tool in list_tools(client, "web-search"):
+        assert_type(tool["function"]["name"], str)
+        assert_type(tool["function"].get("description"), str | None)
+        tool["functions"]  # pyright: ignore[reportGeneralTypeIssues]
+    build_request(ChatOptions(tools=list_tools(client, "web-search")), plain)
 
 
 def answers_are_typed(client: KimiClient, reply: Reply) -> None:
