@@ -17,15 +17,18 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from copy import copy
 from pathlib import PurePath
 from typing import Any
 
 from kimi_api import chat
 from kimi_api._many import ordered_map
+from kimi_api._settings.connection import BeforeSend
 from kimi_api._warn import warn_once
 from kimi_api.bulk import FileResult, concerns_all, extract_many, may_pass
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiInputError, KimiLimitError
+from kimi_api.errors._masks import mask_ids
 from kimi_api.files._wait import WAIT_SECONDS
 from kimi_api.files.cache import FileCache
 from kimi_api.files.ledger import Ledger
@@ -64,8 +67,8 @@ class KimiChat:
     It adds the columns `answer`, `reasoning`, `finish_reason` (texts), `prompt_tokens`, `cached_tokens`,
     `completion_tokens` (whole numbers), `error` (the error's class, "" where all is well), `error_message`, and
     `retryable` (whether asking again may help and cannot be paid twice). A failed row keeps the part of its answer
-    that had arrived. Columns of these names are replaced, so failed rows can go through a second time. Half surrogate
-    pairs in an answer become U+FFFD: Arrow cannot hold them.
+    that had arrived; what the client's `before_send` refuses is one. Columns of these names are replaced, so failed
+    rows can go through a second time. Half surrogate pairs in an answer become U+FFFD: Arrow cannot hold them.
 
     Args:
         client: how to reach the platform. Give it `account_limits` with a `RedisStore`, which all workers then share.
@@ -98,7 +101,7 @@ class KimiChat:
         at_once: int = 16,
         results: FileCache | str | os.PathLike[str] | None = None,
     ) -> None:
-        self.client: KimiClient = _check_client(client)
+        self.client: KimiClient = _with_guard(_check_client(client))
         self.options: ChatOptions = options or ChatOptions()
         self.system = system
         self.prompt = prompt
@@ -127,9 +130,9 @@ class KimiChat:
                 return known
             columns = _answer_columns(chat.complete(self.client, request))
         except KimiError as error:
-            partial = getattr(error, "partial", None)
-            came = {} if partial is None else _answer_columns(partial)
-            return {**came, **_failure_columns(error, getattr(error, "retryable", False))}
+            return {**_partial_columns(error), **_failure_columns(error, getattr(error, "retryable", False))}
+        except _RefusalError as refusal:
+            return {**_partial_columns(refusal), **_error_columns(refusal.reason, retryable=False)}
         if self.results is not None:
             self.results.put(name, columns)
         return columns
@@ -231,6 +234,45 @@ def _check_client(client: KimiClient | None) -> KimiClient:
     return client
 
 
+class _RefusalError(Exception):
+    """What `before_send` raised to refuse a row. It concerns no other row, so the run goes on.
+
+    Attributes:
+        reason: the function's own error.
+        partial: see `KimiError`.
+    """
+
+    partial: Reply | None = None
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(reason)
+        self.reason: Exception = reason
+
+
+class _Guard:
+    """A `before_send` whose errors can be told from those of everything else. As picklable as the function."""
+
+    def __init__(self, before_send: BeforeSend) -> None:
+        self.before_send: BeforeSend = before_send
+
+    def __call__(self, body: dict[str, Any]) -> Mapping[str, Any] | None:
+        try:
+            return self.before_send(body)
+        except KimiError:
+            raise
+        except Exception as error:
+            raise _RefusalError(error) from error
+
+
+def _with_guard(client: KimiClient) -> KimiClient:
+    """The client, or a copy of it whose `before_send` is watched."""
+    if client.before_send is None:
+        return client
+    guarded = copy(client)
+    guarded.before_send = _Guard(client.before_send)
+    return guarded
+
+
 def _check_number(at_once: int) -> int:
     if not isinstance(at_once, int) or isinstance(at_once, bool) or at_once < 1:
         raise KimiInputError("at_once", at_once, "it is a whole number, 1 or more", "leave it out")
@@ -316,7 +358,16 @@ def _failure_columns(error: KimiError, retryable: bool) -> Row:
     """What a row has of its error; one that every other row would meet too is raised."""
     if concerns_all(error) or isinstance(error, KimiLimitError):
         raise error
-    return {"error": type(error).__name__, "error_message": _storable(str(error)), "retryable": bool(retryable)}
+    return _error_columns(error, retryable=retryable)
+
+
+def _error_columns(error: Exception, *, retryable: bool) -> Row:
+    message = _storable(mask_ids(str(error)))
+    return {"error": type(error).__name__, "error_message": message, "retryable": bool(retryable)}
+
+
+def _partial_columns(error: KimiError | _RefusalError) -> Row:
+    return {} if error.partial is None else _answer_columns(error.partial)
 
 
 def _storable(text: str) -> str:

@@ -143,6 +143,44 @@ def test_a_failed_row_keeps_what_had_come(kimi: Emulator) -> None:
     assert row["retryable"] is False
 
 
+def refuse_secrets(body: dict[str, Any]) -> None:
+    if "SECRET" in str(body["messages"]):
+        raise PermissionError("the account org-0123456789abcdef keeps it")
+
+
+def refuse_continuations(body: dict[str, Any]) -> None:
+    if body["messages"][-1].get("partial"):
+        raise PermissionError("no more")
+
+
+def test_what_before_send_refuses_is_a_row(kimi: Emulator) -> None:
+    worker = KimiChat(client=client_of(kimi, before_send=refuse_secrets))
+    columns = pickle.loads(pickle.dumps(worker))({"prompt": ["a", "a SECRET", "b"]})
+    assert columns["error"] == ["", "PermissionError", ""]
+    assert columns["error_message"][1] == "the account org-*** keeps it"
+    assert columns["retryable"] == [False] * 3
+    assert all(columns["answer"][::2])
+    assert len(kimi.chats) == 2
+
+
+def test_a_row_whose_continuation_is_refused_keeps_what_had_come(kimi: Emulator) -> None:
+    kimi.script(Reply(content="One, ", finish_reason="length"))
+    client = client_of(kimi, before_send=refuse_continuations)
+    (row,) = rows_of(KimiChat(client=client, options=ChatOptions(auto_continue=1))({"prompt": ["Count."]}))
+    assert (row["answer"], row["error"]) == ("One, ", "PermissionError")
+
+
+def test_what_is_wrong_beside_the_guard_still_ends_the_run(
+    kimi: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def put(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(FileCache, "put", put)
+    with pytest.raises(OSError, match="the disk is full"):
+        KimiChat(client=client_of(kimi, before_send=refuse_secrets), results=tmp_path)({"prompt": ["a"]})
+
+
 @pytest.mark.parametrize("prompt", [None, 7, [], ["text"], {"role": "user"}])
 def test_a_prompt_that_is_none_is_a_row_with_an_error(kimi: Emulator, prompt: object) -> None:
     columns = KimiChat(client=client_of(kimi))({"prompt": ["Hi", prompt, "Ho"]})
