@@ -6,13 +6,14 @@ much (a packed bomb, a sheet of a million columns) raises ``TooMuch`` before it 
 
 from __future__ import annotations
 
-import codecs
 import mimetypes
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from kimi_emulator.platform.encodings import decode, decode_html
 
 __all__ = ["TooMuch", "mime_type", "text_of_file"]
 
@@ -102,14 +103,7 @@ def text_of_file(path: Path, filename: str) -> str:
 
 
 def _plain(path: Path) -> str:
-    data = path.read_bytes()
-    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what Windows calls Unicode
-    for encoding in ("utf-16", "utf-8-sig", "gb18030") if marked else ("utf-8-sig", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1")
+    return decode(path.read_bytes())
 
 
 def _pdf(path: Path) -> Iterator[str]:
@@ -183,7 +177,7 @@ def _pptx(path: Path) -> Iterator[str]:
 def _html(path: Path) -> Iterator[str]:
     from bs4 import BeautifulSoup
 
-    soup = BeautifulSoup(_plain(path), "html.parser")
+    soup = BeautifulSoup(decode_html(path.read_bytes()), "html.parser")
     for element in soup(["script", "style", "template"]):
         element.decompose()
     for row in soup("tr"):

@@ -79,6 +79,24 @@ def test_the_same_file_gives_the_same_metadata_every_time(adapter: Adapter, fold
     assert one.metadata == two.metadata
 
 
+@pytest.mark.parametrize(
+    "encoding", ["big5", "shift_jis", "euc_kr", "gb18030", "utf-16", "utf-16-le", "cp1251", "cp1252"]
+)
+@pytest.mark.parametrize("name", ["note.txt", "note.html"])
+def test_a_file_in_an_older_encoding_keeps_its_text(load: Load, tmp_path: Path, encoding: str, name: str) -> None:
+    text = {
+        "big5": "圖書館每天早上九點開門，星期日休息。",
+        "shift_jis": "図書館は毎日午前九時に開館します。",
+        "euc_kr": "도서관은 매일 오전 아홉 시에 문을 엽니다.",
+        "cp1251": "Библиотека открывается каждый день в девять утра.",
+        "cp1252": "Die Bücherei öffnet täglich um neun Uhr.",
+    }.get(encoding, "图书馆每天早上九点开门。\nIt opens at nine.")
+    page = f"<html><body><p>{text}</p></body></html>" if name.endswith(".html") else text
+    (tmp_path / name).write_bytes(page.encode(encoding))
+    (document,) = load(tmp_path / name).load().documents
+    assert document.text == text
+
+
 def test_documents_come_in_the_order_of_the_files(kimi: Emulator, load: Load, folder: Path) -> None:
     paths = [folder / f"{number}.txt" for number in (3, 0, 5, 1, 4, 2)]
     assert load(paths, at_once=3).load().names == [path.name for path in paths]
