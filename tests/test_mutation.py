@@ -94,10 +94,18 @@ def test_other_functions_do_not_change_what_a_seed_draws(box: list[Alteration]) 
 
 def test_tests_are_tried_quickest_first_and_one_case_of_each_before_the_others() -> None:
     seconds = {"a[1]": 0.3, "a[2]": 0.1, "b": 0.2, "c": 5.0}
-    tests = order(list(seconds), seconds)
+    tests = order(list(seconds), seconds, "kimi_api.reply")
     assert tests == ["a[2]", "b", "c", "a[1]"]
     assert within(tests, seconds, 1.0) == ["a[2]", "b"]
     assert within(["c"], seconds, 1.0) == ["c"]
+
+
+def test_tests_of_the_altered_module_are_tried_before_others() -> None:
+    near = ["tests/kimi_api/test_reply.py::a[1]", "tests/kimi_api/test_reply.py::a[2]", "tests/reply/test_b.py::b"]
+    seconds = {"tests/contract/test_c.py::c": 0.1, **dict.fromkeys(near, 1.0)}
+    tests = order(list(seconds), seconds, "kimi_api.reply._builder")
+    assert tests == [near[0], near[2], near[1], "tests/contract/test_c.py::c"]
+    assert order(list(seconds), seconds, "kimi_api.chat")[0] == "tests/contract/test_c.py::c"
 
 
 def test_a_line_that_no_test_runs_by_itself_has_the_tests_of_its_statement() -> None:

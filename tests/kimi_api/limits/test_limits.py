@@ -534,9 +534,12 @@ class OwnStore:
     def __init__(self, *, blocking: bool = False) -> None:
         self.blocking = blocking
         self.threads: list[str] = []  # where places were given back
+        self.asked: set[tuple[str, str]] = set()  # who asked for one, and who gave up asking
+        self.withdrawn: set[tuple[str, str]] = set()
         self._counts = MemoryStore()
 
     def take(self, account: str, ticket: str, limits: AccountLimits, tokens: int) -> Wait | None:
+        self.asked.add((account, ticket))
         return self._counts.take(account, ticket, limits, tokens)
 
     def give_back(self, account: str, ticket: str, after: float = 0.0) -> None:
@@ -545,6 +548,24 @@ class OwnStore:
 
     def withdraw(self, account: str, ticket: str) -> None:
         self._counts.withdraw(account, ticket)
+        self.withdrawn.add((account, ticket))
+
+
+@pytest.mark.parametrize("blocking", [False, True], ids=["at once", "in a thread"])
+async def test_a_cancelled_request_gives_up_its_own_place_in_the_queue(blocking: bool) -> None:
+    store = OwnStore(blocking=blocking)
+    limits = AccountLimits(concurrency=1, store=store)
+    held = await queue.aacquire(limits, lambda: "a", BODY)
+    (holder,) = store.asked
+    waiting = asyncio.create_task(queue.aacquire(limits, lambda: "a", BODY))
+    async with asyncio.timeout(10):
+        while len(store.asked) < 2:  # noqa: ASYNC110 - it may be asked from a thread
+            await asyncio.sleep(0.01)
+        waiting.cancel()
+        while not store.withdrawn:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert store.withdrawn == store.asked - {holder}
+    held.release()
 
 
 def test_a_store_need_not_tell_processes_of_each_other(ways: Any) -> None:
