@@ -217,6 +217,15 @@ def test_the_time_that_may_pass_is_chosen_per_call(kimi: Emulator, make: Make) -
     assert isinstance(make(timeout=60).attempt("hi", timeout=0.2).error, KimiTimeoutError)
 
 
+@pytest.mark.parametrize("per_call", [False, True], ids=["model", "call"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")], ids=str)
+def test_a_time_that_has_no_seconds_is_refused(kimi: Emulator, make: Make, seconds: Any, per_call: bool) -> None:
+    with pytest.raises(KimiInputError, match="max_seconds") as caught:
+        make().ask("hi", max_seconds=seconds) if per_call else make(max_seconds=seconds).ask("hi")
+    assert caught.value.what == "max_seconds"
+    assert kimi.requests == []
+
+
 @pytest.mark.parametrize("name", ["api_key", "base_url", "default_headers", "http_client"])
 def test_what_belongs_to_the_model_is_refused_for_one_call(kimi: Emulator, adapter: Adapter, name: str) -> None:
     with pytest.raises(KimiInputError) as caught:

@@ -88,6 +88,10 @@ BAD_SETTINGS = pytest.mark.parametrize(
         ("timeout", True),
         ("max_retries", -1),
         ("max_retries", "y"),
+        ("max_seconds", 0),
+        ("max_seconds", -1),
+        ("max_seconds", "long"),
+        ("max_seconds", True),
     ],
 )
 

@@ -363,6 +363,16 @@ def test_a_bare_function_call_and_its_result_are_read() -> None:
     assert "function_call" not in sent[1]
 
 
+@pytest.mark.parametrize("rest", [[], [USER]], ids=["last", "before a question"])
+def test_a_bare_function_call_without_a_result_is_named_and_not_left_out(rest: list[dict[str, Any]]) -> None:
+    call_turn = {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": "{}"}}
+    with pytest.raises(KimiInputError, match=r"messages\[1\]\.tool_calls: got 'add"):
+        prepare(USER, call_turn, *rest)
+    with pytest.warns(KimiWarning, match="cancelled"):
+        sent = prepare(USER, call_turn, *rest, repair="full")
+    assert (sent[1]["tool_calls"][0]["function"]["name"], sent[2]["content"]) == ("add", CANCELLED)
+
+
 @pytest.mark.parametrize("role", ["user", "system", "tool", "assistant"])
 def test_empty_text_parts_are_left_out_in_every_role(role: str) -> None:
     image = {"type": "image_url", "image_url": {"url": "ms://x"}}

@@ -518,3 +518,12 @@ def test_a_model_without_efforts_that_always_thinks_is_not_told_to_lower_its_eff
     with pytest.warns(KimiWarning) as caught:
         body(model="kimi-k2.7-code", thinking="disabled")
     assert str(caught[0].message).rstrip(".").endswith("so thinking='disabled' is not sent")
+
+
+@pytest.mark.parametrize("unsupported", ["warn", "send"])
+def test_tools_that_a_message_brings_are_fitted_as_those_of_the_request_are(unsupported: str) -> None:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "properties": {}}
+    tool = {"type": "function", "function": {"name": "book", "parameters": schema}}
+    sent = body([*ASK, {"role": "system", "tools": [tool]}], unsupported=unsupported)["messages"][1]["tools"]
+    assert sent == body(tools=[tool], unsupported=unsupported)["tools"]
+    assert ("$schema" in sent[0]["function"]["parameters"]) == (unsupported == "send")
