@@ -177,6 +177,10 @@ class Connection:
         if context.deadline is not None and CURRENT.get() is not context.deadline:
             with self._translate_errors(context), within(context.deadline):
                 return self._acquire(limits, body, context, spec)
+        # The first call imports the SDK. With the permit in hand that would pass as time between us and the platform,
+        # which counts the request when it arrives: "reached organization max RPM".
+        with self._translate_errors(context):
+            self._sdk()
         spec = spec or self._spec_of(body)
         if _observer.observer is None:
             return acquire(limits, self.scope, body, spec)
@@ -191,6 +195,8 @@ class Connection:
         if context.deadline is not None and CURRENT.get() is not context.deadline:
             with self._translate_errors(context), within(context.deadline):
                 return await self._aacquire(limits, body, context, spec)
+        with self._translate_errors(context):
+            await self._async_sdk()
         spec = spec or self._spec_of(body)
         if _observer.observer is None:
             return await aacquire(limits, self.scope, body, spec)

@@ -20,6 +20,7 @@ from limits_kit import BODY, HI, Time, at_once
 
 from kimi_api import AccountLimits, ChatOptions, KimiClient, KimiInputError, KimiLimitError, build_request, chat, errors
 from kimi_api._transport.deadline import Deadline, within
+from kimi_api._transport.sdk import pool
 from kimi_api.limits import LimitStore, MemoryStore, RedisStore, SharedStore, Wait
 from kimi_api.limits import _queue as queue
 from kimi_api.limits._model import ABANDONED_SECONDS, WINDOW_SECONDS, count_tokens
@@ -587,6 +588,28 @@ async def test_an_event_loop_does_not_wait_while_a_blocking_store_takes_a_place_
         (await queue.aacquire(limits, lambda: "a", BODY)).release()
     await asyncio.to_thread(queue._threads().shutdown)
     assert [name.rpartition("_")[0] for name in store.threads] == ["kimi-limits", "kimi-limits"]
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["request", "stream"])
+def test_the_sdk_is_there_before_a_place_is_taken(
+    ways: Any, kimi: Emulator, monkeypatch: pytest.MonkeyPatch, streamed: bool
+) -> None:
+    """Its first import takes up to a second on a busy machine, as much as the window leaves for the way there."""
+    steps: list[str] = []
+    store = OwnStore()
+    limits = AccountLimits(concurrency=1, store=store)
+    client = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, account_limits=limits)
+    for name in ("sync_client", "async_client"):
+        original = getattr(pool, name)
+        monkeypatch.setattr(pool, name, lambda url, original=original: (steps.append("SDK"), original(url))[1])
+    take = store.take
+    monkeypatch.setattr(store, "take", lambda *question: (steps.append("place"), take(*question))[1])
+    if streamed:
+        ways.collect(client.stream, client.astream, "/chat/completions", body={**BODY, "stream": True})
+    else:
+        ways.request(client, "POST", "/chat/completions", body=BODY)
+    assert "SDK" in steps[: steps.index("place")]
+    assert steps.count("place") == 1
 
 
 def test_limits_that_are_none_are_refused_with_the_names_that_there_are() -> None:
