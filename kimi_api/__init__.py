@@ -120,7 +120,7 @@ _LAZY = {
     "normalize_schema": "mfjs",
 }
 
-if not TYPE_CHECKING:  # a checker that sees it believes in every name
+if not TYPE_CHECKING:  # a type checker that sees it accepts every name
 
     def __getattr__(name: str) -> object:
         if name in ("reply", "request", "tools", "usage"):  # modules that came with the package once

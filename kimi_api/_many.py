@@ -25,7 +25,7 @@ STOPPED: ContextVar[threading.Event | None] = ContextVar("STOPPED", default=None
 
 
 class Stopped(BaseException):
-    """The result is not wanted any more: whoever ran it in a thread was interrupted. Like Ctrl-C, not an error."""
+    """The result is not needed any more: the caller was interrupted. Like Ctrl-C, not an error."""
 
 
 def ordered_map(

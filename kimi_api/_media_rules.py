@@ -54,7 +54,7 @@ _SUFFIXES = {
 HEAD = 4096
 """How many bytes tell the type."""
 _HEAD_CHARACTERS = HEAD // 3 * 4
-_TEXT = 32  # bytes that must be text before it is believed to be nothing else
+_TEXT = 32  # so many first bytes must be text before the content counts as text
 _NEAR = MAX_BODY_BYTES // 4
 
 

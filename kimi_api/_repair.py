@@ -48,7 +48,7 @@ def repair_history(messages: Sequence[WireMessage], *, lossy: bool) -> tuple[lis
             results whose call is gone.
 
     Raises:
-        KimiInputError: a call that is none; without `lossy`, an open call, or a result whose call is gone.
+        KimiInputError: an entry that is no tool call; without `lossy`, an open call, or a result whose call is gone.
     """
     broken: Sequence[Any] = messages
     turns, owners = _match([_modern(message) for message in broken], lossy)

@@ -53,7 +53,7 @@ STATES: tuple[State, ...] = (
     State("kimi_api._transport.sdk.compat", "transport", "the HTTP library under the SDK", "one", KEEP),
     State("kimi_api._transport.sdk.compat", "response_class", "its class of responses", "one", KEEP),
     State("kimi_api._transport.bodies", "_guard_class", "guarding classes, by the HTTP library's", "four", KEEP),
-    State("kimi_api._transport.observer", "observer", "who is told of calls, set by `instrument`", "one", KEEP),
+    State("kimi_api._transport.observer", "observer", "the observer of calls, set by `instrument`", "one", KEEP),
     _lock("kimi_api._warn"),
     State("kimi_api._warn", "_warned_keys", "the keys of warnings that were given", "4,096 keys", KEEP),
     State(

@@ -34,7 +34,7 @@ _PACKAGES = frozenset(
     }
 )
 _RUNNERS = frozenset({"asyncio", "concurrent", "threading", "uvloop"})
-"""What runs tasks and threads: behind it stands no caller, but whoever runs the program."""
+"""What runs tasks and threads: no caller stands behind it, only the one who runs the program."""
 
 _SourceLine = tuple[str, int, str, dict[Any, Any]]
 """A place in a program: file, line, module, and the module's memory of warnings it has shown."""

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 Repair = Literal["safe", "full", "cancel", "none"]
-"""What may be mended in a history: "safe" what loses nothing; "full" also answers open tool calls and drops results
+"""What may be repaired in a history: "safe" what loses nothing; "full" also answers open tool calls and drops results
 whose call is gone, with a warning ("cancel" is its old name); "none" nothing."""
 
 BUILTIN = "builtin_function"
@@ -117,7 +117,7 @@ def prepare_messages(
 
     Raises:
         KimiInputError: no messages; an unknown role; a partial message that is not the last; a tool call without an
-            answer, or an answer to no call. It names the `repair` that mends it, where one does.
+            answer, or an answer to no call. It names the `repair` that corrects it, where one does.
     """
     if not messages:
         raise KimiInputError("messages", [], "at least one message is needed", "add a user message")

@@ -241,7 +241,7 @@ def spread(settings: Mapping[str, Any], fields: Collection[str] = ()) -> Mapping
     """`settings` with the members of `additional_kwargs` (or `model_kwargs`) beside them, where what stands there wins.
 
     Members that are no settings are members of the JSON body, and go below those of `extra_body`. `fields` are those of
-    a class: it has no other options, and what it means by the name of a request's field is its own affair.
+    a class: it has no other options, and its fields may mean something else than the request's fields of the same name.
     """
     holders = [name for name in ("additional_kwargs", "model_kwargs") if name in settings]
     if not holders:

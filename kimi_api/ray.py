@@ -108,7 +108,7 @@ class KimiChat:
         self.key = key
         self.at_once: int = _check_number(at_once)
         self.results: FileCache | None = _as_cache(results)
-        build_request(self.options, _messages("", system))  # a setting that no row can do with is said at once
+        build_request(self.options, _messages("", system))  # a setting that is wrong for every row is an error at once
 
     def __call__(self, batch: Batch) -> dict[str, Any]:
         """The batch with the columns above."""
@@ -379,7 +379,7 @@ def _with_columns(batch: Batch, empty: Row, rows: Iterable[Row]) -> dict[str, An
     """The batch, with the columns of `empty` as its rows have them: arrays if it holds arrays, else lists."""
     whole = [{**empty, **row} for row in rows]
     columns: dict[str, Any] = {name: [row[name] for row in whole] for name in empty}
-    numpy = sys.modules.get("numpy")  # whoever hands arrays over has loaded it
+    numpy = sys.modules.get("numpy")  # a caller that passes arrays has loaded it
     if numpy is not None and any(isinstance(column, numpy.ndarray) for column in batch.values()):
         for name, value in empty.items():
             # Texts as objects: in an array of numpy's own strings each cell has room for the longest one.

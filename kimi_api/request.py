@@ -1,4 +1,4 @@
-"""Options, messages and tools -> the JSON body of `POST /chat/completions`. Pure, but for warnings.
+"""Options, messages and tools -> the JSON body of `POST /chat/completions`. Pure, except for warnings.
 
 All rules that differ between models are applied here, from the data in `kimi_api.catalog`, for both frameworks.
 https://platform.kimi.ai/docs/api/chat
@@ -57,7 +57,7 @@ class ChatRequest:
         wire: how the answer travels where the caller waits for the whole; `body` says only what the caller asked for.
         think_tags: whether the host may leave its thinking in the text (`<think>...</think>`), to be taken out.
         tool_names: names of tools on the wire -> those the caller gave them, where they differ.
-        parsed: whether the caller makes an object of the answer, and raises an error of its own where it is none.
+        parsed: whether the caller makes an object of the answer, and raises its own error where there is no object.
     """
 
     body: ChatBody

@@ -119,7 +119,7 @@ def _note(state: RetryCallState) -> None:
 
 
 def note_retry(reason: str, number: int, seconds: float) -> None:
-    """Tell of a request that is sent again: the log, and whoever watches calls.
+    """Report a request that is sent again, to the log and to the observer.
 
     Args:
         reason: a class of `kimi_api.errors`; the error's text may hold what users wrote.

@@ -1,7 +1,7 @@
 """What models and calls may be given, as types: editors complete the names, type checkers check names and values.
 
 They are TypedDicts for `**settings: Unpack[...]`, so a program does not load this module unless it names them itself.
-What a setting means is said at the fields of `ChatKimi` and `Kimi`, and at `kimi_api.options.ChatOptions`.
+What a setting means stands at the fields of `ChatKimi` and `Kimi`, and at `kimi_api.options.ChatOptions`.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class ChatSettings(TypedDict, total=False):
 
 
 class ModelSettings(ChatSettings, total=False):
-    """What the constructors of `ChatKimi` and `Kimi` have in common, but for `model`."""
+    """What the constructors of `ChatKimi` and `Kimi` have in common, except `model`."""
 
     response_format: dict[str, Any] | None
     api_key: str | SecretStr | Callable[[], str] | None

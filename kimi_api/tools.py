@@ -55,7 +55,7 @@ class ToolChoice:
 
 
 def list_of_tools(tools: object) -> Iterable[Any]:
-    """`tools` if it is several of something; None is none.
+    """`tools` if it is a list or another iterable; () for None.
 
     Raises:
         KimiInputError: it is one thing: the name of a tool, one definition, one function.

@@ -64,7 +64,7 @@ _LAZY = {
     "sweep": "chaos",
 }
 
-if not TYPE_CHECKING:  # a checker that sees it believes in every name
+if not TYPE_CHECKING:  # a type checker that sees it accepts every name
 
     def __getattr__(name: str) -> object:
         if name not in _LAZY:

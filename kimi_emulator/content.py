@@ -14,7 +14,7 @@ compact: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=
 
 
 def content_parts(content: Any) -> list[dict[str, Any]]:
-    """The parts of a message's content; a string is one text part, None is none."""
+    """The parts of a message's content; a string is one text part; None gives no part."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content else []
     return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []

@@ -20,7 +20,7 @@ __all__ = ["kimi", "kimi_env"]
 _RUNNING = pytest.StashKey["Emulator"]()
 _MARKER = (
     "kimi(script=..., faults=..., model=..., limits=..., **settings): what the emulator of the fixture `kimi` answers "
-    "(a text, a Reply, a Failure, or a list of them), which faults befall it (ids of FAULTS), the one model it serves, "
+    "(a text, a Reply, a Failure, or a list of them), which faults it gets (ids of FAULTS), the one model it serves, "
     "its limits (a tier, RateLimits or Limits), and any other setting of Emulator"
 )
 _SWEEP_MARKER = (

@@ -135,7 +135,7 @@ class Fault:
     * ``batch``: members that a batch gets as it is made.
     * ``fiber``: the body of a run of an official tool -> another one.
     * ``connection``: the connection is reset before the request is read.
-    * ``silence``: seconds by the emulator's clock before anything is said.
+    * ``silence``: seconds by the emulator's clock before the first byte is sent.
     """
 
     id: str

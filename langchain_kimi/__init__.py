@@ -69,7 +69,7 @@ _LAZY = {
 for _ in range(4):
     ChatKimi(api_key="not-a-key", base_url="https://api.moonshot.ai/v1")
 
-if not TYPE_CHECKING:  # a checker that sees it believes in every name
+if not TYPE_CHECKING:  # a type checker that sees it accepts every name
 
     def __getattr__(name: str) -> object:
         if name in _LAZY:

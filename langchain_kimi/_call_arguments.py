@@ -21,7 +21,7 @@ Method = Literal["json_schema", "function_calling", "json_mode"]
 """How an object is asked for."""
 
 PARSED = "parsed"
-"""Our own argument: whether an object is made of the answer, by what raises an error of its own where it is none."""
+"""Our own argument: whether an object is made of the answer, by code that raises its own error if it cannot."""
 
 
 class Call(NamedTuple):

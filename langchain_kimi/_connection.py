@@ -87,7 +87,7 @@ class Connected(BaseChatModel):
 
     _connection: Followed | None = PrivateAttr(default=None)
 
-    if not TYPE_CHECKING:  # a checker that sees it believes in every name
+    if not TYPE_CHECKING:  # a type checker that sees it accepts every name
 
         def __getattr__(self, name: str) -> object:
             """Pydantic's own, with a hint where the attribute is a method of LlamaIndex's class."""

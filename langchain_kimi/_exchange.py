@@ -1,4 +1,4 @@
-"""One request of a `ChatKimi` and what answers it: whole, or in pieces for whoever reads along.
+"""One request of a `ChatKimi` and what answers it: whole, or in pieces while it is streamed.
 
 Loaded with the first call: what makes requests and reads answers takes 7 ms, which an import need not pay.
 """
@@ -52,7 +52,7 @@ class Exchange:
     chunk = staticmethod(delta_to_chunk)
 
     def last_chunk(self) -> ChatGenerationChunk:
-        """The closing chunk: usage, finish_reason and all else that is said once.
+        """The closing chunk: usage, finish_reason and all else that is sent only once.
 
         Raises:
             KimiIncompleteReplyError: the stream ended early.

@@ -133,7 +133,7 @@ def delta_to_chunk(delta: ReplyDelta) -> ChatGenerationChunk:
 
 
 def last_chunk(reply: Reply, *, model: str) -> ChatGenerationChunk:
-    """The closing chunk of a stream: everything that is said once."""
+    """The closing chunk of a stream: all that is sent only once."""
     message = AIMessageChunk(
         content="",
         additional_kwargs=_extras(reply),

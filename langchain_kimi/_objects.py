@@ -227,7 +227,7 @@ def _to_object(value: Any, parser: _FromText | _FromCall, text: str, message: AI
         # Classes of pydantic.v1 have parse_obj in place of model_validate.
         validate = getattr(parser.cls, "model_validate", None) or parser.cls.parse_obj
         return validate(value)
-    except Exception as error:  # a validator of the user's may raise anything, above all on half an object
+    except Exception as error:  # the user's validator may raise anything, above all on half an object
         if partial:
             return None
         raise _schema_error(_describe(error), text, message) from error

@@ -109,7 +109,10 @@ def _file(block: Mapping[str, Any]) -> Part:
         data = data.encode("utf-8", "surrogatepass")
     if data is None and isinstance(block.get("text"), str):  # LangChain's v0 file of `source_type` text
         data = block["text"].encode("utf-8", "surrogatepass")
-    from kimi_api._content.documents import file_kind, file_part  # 1 ms at import, for whoever sends files
+    from kimi_api._content.documents import (
+        file_kind,
+        file_part,
+    )  # 1 ms at import, which programs that send no files need not pay
 
     kind, file = file_kind(
         name=_first(spots, *_NAMES) or _first([inner], "uri"),

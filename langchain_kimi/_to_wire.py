@@ -120,7 +120,7 @@ def assistant_to_wire(
 
     Args:
         message: the turn. Its text goes out as one string.
-        answered: ids of invalid tool calls to send all the same; None sends them all.
+        answered: ids of invalid tool calls that are sent nevertheless; None sends them all.
         reasoning_field: as in `to_wire`. If the thinking came under another name, it goes back under that name.
     """
     extra = message.additional_kwargs

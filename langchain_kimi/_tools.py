@@ -116,7 +116,7 @@ def name_and_schema(schema: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 
 
 
 def _is_base_tool(source: object) -> TypeGuard[BaseTool]:
-    from langchain_core.tools import BaseTool  # 3 ms at import, for whoever binds no tools
+    from langchain_core.tools import BaseTool  # 3 ms at import, which programs without tools need not pay
 
     return isinstance(source, BaseTool)
 

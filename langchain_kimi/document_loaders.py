@@ -42,7 +42,7 @@ class KimiFileLoader(FollowsSettings, BaseLoader):
             one are never passed over.
         on_error: "raise" stops at the first file that fails; "warn" says which one failed and why, and goes on (but not
             when the key, the account or the connection is at fault).
-        max_concurrency: how many files are under way at a time. Documents come in the order of the files all the same;
+        max_concurrency: how many files are under way at a time. Documents still come in the order of the files;
             `lazy_load` reads so many ahead, and with 1 sends a file when its document is asked for.
         show_progress: show a bar (by tqdm). The files are then counted first.
         delete_after: delete the platform's copy of each file (an account holds 1,000).

@@ -128,7 +128,7 @@ def as_core_error(error: Exception) -> Exception:
 
 
 class _CoreErrors(ContextDecorator):
-    """Raises what was found before sending as `as_core_error` gives it. A `with` block, or around a plain function."""
+    """Raises errors from before sending as `as_core_error` gives them. Use it in `with`, or to decorate a function."""
 
     def __enter__(self) -> None: ...
 
@@ -151,7 +151,7 @@ def error_types() -> ErrorTypes:
     return ERROR_TYPES
 
 
-if not TYPE_CHECKING:  # a checker that sees it believes in every name
+if not TYPE_CHECKING:  # a type checker that sees it accepts every name
 
     def __getattr__(name: str) -> object:
         if name in __all__:

@@ -323,7 +323,7 @@ def _info(generation: ChatGeneration) -> dict[str, Any] | None:
 
 
 def _chunk(piece: ChatGeneration) -> GenerationChunk | None:
-    """A piece of text; None for a piece of thinking. What is said once comes with the last piece, empty or not."""
+    """A piece of text; None for a piece of thinking. The last piece, even without text, holds what comes once."""
     last = getattr(piece.message, "chunk_position", None) == "last"
     if not piece.text and not last:
         return None

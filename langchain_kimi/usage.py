@@ -93,7 +93,7 @@ class KimiCostCallbackHandler(TallyHolder, BaseCallbackHandler):
             self.tally.add(model, usage_of(metadata), **terms._asdict())
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """Note that a call ended without counts."""
+        """Record that a call ended without token counts."""
         if self._outer is not None:
             self._outer.on_llm_error(error, run_id=run_id, **kwargs)
         self._end_call(run_id)

@@ -1,7 +1,7 @@
 """`predict_and_call`: core's own, which looks first whether there is a tool to run.
 
 Core's raises KeyError for a call of a tool that was not offered, and for a call whose arguments nobody can read, which
-is a selection under a name that no tool has. Both are results that say so, like any other tool that failed.
+carries a name that no tool has. Here both give a result that names the error, as a tool that failed does.
 """
 
 from __future__ import annotations

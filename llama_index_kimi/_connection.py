@@ -58,7 +58,7 @@ class Connected(FunctionCallingLLM):
 
     _connection: Followed | None = PrivateAttr(default=None)
 
-    if not TYPE_CHECKING:  # a checker that sees it believes in every name
+    if not TYPE_CHECKING:  # a type checker that sees it accepts every name
 
         def __getattr__(self, name: str) -> object:
             """Pydantic's own, with a hint where the attribute is a method of LangChain's class."""
@@ -84,7 +84,7 @@ class Connected(FunctionCallingLLM):
         return catalog_of(self, connection_of(self))
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a pickle carries: the fields, but for connections and what cannot be pickled anyway.
+        """What a pickle carries: the fields, without connections and what cannot be pickled.
 
         The key is part of it only if it was passed in: worker processes need it. One from the environment is read
         there again.

@@ -1,4 +1,4 @@
-"""One request of a `Kimi` and what answers it: whole, or in pieces for whoever reads along.
+"""One request of a `Kimi` and what answers it: whole, or in pieces while it is streamed.
 
 Loaded with the first call: what makes requests and reads answers takes 7 ms, which an import need not pay.
 """

@@ -85,7 +85,7 @@ def _are_messages(messages: object) -> bool:
 
 
 def no_messages(messages: object, what: str = "messages") -> KimiInputError:
-    """The error for something else in place of a list of `ChatMessage`: the first thing in it that is none."""
+    """The error for something else in place of a list of `ChatMessage`: it names the first wrong item."""
     items: Sequence[object] = (
         messages if isinstance(messages, Sequence) and not isinstance(messages, str) else [messages]
     )

@@ -1,4 +1,4 @@
-"""Image, video and document blocks -> content parts. Pure, but for reading the files that blocks point to.
+"""Image, video and document blocks -> content parts. Pure, except for reading the files that blocks point to.
 
 The platform takes media as a data URL or as `ms://<file id>` of an uploaded file, nothing else:
 https://platform.kimi.ai/docs/guide/use-kimi-vision-model. So addresses are taken from a block before core would try to
@@ -55,7 +55,10 @@ def document_block_part(block: DocumentBlock, role: str) -> ContentPart:
     Raises:
         KimiInputError: no content at all, sound, or a path where none is read.
     """
-    from kimi_api._content.documents import file_kind, file_part  # 1 ms at import, for whoever sends files
+    from kimi_api._content.documents import (
+        file_kind,
+        file_part,
+    )  # 1 ms at import, which programs that send no files need not pay
 
     data: bytes | None = None
     path = None

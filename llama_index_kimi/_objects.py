@@ -91,7 +91,7 @@ def _read(output_cls: type[ModelT], response: ChatResponse | None, text: str | N
         value = json.loads(strict)
         bare = _unwrap(output_cls, value)
         return output_cls.model_validate_json(strict if bare is value else json.dumps(bare))
-    except Exception as error:  # a validator of the user's may raise anything
+    except Exception as error:  # the user's validator may raise anything
         why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise KimiStructuredOutputError(
             f"the answer is no {name}: {why}. It began with {text[:200]!r}", llm_output=text, request_id=request_id
@@ -113,7 +113,7 @@ class PartialReader(Generic[ModelT]):
         self._next = 0
 
     def read(self, response: ChatResponse) -> ModelT | FlexibleModel | None:
-        """The object in `response`, or None when it is not time yet, or what has come is none."""
+        """The object in `response`, or None when it is not time yet, or what has come is no object yet."""
         if not response.delta or not self._is_due(len(response.delta)):
             return None
         text = response.message.content or ""
@@ -142,7 +142,7 @@ class PartialReader(Generic[ModelT]):
         value = _unwrap(self._output_cls, value)
         try:
             return self._output_cls.model_validate(value)
-        except Exception:  # a validator of the user's may raise anything on half an object; of a whole one it is told
+        except Exception:  # the user's validator may raise anything on half an object; on a whole one it is an error
             return _flexible(self._output_cls).model_validate(value) if isinstance(value, dict) else None
 
 

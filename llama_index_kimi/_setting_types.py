@@ -17,7 +17,7 @@ from kimi_api.settings import CallArguments, ModelSettings
 
 
 class KimiSettings(ModelSettings, total=False):
-    """The arguments of `Kimi`, but for `model`."""
+    """The arguments of `Kimi`, except `model`."""
 
     metadata: Mapping[str, str]
     # Core's own.

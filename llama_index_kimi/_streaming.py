@@ -27,7 +27,7 @@ def read_growing(text: str) -> object:
     """The JSON value in unfinished `text`, with the text so far of an unfinished string.
 
     Raises:
-        ValueError: it is none, however it goes on.
+        ValueError: it is no JSON, whatever may follow.
     """
     try:
         return from_json(text, allow_partial="trailing-strings")

@@ -257,7 +257,7 @@ def _stream_call(
     """The objects of a stream in which the arguments of a tool call are the object.
 
     Core's own loop passes over whatever goes wrong on the way, at the end too: a cut answer, a withheld one and a
-    validator's error all give a last object that is none.
+    validator's error all mean that the last object is no valid one.
     """
     dispatcher.event(_start_event(output_cls, template, {}))
     response: ChatResponse | None = None

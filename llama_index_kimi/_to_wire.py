@@ -70,7 +70,7 @@ def to_wire(
 ) -> list[WireMessage]:
     """`messages` in the platform's form.
 
-    Two habits of core's agents are mended, which the platform would refuse:
+    Two habits of core's agents are corrected, since the platform would refuse them:
 
     * `CodeActAgent` keeps only the text of a turn in which it called `handoff`, and the result as well. A result behind
       a turn that called nothing goes out as the user's, which is what it does itself with the results of its code.

@@ -49,7 +49,7 @@ class KimiCostEventHandler(TallyHolder, BaseEventHandler):
 
     A notebook shows a table of it, and `costs.plot()` draws tokens, cached share and cost of each call.
 
-    Each answer counts once: streamed or not, from parallel agents, and when the handler hangs on several dispatchers.
+    Each answer counts once: streamed or not, from parallel agents, and if several dispatchers have the handler.
     Requests that were sent again inside one call are one call. Safe to share between threads and tasks.
 
     Args:

@@ -1,4 +1,4 @@
-"""Which addresses images and videos may have. Pure, but for warnings.
+"""Which addresses images and videos may have. Pure, except for warnings.
 
 The platform fetches nothing: it takes a data URL, or `ms://<file id>` of an uploaded file. Web addresses go out where
 somebody fetches them, the host or we ourselves, and no other address ever does: "file:///etc/passwd" in a tool's
@@ -69,7 +69,7 @@ def with_addresses(
 
 
 def note_of_media(messages: Sequence[Mapping[str, Any]], part: MediaPart, error: KimiError, refuse: Refuse) -> Part:
-    """What stands for an image or video that nobody can mend, because a tool gave it or it was sent long ago.
+    """The text in place of an image or video that nobody can correct, because a tool gave it or it was sent long ago.
 
     Raises:
         KimiError: `error`, where it is one.

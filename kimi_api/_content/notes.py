@@ -1,8 +1,8 @@
-"""What stands for content that the platform has no part for, and where it is an error instead. Pure, but for warnings.
+"""What stands for content that the platform has no part for, and where it is an error. Pure, except for warnings.
 
 A thread must not die of a block: a tool gave it, or a user long ago, and the next request holds it again. So in the
 result of a tool, and in any message but the last, a short text stands for it, the same bytes in every turn. In the last
-message it is an error: whoever wrote it can act on it.
+message it is an error: the caller can correct it.
 """
 
 from __future__ import annotations

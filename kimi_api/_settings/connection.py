@@ -165,7 +165,7 @@ def check_http_client(name: str, client: object) -> object:
 
 
 def without_authorization(headers: Mapping[str, str]) -> dict[str, str]:
-    """`headers` but for one that would stand beside our own key; names of headers come in any case."""
+    """`headers` without one that would stand beside our own key; header names may be in upper or lower case."""
     return {name: value for name, value in _check_headers(headers).items() if name.lower() != "authorization"}
 
 

@@ -19,7 +19,7 @@ class Foreign(NamedTuple):
     why: str
     remedy: str = ""
     same: tuple[object, ...] = ()
-    """Values that ask for what happens anyway: nothing is said of them, nor of None."""
+    """Values that ask for what happens anyway: no warning for them, nor for None."""
     refused: bool = False
     """Whether any other value is an error: the program would do something else than it was told."""
 
@@ -98,7 +98,7 @@ values that say nothing new."""
 
 
 def leave_out(name: str, value: object, unsupported: object) -> None:
-    """Warn once that a setting of `FOREIGN` is left out; nothing is said where the setting changes nothing.
+    """Warn once that a setting of `FOREIGN` is left out; no warning where the setting changes nothing.
 
     Raises:
         KimiInputError: leaving the setting out would change what the program does, or the user wants errors.

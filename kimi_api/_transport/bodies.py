@@ -1,7 +1,7 @@
 """The bytes of answers, read and unpacked no further than a bound: half a megabyte of gzip can hold 500.
 
 The HTTP library unpacks whatever comes: httpx as much as a packet holds in one piece, httpx2 in pieces, both without an
-end. So what is packed is unpacked here, in pieces, out of `iter_raw`; what is not is read as it comes, without a cost.
+end. So compressed bodies are unpacked here, in pieces, from `iter_raw`; others are read as they come, at no cost.
 Only gzip and deflate are asked for, since others cannot be unpacked in pieces by what Python 3.11 brings.
 """
 
@@ -223,7 +223,7 @@ def guard(client: object) -> object:
     """An HTTP client for the SDK that sends by `client`, and bounds what the SDK reads by itself.
 
     The SDK reads the body of every answer that is no success, and of every one that is not opened as a stream, without
-    a bound. It insists on a client of its library's class and uses no more of it than what is defined here.
+    a bound. It requires a client of its library's class, and uses only the members that are defined here.
     """
     for family in type(client).__mro__:
         if family.__module__.partition(".")[0] in ("httpx", "httpx2"):

@@ -113,7 +113,7 @@ class Connection:
         return self._api_key is not None
 
     def at(self, base_url: str) -> Self:
-        """A copy for another address, with the same key and settings but for what this host says of its models."""
+        """A copy for another address, with the same key and settings, but without what this host says of its models."""
         twin = self.__copy__()
         twin.base_url, twin._own, twin._catalog = resolve_base_url(base_url), {}, None
         return twin
@@ -291,7 +291,7 @@ class Connection:
         self, body: Mapping[str, Any] | None, deadline: Deadline | None, timeout: float | None
     ) -> RequestContext:
         """What of a request its reading and its errors need."""
-        SENT.set([])  # filled where the headers are made, be it in another thread
+        SENT.set([])  # filled where the headers are made, possibly in another thread
         waits = self.timeout if timeout is None else check_timeout(timeout)
         silence = LONGEST_SILENCE if waits is None else max(LONGEST_SILENCE, waits)
         model, budget = (None, None) if body is None else (body.get("model"), budget_of(body))

@@ -127,7 +127,7 @@ CURRENT: ContextVar[Deadline | None] = ContextVar("kimi_deadline", default=None)
 
 @contextmanager
 def within(deadline: Deadline | None) -> Iterator[None]:
-    """Let what is done in this block end with `deadline`. Not around a `yield` of a generator."""
+    """End all work of this block at `deadline`. Do not put it around a `yield` of a generator."""
     token = CURRENT.set(deadline)
     try:
         yield

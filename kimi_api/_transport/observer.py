@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Observer(Protocol):
-    """What is told of calls. It raises nothing of its own."""
+    """What hears of calls. Its methods raise nothing."""
 
     def chat(self, client: object, request: object) -> AbstractContextManager[Callable[[Any], Any]]:
         """Watch an answer that is waited for as a whole; what it gives takes the answer, and gives it back."""
@@ -61,7 +61,7 @@ def observe(
     facts: Mapping[str, Any],
     describe: Callable[[T], Mapping[str, Any]] | None = None,
 ) -> Generator[Any, Any, T]:
-    """`steps`, watched where somebody watches.
+    """`steps`; the observer, if there is one, hears of them.
 
     Args:
         name: what the procedure does, e.g. "extract_file".

@@ -24,7 +24,7 @@ GRACE_SECONDS = 5.0
 
 
 class Client(Protocol):
-    """What can do a procedure's requests: `kimi_api.client.KimiClient`."""
+    """What can send the requests of a procedure: `kimi_api.client.KimiClient`."""
 
     base_url: str
 

@@ -114,7 +114,9 @@ def prompt_template(model: str, *, catalog: Mapping[str, ModelSpec] | None = Non
 
 
 def listed_price(model: str, *, catalog: Mapping[str, ModelSpec] | None = None) -> Price | None:
-    """The price of `model`: of `catalog`, else the platform's. None for ids that are not served under just this name.
+    """The price of `model`: from `catalog` if it has one, else the platform's.
+
+    None for ids that are not served under just this name.
 
     Warns of nothing.
     """

@@ -54,7 +54,7 @@ class PromptTemplate:
     """Whether it is K3's template, which writes tags with attributes. Its frames stand in `kimi_api.tokens`, and of the
     other fields only those about images concern it."""
     system: str | None = None
-    """The system message that stands in when the first message is none."""
+    """The system message that is used when the first message is no system message."""
     thinks: bool = True
     """Whether assistant turns hold a block of thinking, though it be empty."""
     think_marks: int = 2

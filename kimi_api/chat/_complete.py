@@ -1,6 +1,6 @@
 """An answer that the caller waits for as a whole, written once for blocking and asynchronous clients.
 
-On the platform it is streamed on the wire all the same. The gateway ends a connection on which nothing has come for
+On the platform it is streamed on the wire nevertheless. The gateway ends a connection on which nothing has come for
 900 seconds, and a body that is cut is lost with all that was paid for it; of a stream, everything that came is there.
 """
 

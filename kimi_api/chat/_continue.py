@@ -1,4 +1,4 @@
-"""Continue an answer that stopped too early, by Partial Mode. Pure, but for warnings; `chat` sends the requests.
+"""Continue an answer that stopped too early, by Partial Mode. Pure, except for warnings; `chat` sends the requests.
 
 An answer stops too early when its token budget ends (`auto_continue`) or its stream breaks (`resume_streams`). What
 came is sent back as a partial message, with the thinking that led to it, and the model writes on from there:
@@ -125,7 +125,7 @@ class Continuation:
         """What follows a stream that broke (`error` None: it ended without a finish_reason).
 
         Returns:
-            Seconds to wait before the next stream; None: there is none, and what there is stands.
+            Seconds to wait before the next stream; None: there is none, the answer stays as it is.
 
         Raises:
             KimiError: the stream cannot be taken up: the error that broke it.

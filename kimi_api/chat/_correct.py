@@ -1,4 +1,4 @@
-"""What is done to a request before it is sent, and after the server complained of something that can be mended."""
+"""Changes to a request: before it is sent, and after an error of the server that a change can correct."""
 
 from __future__ import annotations
 

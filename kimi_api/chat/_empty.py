@@ -44,7 +44,7 @@ def wait_to_ask_again(
         seconds = retry.wait_seconds(retries.used)
         retry.note_retry("KimiEmptyReplyError", retries.used, seconds)
         return seconds
-    if request.parsed or request.choice.required_call:  # whoever asked for an object or a call hears of its absence
+    if request.parsed or request.choice.required_call:  # an absent object or call is an error elsewhere
         return None
     reply = builder.assemble()
     times = retries.used + 1
@@ -60,7 +60,7 @@ def wait_to_ask_again(
 
 
 def _lack(builder: ReplyBuilder, request: ChatRequest) -> str:
-    """What an answer is empty of; "" where it is not empty.
+    """What an empty answer lacks; "" where the answer is not empty.
 
     A continuation may have nothing to add, a cut answer is as long as it was allowed to be, and one with `stop` may
     have begun with a stop word.

@@ -51,7 +51,7 @@ def accept(reply: Reply, request: ChatRequest) -> Reply:
 
 
 def coming_error(builder: ReplyBuilder, request: ChatRequest) -> str:
-    """The class of the error that `settle` is going to raise, "" as a rule; for whoever only watches the stream."""
+    """The class of the error that `settle` is going to raise, mostly ""; for observers of the stream."""
     if not builder.complete:
         return "KimiIncompleteReplyError"
     reply = builder.assemble()
@@ -134,7 +134,7 @@ def _oddity(reply: Reply, request: ChatRequest) -> str:
             return f"{model} {UNPARSED_CALLS}. Ask again, or use a host whose tool-call parser fits the model"
         if end == "tool_calls":
             return f"{model} {ABSENT_CALLS}. Ask again"
-        # A continuation may well be empty; and whoever asked for JSON hears from its parser.
+        # A continuation may be empty; and for JSON the caller's parser raises.
         if not reply.content and request.prefix is None and "response_format" not in request.body:
             return f"{model} gave neither an answer nor a tool call (finish_reason {end!r}). Ask again"
     if reply.content.startswith(("<think>", "</think>")):

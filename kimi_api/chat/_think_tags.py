@@ -17,7 +17,7 @@ _Feed = Callable[[Mapping[str, Any]], ReplyDelta | None]
 
 
 def feed_for(builder: ReplyBuilder, request: ChatRequest) -> _Feed:
-    """What takes the events of one answer: `builder.feed` itself, but for hosts that may write tags."""
+    """What takes the events of one answer: `builder.feed`; for hosts that may write tags, a function around it."""
     if not request.think_tags or request.prefix is not None:
         return builder.feed
     return _Events(builder).feed

@@ -31,7 +31,7 @@ __all__ = [
     "priced",
 ]
 
-if not TYPE_CHECKING:  # a checker that sees it believes in every name
+if not TYPE_CHECKING:  # a type checker that sees it accepts every name
 
     def __getattr__(name: str) -> object:
         if name == "Plot":  # drawing is loaded where somebody draws

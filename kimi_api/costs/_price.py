@@ -57,7 +57,7 @@ class Cost:
         )
 
     def scale(self, share: float) -> Cost:
-        """So much of each part."""
+        """Each part times `share`."""
         return Cost(self.input * share, self.cached * share, self.write * share, self.output * share, self.currency)
 
     def as_dict(self) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class CostTally:
         catalog_model: str | None = None,
         own_prices: Mapping[str, Price | None] | None = None,
     ) -> None:
-        """A call that began has been answered.
+        """Count a call that has been answered.
 
         Args:
             model: the id that answered.
@@ -118,7 +118,7 @@ class CostTally:
 
     @property
     def unpriced(self) -> list[str]:
-        """Models whose calls are not in `cost`, for want of a price."""
+        """Models whose calls are not in `cost`, because they have no price."""
         return [each.model for each in self.models.values() if each.cost is None]
 
     @property

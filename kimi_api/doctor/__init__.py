@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "examine"]
 
 
-if not TYPE_CHECKING:  # a checker that sees it believes in every name
+if not TYPE_CHECKING:  # a type checker that sees it accepts every name
 
     def __getattr__(name: str) -> object:
         if name == "examine":  # it stands on the client, and the client on what this package knows of others

@@ -1,6 +1,6 @@
 """What is installed beside us: versions, and a stranger's package that overwrites a file of ours.
 
-PyPI's `langchain-kimi` 0.1.1 is not ours, and empty but for `langchain_kimi/__init__.py`. Installed after ours it
+PyPI's `langchain-kimi` 0.1.1 is not ours, and has only one file, `langchain_kimi/__init__.py`. Installed after ours it
 empties our package, and when it is removed, pip deletes the file. Then none of our code runs in
 `from langchain_kimi import ChatKimi`; it runs in whatever else imports `kimi_api`.
 """

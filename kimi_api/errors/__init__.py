@@ -107,7 +107,7 @@ __all__ = [
     "KimiToolChoiceError",
 ]
 
-if not TYPE_CHECKING:  # a checker that sees it believes in every name
+if not TYPE_CHECKING:  # a type checker that sees it accepts every name
 
     def __getattr__(name: str) -> object:
         if name in __all__:

@@ -11,7 +11,7 @@ WITHHELD = (
     "the platform withheld the answer, or the rest of it (finish_reason 'content_filter'). Change the wording, or "
     "remove what may count as high risk. The same request will probably be withheld again"
 )
-"""What is said wherever an answer ends in the platform's content filter."""
+"""The text for every answer that ends in the platform's content filter."""
 
 
 class KimiError(Exception):

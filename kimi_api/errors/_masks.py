@@ -106,7 +106,7 @@ def mask_response(response: Response, secrets: Collection[str] = ()) -> Response
 def copy_response(response: Response, headers: Iterable[tuple[str, str]], content: bytes) -> Response:
     """An HTTP response with other headers, and with this content, which is not packed."""
     extensions = {name: response.extensions[name] for name in _KEPT_EXTENSIONS if name in response.extensions}
-    # A client of the user's may give responses of a class with a constructor of its own.
+    # The user's HTTP client may return responses of another class, with another constructor.
     plain = next((each for each in type(response).__mro__ if each.__module__.startswith("httpx")), type(response))
     return plain(
         response.status_code,

@@ -32,7 +32,7 @@ def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def cache_directory(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where what can be had again is kept: `KIMI_CACHE_DIR`, else the user's cache directory."""
+    """Where data is kept that can be fetched again: `KIMI_CACHE_DIR`, else the user's cache directory."""
     directory = environ.get(CACHE_VARIABLE)
     if directory:
         return Path(directory)

@@ -1,4 +1,4 @@
-"""How copies that we left on the platform are told from what others put there, used after all, or removed.
+"""How our left-over copies on the platform are recognised among the files of others, then used or removed.
 
 Every upload is noted in the ledger before it begins. When it breaks off and nobody knows whether the platform has the
 file, the account's list tells: an entry of ours is matched with a listed file, never the other way round.

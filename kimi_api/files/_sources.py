@@ -162,7 +162,7 @@ def _from_stream(stream: BinaryIO, name: str | None) -> SourceFile:
 
 
 def _read_all(stream: BinaryIO) -> bytes:
-    """What a pipe or socket has to give, but no more than what shows that it is too much."""
+    """All bytes of a pipe or socket, at most one more than is allowed: that one shows that it is too large."""
     blocks: list[bytes] = []
     left = MAX_BYTES + 1
     while left > 0 and (block := stream.read(min(left, _BLOCK))):

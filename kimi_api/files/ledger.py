@@ -200,7 +200,7 @@ _KINDS: dict[str, Any] = dict.fromkeys(_FIELDS, str) | {"size": int, "started_at
 
 
 def _read(path: Path) -> LedgerEntry | None:
-    """The entry in a file; None if it went away meanwhile, or is none."""
+    """The entry in a file; None if the file is gone or holds no entry."""
     with contextlib.suppress(OSError):
         data = path.read_bytes()
         try:

@@ -5,7 +5,7 @@
 https://platform.kimi.ai/docs/pricing/limits. Before a model starts, the gateway counts the prompt plus the output that
 was asked for (`max_tokens`, or the model's default: 131,072 on K3), and takes nothing back when the answer turns out
 shorter. So does this. Only chat completions are counted: the published limits are about calls of models. Uploads,
-extraction, batches (their lines too), token counts, and the lists of models and files pass.
+extraction, batches (their lines too), token counts, and the lists of models and files are not limited.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AccountLimits", "KimiLimitError", "LimitStore", "MemoryStore", "RedisStore", "SharedStore", "Wait"]
 
-if not TYPE_CHECKING:  # a checker that sees it believes in every name
+if not TYPE_CHECKING:  # a type checker that sees it accepts every name
 
     def __getattr__(name: str) -> object:
         if name == "RedisStore":

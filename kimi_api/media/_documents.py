@@ -55,7 +55,7 @@ _AT_ONCE = 4
 
 _lock = threading.Lock()
 _texts = FileCache()
-_failures: OrderedDict[str, KimiFileError] = OrderedDict()  # of documents that nobody can mend any more
+_failures: OrderedDict[str, KimiFileError] = OrderedDict()  # of documents that the platform can never read
 _logged = False
 
 

@@ -103,7 +103,7 @@ class _Item:
         return with_suffix(self.file, self.mime)
 
     def inline(self) -> str:
-        """The data URL, the one that came wherever it is right already."""
+        """The data URL: the one that the caller gave, where it is right already."""
         if self.data is None:
             with self.source().open() as opened:
                 return data_url(self.mime, opened.read())

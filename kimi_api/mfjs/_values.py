@@ -93,7 +93,7 @@ def is_number(value: object) -> TypeGuard[float]:
 
 
 def as_float(value: float) -> float:
-    """`value` as a double, infinite where it is beyond one."""
+    """`value` as a double, infinite where it is too large for one."""
     try:
         return float(value)
     except OverflowError:

@@ -105,7 +105,7 @@ class ReplyBuilder:
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything of the answer has come, be it thinking; empty pieces are nothing."""
+        """Whether anything of the answer has come, text or thinking; empty pieces do not count."""
         return bool(self._content or any(self._reasoning) or self._calls)
 
     @property
@@ -215,7 +215,7 @@ class ReplyBuilder:
             content = delta.get("content") or ""
             if content.__class__ is not str:
                 content = tidy_content(content)
-            # From here on nothing fails in a way that another reading of the event could mend.
+            # From here on, reading the event in another way would not help.
             if finish_reason:
                 self._note_end(finish_reason)
             if reasoning is not None:
@@ -271,7 +271,7 @@ class ReplyBuilder:
         self._whole = True
 
     def _feed_whole(self, event: Mapping[str, Any]) -> ReplyDelta | None:
-        """Take an event that holds the whole answer: a host without streaming, which is paid for it all the same."""
+        """Take an event that holds the whole answer, from a host that does not stream. It is paid for, so it counts."""
         whole = _as_event(event)
         self._whole = True
         delta = None if whole is None else self.feed(whole)
@@ -329,7 +329,7 @@ class ReplyBuilder:
         return reply
 
     def partial_reply(self) -> Reply | None:
-        """What has come, in an object of its own, for whoever gets an error in place of the answer.
+        """What has come, in a new object, for callers that get an error in place of the answer.
 
         Where nothing has come of an answer that was asked for again, it is the one before, which is paid for as well.
         """

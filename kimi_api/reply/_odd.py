@@ -50,7 +50,7 @@ def tidy_event(event: object) -> Tidied:
 
 
 def tidy_body(body: object) -> dict[str, Any]:
-    """A whole body likewise. One without choices has no answer, which is said elsewhere."""
+    """A whole body likewise. One without choices has no answer, which is an error elsewhere."""
     return tidy_event(body) if isinstance(body, Mapping) else {}
 
 
@@ -134,7 +134,7 @@ def _tidy_delta(delta: object, what: str) -> dict[str, Any] | None:
 
 
 def tidy_number(value: object) -> int | None:
-    """A whole number that came as text, or with a fraction of nothing; None where there is none."""
+    """A whole number that came as text, or as 5.0; None where there is no whole number."""
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float) and value.is_integer():

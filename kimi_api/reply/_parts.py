@@ -17,7 +17,7 @@ class ToolCall:
     """A tool call, complete or still growing.
 
     `id` is unique within a conversation (see `unique_id`), `arguments` the model's own JSON text, never re-encoded,
-    but for members that came as strings where the tool's schema wants an array or an object: these are decoded, and
+    except members that came as strings where the tool's schema wants an array or an object: these are decoded, and
     the model's own text is in `original`, which is None otherwise.
     """
 
@@ -32,7 +32,7 @@ class ToolCall:
     def read_arguments(self) -> dict[str, Any] | None:
         """The object that `arguments` says: {} where there is no text, None where it cannot be read.
 
-        It is read once for a text, and whoever asks gets the same object: copy it before you change it.
+        A text is read once, and every call returns the same object: copy it before you change it.
         """
         if self._reading is None or self._reading[0] is not self.arguments:
             self._reading = self.arguments, read(self.arguments)

@@ -2,7 +2,7 @@
 
 Attributes, metrics and buckets are those of the semantic conventions for generative AI, as they were released before
 they moved to a repository of their own (which has no release yet); what they have no name for is under `kimi.`.
-Neither texts of errors nor names of files are told: they may hold what users wrote.
+Texts of errors and names of files are never recorded: they may hold what users wrote.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ASKED = {
     "max_completion_tokens": "gen_ai.request.max_tokens",
     "reasoning_effort": "gen_ai.request.reasoning.level",
 }
-"""Members of a request that are told as they are, where they are numbers or words."""
+"""Members of a request that are recorded as they are, where they are numbers or words."""
 
 
 class OtelObserver:
@@ -329,7 +329,7 @@ def server_of(base_url: str) -> Mapping[str, Any]:
 
 
 def _request_attributes(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a request asks for, but for its content."""
+    """What a request asks for, without its content."""
     attributes: dict[str, Any] = {
         attribute: body[name]
         for name, attribute in _ASKED.items()
@@ -347,7 +347,7 @@ def _request_attributes(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _response_attributes(reply: Reply) -> dict[str, Any]:
-    """What came of an answer, but for its content."""
+    """What is known of an answer, without its content."""
     attributes: dict[str, Any] = {
         "gen_ai.response.id": reply.id,
         "gen_ai.response.model": reply.model,
@@ -368,7 +368,7 @@ def _response_attributes(reply: Reply) -> dict[str, Any]:
 
 
 def _facts(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is not known."""
+    """The attributes that have a value."""
     return {name: value for name, value in attributes.items() if value not in (None, "")}
 
 

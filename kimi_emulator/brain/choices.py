@@ -98,7 +98,7 @@ def with_names_of(description: str, parameters: Mapping[str, Any]) -> Mapping[st
 
 
 def assign(question: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Parts of the question, each with the one of several described names that it is for.
+    """Parts of the question, each with the name (of several, which have descriptions) that fits it best.
 
     For schemas of a free text and a name: `{"sub_question": ..., "tool_name": ...}`. [] for other schemas.
     """

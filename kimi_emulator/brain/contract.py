@@ -1,4 +1,4 @@
-"""What a brain is: whoever brings one of their own implements ``Brain``."""
+"""What a brain is: to use your own, implement ``Brain``."""
 
 from __future__ import annotations
 

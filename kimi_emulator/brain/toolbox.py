@@ -19,7 +19,7 @@ _SEARCH = {"type": "object", "properties": {"query": {"type": "string"}}, "requi
 
 @dataclass(frozen=True)
 class Tool:
-    """A declared function, with the stems that speak for it."""
+    """A declared function, with the word stems that point to it."""
 
     name: str
     description: str
@@ -48,7 +48,7 @@ class Tool:
 
     @cached_property
     def weights(self) -> dict[str, float]:
-        """How strongly each stem speaks for this tool."""
+        """How strongly each word stem points to this tool."""
         name, members = self.name.replace("_", " ").replace("$", ""), ""
         for member, about in self.properties.items():
             members += f" {member.replace('_', ' ')} {about.get('description') or ''} {about.get('enum') or ''}"

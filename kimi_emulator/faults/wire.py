@@ -271,7 +271,7 @@ declare(
 declare(
     "sse.endless_event",
     "After some of the answer comes an event that does not end (within 64 MB).",
-    "a consequence of any host that is broken, or means harm",
+    "a consequence of any broken or hostile host",
     on=STREAM,
     wire=_go_on_with(b"x", first=b"data: "),
 )
@@ -334,7 +334,7 @@ declare(
 )
 declare(
     "cut.before_finish",
-    "The connection closes when all is said, before the finish_reason.",
+    "The connection closes after the whole text, before the finish_reason.",
     "as above",
     on=STREAM,
     wire=_cut_before("finish"),

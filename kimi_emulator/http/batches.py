@@ -49,7 +49,7 @@ async def create(call: Call) -> Response:
 
 
 async def show_page(call: Call) -> Response:
-    """``GET /v1/batches``: ``limit`` (20) of them, from the one behind ``after`` on."""
+    """``GET /v1/batches``: ``limit`` (20) of them, those that follow ``after``."""
     query = call.received.query
     enforce("batch_list", BatchListCheck(query))
     batches = list(call.state.batches.by_id().values())

@@ -227,7 +227,7 @@ class Board:
         return row
 
     def _place(self, exchange: Exchange, body: Mapping[str, Any]) -> int:
-        """The thread of an exchange. What is no chat stands alone, but the same call made again and again."""
+        """The thread of an exchange. A request that is no chat has its own, shared with its repetitions."""
         id = exchange.id
         if exchange.path == CHAT and chat_messages(body):
             thread = self._threads.thread(id)

@@ -89,7 +89,7 @@ def _failure(status: int, headers: Mapping[str, str], reply: Mapping[str, Any]) 
 
 
 def _reply(message: Mapping[str, Any], finish_reason: Any, fault: str) -> str:
-    lines = [f"reasoning={thought_of(message)!r},"]  # None would let the emulator think of something
+    lines = [f"reasoning={thought_of(message)!r},"]  # with None the emulator would make up thinking
     if message.get("content"):
         lines.append(f"content={message['content']!r},")
     calls = [call for call in message.get("tool_calls") or () if isinstance(call, Mapping)]

@@ -1,4 +1,4 @@
-"""The page and what it asks for. Only for whoever sits at this machine, unless the emulator listens elsewhere too."""
+"""The page and what it asks for. Only for this machine, unless the emulator listens on other addresses too."""
 
 from __future__ import annotations
 

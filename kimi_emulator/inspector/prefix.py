@@ -134,7 +134,7 @@ def compare(earlier: Sequence[Part], later: Sequence[Part]) -> Comparison:
 
 
 def loss(comparison: Comparison, model: Any, usage: Mapping[str, Any]) -> Loss:
-    """What was read anew although it had been sent before; by the platform's steps, and never more than was read."""
+    """What was read again although it had been sent before; by the platform's steps, and never more than was read."""
     read, total = _number(usage.get("cached_tokens")), _number(usage.get("prompt_tokens"))
     possible = (comparison.equal + comparison.repeated) // STEP * STEP
     tokens = max(min(possible, total) - read, 0)

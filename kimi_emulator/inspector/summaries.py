@@ -61,7 +61,7 @@ def show_call(call: Any) -> str:
 
 
 def tell_request(method: str, path: str, body: Any, form: Mapping[str, Any] | None = None) -> Line:
-    """What a request is about."""
+    """One line that sums up a request."""
     messages = chat_messages(body)
     if path == CHAT:
         return _tell_chat(messages) if messages else Line("call", "A chat without messages")

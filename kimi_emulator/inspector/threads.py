@@ -18,7 +18,7 @@ __all__ = ["Threads", "chat_messages"]
 
 _SIZE = 16  # bytes of a digest
 _TELLING = 40
-"""An answer of so many characters is told from others by its text alone, whatever came before it."""
+"""An answer of so many characters is recognised by its text alone, whatever came before it."""
 _TRIED = 3
 """So many assistant messages are looked at, from the last: the very last may be a beginning to go on from."""
 _EDGE = 64
@@ -75,7 +75,7 @@ class Threads:
         return member.thread, likeness if before is None else before
 
     def answer(self, id: int, body: Mapping[str, Any], message: Mapping[str, Any]) -> None:
-        """Take an answer in: whoever brings it back goes on from here."""
+        """Remember an answer: a request that brings it back continues from here."""
         member, messages = self._members.get(id), chat_messages(body)
         if member is None or not (message.get("content") or message.get("tool_calls")):
             return

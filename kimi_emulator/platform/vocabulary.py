@@ -36,7 +36,7 @@ _RUN = re.compile(r"\s+|\S+")
 
 
 class Vocabulary:
-    """A loaded vocabulary. Raises ``ValueError``, with what to do, for a file that is none."""
+    """A loaded vocabulary. Raises ``ValueError``, with what to do, for a file that is no vocabulary."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:

@@ -47,8 +47,8 @@ class Recorder(Served):
     Exchanges are kept in ``folder``, in one cassette for each run of the proxy. A client that is given
     ``http://127.0.0.1:PORT/NAME/v1`` gets a cassette of its own, ``NAME.yaml``, which replaces an older one.
 
-    * ``test_key`` and ``key``: a request that comes with the one goes on with the other, so that tests of your own may
-      run through the proxy with a key that is none.
+    * ``test_key`` and ``key``: a request with ``test_key`` is passed on with ``key``, so that your own tests
+      may run through the proxy with a fake key.
     * ``say``: is called with each verdict, in a thread of its own.
     * ``settings``: those of ``Emulator``, for the emulator that is compared.
 

@@ -80,7 +80,7 @@ def effort_on_k2(check: ChatCheck) -> str | None:
 
 @rule("tolerated.effort_word", refuses=False, source="live probes on kimi-k3: unknown words are ignored", section="2.5")
 def effort_word(check: ChatCheck) -> str | None:
-    """The effort is one of the model's words. ``thinking.effort`` is heard before ``reasoning_effort``."""
+    """The effort is one of the model's words. ``thinking.effort`` goes before ``reasoning_effort``."""
     word = effort(check.body)
     if word is not None and check.model.efforts and word not in check.model.efforts:
         return f"unknown reasoning_effort {word!r}"

@@ -86,7 +86,7 @@ class Grammar:
 
     @cached_property
     def _validator(self) -> Any:
-        # Imported when the first schema is filled: whoever scripts all replies needs neither.
+        # Imported when the first schema is filled: tests that script all replies need neither.
         from jsonschema import Draft202012Validator
         from referencing import Registry
 

@@ -74,7 +74,7 @@ def build(cls: type[_SDK], base_url: str, http_client: object = None) -> _SDK:
 
 
 def _http_client(cls: Callable[..., _HTTP], base_url: str) -> _HTTP:
-    """The HTTP client under an SDK client: through the proxy that the environment names, but for this machine.
+    """The HTTP client under an SDK client: through the proxy that the environment names, or directly to this machine.
 
     A proxy cannot reach what listens here, and a shell that has `HTTP_PROXY` for the world seldom has `NO_PROXY` too.
 

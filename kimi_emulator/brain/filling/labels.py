@@ -66,7 +66,7 @@ def label_patterns(name: str) -> Iterator[str]:
 
 
 def units(name: str) -> list[str]:
-    """Units of numbers that tell of such a member."""
+    """Units that show that a number belongs to a member with such a name."""
     own = parts(name) | {name}
     heads = [head for head in terms("units") if head in own or head + "s" in own]
     heads = heads or sorted({each for each in _synonyms(name) if each in terms("units")})

@@ -79,7 +79,7 @@ class Scalars:
         return verdicts.holds([source.text for source in self.sources], self.question)
 
     def member(self, name: str, members: Sequence[Any], schema: Mapping[str, Any]) -> tuple[Any, int] | None:
-        """The member of an enumeration that the texts name, or speak for."""
+        """The member of an enumeration that the texts name or point to."""
         described = schema.get("enumDescriptions")
         if isinstance(described, dict):
             options = [choices.Choice(place, f"{each} {described.get(each)}") for place, each in enumerate(members)]
@@ -120,7 +120,7 @@ class Scalars:
         return (otherwise or members)[-1] if fitting.relevance == 1 else list(about)[fitting.number]
 
     def _class_of(self, members: Sequence[Any]) -> tuple[Any, int] | None:
-        """The member that most words of the texts speak for; none, where there is one for that."""
+        """The member that most words of the texts point to; a member that means "none" where no word does."""
         counted = heads("classes", self.question) or heads("classes", self.sources[0].text)
         texts = {str(each): each for each in members}
         counted |= {term: counted[head] for head in list(counted) for term in others("tools", head) if term in texts}

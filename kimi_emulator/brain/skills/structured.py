@@ -26,7 +26,7 @@ def answer(task: Task) -> Reply | None:
     values = in_format(task) or _after_form(task, samples=not task.talk.done)
     frame = task.talk.frame
     if not values and "{" not in frame and pattern("structured.demand").search(frame) and _keys(task):
-        # Where all is said about the format, there is nothing to fill it with.
+        # Where the whole text describes the format, there is nothing to fill it with.
         if pattern("structured.about_format").search(_without_format(task.talk.request)):
             return None
         values = [in_words(task)]
@@ -55,7 +55,7 @@ def in_words(task: Task) -> dict[str, Any]:
     keys = _keys(task)
     if not keys:
         return {"answer": speech.say(task.talk)}
-    # What is said about the format itself holds no values.
+    # Sentences about the format itself hold no values.
     own = [_without_format(text) for text in task.texts]
     spoken = Source("\n".join(own))
     numeric = [key for key in keys if pattern("structured.numeric").search(key) or spoken.number_near(key)]

@@ -156,7 +156,7 @@ def _enum(path: str, node: Mapping[str, Any], kinds: list[str]) -> Iterator[Prob
 
 
 def _enum_problem(value: Any, kinds: list[str]) -> str | None:
-    """What is said of a value of an enum. The types are tried in their order, and a numeric one gives up at once."""
+    """The error for a value of an enum, or None. Types are tried in order; a numeric one that does not fit ends it."""
     for kind in kinds:
         if _is(value, kind):
             return None

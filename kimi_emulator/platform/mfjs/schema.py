@@ -38,7 +38,7 @@ def nodes_of(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]
 
 
 def kinds_of(node: Mapping[str, Any]) -> list[str]:
-    """The types that an object names, but for words that are none."""
+    """The types that an object names; words that are no type are left out."""
     kind = node.get("type")
     kinds = kind if isinstance(kind, list) else [kind]
     return [each for each in kinds if isinstance(each, str) and each in TYPES]
