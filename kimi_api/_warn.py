@@ -56,7 +56,7 @@ def warn_once(key: tuple[str, ...], text: str) -> None:
     with _lock:
         if key in _warned_keys:
             return
-        if len(_warned_keys) >= _MOST_KEYS:  # a program that meets more names than that may hear of one twice
+        if len(_warned_keys) >= _MOST_KEYS:  # after that many keys a program may see a warning twice
             _warned_keys.clear()
         _warned_keys.add(key)
     _warn_at_callers_line(text)

@@ -44,7 +44,7 @@ _HOSTS: Mapping[str, Region] = {"api.moonshot.ai": "international", "api.moonsho
 _SITES = {"moonshot.ai": INTERNATIONAL, "kimi.ai": INTERNATIONAL, "moonshot.cn": CHINA, "kimi.com": CHINA}
 """Domains of Moonshot's web pages (platform.kimi.ai and the like), and where the API of the same region is."""
 _PAGES = frozenset({"", "www", "platform", "kimi", "console"})
-"""What stands in front of such a domain in the address of a page that people read, and of no API."""
+"""Prefixes of such a domain that lead to web pages for people, never to an API."""
 _LAST_STEP = "/chat/completions"
 
 _QUOTES = "'\"`“”‘’"

@@ -102,7 +102,7 @@ def prepare_messages(
     repair: Repair = "safe",
     rules: bool = True,
 ) -> list[WireMessage]:
-    """`messages` as the model accepts them, in one pass. With `rules` False, another host's, which has none of ours.
+    """`messages` as the model accepts them, in one pass. With `rules` False (other hosts) our rules do not apply.
 
     * Every turn keeps its own thinking. On the K3 family every assistant turn carries `reasoning_content`, "" where
       there is none, as Moonshot's own client sends it. On K2.x an assistant turn with tool calls and none gets a space

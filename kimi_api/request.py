@@ -334,7 +334,7 @@ def _thinking(options: ChatOptions, spec: ModelSpec, rules: bool) -> tuple[bool,
                 options, "thinking_keep", wire["keep"], f"{spec.id} has no thinking.keep, so it is not sent"
             )
         wire = {name: value for name, value in wire.items() if name != "keep"}
-    if not spec.thinking_field:  # always thinks and keeps: nothing was asked that it does not do anyway
+    if not spec.thinking_field:  # it always thinks and keeps its thinking, so nothing changes
         return True, {}
     return kind == "enabled", wire
 

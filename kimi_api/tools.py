@@ -31,7 +31,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
-    """How a wish for a tool call goes out.
+    """How a forced tool call is sent.
 
     Attributes:
         send: the value of `tool_choice`, None to leave the field out.
@@ -185,7 +185,7 @@ def resolve_tool_choice(
     thinking: bool,
     fresh: bool,
 ) -> ToolChoice:
-    """Turn a framework's wish into what `spec` accepts, so that no call fails for it.
+    """Turn a framework's `tool_choice` into one that `spec` accepts, so that no call fails because of it.
 
     Args:
         choice: "auto", "none", "any", "required", a tool's name, a bool, or OpenAI's dict.

@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pending-polls", type=int, default=0, help="polls before a new file is parsed (default: 0)")
     parser.add_argument("--tier", type=int, choices=range(len(TIERS)), help="rate limits of this tier (default: none)")
     parser.add_argument("--balance", type=float, help="USD on the account (default: without end)")
-    parser.add_argument("--dialect", choices=DIALECTS, default="platform", help="how another host of the models speaks")
+    parser.add_argument(
+        "--dialect", choices=DIALECTS, default="platform", help="the API's form at another host of the models"
+    )
     parser.add_argument("--region", choices=["ai", "cn"], help="the region whose key is let in (default: neither)")
     parser.add_argument("--retired", action="store_true", help="let models answer that have been switched off")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""A chaos sweep: a program under every fault at every step, and what became of it."""
+"""A chaos sweep: a program under every fault at every step, and its outcomes."""
 
 from __future__ import annotations
 

@@ -290,7 +290,7 @@ class ThinkTags:
             self._held = ""
 
     def rest(self) -> Iterator[dict[str, Any]]:
-        """What was held back, when nothing more comes."""
+        """The text that was held back, at the end of the stream."""
         if self._held:
             yield {"reasoning_content" if self._state == "thinking" else "content": self._held}
             self._held = ""

@@ -1,7 +1,7 @@
 """`Reply` and `ReplyDelta` -> LangChain results. Pure, and the hot path of streaming.
 
 How LangChain merges chunks decides what may stand where: equal string keys are concatenated, numbers are added, and
-booleans that differ raise. So everything said once (finish_reason, names, ids, usage) stands in the last chunk only;
+booleans that differ raise. So all that comes once (finish_reason, names, ids, usage) is in the last chunk only;
 `model_provider`, which core merges as one word, stands in all of them, since core looks for the translator of content
 blocks by it.
 """
@@ -71,7 +71,7 @@ def reply_to_message(reply: Reply, *, model: str = "") -> AIMessage:
 
 
 def message_to_reply(message: AIMessage) -> Reply:
-    """The answer that a message of ours was made of, for errors that are raised when only the message is left."""
+    """The answer that one of our messages was made from, for errors that are raised when only the message is there."""
     wire: Any = assistant_to_wire(message)
     # On the wire they stand inside an object, since hosts parse them.
     unreadable = {call["id"]: own_text(call["args"]) for call in message.invalid_tool_calls}

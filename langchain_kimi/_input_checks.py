@@ -127,7 +127,7 @@ def check_inputs(inputs: object) -> None:
 
 
 def check_prompts(prompts: object) -> None:
-    """Refuse what is no list of core's prompt values. Raises `KimiInputError`."""
+    """Refuse anything but a list of core's prompt values. Raises `KimiInputError`."""
     remedy = 'use invoke("Hello"), or batch(["Hello", "Good evening"]), which take texts and messages'
     _check_each(
         prompts, "prompts", lambda value: isinstance(value, PromptValue), "it is a list of prompt values", remedy
@@ -135,14 +135,14 @@ def check_prompts(prompts: object) -> None:
 
 
 def check_conversations(messages: object) -> None:
-    """Refuse what is no list of lists of messages. Raises `KimiInputError`."""
+    """Refuse anything but a list of lists of messages. Raises `KimiInputError`."""
     rule = "generate takes a list of conversations, and each is a list of messages"
     remedy = 'write generate([[HumanMessage("Hello")]]), or use invoke or batch, which take texts too'
     _check_each(messages, "messages", _is_conversation, rule, remedy)
 
 
 def check_texts(prompts: object) -> None:
-    """Refuse what is no list of texts. Raises `KimiInputError`."""
+    """Refuse anything but a list of texts. Raises `KimiInputError`."""
     remedy = 'write generate(["Hello"]), or use invoke or batch, which take messages too'
     _check_each(prompts, "prompts", lambda value: isinstance(value, str), "generate takes a list of texts", remedy)
 

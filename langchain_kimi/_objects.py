@@ -146,7 +146,7 @@ class _FromText(JsonOutputParser):
     """Objects that come as the answer's text. Looks at how the answer ended before anything is parsed."""
 
     original: Any = None
-    """The schema as the user gave it; None if the answer was held to none."""
+    """The schema as the user gave it; None if no schema was asked for."""
     cls: Any = None
     """The pydantic class to make; None for plain values."""
 

@@ -109,7 +109,7 @@ def to_wire(
 
 
 def _kind_of(message: object) -> type[BaseMessage] | None:
-    """The class of `_KINDS` that a message of a subclass belongs to; None where it is of none."""
+    """The class of `_KINDS` that a message of a subclass belongs to; None where it belongs to no call."""
     return next((kind for kind in _KINDS.values() if isinstance(message, kind)), None)
 
 
@@ -189,7 +189,7 @@ def _is_signed(block: Mapping[str, Any], *, any_extras: bool) -> bool:
 def _assistant_text(content: Sequence[Any]) -> str | list[Part]:
     """The text of a turn that is a list of blocks.
 
-    Calls and thinking stand in fields of their own; other vendors' marks mean nothing here.
+    Calls and thinking have their own fields; other vendors' marks mean nothing here.
 
     Parts where there is more than text, for `kimi_api._content.notes.settle`.
     """

@@ -331,7 +331,7 @@ def _brings_tools(message: BaseMessage) -> bool:
 
 
 def _loaded_names(state: Mapping[str, Any], messages: Iterable[BaseMessage]) -> list[str]:
-    """Names of loaded tools: those the state knows, in the order of loading, then those a message alone tells of."""
+    """Names of loaded tools: those in the state, in the order of loading, then those that only a message holds."""
     return _join_names(state.get("kimi_loaded_tools", []), sorted(names_in_messages(messages)))
 
 

@@ -80,7 +80,7 @@ class Connected(FunctionCallingLLM):
         return followed[1]
 
     def _own_catalog(self) -> Catalog | None:
-        """What this model's host says of its models, as far as it was asked or given."""
+        """What is known of the host's models: from `refresh`, or from `catalog=`."""
         return catalog_of(self, connection_of(self))
 
     def __getstate__(self) -> dict[str, Any]:

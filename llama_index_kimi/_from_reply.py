@@ -81,7 +81,7 @@ def to_raw(reply: Reply) -> dict[str, Any]:
 
 
 def to_reply(response: ChatResponse | None) -> Reply | None:
-    """The reply that a finished response of ours was made of, for errors that are raised when only that is left."""
+    """The reply that one of our responses was made from, for errors that are raised when only the response is there."""
     raw = response.raw if response is not None else None
     if not isinstance(raw, dict) or not raw.get("choices"):
         return None

@@ -58,7 +58,7 @@ def _check_list(messages: object) -> None:
 
 
 def check_messages(messages: object, what: str = "messages") -> None:
-    """Refuse what is no list of messages. Raises `KimiInputError`."""
+    """Refuse anything but a list of messages. Raises `KimiInputError`."""
     _check_list(messages)
     if not _are_messages(messages):
         raise no_messages(messages, what)
@@ -102,7 +102,7 @@ def describe(value: object) -> object:
 
 
 def check_prompt(prompt: object) -> None:
-    """Refuse what is no text in the place of one: core would send None as an empty message, and a list as its `repr`.
+    """Refuse anything but a text: core would send None as an empty message, and a list as its `repr`.
 
     Raises:
         KimiInputError: it is none.
@@ -134,7 +134,7 @@ def check_template(template: object) -> None:
 
 
 def check_response(response: object) -> None:
-    """Refuse what is no answer of a chat. Raises `KimiInputError`."""
+    """Refuse anything but an answer of a chat. Raises `KimiInputError`."""
     if not isinstance(response, ChatResponse):
         remedy = "pass what chat, chat_with_tools or one step of their streams gave"
         raise KimiInputError("response", describe(response), "it is a ChatResponse", remedy)

@@ -153,7 +153,7 @@ def schema_of(output_cls: type[BaseModel]) -> dict[str, Any]:
 
 
 def _unwrap(output_cls: type[BaseModel], value: object) -> object:
-    """`value`, out of the object that stands around what is no object itself (a list of names, say)."""
+    """`value`, taken out of the object around it: a list of names, say, needs one on the wire."""
     from kimi_api.mfjs import unwrap  # here, because few programs need it and it takes milliseconds to load
 
     return unwrap(schema_of(output_cls), value)

@@ -246,7 +246,7 @@ def _check_arguments(output_cls: object, prompt: object, llm_kwargs: object) -> 
 
 
 def _check_class(output_cls: object) -> None:
-    """Refuse what is no class of objects. Raises `KimiInputError`."""
+    """Refuse an `output_cls` that is no pydantic class. Raises `KimiInputError`."""
     if not (isinstance(output_cls, type) and issubclass(output_cls, BaseModel)):
         raise wrong_schema("output_cls", output_cls, "a pydantic model class")
 

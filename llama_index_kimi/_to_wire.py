@@ -43,7 +43,7 @@ KEPT = "kimi"
 {"tool_calls": {id: {"arguments": text}}}."""
 
 UNREADABLE_MARK = " (unreadable arguments)"
-"""What a selection has behind the tool's name when nobody can read its arguments."""
+"""What follows the tool's name in a selection whose arguments cannot be read."""
 
 NOT_KEPT = "The tool was run, but its result was not kept: the result of another tool was given as the answer."
 """What stands for the results that core drops beside a `return_direct` tool's."""
@@ -151,7 +151,7 @@ def is_foreign(block: ThinkingBlock) -> bool:
 
 
 def _kind_of(block: object) -> type | None:
-    """The class of `_KINDS` that a block of a subclass belongs to; None where it is of none."""
+    """The class of `_KINDS` that a block of a subclass belongs to; None where it belongs to no call."""
     return next((kind for kind in _KINDS.values() if isinstance(block, kind)), None)
 
 

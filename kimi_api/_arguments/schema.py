@@ -147,7 +147,7 @@ class Watch:
 
 
 def _unwrap(text: str) -> str:
-    """Arguments out of the JSON text that they stand in, as `text` if they stand in none."""
+    """Arguments out of the JSON text around them; `text` itself if there is none."""
     inner: Any = text
     while isinstance(inner, str) and inner.lstrip().startswith('"'):
         inner = value_of(inner)

@@ -226,7 +226,7 @@ def name_to_send(file: Document, suffixes: Collection[str]) -> str:
     """The name to send a document under: the platform goes by its extension.
 
     Raises:
-        KimiInputError: an extension that is not extracted, or none that can be told.
+        KimiInputError: a file type that is not extracted, or one that cannot be recognised.
     """
     name = file.label
     suffix = _suffix(name)
@@ -270,7 +270,7 @@ def _path_of(url: str) -> str:
 
 
 def _suffix(name: str) -> str:
-    """The extension of a name, "" for none: the dot of "No. 5 in numbers" begins none."""
+    """The extension of a name, "" if it has none: in "No. 5 in numbers" the dot does not begin one."""
     suffix = PurePosixPath(name).suffix.lower()
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
 

@@ -107,7 +107,7 @@ def stand_in(
 def is_for_the_user(messages: Sequence[Mapping[str, Any]], position: int) -> bool:
     """Whether a message is the last one, and no tool's.
 
-    Tools that a message brings and an answer that is to be continued may stand behind it.
+    Tools that a message brings, and an answer to continue, may follow it.
     """
     if messages[position].get("role") == "tool":
         return False

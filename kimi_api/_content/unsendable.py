@@ -35,7 +35,7 @@ def unsendable(body: Mapping[str, Any]) -> KimiInputError | None:
 
 
 def endless(value: object, path: str) -> KimiInputError | None:
-    """The error for what nobody can write out, whatever the format: a value that contains itself, or without end.
+    """The error for a value that contains itself or never ends, so that no format can hold it.
 
     Frameworks write a model's settings into traces before they call us, and end in a bare `RecursionError`.
     """

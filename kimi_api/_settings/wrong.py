@@ -86,7 +86,7 @@ def wrong_setting(name: str, value: object, rule: str = "") -> KimiInputError:
 
 
 def from_validation(error: ValidationError) -> KimiInputError:
-    """The error of ours for what pydantic says of a constructor's argument."""
+    """Our error for pydantic's error about a constructor's argument."""
     first = error.errors(include_url=False, include_context=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
     return wrong_setting(name, first["input"], first["msg"][:1].lower() + first["msg"][1:])

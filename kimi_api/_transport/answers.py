@@ -66,7 +66,7 @@ _NO_JSON: Any = object()
 
 
 def _decode(content: bytes) -> object:
-    """Decoded JSON, or `_NO_JSON`. Not the decoder's error: it holds the whole text, and would stand behind ours."""
+    """Decoded JSON, or `_NO_JSON`. Not the decoder's error: it holds the whole text, and would be the cause of ours."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError):

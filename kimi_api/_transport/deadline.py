@@ -72,7 +72,7 @@ class Deadline:
                     outcome.append(result)
                     unwanted = left_behind
                 if unwanted:
-                    with suppress(Exception):  # nobody is left who could hear of it
+                    with suppress(Exception):  # nobody waits for the result any more
                         late: Any = result
                         late.close()
             ended.set()

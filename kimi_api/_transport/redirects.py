@@ -108,7 +108,7 @@ class Redirects:
 
 
 def target(response: Response) -> str:
-    """The absolute address that a 3xx names; "" for one that names none, or none of http."""
+    """The absolute address that a 3xx names; "" if it names none, or one that is not http."""
     if not 300 <= response.status_code < 400:
         return ""
     try:

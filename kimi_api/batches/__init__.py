@@ -121,7 +121,7 @@ def poll_until_done(
     poll: float = FIRST_POLL,
     show_progress: bool = False,
 ) -> list[BatchObject]:
-    """Ask until every batch of the job is done, whatever became of it.
+    """Ask until every batch of the job has ended, with or without success.
 
     Args:
         client: how to reach the platform.

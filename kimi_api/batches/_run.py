@@ -52,7 +52,7 @@ class BatchRun(ABC, Generic[In, Out]):
 
     @abstractmethod
     def _any_model(self) -> bool:
-        """Whether the catalogue's word on which models batches serve is to be overlooked."""
+        """Whether to ignore what the catalogue says about which models batches serve."""
 
     @abstractmethod
     def _request(self, item: In) -> ChatRequest:

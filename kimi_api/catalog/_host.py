@@ -11,7 +11,7 @@ from kimi_api.catalog._specs import ModelSpec
 from kimi_api.catalog._table import MODELS
 from kimi_api.errors import KimiInputError
 
-# What stands behind a model's name in names of files and repositories: formats, kinds of quantisation, their sizes,
+# What follows a model's name in names of files and repositories: formats, kinds of quantisation, their sizes,
 # parts of a file.
 _WEIGHTS = re.compile(
     r"(gguf|safetensors|mlx|awq|gptq|exl[23]|ud|instruct|base|quantized|dynamic|fp\d+|nvfp4|mxfp4|bf16|int[48]|w\d+a\d+"

@@ -51,7 +51,7 @@ def correct_request(client: KimiClient, request: ChatRequest, error: Exception) 
     deleted since.
     """
     before = _with_original_media(client, request, error)
-    # Taken for sent as it was: a second complaint about the same is raised.
+    # Counts as sent: a second complaint about the same is raised.
     return fill_missing_thinking(request, error) if before is None else replace(place(client, before), original=None)
 
 

@@ -126,7 +126,7 @@ def _oddity(reply: Reply, request: ChatRequest) -> str:
     """What is wrong with an answer that looks like one, and what to do; "" as a rule."""
     model, end = request.body["model"], reply.finish_reason
     if end == "content_filter":
-        # Whoever asked for an object, or for one tool, hears from its parser.
+        # For an object, or for one tool, the caller's parser raises.
         heard = request.parsed or "response_format" in request.body or request.choice.required_call not in ("", "*")
         return "" if heard else f"{model}: {WITHHELD}"
     if not reply.tool_calls:

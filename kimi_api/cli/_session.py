@@ -1,4 +1,4 @@
-"""What every command shares: the connection that was asked for, where output goes, and how errors are said."""
+"""What every command shares: the connection that was asked for, where output goes, and how errors are printed."""
 
 from __future__ import annotations
 

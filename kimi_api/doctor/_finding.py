@@ -31,6 +31,6 @@ class Finding:
 
 
 def of_error(name: str, error: BaseException) -> Finding:
-    """A finding for an error of ours, whose text ends with what to do."""
+    """A finding for one of our errors, whose text ends with what to do."""
     detail, _, remedy = str(error).partition(" What to do: ")
     return Finding(name, "error", detail.removesuffix("."), remedy.removesuffix("."), error)

@@ -68,7 +68,7 @@ def check_versions() -> list[Finding]:
 
 
 def _unfit(installed: dict[str, str]) -> list[str]:
-    """The requirements of ours that an installed package does not meet."""
+    """Our requirements that an installed package does not meet."""
     try:
         from packaging.requirements import Requirement
     except ModuleNotFoundError:  # part of the extra `cli`, and of LangChain's core

@@ -1,4 +1,4 @@
-"""What stays out of every text of ours, and out of everything that a framework records of an error."""
+"""What is masked in all our texts, and in all that a framework records of an error."""
 
 from __future__ import annotations
 

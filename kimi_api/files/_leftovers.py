@@ -1,7 +1,7 @@
 """How our left-over copies on the platform are recognised among the files of others, then used or removed.
 
 Every upload is noted in the ledger before it begins. When it breaks off and nobody knows whether the platform has the
-file, the account's list tells: an entry of ours is matched with a listed file, never the other way round.
+file, the account's list shows it: each of our entries is looked up among the listed files, never the reverse.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def recover_ids(account: Account) -> Steps[None]:
 
 
 def find_arrived_copy(entry: LedgerEntry, account: Account) -> Steps[FileObject | None]:
-    """The file that an interrupted upload left on the platform; None where none can be told to be it."""
+    """The file that an interrupted upload left on the platform; None where no file is certain to be it."""
     try:
         files = yield from list_all()
     except KimiError as error:

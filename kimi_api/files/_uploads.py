@@ -35,7 +35,7 @@ def upload(
 
     Raises:
         KimiInputError: the file cannot be sent as it is; nothing was.
-        KimiFileError: the account is full, and nothing of ours was left behind in it.
+        KimiFileError: the account is full, and holds no left-over files of ours.
         KimiAPIError: the platform refused the request, or cannot be reached.
     """
     return drive(client, upload_in_steps(open_source(source, name), purpose, Account.of(client, ledger)))

@@ -66,7 +66,7 @@ class LedgerEntry:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody can be working on it, unless this process says so: its owner is gone, or is this process."""
+        """Whether no other process works on it: its owner is gone, or is this process."""
         return self.owner == _me() or self.orphaned
 
 

@@ -78,7 +78,7 @@ class _Task(_Waiter):
         if not self._loop.is_closed():
             try:
                 self._loop.call_soon_threadsafe(self.event.set)
-            except RuntimeError as error:  # closed meanwhile, with its task
+            except RuntimeError as error:  # the loop was closed, and its task with it
                 logger.debug("a waiting task's event loop is closed: %s", error)
 
     def is_gone(self) -> bool:
@@ -165,7 +165,7 @@ class Permit:
             self.release()
 
     def _pause_after(self, error: BaseException) -> None:
-        """After a 429, all requests of the account rest as long as it says: it speaks of the account, or the engine."""
+        """After a 429, all requests of the account wait as long as it says: it is about the account, or the engine."""
         if getattr(error, "status_code", None) != 429 or not getattr(error, "retryable", False):
             return
         seconds = getattr(error, "retry_after", None)
@@ -366,7 +366,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _run_in_thread(work: Callable[..., object], *arguments: object) -> None:
-    """Do `work` in a thread; here, when the interpreter is about to end and starts no more."""
+    """Do `work` in a thread; in this one when the interpreter is ending and starts no threads."""
     try:
         _threads().submit(work, *arguments)
     except RuntimeError:

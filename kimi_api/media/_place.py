@@ -64,9 +64,9 @@ async def aplace_media(client: KimiClient, request: ChatRequest) -> ChatRequest:
 
 
 def forget_missing_upload(client: KimiClient, request: ChatRequest, error: Exception) -> ChatRequest | None:
-    """The request as it was before its media were placed, if the platform misses one of those that we uploaded.
+    """The request before its media were placed, if the platform no longer has one that we uploaded.
 
-    Somebody has deleted the file meanwhile; it is struck from the ledger, so that placing uploads it again.
+    Somebody has deleted the file: it is removed from the ledger, so that placing uploads it again.
     """
     before = request.original
     if before is None or not isinstance(error, errors.KimiStatusError):

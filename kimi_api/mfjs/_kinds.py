@@ -108,7 +108,7 @@ class Kinds(Merging):
                 nodes.append(self.node(rest, where, "", depth + 1) if rest is not True else {})
             union = [alternative for node in nodes if node is not None for alternative in alternatives_of(node)]
             if union and not any(alternative == {} for alternative in map(bare, union)):
-                # The words tell the order, and each item's own words would be told of all.
+                # The text gives the order; a text of one item would seem to be about all.
                 array["items"] = self.close([bare(alternative) for alternative in union], "")
         elif items is not None:
             node = self.node(items, where, "", depth + 1) if items is not True else {}

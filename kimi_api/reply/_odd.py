@@ -55,7 +55,7 @@ def tidy_body(body: object) -> dict[str, Any]:
 
 
 def tidy_pieces(pieces: object) -> list[Any]:
-    """`tool_calls` as a list: of one call where it stands alone."""
+    """`tool_calls` as a list, also where a host sends one call alone."""
     if isinstance(pieces, Mapping):
         return [pieces]
     if isinstance(pieces, list):

@@ -1,4 +1,4 @@
-"""Messages in the form that the conventions have for them; told only where the user wants content in spans."""
+"""Messages in the form that the conventions have for them; recorded only where the user wants content in spans."""
 
 from __future__ import annotations
 

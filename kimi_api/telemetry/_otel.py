@@ -291,7 +291,7 @@ class _Call:
         self.span.set_attribute("kimi.stream.closed_early", True)
 
     def end(self) -> None:
-        """Tell what came of it."""
+        """Record its outcome."""
         seconds = time.perf_counter() - self._began
         observer, span, reply = self._observer, self.span, self._reply
         measured = dict(self.measured)

@@ -29,7 +29,7 @@ from kimi_api.errors import KimiInputError
 # Latin script and what stands around it: tokens per occurrence.
 _LATIN: Mapping[str, float] = {
     r"[A-Za-z\u00c0-\u024f]+": 1.07,  # a word
-    r"[A-Za-z0-9+/_-]{40}": 9.0,  # what is no word at all: base64, hashes
+    r"[A-Za-z0-9+/_-]{40}": 9.0,  # characters that form no word: base64, hashes
     r"(?<=[a-z])[A-Z]": 1.1,  # a hump of camelCase
     r"[0-9]{1,3}": 1.3,
     r"[!-/:-@\[-`{-~]+": 0.6,  # a run of punctuation
@@ -73,7 +73,7 @@ def estimate_text(text: str) -> int:
 
 
 def check_text(text: object) -> None:
-    """Refuse what is no text, of which a count would mean nothing.
+    """Refuse anything but a text: a count of it would mean nothing.
 
     Raises:
         KimiInputError: it is none.

@@ -66,7 +66,7 @@ class Conversation:
 
     @cached_property
     def frame(self) -> str:
-        """Beginnings and ends of system messages and request: there stands what is to be done with long texts."""
+        """Beginnings and ends of system messages and request: they hold the instructions for long texts."""
         return "\n".join(
             text if len(text) < 9000 else f"{text[:6000]}\n{text[-3000:]}" for text in (*self.prompts, self.request)
         )
@@ -86,7 +86,7 @@ class Conversation:
 
     @cached_property
     def earlier(self) -> list[str]:
-        """What was said and found before the last user message."""
+        """Messages and tool results before the last user message."""
         before = self.messages[: max(self._last_user, 0)]
         return [text for m in before if m.get("role") in ("user", "tool") if (text := text_of(m.get("content")))]
 

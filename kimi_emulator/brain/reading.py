@@ -13,7 +13,7 @@ _LONG = 20_000
 
 
 class Section(NamedTuple):
-    """What stands behind a label; ``kind`` is question, context, answer or "" (before the first label)."""
+    """What follows a label; ``kind`` is question, context, answer or "" (before the first label)."""
 
     kind: str
     label: str

@@ -1,4 +1,4 @@
-"""The declared tools, and which of them a request speaks of."""
+"""The declared tools, and which of them a request mentions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How other hosts of Kimi's weights speak: the same answers, in each host's own form.
+"""The forms of other hosts of Kimi's weights: the same answers, as each host writes them.
 
 Moonshot publishes the weights, and inference engines and gateways serve them with their own habits. Each switch is a
 habit that was recorded, measured, or stands in the host's source; ``DIALECTS`` names the hosts that have some of them

@@ -59,7 +59,7 @@ _answer(
 )
 _answer(
     "http.403_quota_2025",
-    "An exhausted account as it was told in 2025: with 403.",
+    "An exhausted account as the platform reported it in 2025: with 403.",
     "MoonshotAI/Kimi-K2#5",
     403,
     _error(_QUOTA_2025, type="exceeded_current_quota_error"),

@@ -59,7 +59,7 @@ class FaultQueue:
         return None
 
     def take_connection(self) -> bool:
-        """Whether the connection that has something to say is to be reset."""
+        """Whether to reset the connection that is about to send."""
         with self._lock:
             for position, (fault, step) in enumerate(self._queue):
                 if fault.connection and (step is None or step == len(self._steps) + 1):

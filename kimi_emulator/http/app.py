@@ -65,8 +65,8 @@ async def _answer(service: Service, request: Request) -> Response:
 def build_app(service: Service) -> ASGIApp:
     """The application of one emulator: the platform's endpoints, and the inspector's page at ``/``.
 
-    A browser asks before a page's script may send a key. That question carries none, so it is answered in front of all
-    rules, and is no request of the account. What the inspector shows is for its own page alone.
+    A browser asks before a page's script may send a key. That request has no key, so it is answered before all
+    rules, and does not count for the account. What the inspector shows is for its own page alone.
     """
     settings = service.state.settings
     endpoints = _endpoints(service)

@@ -89,7 +89,7 @@ class Call:
         return self.late(failure(failed.failure), failed.fault)
 
     def late(self, answer: Response, fault: Fault | None) -> Response:
-        """The answer after the silence of its fault, if it has one. Whoever watches is told which fault it is."""
+        """The answer after the silence of its fault, if it has one. The inspector shows which fault it is."""
         if fault is None:
             return answer
         self.request.scope[FAULT] = fault.id

@@ -176,7 +176,7 @@ class DelayedResponse(Response):
 
 
 class ResponseThenCleanup(Response):
-    """An answer after which something is to be done, however it ends (the client may go in the middle of it)."""
+    """An answer with a function to call at its end, even if the client leaves before it."""
 
     def __init__(self, answer: Response, done: Callable[[], None]) -> None:
         super().__init__()

@@ -71,7 +71,7 @@ class _Relayed:
         yield streaming.DONE
 
     def _pieces(self, delta: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """A delta as it goes out. Where the model thinks, a thought comes first, made up if the server gives none."""
+        """A delta as it goes out. Where the model thinks, thinking comes first, made up if the server gives none."""
         pieces: list[dict[str, Any]] = []
         if "reasoning_content" not in delta and self._context.thinks and not self._texts["reasoning_content"]:
             made_up = thought.add(Reply(), self._check.read).reasoning or ""

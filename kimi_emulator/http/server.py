@@ -63,7 +63,7 @@ class Emulator(Served):
       this machine always may.
     * ``vocabulary``: the path of a ``tiktoken.model`` of Moonshot's open weights, to count texts exactly (extra
       ``tokenizer``); None estimates.
-    * ``dialect``: how another host of the models speaks, by its name in ``DIALECTS`` or as a ``Dialect``.
+    * ``dialect``: the API's form at another host of the models, by its name in ``DIALECTS`` or as a ``Dialect``.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ _BEFORE, _AFTER = 24, 48
 class Part:
     """A part of a prompt: its name (``tools``, ``messages[2] (user)``), its text and its tokens.
 
-    The first ``lead`` characters are the message's role and name, which nobody needs to be shown.
+    The first ``lead`` characters are the message's role and name, which the page does not show.
     """
 
     name: str

@@ -41,7 +41,7 @@ def read_answer(exchange: Exchange) -> dict[str, Any]:
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Those entries of a list that are objects; none of what is no list."""
+    """The entries of a list that are objects; [] for anything but a list."""
     return (entry for entry in value if isinstance(entry, dict)) if isinstance(value, list) else iter(())
 
 

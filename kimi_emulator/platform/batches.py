@@ -108,7 +108,7 @@ class Batches:
 
 
 def window_seconds(window: Any) -> int | None:
-    """The seconds of a completion window such as ``12h`` or ``3d``; None when it is none, or out of 12h to 7d."""
+    """The seconds of a completion window such as ``12h`` or ``3d``; None for any other text, or outside 12h to 7d."""
     parts = re.fullmatch(r"(\d{1,4})([hd])", window) if isinstance(window, str) else None
     hours = int(parts[1]) * _HOURS[parts[2]] if parts else 0
     return hours * 3600 if 12 <= hours <= 7 * 24 else None

@@ -29,7 +29,7 @@ _SEALED = b"MOONSHOT ENCRYPTED"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one comparison.
+    """The result of one comparison.
 
     * ``place``: the number of the exchange, from 1; ``status`` and ``type`` (of an error): the platform's.
     * ``outcome``: "same", "differs", or "not compared" where the emulator cannot know what the platform knew.
@@ -177,7 +177,7 @@ def _ids_of(exchange: Exchange) -> list[str]:
 
 
 def _pair_ids(theirs: Any, ours: Any) -> Iterator[tuple[str, str]]:
-    """Ids of the platform's answer, each with what stands in its place in ours."""
+    """Ids of the platform's answer, each with its counterpart in ours."""
     if not isinstance(theirs, dict) or not isinstance(ours, dict) or "choices" in theirs:
         return
     for name, value in theirs.items():

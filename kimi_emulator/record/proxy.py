@@ -181,7 +181,7 @@ class Recorder(Served):
         )
 
     def _request_headers(self, request: Request) -> list[tuple[bytes, bytes]]:
-        """The client's own, and a wish for bodies that can be read. The key is noted, to be left out of the copies."""
+        """The client's headers, and one that asks for plain bodies. The key is noted, so that copies leave it out."""
         hop_headers = request.headers.get("connection", "").lower().replace(" ", "").split(",")
         dropped = _OF_ONE_HOP | {"host", "accept-encoding", *hop_headers}
         headers = [(name, value) for name, value in request.headers.raw if name.decode("latin-1") not in dropped]
@@ -224,7 +224,7 @@ _COUNTED = {"same": "answered alike", "differs": "answered otherwise by the emul
 async def _unless_gone(
     sending: Coroutine[Any, Any, httpx.Response], request: Request, all_sent: asyncio.Event
 ) -> httpx.Response | None:
-    """What comes of ``sending``; None if the client leaves meanwhile: the platform need not go on then."""
+    """What comes of ``sending``; None if the client has left: then the platform need not continue."""
     answering = asyncio.ensure_future(sending)
 
     async def watch() -> None:

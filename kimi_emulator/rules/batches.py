@@ -108,7 +108,7 @@ def cancel(check: BatchCallCheck) -> str | None:
 
 
 def _first_line(check: BatchFileCheck, is_wrong: Callable[[Any], Any], what: str) -> str | None:
-    """What is to be said of the first line that is wrong, None if there is none."""
+    """The error for the first wrong line, None if all are right."""
     wrong = (number for number, entry in enumerate(check.entries, 1) if is_wrong(entry))
     return next((f"Invalid request: line {number} {what}" for number in wrong), None)
 

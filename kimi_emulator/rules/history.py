@@ -134,7 +134,7 @@ def missing(check: ChatCheck) -> str | None:
 def altered(check: ChatCheck) -> str | None:
     """Thinking that comes back is, byte for byte, what was given with that turn.
 
-    One space stands for an empty one, and an empty one for none, as Moonshot's own client sends it.
+    One space replaces empty thinking, and empty thinking replaces absent, as Moonshot's own client sends it.
     """
     for position, message, original in check.state.memory.thinking_of(check.messages):
         sent = message.get("reasoning_content")

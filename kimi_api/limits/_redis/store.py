@@ -137,7 +137,7 @@ class RedisStore:
         return Wait(limit.decode() if isinstance(limit, bytes) else limit, float(seconds), int(used))
 
     def give_back(self, account: str, ticket: str, after: float = 0.0) -> None:
-        """See `LimitStore`. Out of reach, the server is told as soon as it answers again."""
+        """See `LimitStore`. If the server cannot be reached, it is told once it answers again."""
         with self._lock:
             self._held.discard((account, ticket))
             if not self._held and self._renewing is not None:
@@ -209,7 +209,7 @@ class RedisStore:
         return answer
 
     def _note_return(self) -> None:
-        """The server answers: say so if it did not before, and give back what it could not be told of."""
+        """The server answers: log it if it did not before, and give back the permits that it still holds."""
         with self._lock:
             away, self._failed_at = self._failed_at is not None, None
             owed, self._owed = self._owed, []

@@ -138,7 +138,7 @@ class Filler:
             return about, SURE
         values: dict[str, Any] = {}
         weakest = SURE
-        # Members that can be told apart by their kind choose first; free text takes what is left.
+        # Members with a recognisable kind choose first; free text takes what is left.
         for name in sorted(properties, key=lambda n: (n not in required, self._greediness(n, properties[n]))):
             if name not in required and properties[name] is False:
                 continue
@@ -154,7 +154,7 @@ class Filler:
         return valid or (members, weakest)
 
     def _mend(self, values: dict[str, Any], required: Sequence[str], schema: Schema) -> Iterator[dict[str, Any]]:
-        """The object, without members that others exclude, with those that are demanded for others' sake."""
+        """The object, without members that others exclude, with those that other members require."""
         fewer = {name: value for name, value in values.items() if name in required}
         yield from (values, fewer)
         for fixed in (values, fewer):

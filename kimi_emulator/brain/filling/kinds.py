@@ -1,4 +1,4 @@
-"""Texts that can be told by their form: dates, addresses, currencies, languages, sums."""
+"""Texts that can be recognised by their form: dates, addresses, currencies, languages, sums."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OF_FORMAT = {"email": "email", "uri": "url", "url": "url"}
 
 
 def of_kind(source: Source, lower: str, about: str, form: Any) -> str | None:
-    """A text that can be told by its form: a date, an address, a currency, a sum."""
+    """A text that can be recognised by its form: a date, an address, a currency, a sum."""
 
     def tells(kind: str) -> bool:
         return bool(pattern(f"kinds.{kind}").search(lower))
@@ -64,7 +64,7 @@ def _currency(source: Source, lower: str) -> str | None:
     directed = "|".join(prepositions(lower)) or "(?!)"
     if exact := [code for start, code in places.items() if re.search(rf"\b(?:{directed})\s+$", text[:start])]:
         return exact[0]
-    # What stands behind the other preposition is the other currency.
+    # What follows the other preposition is the other currency.
     elsewhere = {"from": "to|into|in", "to": "from"}.get(way(lower), "(?!)")
     in_order = [
         code for start, code in sorted(places.items()) if not re.search(rf"\b(?:{elsewhere})\s+$", text[:start])

@@ -103,7 +103,7 @@ class Source:
         return None
 
     def value_of_label(self, name: str) -> str | None:
-        """What stands behind the label: `name: value`, `name = value`, `name is value`, 姓名：value, `called Value`."""
+        """What follows the label: `name: value`, `name = value`, `name is value`, 姓名：value, `called Value`."""
         for form in labels.label_patterns(name):
             match = re.search(form, self.text, re.IGNORECASE)
             value = next((group for group in match.groups() if group), "") if match else ""

@@ -11,7 +11,7 @@ from kimi_emulator.words import clauses, shorten, words
 
 
 def say(talk: Conversation) -> str | None:
-    """The passage that answers the question; that there is none, where there are texts; else None."""
+    """The passage that answers the question; a sentence that no passage does, if there are texts; else None."""
     if pattern("otherwise.writes").match(talk.question):
         return None  # a joke or a poem stands in no text
     old = capture("quote.old", talk.request)
@@ -31,7 +31,7 @@ def say(talk: Conversation) -> str | None:
 
 
 def _is_mentioned(subject: str, texts: Sequence[str], chinese: bool) -> str:
-    """Yes, with the passage that speaks of the subject, or no."""
+    """Yes, with the passage about the subject, or no."""
     stems = {*words(subject)}
     mentions = any(subject.lower() in text.lower() or (stems and stems <= {*words(text)}) for text in texts)
     passage = best(subject, texts, most=1) or ""

@@ -1,4 +1,4 @@
-"""Answers that are plain text: the skills that speak, in the order in which they are tried."""
+"""Answers in plain text: the skills that give them, in the order in which they are tried."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _after_form(task: Task, *, samples: bool) -> list[Any]:
         query = rest if text is talk.request else talk.question
         beside = talk.system if text is talk.request else [rest, *(each for each in talk.system if "{" not in each)]
         texts = [*(done.content for done in talk.done), query, *beside, *talk.earlier]
-        # Of its sentences the first: what stands behind it may have gone with the instructions.
+        # Only its first sentence: later ones may belong to the instructions.
         question = talk.question if "".join(sentences(talk.question)[:1]) in query else query
         return [Filler(texts, schema, question=question).whole()[0]]
     return []
