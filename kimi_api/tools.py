@@ -204,13 +204,12 @@ def resolve_tool_choice(
     if wish in ("", "auto", "none"):
         return ToolChoice(send=wish or None) if tools else ToolChoice()
     names = [tool_name(tool) for tool in tools]
-    if not names or (wish != "*" and wish not in names):
-        raise KimiInputError(
-            "tool_choice",
-            choice,
-            f"it must name one of the tools offered: {', '.join(names) or 'there are none'}",
-            "bind that tool, or use tool_choice='auto'",
-        )
+    if not names:
+        rule = "there are no tools to choose from"
+        raise KimiInputError("tool_choice", choice, rule, "pass tools with it, or use tool_choice='auto'")
+    if wish != "*" and wish not in names:
+        rule = f"it must name one of the tools offered: {', '.join(names)}"
+        raise KimiInputError("tool_choice", choice, rule, "bind that tool, or use tool_choice='auto'")
     if wish == "*" and len(names) == 1:
         wish = names[0]
     if not thinking or spec.thinking == "none":

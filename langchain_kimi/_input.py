@@ -49,6 +49,11 @@ def _wrong_item(where: str, item: object, error: Exception) -> KimiInputError:
         return KimiInputError(
             where, describe(item), f"{role!r} is the role of no message", "use one of user, assistant, system, tool"
         )
+    if isinstance(item, Mapping) and role == "tool" and "tool_call_id" not in item:
+        rule = "a tool message says which call it answers"
+        return KimiInputError(where, describe(item), rule, 'add "tool_call_id": call["id"], of the call in tool_calls')
+    if isinstance(item, list) and item and all(isinstance(message, BaseMessage) for message in item):
+        return KimiInputError(where, "a list of messages", _ITEM, "pass one list, without another list in it")
     if isinstance(item, Mapping | tuple | list):
         return KimiInputError(where, describe(item), _ITEM, 'write e.g. {"role": "user", "content": "Hello"}')
     return KimiInputError(where, describe(item), _ITEM, 'write e.g. HumanMessage("Hello")')

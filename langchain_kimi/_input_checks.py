@@ -14,7 +14,8 @@ from langchain_core.outputs import LLMResult
 from langchain_core.prompt_values import PromptValue
 
 from kimi_api import KimiInputError
-from kimi_api._warn import forget_caller, remember_caller
+from kimi_api._warn import forget_caller, remember_caller, warn_once
+from kimi_api.options import OPTION_NAMES
 from langchain_kimi.errors import CORE_ERRORS
 
 
@@ -105,7 +106,7 @@ class ChatInputChecks(InputChecks):
 
 
 def check_config(config: object) -> None:
-    """Refuse something else in place of a run's configuration, such as a second message.
+    """Refuse something else in place of a run's configuration, such as a second message. Arguments in it are told.
 
     Raises:
         KimiInputError: it is no dict.
@@ -113,6 +114,10 @@ def check_config(config: object) -> None:
     if config is not None and not isinstance(config, Mapping):
         remedy = 'put all messages into the first argument: invoke([("system", "..."), ("user", "...")])'
         _refuse("config", config, "the second argument is a dict of settings of the run", remedy)
+    if config and not OPTION_NAMES.isdisjoint(config):
+        names = ", ".join(sorted(OPTION_NAMES.intersection(config)))
+        text = f"LangChain does not look at {names} in the configuration of a run, so the request goes out without"
+        warn_once(("config", names), f"{text}. Pass it by name: invoke(..., {names.partition(',')[0]}=...)")
 
 
 def check_inputs(inputs: object) -> None:

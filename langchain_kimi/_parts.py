@@ -60,6 +60,8 @@ def _unknown(block: object) -> Part:
     from kimi_api._content.documents import NO_SOUND
 
     rule, remedy = NO_SOUND if _type_of(block) in ("audio", "input_audio") else (_RULE, _REMEDY)
+    if isinstance(block, Mapping) and "type" not in block:
+        rule, remedy = "each block has a type", 'write e.g. {"type": "text", "text": "Hello"}'
     raise KimiInputError("content block", block, rule, remedy)
 
 
@@ -194,7 +196,9 @@ def _media(kind: str, block: Mapping[str, Any]) -> Part:
     if url is None:
         data = _first([holder], "base64", "data")
         if not data:
-            raise KimiInputError(f"{block['type']} block", block, "it needs base64 data, a url or a file_id", _UPLOAD)
+            plain = any(isinstance(holder.get(name), bytes | bytearray) for name in ("base64", "data"))
+            remedy = "pass base64.b64encode(data).decode() as base64" if plain else _UPLOAD
+            raise KimiInputError(f"{block['type']} block", block, "it needs base64 data, a url or a file_id", remedy)
         if not mime:
             raise KimiInputError(
                 f"{block['type']} block", "base64 without a type", "bytes need their mime_type", "add e.g. image/png"

@@ -123,7 +123,7 @@ def _as_messages(messages: Sequence[MessageLikeRepresentation]) -> Sequence[Base
         raise KimiInputError("messages", messages, "it is a list", "put it into a list, or use get_num_tokens(text)")
     try:
         return convert_to_messages(messages)
-    except (ValueError, TypeError, NotImplementedError, AttributeError):
+    except (ValueError, TypeError, NotImplementedError, AttributeError, KeyError):
         from langchain_kimi._input import wrong_input  # which a good call never needs
 
         raise wrong_input(messages) from None

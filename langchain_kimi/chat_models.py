@@ -415,7 +415,7 @@ class ChatKimi(ChatInputChecks, TokenCounting, StructuredOutput):
         """
         try:
             return super()._convert_input(model_input)
-        except (ValueError, TypeError, NotImplementedError, AttributeError):
+        except (ValueError, TypeError, NotImplementedError, AttributeError, KeyError):
             from langchain_kimi._input import wrong_input
 
             with CORE_ERRORS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from llama_index.core.base.llms.generic_utils import (
     astream_chat_to_completion_decorator,
@@ -16,7 +16,11 @@ from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.types import TokenAsyncGen, TokenGen
 from pydantic import ConfigDict
 
+from kimi_api._settings.names import elsewhere
 from llama_index_kimi._input import check_prompt, check_template, explain_messages
+
+_TOOLS = frozenset({"chat_with_tools", "stream_chat_with_tools", "achat_with_tools", "astream_chat_with_tools"})
+"""What core's agents look for: the structured model claims to call tools, since the model under it can."""
 
 
 class TemplateChecks(LLM):
@@ -49,6 +53,18 @@ class StructuredKimi(TemplateChecks, StructuredLLM):
     """Core's structured model, with the two methods that core leaves out."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)  # 1 ms, when the first one is made
+
+    if not TYPE_CHECKING:  # a checker that sees it believes in every name
+
+        def __getattr__(self, name: str) -> object:
+            """Pydantic's own, with a hint where the attribute is a method that calls tools."""
+            try:
+                return super().__getattr__(name)
+            except AttributeError as error:
+                if name not in _TOOLS:
+                    raise
+                instead = "give the agent the Kimi itself, and the class as FunctionAgent(output_cls=...)"
+                raise elsewhere(error, name, self, "a method of Kimi", instead) from None
 
     chat = explain_messages(StructuredLLM.chat)
     stream_chat = explain_messages(StructuredLLM.stream_chat)

@@ -283,6 +283,9 @@ def _job(source: FileInput, info: Mapping[str, Any], fs: AbstractFileSystem | No
         if fs is not None:
             return _Job(OpenedLater(PurePath(path).name, path, partial(fs.open, path, "rb")), path, path, path, info)
         return _Job(path, path, path, str(Path(source).absolute()), info)
+    if source is None or isinstance(source, int | float | dict):
+        rule = "it is the path of a file, bytes, or an open file"
+        raise KimiInputError("file", source, rule, "pass e.g. 'report.pdf', or a list of them")
     name = info.get("file_name")
     if not name and not getattr(source, "name", None):
         raise KimiInputError(

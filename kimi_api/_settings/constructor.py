@@ -8,6 +8,7 @@ from typing import Any
 from kimi_api._settings.connection import as_limits, seconds
 from kimi_api._settings.foreign import FOREIGN, from_reasoning, leave_out, note_ignored
 from kimi_api._settings.names import ALIASES, PASSED_ON, call_only, unknown_name
+from kimi_api._settings.wrong import wrong_setting
 from kimi_api.catalog import Catalog
 from kimi_api.errors import KimiInputError
 from kimi_api.options import OPTION_NAMES, merge, spread
@@ -64,6 +65,9 @@ def constructor_settings(arguments: Mapping[str, Any], fields: Collection[str]) 
         settings["catalog"] = Catalog.of(settings["catalog"])
     if "timeout" in settings:
         settings["timeout"] = seconds(settings["timeout"])
+    window = settings.get("context_window")
+    if isinstance(window, int) and window < 1:
+        raise wrong_setting("context_window", window)
     return settings
 
 

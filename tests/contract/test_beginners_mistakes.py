@@ -17,6 +17,7 @@ import pytest
 from contract_kit import COPIES
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.prompts import ChatPromptTemplate
+from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.llms import ChatMessage, ImageBlock
 from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
@@ -187,6 +188,28 @@ REFUSED: list[tuple[str, str]] = [
     ("ChatKimi().invoke([HumanMessage('Hi'), None])", r"messages\[1\]: got None, but a message is a text, one of"),
     ("ChatKimi().invoke([{'content': 'Hi'}])", r'messages\[0\]: got .*a dict with role and content.*"role": "user"'),
     ("ChatKimi().invoke([('usr', 'Hi')])", "'usr' is the role of no message.*use one of user, assistant, system, tool"),
+    (
+        "ChatKimi().invoke([HumanMessage('?'), CALLS, {'role': 'tool', 'content': '2 degrees'}])",
+        r"messages\[2\]: got .*says which call it answers.*add \"tool_call_id\"",
+    ),
+    (
+        "ChatKimi().invoke([[HumanMessage('Hi')]])",
+        r"messages\[0\]: got 'a list of messages'.*without another list in it",
+    ),
+    ("ChatKimi().invoke([block(text='Hi')])", r"each block has a type.*write e\.g\. {\"type\": \"text\""),
+    ("ChatKimi().invoke([block(type='image', base64=b'GIF89a', mime_type='image/gif')])", r"base64\.b64encode\(data\)"),
+    ("ChatKimi().invoke('Hi', tool_choice='required')", "got 'required', but there are no tools to choose from"),
+    (
+        "Kimi().chat([ChatMessage('Hi')], tool_choice='get_weather')",
+        "but there are no tools to choose from.*pass tools",
+    ),
+    ("Kimi(context_window=0)", "got 0, but it is a whole number of tokens above 0"),
+    ("ChatKimi(context_window=-5)", "got -5, but it is a whole number of tokens above 0"),
+    ("KimiFileReader().load_data(None)", r"file: got None, but it is the path of a file, bytes, or an open file"),
+    (
+        "KimiFileReader().load_data(['note.txt', 5])",
+        r"file: got 5, but it is the path of a file, bytes, or an open file",
+    ),
     ("ChatKimi().invoke([ChatMessage('Hi')])", r"got 'a ChatMessage', but a message is.*HumanMessage\(\"Hello\"\)"),
     ("ChatKimi().batch('Hi there')", "inputs: got 'Hi there', but it is a list of inputs.*or use invoke"),
     ("langchain_kimi.KimiLLM().batch('Hi there')", "inputs: got 'Hi there', but it is a list of inputs"),
@@ -319,6 +342,12 @@ REFUSED: list[tuple[str, str]] = [
     ("llama_index_kimi.KimiBatch(Kimi()).submit(['Hi'])", "batches are not offered for it.*use one of: kimi-k2.6"),
 ]
 WARNED: list[tuple[str, str]] = [
+    (
+        "ChatKimi().invoke('Hi', {'max_tokens': 50})",
+        r"does not look at max_tokens.*invoke\(\.\.\., max_tokens=\.\.\.\)",
+    ),
+    ("list(ChatKimi().stream('Hi', config={'stop': ['a'], 'tags': ['b']}))", r"does not look at stop.*Pass it by name"),
+    ("langchain_kimi.KimiLLM().invoke('Hi', {'temperature': 1})", r"does not look at temperature.*Pass it by name"),
     ("ChatKimi(temperature=0.2).invoke('Hi')", "kimi-k3 takes only temperature=1, so 0.2 is not sent"),
     ("Kimi(temperature=0.2).complete('Hi')", "kimi-k3 takes only temperature=1, so 0.2 is not sent"),
     ("ChatKimi(max_tokens=10).invoke('Hi')", "used up 10 tokens of max_tokens=10 by thinking.*Raise max_tokens"),
@@ -563,6 +592,24 @@ def test_the_other_frameworks_methods_are_told_from_a_misspelt_one(
         owner.nothing  # noqa: B018
     client = owner.client
     assert owner._connection[1] is client
+
+
+@pytest.mark.parametrize(
+    "name", ["chat_with_tools", "stream_chat_with_tools", "achat_with_tools", "astream_chat_with_tools"]
+)
+def test_a_structured_model_says_what_an_agent_takes_in_its_place(name: str) -> None:
+    model = Kimi().as_structured_llm(Joke)
+    assert not hasattr(model, name)
+    with pytest.raises(AttributeError, match=r"a method of Kimi.*FunctionAgent\(output_cls=\.\.\.\)"):
+        getattr(model, name)
+    with pytest.raises(AttributeError, match=r"^'StructuredKimi' object has no attribute 'nothing'$"):
+        model.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+async def test_an_agent_with_a_structured_model_says_what_to_do() -> None:
+    agent = FunctionAgent(tools=[get_weather], llm=Kimi().as_structured_llm(Joke))
+    with pytest.raises(AttributeError, match=r"FunctionAgent\(output_cls=\.\.\.\)"):
+        await agent.run("Hi")
 
 
 def test_a_model_of_texts_says_which_one_gives_objects(host: Emulator) -> None:
