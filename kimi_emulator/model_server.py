@@ -12,9 +12,8 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kimi_emulator.brain import BrainContext
 from kimi_emulator.content import text_of
-from kimi_emulator.script import Failure, Reply, ToolCall
+from kimi_emulator.script import BrainContext, Failure, Reply, ToolCall
 
 if TYPE_CHECKING:
     import httpx

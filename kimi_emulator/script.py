@@ -1,15 +1,18 @@
-"""What a test can make the emulator say or suffer: replies, tool calls, failures, faults; and what a reply becomes."""
+"""What a test can make the emulator say or suffer: replies, tool calls, failures, faults; and what a reply becomes.
+
+Also what a brain is, which replies where no test says how: to use your own, implement ``Brain``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from kimi_emulator.content import compact
 from kimi_emulator.errors import ApiError
 
-__all__ = ["CHAT", "Answer", "Ending", "Failure", "Fault", "Kind", "Reply", "ToolCall", "Wire"]
+__all__ = ["CHAT", "Answer", "Brain", "BrainContext", "Ending", "Failure", "Fault", "Kind", "Reply", "ToolCall", "Wire"]
 
 
 @dataclass(frozen=True)
@@ -152,3 +155,25 @@ class Fault:
     fiber: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     connection: bool = False
     silence: float = 0.0
+
+
+@dataclass(frozen=True)
+class BrainContext:
+    """What a brain may want to know beside the request.
+
+    ``tools`` are all declared tools, those of messages included; ``prefix`` is the text of a partial message that
+    the answer continues, or None; ``thinks`` tells whether thinking will be given out.
+    """
+
+    model: str
+    thinks: bool
+    tools: Sequence[Mapping[str, Any]] = ()
+    prefix: str | None = None
+
+
+class Brain(Protocol):
+    """Whatever makes up answers. Called in a worker thread, possibly in several at once."""
+
+    def answer(self, request: Mapping[str, Any], context: BrainContext) -> Reply:
+        """An answer to a chat request that has passed all checks."""
+        ...

@@ -50,16 +50,17 @@ _BREAK = re.compile(r"(?<=[.!?])[\"')\]]?\s+(?=[A-Z0-9\"'(\[])|(?<=[。！？])"
 _ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|No|St|vs|e\.g|i\.e|approx|Prof|Inc|Ltd|[A-Z])\.$")
 
 
-def sentences(line: str) -> list[str]:
-    """The sentences of one line; a table row is one."""
-    if " | " in line or line.lstrip().startswith("|"):
-        return [line.strip()]
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, line by line; a table row is one."""
     pieces: list[str] = []
-    for piece in _BREAK.split(line):
-        if pieces and _ABBREVIATION.search(pieces[-1]):
-            pieces[-1] += " " + piece
-        elif piece.strip():
-            pieces.append(piece.strip())
+    for line in text.splitlines():
+        is_row = " | " in line or line.lstrip().startswith("|")
+        begun = len(pieces)
+        for piece in [line] if is_row else _BREAK.split(line):
+            if len(pieces) > begun and _ABBREVIATION.search(pieces[-1]):
+                pieces[-1] += " " + piece
+            elif piece.strip():
+                pieces.append(piece.strip())
     return pieces
 
 

@@ -4,16 +4,15 @@ Frameworks let a model choose among data sources, rank documents and cite source
 `(1) minutes of meetings`, `Document 3:`, `Source 2:`.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 from kimi_emulator.brain.language import pattern, words_of
-from kimi_emulator.brain.naming import parts
+from kimi_emulator.brain.naming import members, parts
 from kimi_emulator.words import clauses, rarity, shorten, words
 
 
@@ -29,15 +28,13 @@ class Choice:
 def numbered_items(text: str) -> list[Choice]:
     """The last numbered list of a text: lists before it are examples. [] when there is none."""
     heads = list(pattern("choices.head").finditer(text))
-    numbers = [int(head[1] or head[2]) for head in heads]
-    first = len(numbers) - 1 - numbers[::-1].index(1) if 1 in numbers else len(numbers)
-    ends = [*(head.start() for head in heads[1:]), len(text)]
     items: list[Choice] = []
-    for head, number, end in list(zip(heads, numbers, ends, strict=False))[first:]:
-        if number != len(items) + 1:
-            break
-        last = pattern("choices.end").search(text, head.end()) if end == len(text) else None
-        items.append(Choice(number, text[head.end() : last.start() if last else end].strip()))
+    for head, following in zip_longest(heads, heads[1:]):
+        number = int(head[1] or head[2])
+        items = [] if number == 1 else items
+        if number == len(items) + 1:
+            end = following or pattern("choices.end").search(text, head.end())
+            items.append(Choice(number, text[head.end() : end.start() if end else None].strip()))
     return items
 
 
@@ -46,32 +43,32 @@ def rank(question: str, choices: Sequence[Choice]) -> list[Choice]:
     own = [set(words(choice.text)) for choice in choices]
     weight = rarity(own)
     scores = [sum(weight[word] for word in each & set(words(question))) for each in own]
-    top = max(scores, default=0.0)
-    if not top:
+    if not (top := max(scores, default=0.0)):
         return [replace(choice, relevance=1) for choice in choices[:1]]
     best_first = sorted(zip(scores, choices, strict=True), key=lambda pair: (-pair[0], pair[1].number))
     fitting = [(score, each) for score, each in best_first if score >= 0.6 * top]
     return [replace(each, relevance=max(1, round(10 * score / top))) for score, each in fitting]
 
 
-def counts_items(schema: Mapping[str, Any]) -> str | None:
-    """The whole-number member of an object schema that names an item of a list, or None."""
-    properties = schema.get("properties")
-    members = properties.items() if isinstance(properties, dict) else ()
-    whole = [name for name, member in members if isinstance(member, dict) and member.get("type") == "integer"]
-    return next((name for name in whole if parts(name) & words_of("numbers_of_items")), None)
-
-
-def about(choice: Choice, schema: Mapping[str, Any], counter: str) -> dict[str, Any]:
-    """What can be said of an item in the members of an object schema."""
-    members: dict[str, Any] = {counter: choice.number}
-    for name, member in schema["properties"].items():
-        kind = member.get("type") if isinstance(member, dict) and name != counter else None
-        if kind in ("integer", "number") and parts(name) & words_of("rates_of_items"):
-            members[name] = choice.relevance
+def about(choice: Choice, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What an object schema wants to know of an item; {} for a schema without a whole number that names the item."""
+    values: dict[str, Any] = {}
+    is_counted = False
+    for name, member in members(schema).items():
+        kind = member.get("type")
+        if kind == "integer" and not is_counted and parts(name) & words_of("numbers_of_items"):
+            values[name], is_counted = choice.number, True
+        elif kind in ("integer", "number") and parts(name) & words_of("rates_of_items"):
+            values[name] = choice.relevance
         elif kind == "string":
-            members[name] = f"It says: {shorten(choice.text, 120)}"
-    return members
+            values[name] = f"It says: {shorten(choice.text, 120)}"
+    return values if is_counted else {}
+
+
+def described_by(question: str, texts: Mapping[Any, Any]) -> Any:
+    """The key of the text that fits a question best."""
+    items = [Choice(place, f"{key} {text}") for place, (key, text) in enumerate(texts.items())]
+    return list(texts)[rank(question, items)[0].number]
 
 
 def with_names_of(description: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -79,21 +76,18 @@ def with_names_of(description: str, parameters: Mapping[str, Any]) -> Mapping[st
 
     `Available agents: {'billing': 'Knows invoices'}` limits a parameter called `to_agent` or `agents`.
     """
-    match = re.search(r"([^\n:]{1,80}):\s*(\{[^{}]{1,5000}\})", description)
-    properties = parameters.get("properties")
-    if not match or not isinstance(properties, dict):
-        return parameters
+    items = re.search(r"([^\n:]{1,80}):\s*(\{[^{}]{1,5000}\})", description)
     try:
-        names = ast.literal_eval(match.group(2))
+        names = ast.literal_eval(items[2]) if items else None
     except (ValueError, SyntaxError, RecursionError):
+        names = None
+    if not items or not isinstance(names, dict) or not all(isinstance(name, str) for name in names):
         return parameters
-    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names):
-        return parameters
-    announced = set(words(match.group(1)))
-    for name, schema in properties.items():
-        if schema.get("type") == "string" and "enum" not in schema and set(words(name.replace("_", " "))) & announced:
+    announced = set(words(items[1]))
+    for name, schema in members(parameters).items():
+        if schema.get("type") == "string" and "enum" not in schema and announced & {*words(name.replace("_", " "))}:
             limited = {**schema, "enum": list(names), "enumDescriptions": names}
-            return {**parameters, "properties": {**properties, name: limited}}
+            return {**parameters, "properties": {**parameters["properties"], name: limited}}
     return parameters
 
 
@@ -102,17 +96,12 @@ def assign(question: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     For schemas of a free text and a name: `{"sub_question": ..., "tool_name": ...}`. [] for other schemas.
     """
-    properties: Mapping[str, Any] = schema.get("properties") or {}
-    enums = [key for key, member in properties.items() if isinstance(member, dict) and "enumDescriptions" in member]
+    properties = members(schema)
+    enums = [key for key, member in properties.items() if "enumDescriptions" in member]
     free = [key for key, member in properties.items() if member == {"type": "string"}]
     if len(enums) != 1 or len(free) != 1 or len(properties) != 2:
         return []
     described = properties[enums[0]]["enumDescriptions"]
-    options = [Choice(place, f"{name} {text}") for place, (name, text) in enumerate(described.items())]
     ends = question.rstrip()[-1:] if question.rstrip()[-1:] in "?？" else ""
-    names, rows = list(described), []
-    for part in clauses(question):
-        part_question = part.strip().rstrip("?？ ") + ends
-        name = names[rank(part_question, options)[0].number]
-        rows.append({free[0]: part_question[:1].upper() + part_question[1:], enums[0]: name})
-    return rows
+    questions = [part.strip().rstrip("?？ ") + ends for part in clauses(question)]
+    return [{free[0]: each[:1].upper() + each[1:], enums[0]: described_by(each, described)} for each in questions]

@@ -1,33 +1,28 @@
 """A chat request as the brain reads it: what is asked now, what was done for it, and the texts at hand."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from kimi_emulator.brain.contract import BrainContext
 from kimi_emulator.brain.filling.chinese import is_chinese
-from kimi_emulator.brain.filling.labels import json_in
 from kimi_emulator.brain.language import pattern
-from kimi_emulator.brain.reading import Parts, split, without_instructions
+from kimi_emulator.brain.reading import Parts, json_in, split, without_instructions
 from kimi_emulator.content import ToolResult, text_of, tool_results
+from kimi_emulator.script import BrainContext
 
 
 class Conversation:
     """Views of the messages. A trailing partial message is left out."""
 
     def __init__(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        self.messages: Sequence[Mapping[str, Any]] = (
-            messages[:-1] if messages and messages[-1].get("partial") else messages
-        )
+        is_begun = messages and messages[-1].get("partial")
+        self.messages: Sequence[Mapping[str, Any]] = messages[:-1] if is_begun else messages
         self.demanded: str | None = None
         """The tool that the last message tells to call, "" for any; None when it is about something else."""
         last = self.messages[-1] if len(self.messages) > 1 else {}
         request = text_of(last.get("content")) if last.get("role") == "user" else ""
-        demand = pattern("conversation.demand").match(request) if len(request) < 200 else None
-        if demand:
+        if len(request) < 200 and (demand := pattern("conversation.demand").match(request)):
             # What the call is to be about, the messages before say.
             self.messages, self.demanded = self.messages[:-1], demand[1] or ""
 
@@ -62,20 +57,18 @@ class Conversation:
     @cached_property
     def prompts(self) -> list[str]:
         """Texts of system messages as they are."""
-        return [text for m in self.messages if m.get("role") == "system" if (text := text_of(m.get("content")))]
+        return texts_of(self.messages, "system")
 
     @cached_property
     def frame(self) -> str:
         """Beginnings and ends of system messages and request: they hold the instructions for long texts."""
-        return "\n".join(
-            text if len(text) < 9000 else f"{text[:6000]}\n{text[-3000:]}" for text in (*self.prompts, self.request)
-        )
+        texts = (*self.prompts, self.request)
+        return "\n".join(text if len(text) < 9000 else f"{text[:6000]}\n{text[-3000:]}" for text in texts)
 
     @cached_property
     def system(self) -> list[str]:
         """What system messages tell beside instructions; an extracted file given as JSON counts as its content."""
-        texts = (_file_content(text) or without_instructions(text) for text in self.prompts)
-        return [text for text in texts if text]
+        return [each for text in self.prompts if (each := _file_content(text) or without_instructions(text))]
 
     @cached_property
     def documents(self) -> list[str]:
@@ -87,8 +80,12 @@ class Conversation:
     @cached_property
     def earlier(self) -> list[str]:
         """Messages and tool results before the last user message."""
-        before = self.messages[: max(self._last_user, 0)]
-        return [text for m in before if m.get("role") in ("user", "tool") if (text := text_of(m.get("content")))]
+        return texts_of(self.messages[: max(self._last_user, 0)], "user", "tool")
+
+
+def texts_of(messages: Iterable[Mapping[str, Any]], *roles: str) -> list[str]:
+    """The texts of the messages of these roles."""
+    return [text for m in messages if m.get("role") in roles if (text := text_of(m.get("content")))]
 
 
 def _file_content(text: str) -> str | None:
@@ -117,5 +114,5 @@ class Task:
     @property
     def texts(self) -> list[str]:
         """Where values come from, the best sources first."""
-        talk = self.talk
-        return [*(done.content for done in talk.done), talk.request, *talk.system, *talk.earlier]
+        results = (done.content for done in self.talk.done)
+        return [*results, self.talk.request, *self.talk.system, *self.talk.earlier]

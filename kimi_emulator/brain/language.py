@@ -4,8 +4,6 @@ Patterns of prompts come out of ``patterns.toml``, words and phrases out of ``wo
 thing, also in other languages, out of ``meanings.toml``.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 import unicodedata
@@ -60,11 +58,6 @@ def words_of(name: str) -> frozenset[str]:
     return frozenset(load("words")["lists"][name].split())
 
 
-def numbers(name: str) -> dict[str, float]:
-    """Words that stand for numbers: number words, factors of units, days from today."""
-    return load("words")[name]
-
-
 def phrase(name: str, chinese: bool, **values: object) -> str:
     """What the brain says of its own, in the one language or the other."""
     return load("words")["phrases"][name]["zh" if chinese else "en"].format(**values)
@@ -97,8 +90,8 @@ def heads(section: str, text: str) -> dict[str, int]:
     text = text[:_LIMIT]
     folded = _fold(text)
     own = {*words(text), *map(stem, re.findall(r"[a-z]+", folded))}
-    counts = {
-        head: len(stems & own) + sum(part in folded for part in parts)
+    return {
+        head: count
         for head, (stems, parts) in terms(section).items()
+        if (count := len(stems & own) + sum(part in folded for part in parts))
     }
-    return {head: count for head, count in counts.items() if count}

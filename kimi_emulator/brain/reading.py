@@ -1,15 +1,18 @@
 """The parts of a prompt: what is asked, the texts it is asked about, and what only tells how to answer."""
 
-from __future__ import annotations
-
+import json
 import re
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from kimi_emulator.brain.language import pattern
 from kimi_emulator.words import sentences
 
 _LONG = 20_000
 """Characters in which instructions are looked for: those of a longer text stand at its beginning."""
+_OPENS = re.compile(r"\{\s*[\"\w}]|\[\s*\{")
+_BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_]\w*)(\s*:)")
+_DOTS = re.compile(r",?\s*\.\.\.\s*(?=[\]}])")
 
 
 class Section(NamedTuple):
@@ -43,8 +46,7 @@ def sections(text: str) -> list[Section]:
 
 def split(text: str) -> Parts:
     """The question in a prompt, and what is left without it."""
-    refine = pattern("reading.refine").search(text)
-    if refine:
+    if refine := pattern("reading.refine").search(text):
         return Parts(refine[1].strip(), text[refine.end() :])
     question_tag, context_tag = pattern("reading.question_tag"), pattern("reading.context_tag")
     contexts = [match[2] for match in context_tag.finditer(text)]
@@ -78,12 +80,10 @@ def _by_labels(text: str) -> Parts | None:
     # Its first line; what follows a bare heading, its first paragraph.
     question = chosen.text.lstrip().split("\n\n")[0] if chosen.text[:1] == "\n" else chosen.text.split("\n", 1)[0]
     # The question first, then the texts; or the texts first.
-    texts = [part.text for part in cut[places[-1] + 1 :] if part.kind == "context"]
-    if not texts and before[-1].kind == "context":
-        texts = [part.text for part in before if part.kind == "context"]
-    elif not texts:
-        texts = [f"{part.text}\n" for part in before if part.kind != "answer" or len(part.text) > 40]
-    rest = "\n".join(texts)
+    behind = [part.text for part in cut[places[-1] + 1 :] if part.kind == "context"]
+    ahead = [part.text for part in before if part.kind == "context" and before[-1].kind == "context"]
+    others = [f"{part.text}\n" for part in before if part.kind != "answer" or len(part.text) > 40]
+    rest = "\n".join(behind or ahead or others)
     return Parts(question.strip(), rest) if len(rest.strip()) > 5 or len(text) > len(question) + 20 else None
 
 
@@ -129,6 +129,28 @@ def without_instructions(text: str) -> str:
                 continue
             telling = telling and place > 0 and len(sentence) < 40
             texts.append(sentence)
-        if texts or not line.strip():
-            lines.append(line if len(texts) == len(own) else " ".join(texts))
+        lines.append(line if len(texts) == len(own) else " ".join(texts))
     return ("\n".join(lines) + rest).strip()
+
+
+def json_in(text: str) -> Iterator[tuple[Any, int, int]]:
+    """Objects and lists of objects in a text, with where they begin and end.
+
+    Samples may be sloppy: keys without quotes, lists that end in dots.
+    """
+    decoder, place = json.JSONDecoder(), 0
+    for _ in range(50):
+        if not (match := _OPENS.search(text, place)):
+            return
+        start = match.start()
+        try:
+            value, place = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            try:
+                value = decoder.raw_decode(_BARE_KEY.sub(r'\1"\2"\3', _DOTS.sub("", text[start : start + 4000])))[0]
+            except (ValueError, RecursionError):
+                place = start + 1
+                continue
+            close = text.find("]" if text[start] == "[" else "}", start)
+            place = close + 1 if close > 0 else len(text)
+        yield value, start, place

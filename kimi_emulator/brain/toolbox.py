@@ -1,15 +1,14 @@
 """The declared tools, and which of them a request mentions."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Self
 
 from kimi_emulator.brain.choices import with_names_of
-from kimi_emulator.brain.language import heads, pattern, words_of
+from kimi_emulator.brain.language import heads, words_of
+from kimi_emulator.brain.naming import members
 from kimi_emulator.words import rarity, stem, words
 
 _FIT = 2.0
@@ -26,20 +25,13 @@ class Tool:
     parameters: Mapping[str, Any]
 
     @classmethod
-    def read(cls, tool: Mapping[str, Any]) -> Tool:
+    def read(cls, tool: Mapping[str, Any]) -> Self:
         """From its declaration."""
         function = tool.get("function") or {}
         description, parameters = str(function.get("description") or ""), function.get("parameters")
         parameters = _SEARCH if tool.get("type") == "builtin_function" else parameters
         parameters = with_names_of(description, parameters) if isinstance(parameters, dict) else {}
         return cls(str(function.get("name") or ""), description, parameters)
-
-    @property
-    def properties(self) -> Mapping[str, Any]:
-        """The schemas of the parameters by name."""
-        properties = self.parameters.get("properties")
-        schemas = properties.items() if isinstance(properties, dict) else ()
-        return {name: schema if isinstance(schema, dict) else {} for name, schema in schemas}
 
     @property
     def answers(self) -> bool:
@@ -49,11 +41,11 @@ class Tool:
     @cached_property
     def weights(self) -> dict[str, float]:
         """How strongly each word stem points to this tool."""
-        name, members = self.name.replace("_", " ").replace("$", ""), ""
-        for member, about in self.properties.items():
-            members += f" {member.replace('_', ' ')} {about.get('description') or ''} {about.get('enum') or ''}"
+        name, parameters = self.name.replace("_", " ").replace("$", ""), ""
+        for member, about in members(self.parameters).items():
+            parameters += f" {member.replace('_', ' ')} {about.get('description') or ''} {about.get('enum') or ''}"
         weak = {stem(verb) for verb in words_of("common_verbs")}
-        by_weight = {1.0: [*_meanings(self.description), *words(self.description)], 1.2: words(members)}
+        by_weight = {1.0: [*_meanings(self.description), *words(self.description)], 1.2: words(parameters)}
         by_weight |= {2.0: _meanings(name), 3.0: words(name)}
         by_stem = {word: weight for weight, stems in by_weight.items() for word in stems}
         return {word: weight * (0.3 if word in weak else 1.0) for word, weight in by_stem.items()}
@@ -80,23 +72,16 @@ def _is_named(name: str, request: str) -> bool:
     return bool(re.search(rf"{before}{name}{after}|(?<!\w){name}{behind}", request))
 
 
-def is_loading(name: str | None) -> bool:
-    """Whether a tool of this name brings other tools, as LangChain's ``load_tools`` does."""
-    return pattern("toolbox.loading").search(name or "") is not None
-
-
 def fitting(request: str, tools: Sequence[Tool]) -> list[Tool]:
     """Tools that fit, best first: each must explain words of the request that a better one does not."""
     lower = request.lower()
-    matches = [tool for tool in tools if _is_named(tool.name.lower(), lower)]
-    if matches:
+    if matches := [tool for tool in tools if _is_named(tool.name.lower(), lower)]:
         # A request that names its tools needs no guesses beside them.
         return sorted(matches, key=lambda tool: lower.find(tool.name.lower()))
     rare = rarity([tool.weights for tool in tools])
     top = max(rare.values(), default=1.0)
-    left = stems_of(request)
+    left, rest = stems_of(request), list(tools)
     chosen: list[Tool] = []
-    rest = list(tools)
     while rest:
         scores = [sum(tool.weights[word] * rare[word] / top for word in left & tool.weights.keys()) for tool in rest]
         if max(scores) < _FIT / (1 + 0.15 * (len(tools) - 1)):

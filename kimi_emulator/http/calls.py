@@ -10,7 +10,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kimi_emulator.brain import Brain
 from kimi_emulator.faults import FaultQueue
 from kimi_emulator.http.delivery import DelayedResponse, break_body, failure, json_answer
 from kimi_emulator.inspector import Traffic
@@ -18,7 +17,7 @@ from kimi_emulator.inspector.traffic import FAULT
 from kimi_emulator.platform.checks import HttpCheck
 from kimi_emulator.platform.state import ReceivedRequest, State
 from kimi_emulator.rules import enforce
-from kimi_emulator.script import Failure, Fault, Kind
+from kimi_emulator.script import Brain, Failure, Fault, Kind
 
 __all__ = ["Call", "Failed", "Service", "mark"]
 

@@ -11,11 +11,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from kimi_emulator.brain import BrainContext
 from kimi_emulator.http.server import Emulator
 from kimi_emulator.record.cassettes import Exchange
 from kimi_emulator.record.shape import chat_message, differences, error_type, parse_body
-from kimi_emulator.script import Reply, ToolCall
+from kimi_emulator.script import BrainContext, Reply, ToolCall
 
 __all__ = ["Judge", "Verdict"]
 

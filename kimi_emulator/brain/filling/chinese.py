@@ -1,7 +1,5 @@
 """Values in Chinese texts, which set no spaces: names, numbers, days; Japanese and Korean names as far as that goes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -11,7 +9,6 @@ from kimi_emulator.brain.language import load, others, pattern, terms, words_of
 FROM, TO = "从由自", "到去往至给成为"
 """Characters behind which a text says where from and where to."""
 _SCRIPT = "㐀-鿿々〆ヵヶァ-ヺー가-힯"
-_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _BRACKETS = str.maketrans("（）", "()")
 
 
@@ -30,15 +27,12 @@ def _stops() -> re.Pattern[str]:
 
 def names(text: str) -> Iterator[tuple[str, int, int]]:
     """What is left of a text without its everyday words: names of two to ten characters."""
-    for run in re.finditer(rf"[{_SCRIPT}ぁ-ゖ]+", text):
-        start = run.start()
-        for stop in [*_stops().finditer(text, run.start(), run.end()), None]:
-            end = stop.start() if stop else run.end()
-            piece = re.sub(r"^[想要会将有被让]+|[有要会将来正]+$", "", text[start:end])
-            if 2 <= len(piece) <= 10 and not pattern("chinese.only_number").fullmatch(piece):
-                place = text.index(piece, start)
-                yield piece, place, place + len(piece)
-            start = stop.end() if stop else end
+    bare = _stops().sub(lambda stop: " " * len(stop[0]), text)
+    for run in re.finditer(rf"[{_SCRIPT}ぁ-ゖ]+", bare):
+        piece = re.sub(r"^[想要会将有被让]+|[有要会将来正]+$", "", run[0])
+        if 2 <= len(piece) <= 10 and not pattern("chinese.only_number").fullmatch(piece):
+            place = text.index(piece, run.start())
+            yield piece, place, place + len(piece)
 
 
 def behind(text: str, signs: str) -> Iterator[tuple[str, int, int]]:
@@ -51,8 +45,8 @@ def digits(number: str) -> int:
     for sign, value in (("百", 100), ("十", 10)):
         if sign in number:
             head, _, tail = number.partition(sign)
-            return value * _DIGITS.get(head, 1) + digits(tail.lstrip("零"))
-    return _DIGITS.get(number, 0)
+            return value * (digits(head) or 1) + digits(tail.lstrip("零"))
+    return load("words")["number_words"].get(number, 0)
 
 
 def numbers(text: str) -> Iterator[tuple[str, int, int]]:

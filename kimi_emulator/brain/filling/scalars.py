@@ -4,20 +4,17 @@ Each comes with its strength: NAMED (the text says that it is this member), SURE
 thing that could be it) or MADE_UP (nothing in the texts). None where the texts hold nothing of the kind.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from kimi_emulator.brain import choices, verdicts
-from kimi_emulator.brain.documents import best
+from kimi_emulator.brain import choices
+from kimi_emulator.brain.documents import best, holds
 from kimi_emulator.brain.filling import chinese
-from kimi_emulator.brain.filling.kinds import in_format, of_kind
-from kimi_emulator.brain.filling.labels import units
-from kimi_emulator.brain.filling.values import Source
+from kimi_emulator.brain.filling.values import Source, in_format, of_kind
 from kimi_emulator.brain.language import capture, heads, load, others, pattern, phrase, terms, words_of
-from kimi_emulator.brain.naming import loose, number_in, parts, prepositions, scalar, way
+from kimi_emulator.brain.naming import number_in, parts, prepositions, scalar, units, way, whole_word
 from kimi_emulator.words import sentences
 
 NAMED, SURE, LIKELY, MADE_UP = 3, 2, 1, 0
@@ -43,19 +40,15 @@ class Scalars:
         self.names: set[str] = set()
         """Names of members, which are no values."""
 
-    # -- numbers and truth ------------------------------------------------------------------------------------
-
     def numbers(self, name: str, *, whole: bool) -> Iterator[tuple[int | float, int]]:
         """Numbers for a member, the surest first."""
         for source in self.sources:
             for text in (scalar(source.entry(name)), source.number_near(name)):
-                number = number_in(text, whole=whole)
-                if number is not None:
+                if (number := number_in(text, whole=whole)) is not None:
                     yield number, SURE
         for source in self.sources:
-            for _ in range(50):
-                number = number_in(source.take(source.numbers()), whole=whole)
-                if number is None:
+            for text in source.take_each(source.numbers()):
+                if (number := number_in(text, whole=whole)) is None:
                     break
                 yield number, LIKELY
 
@@ -71,51 +64,44 @@ class Scalars:
         if first.mentions(bare):
             negation, spoken = pattern("scalars.negation").pattern, bare.replace("_", "[ _-]").rstrip("s")
             return not re.search(rf"{negation}[^.,;]{{0,20}}{spoken}", first.text, re.IGNORECASE), SURE
-        if bare in terms("classes"):
-            return bare in heads("classes", first.text), LIKELY
-        return (self._verdict(), LIKELY) if pattern("verdicts.asks").search(f"{name} {description}") else None
+        return (self._verdict(), LIKELY) if pattern("documents.asks").search(f"{name} {description}") else None
 
     def _verdict(self) -> bool:
-        return verdicts.holds([source.text for source in self.sources], self.question)
+        return holds([source.text for source in self.sources], self.question)
 
     def member(self, name: str, members: Sequence[Any], schema: Mapping[str, Any]) -> tuple[Any, int] | None:
         """The member of an enumeration that the texts name or point to."""
         described = schema.get("enumDescriptions")
         if isinstance(described, dict):
-            options = [choices.Choice(place, f"{each} {described.get(each)}") for place, each in enumerate(members)]
-            return members[choices.rank(self.question, options)[0].number], SURE
+            return choices.described_by(self.question, {each: described.get(each) for each in members}), SURE
         if {str(each).lower() for each in members} in ({"yes", "no"}, {"是", "否"}):
             so = self._verdict()
             return next(each for each in members if _TRUTHS[str(each).lower()] is so), LIKELY
-        spoken = [(each, str(each)) for each in members if each is not None]
+        spoken = {str(each): each for each in members if each is not None}
         for source in self.sources:
             labelled = (scalar(source.entry(name)) or source.value_of_label(name) or "").lower()
             directed = rf"\b(?:{'|'.join(prepositions(name)) or '(?!)'})\s+"
-            matches = [each for each, text in spoken if text.lower() == labelled]
-            matches += [
-                each for each, text in spoken if re.search(rf"{directed}{re.escape(text)}\b", source.text, re.I)
-            ]
+            matches = [text for text in spoken if text.lower() == labelled]
+            matches += [text for text in spoken if re.search(rf"{directed}{re.escape(text)}\b", source.text, re.I)]
             if matches:
-                return matches[0], NAMED
-            places = [
-                (*match.span(), each)
-                for each, text in spoken
-                if (match := re.search(_whole(text), source.text, re.IGNORECASE))
-            ]
-            if len({each[2] for each in places if isinstance(each[2], str)}) > 1 and source is not self.sources[0]:
-                return self._described_in(source, [each[2] for each in places]), LIKELY
+                return spoken[matches[0]], NAMED
+            places = [(text, *m.span()) for text in spoken if (m := re.search(whole_word(text), source.text, re.I))]
+            texts = [text for text, _, _ in places]
+            if source is not self.sources[0] and sum(isinstance(spoken[text], str) for text in texts) > 1:
+                return spoken[self._described_in(source, texts)], LIKELY
             if places:
-                start, end, member = min(places, key=lambda place: place[0])
-                source.take([(str(member), start, end)])
-                return member, NAMED
+                first = min(places, key=itemgetter(1))
+                source.take([first])
+                return spoken[first[0]], NAMED
         return self._class_of(members)
 
     def _described_in(self, source: Source, members: Sequence[str]) -> str:
         """The member whose description in a text fits the question; if none does, the one for everything else."""
-        own = [each for line in source.text.splitlines() for each in sentences(line)]
-        about = {member: " ".join(each for each in own if re.search(_whole(member), each, re.I)) for member in members}
-        options = [choices.Choice(place, text) for place, text in enumerate(about.values())]
-        fitting = choices.rank(self.question, options)[0]
+        own = sentences(source.text)
+        about = {
+            member: " ".join(each for each in own if re.search(whole_word(member), each, re.I)) for member in members
+        }
+        fitting = choices.rank(self.question, [choices.Choice(*each) for each in enumerate(about.values())])[0]
         otherwise = [member for member in about if pattern("scalars.otherwise").search(about[member])]
         return (otherwise or members)[-1] if fitting.relevance == 1 else list(about)[fitting.number]
 
@@ -132,27 +118,20 @@ class Scalars:
         neutral = [each for text, each in texts.items() if text.lower() in words_of("neutral")]
         return (neutral[0], LIKELY) if neutral else None
 
-    # -- texts ------------------------------------------------------------------------------------------------
-
     def texts(self, name: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
         """Texts for a member, the surest first. They end with something for everything."""
         description, form = str(schema.get("description") or ""), schema.get("format")
         about, lower = f"{name} {description}".lower(), name.lower()
         examples = re.findall(r"['\"‘“]([\w-]+)['\"’”]", description) if form is None else []
-        member = self.member(name, examples, {}) if 2 <= len(examples) <= 6 else None
-        if member is not None:
+        if 2 <= len(examples) <= 6 and (member := self.member(name, examples, {})):
             yield str(member[0]), member[1]
         for source in self.sources:
             for text in (scalar(source.entry(name)), source.number_near(name) if units(name) else None):
                 if text is not None:
                     yield text, NAMED
-            labelled = source.value_of_label(name)
-            if labelled and not pattern("scalars.free_text").fullmatch(lower):
+            if (labelled := source.value_of_label(name)) and not pattern("scalars.free_text").fullmatch(lower):
                 yield in_format(labelled, form, self.question) or labelled, NAMED
-        for source in self.sources:
-            special = of_kind(source, lower, about, form)
-            if special:
-                yield special, NAMED
+        yield from ((text, NAMED) for source in self.sources if (text := of_kind(source, lower, about, form)))
         yield from self._phrases(name, lower, about)
 
     def _phrases(self, name: str, lower: str, about: str) -> Iterator[tuple[str, int]]:
@@ -164,26 +143,17 @@ class Scalars:
             kinds += [chinese.behind(source.text, behind)] if behind else []
             kinds += [source.find("marked"), source.codes(), source.numbers()] if is_identifier(name) else []
             if pattern("scalars.place").search(about) and not free:
-                kinds += [source.find_after(pattern("scalars.in_place").pattern, names_only=True)]
-                kinds += [
-                    source.names(),
-                    source.find_after("in|at|near|for|of"),
-                    source.find_after("about|named|called|with|on|is"),
-                ]
+                kinds += [source.find_after(pattern("scalars.in_place").pattern, names_only=True), source.names()]
+                kinds += [source.find_after("in|at|near|for|of"), source.find_after("about|named|called|with|on|is")]
             elif not free:
                 kinds += [source.find("event")] if pattern("scalars.is_event").search(about) else []
                 kinds += [source.names(), source.find("event"), source.codes()]
-            for kind in kinds:
-                text = source.take(
-                    each for each in kind if each[0] not in words_of("currencies") and each[0].lower() not in self.names
-                )
-                if text:
-                    yield text.strip(), SURE if place == 0 else LIKELY
-                    break
+            pool = (each for kind in kinds for each in kind if each[0] not in words_of("currencies"))
+            if text := source.take(each for each in pool if each[0].strip() and each[0].lower() not in self.names):
+                yield text.strip(), SURE if place == 0 else LIKELY
             if free and place == 0:
                 yield self.free_text(lower), LIKELY
-        text = self.sources[0].take(self.sources[0].find_after("in|for|of|to|about|at|with|on|from"))
-        if text:
+        if text := self.sources[0].take(self.sources[0].find_after("in|for|of|to|about|at|with|on|from")):
             yield text, LIKELY
         quoted = best(about, [source.text for source in self.sources], most=1)
         yield quoted or self.free_text(lower) or name, MADE_UP
@@ -196,21 +166,13 @@ class Scalars:
         if pattern("scalars.is_body").search(name) and (topic or saying):
             return saying.strip(" '\"“”") or phrase("mail", chinese.is_chinese(topic), topic=topic)
         if pattern("scalars.is_summary").search(name):
-            return next((each for line in self.question.splitlines() for each in sentences(line)), "")
+            return next(iter(sentences(self.question)), "")
         return pattern("scalars.lead").sub("", self.question.strip())[:500]
-
-
-def _whole(text: str) -> str:
-    """A pattern for a text that is no part of a longer word."""
-    return rf"(?<![A-Za-z0-9_]){loose(text)}(?![A-Za-z0-9_])" if text.isascii() else re.escape(text)
 
 
 def _class_name(member: str) -> str:
     """The head under which words for a member stand: 正面 is positive."""
-    lower, known = member.lower().removeprefix("very_"), terms("classes")
-    for sign, head in load("words")["class_names"].items():
-        if lower not in known and sign in member:
-            return head
-    words = [lower, *sorted(parts(member))]
-    forms = [form for word in words for form in (word, word.removesuffix("s"))]
-    return next((form for form in forms if form in known), lower)
+    lower = member.lower().removeprefix("very_")
+    signs = [head for sign, head in load("words")["class_names"].items() if sign in member]
+    forms = [form for word in sorted(parts(member)) for form in (word, word.removesuffix("s"))]
+    return next((each for each in (lower, *signs, lower.removesuffix("s"), *forms) if each in terms("classes")), lower)

@@ -4,15 +4,12 @@ A skill looks at a request and answers it, or returns None: then the next one is
 reply; `say(talk)` a text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
-from kimi_emulator.brain.contract import BrainContext
 from kimi_emulator.brain.conversation import Task
 from kimi_emulator.brain.skills import loader, prefix, protocols, speech, structured, tools
-from kimi_emulator.script import Reply
+from kimi_emulator.script import BrainContext, Reply
 
 SKILLS = (loader.answer, tools.answer, prefix.answer, protocols.answer, structured.answer, speech.answer)
 """In the order in which they are tried; the last one always answers."""

@@ -1,7 +1,5 @@
 """Sums in signs, worked out: 2+2; in several steps for tools that do one step each: (2+3)*4 with `add`, `multiply`."""
 
-from __future__ import annotations
-
 import ast
 import operator
 import re
@@ -10,7 +8,7 @@ from collections.abc import Callable, Sequence
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.filling.chinese import write_signs
 from kimi_emulator.brain.language import heads, pattern
-from kimi_emulator.brain.naming import number_in
+from kimi_emulator.brain.naming import members, number_in
 from kimi_emulator.brain.toolbox import Tool
 from kimi_emulator.content import ToolResult
 from kimi_emulator.script import ToolCall
@@ -41,8 +39,8 @@ def say(talk: Conversation) -> str | None:
 
 def operands(tool: Tool) -> list[str]:
     """The two numbers that a tool takes, or the text of a sum; [] for a tool that does something else."""
-    numeric = [name for name, each in tool.properties.items() if each.get("type") in ("integer", "number")]
-    texts = [name for name in tool.properties if pattern("kinds.expression").search(name)]
+    numeric = [name for name, each in members(tool.parameters).items() if each.get("type") in ("integer", "number")]
+    texts = [name for name in members(tool.parameters) if pattern("kinds.expression").search(name)]
     return numeric if len(numeric) == 2 else texts if list(tool.parameters.get("required", texts)) == texts else []
 
 
@@ -58,8 +56,7 @@ def steps(question: str, tools: Sequence[Tool], done: Sequence[ToolResult]) -> l
         elif names and not in_one and all(each.name != tool.name for each in done):
             # A calculator, which takes the whole sum as text.
             in_one = [ToolCall(tool.name, {names[0]: ast.unparse(trees[0])})]
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    needed = {_OPERATIONS[type(node.op)][0] for node in nodes if isinstance(node, ast.BinOp)}
+    needed = {_OPERATIONS[type(each.op)][0] for tree in trees for each in ast.walk(tree) if isinstance(each, ast.BinOp)}
     if not trees or not needed <= {*by_operation}:
         return in_one
     results = list(done)

@@ -1,7 +1,5 @@
 """A title, key words, a summary, questions: what extractors want of a text."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from itertools import takewhile
@@ -29,8 +27,7 @@ def say(talk: Conversation) -> str | None:
     summary = capture("fields.summarize", request)
     if not summary and pattern("fields.about").search(talk.question):
         summary = "\n".join(talk.documents)
-    most = 1 if pattern("fields.brief").search(request) else 3
-    return _summary(summary, most) if summary else None
+    return _summary(summary, 1 if pattern("fields.brief").search(request) else 3) if summary else None
 
 
 def _field(name: str, request: str) -> str:
@@ -48,18 +45,15 @@ def _field(name: str, request: str) -> str:
 
 
 def _own_lines(mark: str, request: str) -> list[str]:
-    lines: list[str] = []
-    for line in (capture("fields.ruled", request) or request).splitlines():
-        if not pattern("fields.metadata").match(line):
-            own = takewhile(lambda each: mark not in each.lower() and not each.endswith(":"), sentences(line))
-            lines.append(" ".join(own))
-    return [line for line in lines if line]
+    lines = (capture("fields.ruled", request) or request).splitlines()
+    own = [sentences(line) for line in lines if not pattern("fields.metadata").match(line)]
+    cut = (takewhile(lambda each: mark not in each.lower() and not each.endswith(":"), line) for line in own)
+    return [text for line in cut if (text := " ".join(line))]
 
 
 def _summary(text: str, most: int = 3) -> str:
     """The sentences that tell most, in their order."""
-    lines = text.splitlines()
-    own = [each for line in lines for each in sentences(line)] if is_chinese(text) else lines
+    own = sentences(text) if is_chinese(text) else text.splitlines()
     skip = pattern("fields.metadata")
     own = [line for line in own if line.strip() and not skip.match(line) and not line.rstrip().endswith((":", "："))]
     weight = rarity([words(line) for line in own])
@@ -69,10 +63,10 @@ def _summary(text: str, most: int = 3) -> str:
 
 def _questions(request: str, number: int) -> str:
     """Questions that the text answers, one a line, each after the subject of a sentence."""
-    lines = _own_lines("question", without_instructions(request))
-    own = [each.strip(" .。") for line in lines for each in sentences(line) if len(each) > 12]
-    questions: list[str] = []
-    for sentence in own[:number]:
-        subject = capture("fields.subject", sentence) or " ".join(sentence.split()[:4])
-        questions.append(phrase("about", is_chinese(sentence), subject=subject, beginning=sentence[:12]))
-    return "\n".join(f"{place}. {question}" for place, question in enumerate(dict.fromkeys(questions), 1))
+    text = "\n".join(_own_lines("question", without_instructions(request)))
+    own = [each.strip(" .。") for each in sentences(text) if len(each) > 12]
+    subjects = [(capture("fields.subject", each) or " ".join(each.split()[:4]), each[:12]) for each in own[:number]]
+    questions = dict.fromkeys(
+        phrase("about", is_chinese(text), subject=each, beginning=text) for each, text in subjects
+    )
+    return "\n".join(f"{place}. {question}" for place, question in enumerate(questions, 1))

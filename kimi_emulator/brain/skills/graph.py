@@ -1,15 +1,12 @@
 """Facts as triplets for knowledge graphs, and facts about the user for memories."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from kimi_emulator.brain.conversation import Conversation
+from kimi_emulator.brain.conversation import Conversation, texts_of
 from kimi_emulator.brain.language import capture, pattern
-from kimi_emulator.content import text_of
 from kimi_emulator.words import sentences
 
 
@@ -30,12 +27,10 @@ def say(talk: Conversation) -> str | None:
 def triplets(text: str) -> Iterator[tuple[str, str, str]]:
     """Subject, relation and object of simple sentences; `it` stands for the subject before."""
     head = ""
-    simple = [sentence.strip("。 ") for line in text.splitlines() for sentence in sentences(line)]
-    for clause in (clause for sentence in simple for clause in pattern("graph.clause").split(sentence)):
-        match = pattern("graph.chinese").match(clause) or pattern("graph.relation").match(clause)
-        if match is None and head:
-            match = pattern("graph.chinese").match(head + clause) or pattern("graph.relation").match(f"{head} {clause}")
-        if match is None:
+    for clause in (each for one in sentences(text) for each in pattern("graph.clause").split(one.strip("。 "))):
+        kinds = (pattern("graph.chinese"), pattern("graph.relation"))
+        forms = (clause, f"{head} {clause}") if head else (clause,)
+        if (match := next((m for form in forms for kind in kinds if (m := kind.match(form))), None)) is None:
             continue
         own = _bare(match["head"])
         head = head if head and pattern("graph.pronoun").fullmatch(own) else own
@@ -51,22 +46,19 @@ def _bare(text: str) -> str:
 
 
 def _with_types(head: str, relation: str, tail: str, props: bool) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for place, text in (("head", head), ("relation", relation), ("tail", tail)):
-        kind = "DATE" if re.fullmatch(r"\d{3,4}", text) else "ENTITY" if text[:1].isupper() else "CONCEPT"
-        if place == "relation":
-            members[place] = re.sub(r"\W+", "_", text).upper().strip("_")
-        else:
-            members |= {place: text, f"{place}_type": kind}
-        members |= {f"{place}_props": {}} if props else {}
-    return members
+    first, last = (
+        "DATE" if re.fullmatch(r"\d{3,4}", text) else "ENTITY" if text[:1].isupper() else "CONCEPT"
+        for text in (head, tail)
+    )
+    verb = re.sub(r"\W+", "_", relation).upper().strip("_")
+    typed = {"head": head, "head_type": first, "relation": verb, "tail": tail, "tail_type": last}
+    return typed | {f"{place}_props": {} for place in ("head", "relation", "tail") if props}
 
 
 def _facts(talk: Conversation, prompt: str) -> str:
     known = re.findall(r"<fact>(.*?)</fact>", capture("graph.existing", prompt))
-    texts = [text_of(message.get("content")) for message in talk.messages if message.get("role") == "user"]
-    lines = [line for text in texts if not pattern("graph.facts").search(text) for line in text.splitlines()]
-    about_user = [each for line in lines for each in sentences(line) if pattern("graph.tells").search(each)]
+    texts = [text for text in texts_of(talk.messages, "user") if not pattern("graph.facts").search(text)]
+    about_user = [each for text in texts for each in sentences(text) if pattern("graph.tells").search(each)]
     new = [each for each in about_user if not each.endswith(("?", "？")) and each not in known]
     chosen = known if "condens" in prompt.lower() else new
     facts = "".join(f"\n  <fact>{each}</fact>" for each in dict.fromkeys(chosen))

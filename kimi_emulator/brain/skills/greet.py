@@ -1,7 +1,5 @@
 """Greetings, thanks, and the question who is speaking."""
 
-from __future__ import annotations
-
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.language import pattern, phrase
 
@@ -10,8 +8,7 @@ def say(talk: Conversation) -> str | None:
     """An answer of the same kind, in the language of the request."""
     request = talk.request.strip()
     for kind in ("who", "greeting", "well", "thanks", "bye") if len(request) <= 80 else ():
-        match = pattern(f"greet.{kind}").match(request)
-        if match:
+        if match := pattern(f"greet.{kind}").match(request):
             opening = match.group(1).capitalize() if match.re.groups else ""
             return phrase(kind, talk.chinese, opening=opening, myself=phrase("who", talk.chinese))
     return None

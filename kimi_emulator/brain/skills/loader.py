@@ -4,14 +4,12 @@ A loading tool brings others in a later message: `load_tools` of LangChain's `Ki
 such a name. It lists them in its description, `- name: what it does`, or finds them by query.
 """
 
-from __future__ import annotations
-
 import re
-from typing import Any
 
 from kimi_emulator.brain.conversation import Task
 from kimi_emulator.brain.language import pattern
-from kimi_emulator.brain.toolbox import Tool, fitting, is_loading
+from kimi_emulator.brain.naming import members
+from kimi_emulator.brain.toolbox import Tool, fitting
 from kimi_emulator.schemas import Grammar, kind_of
 from kimi_emulator.script import Reply, ToolCall
 
@@ -24,7 +22,7 @@ def answer(task: Task) -> Reply | None:
     if task.context.prefix is not None or task.request.get("tool_choice") not in (None, "auto"):
         return None
     tools = [Tool.read(tool) for tool in task.context.tools]
-    loader = next((tool for tool in tools if is_loading(tool.name)), None)
+    loader = next((tool for tool in tools if pattern("toolbox.loading").search(tool.name)), None)
     if loader is None or any(done.name == loader.name for done in talk.done):
         return None
     names, query = _takes(loader, "array"), _takes(loader, "string")
@@ -34,16 +32,13 @@ def answer(task: Task) -> Reply | None:
     known = {tool.name for tool in at_hand}
     loadable = [Tool(name, what, {}) for name, what in _LISTED.findall(loader.description) if name not in known]
     needs = [tool.name for tool in fitting(talk.question, loadable)]
-    if needs and (names or query):
-        arguments: dict[str, Any] = {names: needs} if names else {str(query): " ".join(needs)}
-        return Reply(tool_calls=[ToolCall(loader.name, arguments)])
-    if query and not loadable and pattern("loader.asks").search(talk.question) and not talk.documents:
-        return Reply(tool_calls=[ToolCall(loader.name, {query: talk.question})])
-    return None
+    is_asked = not loadable and pattern("loader.asks").search(talk.question) and not talk.documents
+    searched = " ".join(needs) or (talk.question if is_asked else "")
+    arguments = {names: needs} if names and needs else {query: searched} if query and searched else None
+    return Reply(tool_calls=[ToolCall(loader.name, arguments)]) if arguments else None
 
 
 def _takes(tool: Tool, kind: str) -> str | None:
     """The first parameter of a kind of value, also one that may be null."""
-    grammar = Grammar(tool.parameters)
-    kinds = {name: {kind_of(each) for each in grammar.alternatives(schema)} for name, schema in tool.properties.items()}
-    return next((name for name in kinds if kind in kinds[name]), None)
+    grammar, schemas = Grammar(tool.parameters), members(tool.parameters).items()
+    return next((name for name, each in schemas if kind in map(kind_of, grammar.alternatives(each))), None)

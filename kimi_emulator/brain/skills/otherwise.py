@@ -1,7 +1,5 @@
 """Says what this is, when no skill fits."""
 
-from __future__ import annotations
-
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.language import phrase
 from kimi_emulator.words import shorten

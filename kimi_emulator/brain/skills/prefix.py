@@ -1,7 +1,5 @@
 """Partial mode: the rest of an answer that was begun, JSON or text."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -19,27 +17,23 @@ _ENDINGS = ("", '"', '": ""', ': ""', '""', "null", '"": null', "0", *_CUT_WORDS
 
 def answer(task: Task) -> Reply | None:
     """Only the continuation, or None when nothing was begun."""
-    prefix = task.context.prefix
-    if prefix is None:
+    if (prefix := task.context.prefix) is None:
         return None
     whole = structured.in_format(task)
     if whole and not prefix.strip():
         return Reply(content=json.dumps(whole[0], ensure_ascii=False))
     if whole or prefix.rstrip().rsplit("\n", 1)[-1].lstrip("`jsonJSON \n").startswith(("{", "[")):
         members = whole[0] if whole else structured.in_words(task)
-        rest = continue_json(prefix, members if isinstance(members, dict) else {})
-        if rest is not None:
+        if (rest := continue_json(prefix, members if isinstance(members, dict) else {})) is not None:
             return Reply(content=rest)
     plain = speech.say(task.talk)
-    if plain.startswith(prefix):
-        return Reply(content=plain[len(prefix) :])
-    return Reply(content=plain if prefix[-1:].isspace() or not prefix else f" {plain}")
+    space = "" if prefix[-1:].isspace() else " "
+    return Reply(content=plain[len(prefix) :] if plain.startswith(prefix) else space + plain)
 
 
 def continue_json(prefix: str, members: Mapping[str, Any]) -> str | None:
     """The rest that makes ``prefix`` a JSON text holding the ``members``, or None if it cannot be one."""
-    start = re.search(r"[{\[]", prefix)
-    if not start:
+    if not (start := re.search(r"[{\[]", prefix)):
         return None
     begun = prefix[start.start() :]
     open_brackets = re.sub(r"[^][{}]", "", re.sub(rf"{_STRING}|\"[^\n]*$", "", begun))

@@ -4,67 +4,52 @@ Such a conversation is read as if it had been held with real tool calls, planned
 prompt's own form.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kimi_emulator.brain.conversation import Conversation, Task
-from kimi_emulator.brain.filling.labels import json_in
 from kimi_emulator.brain.language import capture, load, pattern
+from kimi_emulator.brain.reading import json_in
 from kimi_emulator.brain.skills import speech
 from kimi_emulator.brain.skills.tools import Planner
 from kimi_emulator.content import text_of
 from kimi_emulator.script import Reply, ToolCall
 
 
-@dataclass(frozen=True)
-class Spoken:
-    """A conversation whose tools are declared and called in words."""
-
-    form: str
-    """"action" (LlamaIndex's ReAct), "final" (LangChain's) or "code"."""
-    tools: list[dict[str, Any]]
-    messages: list[Mapping[str, Any]]
-    """The same conversation with real calls and results, without the message that explains the form."""
-
-    def format_answer(self, calls: Sequence[ToolCall], answer: str) -> str:
-        """Calls, or where there are none the answer, in the prompt's form."""
-        values = [json.loads(call.arguments_text) for call in calls]
-        if self.form == "code":
-            arguments = [", ".join(f"{key}={value!r}" for key, value in each.items()) for each in values]
-            lines = [f"print({call.name}({each}))" for call, each in zip(calls, arguments, strict=True)]
-            return "\n".join(["<execute>", *lines, "</execute>"]) if calls else answer
-        # A prompt with a `Final Answer:` has begun the thought, and takes plain text as input.
-        is_plain = self.form == "final"
-        if calls:
-            text = " ".join(map(str, values[0].values())) if is_plain else calls[0].arguments_text
-            thought = "I need a tool." if is_plain else "Thought: I need a tool."
-            return f"{thought}\nAction: {calls[0].name}\nAction Input: {text}"
-        if is_plain:
-            return f"I now know the final answer\nFinal Answer: {answer}"
-        return f"Thought: I can answer without using any more tools.\nAnswer: {answer}"
-
-
 def answer(task: Task) -> Reply | None:
     """The next call or the answer in the prompt's form, or None for any other prompt."""
-    conversation = None if task.response_format else read(task.talk.messages)
-    if conversation is None:
+    form, tools, messages = ("", [], []) if task.response_format else read(task.talk.messages)
+    if not form:
         return None
-    talk = Conversation(conversation.messages)
-    calls = Planner(conversation.tools, talk, search=conversation.form == "final").calls() if conversation.tools else []
-    return Reply(content=conversation.format_answer(calls, "" if calls else speech.say(talk)))
+    talk = Conversation(messages)
+    calls = Planner(tools, talk, search=form == "final").calls() if tools else []
+    return Reply(content=_format_calls(form, calls) if calls else _ANSWERS[form].format(speech.say(talk)))
 
 
-def read(messages: Sequence[Mapping[str, Any]]) -> Spoken | None:
-    """The conversation behind such a prompt, or None for any other."""
+def _format_calls(form: str, calls: Sequence[ToolCall]) -> str:
+    """Calls in the prompt's form: all as code, or the first one."""
+    values = [json.loads(call.arguments_text) for call in calls]
+    if form == "code":
+        arguments = [", ".join(f"{key}={value!r}" for key, value in each.items()) for each in values]
+        lines = [f"print({call.name}({each}))" for call, each in zip(calls, arguments, strict=True)]
+        return "\n".join(["<execute>", *lines, "</execute>"])
+    if form == "final":
+        # Such a prompt has begun the thought, and takes plain text as input.
+        return f"I need a tool.\nAction: {calls[0].name}\nAction Input: {' '.join(map(str, values[0].values()))}"
+    return f"Thought: I need a tool.\nAction: {calls[0].name}\nAction Input: {calls[0].arguments_text}"
+
+
+def read(messages: Sequence[Mapping[str, Any]]) -> tuple[str, list[dict[str, Any]], list[Mapping[str, Any]]]:
+    """The form of such a prompt, its tools, and the same conversation with real calls and results.
+
+    The form is "action" (LlamaIndex's ReAct), "final" (LangChain's), "code", or "" for any other prompt. The message
+    that explains it is no part of the conversation.
+    """
     for place, message in enumerate(messages):
         text = text_of(message.get("content")) if message.get("role") in ("system", "user") else ""
-        form = next((form for form in _TOOLS if pattern(f"protocols.{form}_form").match(text)), None)
-        if form is None:
+        if not (form := next((each for each in _TOOLS if pattern(f"protocols.{each}_form").match(text)), "")):
             continue
         if form == "final":
             # A question with the steps that were made for it, all in one text.
@@ -73,14 +58,13 @@ def read(messages: Sequence[Mapping[str, Any]]) -> Spoken | None:
             before: list[Mapping[str, Any]] = [{"role": "user", "content": question[1] if question else begun}]
             begun = begun[question.end(1) :] if question else begun
         else:
-            # What a system message explains is no part of the conversation.
             talk = [each for each in messages if each is not message or message["role"] == "user"]
             users = [place for place, each in enumerate(talk) if each.get("role") == "user"]
             asking = [place for place in users if not pattern("protocols.result").match(_text(talk[place : place + 1]))]
             before, begun = talk[: asking[-1] + 1] if asking else [], _text(talk[asking[-1] + 1 if asking else 0 :])
         tools = list(_TOOLS[form](text))
-        return Spoken(form, tools, [*before, *_steps(form, begun, tools)])
-    return None
+        return form, tools, [*before, *_steps(form, begun, tools)]
+    return "", [], []
 
 
 def _text(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -103,9 +87,8 @@ def _tools_described(text: str) -> Iterator[dict[str, Any]]:
 
 def _functions_by_head(text: str) -> Iterator[dict[str, Any]]:
     """Functions that are given by their heads, below the last sample of code."""
-    for match in pattern("protocols.function").finditer(
-        text[max(text.rfind("</execute>", 0, text.rfind("def ")), 0) :]
-    ):
+    samples = max(text.rfind("</execute>", 0, text.rfind("def ")), 0)
+    for match in pattern("protocols.function").finditer(text[samples:]):
         try:
             definition = ast.parse(match[0].split("\n", 1)[0] + " ...").body[0]
         except SyntaxError:
@@ -120,6 +103,11 @@ def _functions_by_head(text: str) -> Iterator[dict[str, Any]]:
 
 _TOOLS = {"action": _tools_described, "final": _tools_listed, "code": _functions_by_head}
 """How a prompt of each form declares its tools."""
+_ANSWERS = {
+    "action": "Thought: I can answer without using any more tools.\nAnswer: {}",
+    "final": "I now know the final answer\nFinal Answer: {}",
+    "code": "{}",
+}
 
 
 def _tool(name: str, about: str, members: Mapping[str, str], required: Sequence[str]) -> dict[str, Any]:
@@ -143,15 +131,11 @@ def _steps(form: str, begun: str, tools: Sequence[Mapping[str, Any]]) -> Iterato
         # One result for each call: a line each where there are as many, else the whole for the first.
         lines = result.splitlines()
         results = lines if len(lines) == len(calls) else [result, *("(see above)" for _ in calls[1:])]
-        ids = [f"call_{number}_{place}" for place in range(len(calls))]
-        own_calls = [
-            {"id": id, "function": {"name": name, "arguments": text}}
-            for id, (name, text) in zip(ids, calls, strict=True)
-        ]
+        functions = [{"name": name, "arguments": text} for name, text in calls]
+        own_calls = [{"id": f"call_{number}_{place}", "function": each} for place, each in enumerate(functions)]
         yield {"role": "assistant", "content": "", "tool_calls": own_calls}
-        yield from (
-            {"role": "tool", "tool_call_id": id, "content": each} for id, each in zip(ids, results, strict=True)
-        )
+        for call, each in zip(own_calls, results, strict=True):
+            yield {"role": "tool", "tool_call_id": call["id"], "content": each}
 
 
 def _as_json(arguments: str) -> str:

@@ -1,8 +1,6 @@
 """Queries in SQL for tables that a prompt shows, as far as the question names tables and columns."""
 
-from __future__ import annotations
-
-from kimi_emulator.brain import choices
+from kimi_emulator.brain.choices import described_by
 from kimi_emulator.brain.conversation import Conversation
 from kimi_emulator.brain.language import capture, heads, pattern
 from kimi_emulator.words import words
@@ -14,15 +12,13 @@ def say(talk: Conversation) -> str | None:
     if not tables or not pattern("query.demand").search(talk.frame):
         return None
     question = talk.question if "CREATE TABLE" not in talk.question else talk.request.split("CREATE TABLE")[0]
-    options = [choices.Choice(place, " ".join(table).replace("_", " ")) for place, table in enumerate(tables)]
-    name, body = tables[choices.rank(question, options)[0].number]
+    name, body = described_by(question, {table: " ".join(table).replace("_", " ") for table in tables})
     columns = pattern("query.column").findall(body)
     by = pattern("query.by").search(question)
     groups = [column for column in columns if by and _speaks_of(by[0], column, name)]
     is_count, limit = pattern("query.count").search(question), capture("query.limit", talk.frame)
-    chosen = (
-        groups[:1] if is_count else [column for column in columns if _speaks_of(question, column, name)] or columns[:3]
-    )
+    columns_asked = [column for column in columns if _speaks_of(question, column, name)]
+    chosen = groups[:1] if is_count else columns_asked or columns[:3]
     terms = ", ".join([*chosen, "COUNT(*)"] if is_count else chosen)
     ends = [f" GROUP BY {chosen[0]}"] if is_count and chosen else [f" LIMIT {limit}"] if limit and not is_count else []
     return f"SELECT {terms} FROM {name}" + "".join(ends)  # noqa: S608 - it is shown, never run

@@ -1,11 +1,9 @@
 """Follow-up questions as standalone ones, and several search queries out of one."""
 
-from __future__ import annotations
-
 import re
 
 from kimi_emulator.brain.conversation import Conversation
-from kimi_emulator.brain.language import capture, numbers, pattern, phrase
+from kimi_emulator.brain.language import capture, load, pattern, phrase
 from kimi_emulator.words import words
 
 
@@ -15,11 +13,10 @@ def say(talk: Conversation) -> str | None:
         return talk.question
     if pattern("rephrase.standalone_told").search(talk.frame):
         return talk.question.split("\n")[0].strip()
-    demand = pattern("rephrase.queries").search(talk.frame)
-    if not demand:
+    if not (demand := pattern("rephrase.queries").search(talk.frame)):
         return None
     number = next((each for each in demand.groups() if each), "3").lower()
-    count = int(number) if number.isdigit() else int(numbers("number_words").get(number, 3))
+    count = int(number) if number.isdigit() else int(load("words")["number_words"].get(number, 3))
     question = capture("rephrase.related", talk.request) or talk.question.strip()
     bare = question.rstrip("?？。. ")
     keys = " ".join(dict.fromkeys(word for word in re.findall(r"[^\W_]+", bare) if words(word)))

@@ -1,13 +1,10 @@
 """Says what tools gave."""
 
-from __future__ import annotations
-
 import json
 
 from kimi_emulator.brain import documents
 from kimi_emulator.brain.conversation import Conversation
-from kimi_emulator.brain.language import capture, phrase
-from kimi_emulator.brain.toolbox import is_loading
+from kimi_emulator.brain.language import capture, pattern, phrase
 from kimi_emulator.content import compact
 
 _LONG = 600
@@ -17,7 +14,7 @@ _LONG = 600
 def say(talk: Conversation) -> str | None:
     """The results of the calls that were made for the last request."""
     # That tools were loaded is no news, where one of them was called.
-    results = [done for done in talk.done if not is_loading(done.name)] or talk.done
+    results = [done for done in talk.done if not pattern("toolbox.loading").search(done.name)] or talk.done
     lines: list[str] = []
     for done in results:
         text = _sayable(done.content)
@@ -26,8 +23,7 @@ def say(talk: Conversation) -> str | None:
         lines.append(f"{done.name or 'The tool'}: {text}" if len(results) > 1 else text)
     if not lines and (spoken := capture("results.spoken", talk.request)):
         lines = [_sayable(spoken)]
-    name = "result" if len(lines) == 1 else "results"
-    return phrase(name, talk.chinese, results="\n".join(lines)) if lines else None
+    return phrase("results" if len(lines) > 1 else "result", talk.chinese, results="\n".join(lines)) if lines else None
 
 
 def _sayable(result: str) -> str:

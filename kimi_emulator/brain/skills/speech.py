@@ -1,7 +1,5 @@
 """Answers in plain text: the skills that give them, in the order in which they are tried."""
 
-from __future__ import annotations
-
 from kimi_emulator.brain.conversation import Conversation, Task
 from kimi_emulator.brain.skills import (
     calculate,

@@ -1,35 +1,31 @@
 """Answers that are JSON: after a schema, after a schema or a sample that the prompt shows, or after its words."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kimi_emulator.brain.conversation import Task
-from kimi_emulator.brain.filling import Filler, Source
-from kimi_emulator.brain.filling.labels import json_in
+from kimi_emulator.brain.filling.fill import Filler
+from kimi_emulator.brain.filling.values import Source
 from kimi_emulator.brain.language import capture, pattern
-from kimi_emulator.brain.reading import without_instructions
+from kimi_emulator.brain.reading import json_in, without_instructions
 from kimi_emulator.brain.skills import speech
 from kimi_emulator.script import Reply
 from kimi_emulator.words import sentences
 
 _LONG = 1000
 """Sentences about a format are shorter."""
-_NO_KEYS = ("json", "key", "keys")
 
 
 def answer(task: Task) -> Reply | None:
     """JSON where the request wants it, else None."""
-    values = in_format(task) or _after_form(task, samples=not task.talk.done)
     frame = task.talk.frame
+    values = in_format(task) or _after_form(task, samples=not task.talk.done)
     if not values and "{" not in frame and pattern("structured.demand").search(frame) and _keys(task):
         # Where the whole text describes the format, there is nothing to fill it with.
-        if pattern("structured.about_format").search(_without_format(task.talk.request)):
-            return None
-        values = [in_words(task)]
+        is_empty = pattern("structured.about_format").search(_without_format(task.talk.request))
+        values = [] if is_empty else [in_words(task)]
     if not values:
         return None
     text = json.dumps(values[0], ensure_ascii=False)
@@ -52,8 +48,7 @@ def in_format(task: Task) -> list[Any]:
 
 def in_words(task: Task) -> dict[str, Any]:
     """An object with the keys that the request names; without any, the answer under "answer"."""
-    keys = _keys(task)
-    if not keys:
+    if not (keys := _keys(task)):
         return {"answer": speech.say(task.talk)}
     # Sentences about the format itself hold no values.
     own = [_without_format(text) for text in task.texts]
@@ -67,29 +62,22 @@ def in_words(task: Task) -> dict[str, Any]:
 def _keys(task: Task) -> list[str]:
     """The keys that the request names."""
     request = "\n".join([*task.talk.prompts, task.talk.request])
-    keys: list[str] = []
-    if pattern("structured.keys").search(request):
-        keys = [key for key in pattern("structured.quoted_key").findall(request) if key.lower() not in _NO_KEYS]
-    if not keys:
-        bare = capture("structured.bare_keys", request) or capture("structured.chinese_keys", request)
-        keys = re.split(r"\s*(?:[,，、和及与]|\band\b)\s*", bare)
+    quoted = pattern("structured.quoted_key").findall(request) if pattern("structured.keys").search(request) else []
+    keys = [key for key in quoted if key.lower() not in ("json", "key", "keys")]
+    bare = capture("structured.bare_keys", request) or capture("structured.chinese_keys", request)
+    keys = keys or re.split(r"\s*(?:[,，、和及与]|\band\b)\s*", bare)
     return [key.strip() for key in dict.fromkeys(keys) if key.strip()]
 
 
 def _without_format(text: str) -> str:
     """The text without sentences about the format of the answer."""
-    about, behind = pattern("structured.about_format"), pattern("structured.behind")
-    lines = (
-        " ".join(
-            each if len(each) > _LONG or not about.search(each) else "".join(behind.findall(each)[:1])
-            for each in sentences(line)
-        )
-        for line in text.splitlines()
-    )
+
+    def keep(sentence: str) -> str:
+        is_about = len(sentence) <= _LONG and pattern("structured.about_format").search(sentence)
+        return capture("structured.behind", sentence) if is_about else sentence
+
+    lines = (" ".join(map(keep, sentences(line))) for line in text.splitlines())
     return "\n".join(line for line in lines if line.strip()) or text
-
-
-# ------------------------------------------------------------------------------------- shown in the prompt
 
 
 def _after_form(task: Task, *, samples: bool) -> list[Any]:
@@ -97,41 +85,33 @@ def _after_form(task: Task, *, samples: bool) -> list[Any]:
     talk = task.talk
     for text in (talk.request, *talk.prompts):
         schema, rest = _schema_in_words(text, samples=samples)
-        if schema is None:
-            continue
-        rest = without_instructions(_without_format(rest))
-        query = rest if text is talk.request else talk.question
-        beside = talk.system if text is talk.request else [rest, *(each for each in talk.system if "{" not in each)]
-        texts = [*(done.content for done in talk.done), query, *beside, *talk.earlier]
-        # Only its first sentence: later ones may belong to the instructions.
-        question = talk.question if "".join(sentences(talk.question)[:1]) in query else query
-        return [Filler(texts, schema, question=question).whole()[0]]
+        if schema:
+            rest = without_instructions(_without_format(rest))
+            query = rest if text is talk.request else talk.question
+            beside = talk.system if text is talk.request else [rest, *(each for each in talk.system if "{" not in each)]
+            texts = [*(done.content for done in talk.done), query, *beside, *talk.earlier]
+            # Only its first sentence: later ones may belong to the instructions.
+            question = talk.question if "".join(sentences(talk.question)[:1]) in query else query
+            return [Filler(texts, schema, question=question).whole()[0]]
     return []
 
 
-def _schema_in_words(request: str, *, samples: bool) -> tuple[Mapping[str, Any] | None, str]:
-    """The schema that the request spells out, or that fits the sample it shows; and the request without it."""
-    if not pattern("structured.says_json").search(request):
-        return None, request
+def _schema_in_words(request: str, *, samples: bool) -> tuple[Mapping[str, Any], str]:
+    """The schema that the request spells out, or that fits the sample it shows, or {}; and the request without it."""
     if "{{" in request:  # some templates leave their escapes in the text
         request = request.replace("{{", "{").replace("}}", "}")
-    values = list(json_in(request))
-    schemas = [each for each in values if isinstance(each[0], dict) and _is_schema(each[0])]
+    values = list(json_in(request)) if pattern("structured.says_json").search(request) else []
+    objects = [each for each in values if isinstance(each[0], dict)]
+    schemas = [each for each in objects if _is_schema(each[0])]
     sample = schemas[-1] if schemas else _sample(request, values) if samples else None
     if sample is None:
-        return None, request
+        return {}, request
     value, start, end = sample
-    rest = request[:start] + request[end:]
-    if schemas:
-        return value, rest
     # Names with descriptions, as `{"tool": "what it is for"}`: where the sample uses such names, so must the answer.
-    descriptions = [
-        value
-        for value, _, _ in values
-        if isinstance(value, dict) and value and all(isinstance(each, str) for each in value.values())
-    ]
+    descriptions = [each for each, _, _ in objects if each and all(isinstance(text, str) for text in each.values())]
     known = {name for each in descriptions[:-1] or descriptions for name in each}
-    return _fitting(value, descriptions[-1] if descriptions else {}, known), rest
+    schema = value if schemas else _fitting(value, descriptions[-1] if descriptions else {}, known)
+    return schema, request[:start] + request[end:]
 
 
 def _is_schema(value: Mapping[str, Any]) -> bool:

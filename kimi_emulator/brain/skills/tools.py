@@ -1,13 +1,14 @@
 """Tool calls: which tools a request asks for, with what, and when it is time to answer instead."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kimi_emulator.brain.conversation import Conversation, Task
-from kimi_emulator.brain.filling import LIKELY, Filler, Source
+from kimi_emulator.brain.filling.fill import Filler
+from kimi_emulator.brain.filling.scalars import LIKELY
+from kimi_emulator.brain.filling.values import Source
 from kimi_emulator.brain.language import capture, pattern
+from kimi_emulator.brain.naming import members
 from kimi_emulator.brain.skills import calculate
 from kimi_emulator.brain.toolbox import Tool, fitting, stems_of
 from kimi_emulator.script import Reply, ToolCall
@@ -20,13 +21,9 @@ def answer(task: Task) -> Reply | None:
     if not task.context.tools or choice == "none" or task.context.prefix is not None:
         return None
     planner = Planner(task.context.tools, talk, search=not talk.documents)
-    if choice not in (None, "auto"):
-        calls = planner.force(choice["function"]["name"] if isinstance(choice, dict) else None)
-    elif talk.demanded is not None:
-        names = {tool.name for tool in planner.tools}
-        calls = planner.force(talk.demanded if talk.demanded in names else None)
-    else:
-        calls = planner.calls()
+    name = choice["function"]["name"] if isinstance(choice, dict) else talk.demanded
+    is_forced = choice not in (None, "auto") or talk.demanded is not None
+    calls = planner.force(name) if is_forced else planner.calls()
     return Reply(tool_calls=calls) if calls else None
 
 
@@ -43,8 +40,7 @@ class Planner:
         """Calls that the request asks for and that have not been made; [] when it is time to answer."""
         done = {each.name for each in self.talk.done}
         plain = [tool for tool in self.tools if not tool.answers]
-        steps = calculate.steps(self.talk.question, plain, self.talk.done)
-        if steps is not None:
+        if (steps := calculate.steps(self.talk.question, plain, self.talk.done)) is not None:
             plain = [tool for tool in plain if not calculate.operands(tool)]
         chosen = fitting(self.talk.question, plain)
         if not chosen and not done and steps is None:
@@ -60,18 +56,14 @@ class Planner:
         return [*calls, *(steps or ())]
 
     def force(self, name: str | None) -> list[ToolCall]:
-        """Calls when one is demanded: of this function, or of any."""
-        calls = self.calls() if name is None else []
-        if calls:
+        """Calls when one is demanded: of the function of this name, or of any where there is none."""
+        named, done = [tool for tool in self.tools if tool.name == name], {each.name for each in self.talk.done}
+        if not named and (calls := self.calls()):
             return calls
-        done = {each.name for each in self.talk.done}
-        tools = [tool for tool in self.tools if tool.name == name or (name is None and tool.name not in done)]
+        tools = named or [tool for tool in self.tools if tool.name not in done] or self.tools[-1:]
         # Once something was done, what is left to do is to fill in the form for the answer.
-        tools.sort(key=lambda tool: tool.answers is not bool(done))
-        tools = tools or (self.tools[-1:] if name is None else [])
-        return [ToolCall(tool.name, self._fill(tool)[0]) for tool in tools[:1]]
-
-    # -- arguments --------------------------------------------------------------------------------------------
+        tool = min(tools, key=lambda tool: tool.answers is not bool(done))
+        return [ToolCall(tool.name, self._fill(tool)[0])]
 
     def _fill(self, tool: Tool, *, alone: bool = True) -> tuple[dict[str, Any], int]:
         talk, results = self.talk, [done.content for done in self.talk.done]
@@ -83,15 +75,13 @@ class Planner:
             fits = {piece: sum(tool.weights.get(w, 0) for w in stems_of(piece)) for piece in clauses(talk.question)}
             question = max(fits, key=lambda piece: fits[piece]) if any(fits.values()) else question
             texts = [question, *results, *([talk.question] if results else [])]
-        values, strength = (
-            Filler(texts, tool.parameters, question=question).whole() if tool.parameters else ({}, LIKELY)
-        )
-        return (values, strength) if isinstance(values, dict) else ({}, LIKELY)
+        values, strength = Filler(texts, tool.parameters, question=question).whole()
+        return (values, strength) if isinstance(values, dict) and tool.parameters else ({}, LIKELY)
 
     def _spread(self, tool: Tool, values: Mapping[str, Any]) -> list[ToolCall]:
         """One call, or one for each of several names that stand in a list where the argument was found."""
-        first, question = ToolCall(tool.name, values), self.talk.question
-        required = tool.parameters.get("required") or list(tool.properties)[:1]
+        question = self.talk.question
+        required = tool.parameters.get("required") or list(members(tool.parameters))[:1]
         name = required[0] if len(required) == 1 else ""
         value = values[name] if isinstance(values.get(name), str) else ""
         quoted = {phrase for phrase, _, _ in Source(question).find("quoted")}
@@ -100,8 +90,8 @@ class Planner:
         small = value.islower() and bool(pattern("scalars.place").search(name))
         place = question.find(value)
         if not value or (value not in pool and not small) or place < 0:
-            return [first]
-        calls = {value: first}
+            return [ToolCall(tool.name, values)]
+        names = [value]
         for piece in pattern("tools.list").split(question[place:])[1:]:
             piece = piece.strip(" .?!\"'？。")
             # In Chinese the list runs on into the sentence: 上海的天气.
@@ -109,16 +99,11 @@ class Planner:
             begun += [town for town in [capture("tools.town", piece)] if small and town]
             if not begun:
                 break
-            other = max(begun, key=len)
-            calls.setdefault(other, ToolCall(tool.name, {**values, name: other}))
-        return list(calls.values())
+            names.append(max(begun, key=len))
+        return [ToolCall(tool.name, {**values, name: each}) for each in dict.fromkeys(names)]
 
     def _searchers(self, tools: Sequence[Tool]) -> list[Tool]:
         question = self.talk.question
-        if (
-            not self.search
-            or not pattern("tools.asking").search(question)
-            or pattern("otherwise.writes").match(question)
-        ):
-            return []
-        return [tool for tool in tools if pattern("tools.searching").search(f"{tool.name} {tool.description}")][:1]
+        asks = pattern("tools.asking").search(question) and not pattern("otherwise.writes").match(question)
+        searching = [each for each in tools if pattern("tools.searching").search(f"{each.name} {each.description}")]
+        return searching[:1] if self.search and asks else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -45,6 +46,37 @@ def test_a_greater_effort_thinks_more(name: str):
     low, high, most = (length(*REQUESTS[name], reasoning_effort=effort) for effort in ("low", "high", "max"))
     assert 0 < low < high < most
     assert most == length(*REQUESTS[name])  # the platform's default is the greatest
+
+
+@pytest.mark.parametrize("effort", ["low", "high", "max"])
+@pytest.mark.parametrize(
+    ("reply", "messages"),
+    [
+        (Reply(content="是的。"), [{"role": "user", "content": "是吗？"}]),
+        (Reply(tool_calls=[ToolCall("查天气", {"城市": "上海"})]), [{"role": "user", "content": "上海天气如何？"}]),
+        (
+            Reply(content="下雨。"),
+            [{"role": "user", "content": "天气？"}, CALLED, {"role": "tool", "tool_call_id": "a", "content": "雨"}],
+        ),
+        (Reply(content=""), [{"role": "user", "content": "你好"}]),
+    ],
+)
+def test_a_chinese_prompt_is_thought_about_in_chinese(reply: Reply, messages: list[dict[str, Any]], effort: str):
+    thinking = thought.add(reply, {"messages": messages, "reasoning_effort": effort}).reasoning or ""
+    assert not re.search("[A-Za-z]", thinking)
+    assert re.search("[一-鿿]", thinking)
+
+
+def test_an_english_prompt_is_thought_about_in_english():
+    messages = [{"role": "user", "content": "Is it?"}, CALLED, {"role": "tool", "tool_call_id": "a", "content": "yes"}]
+    assert thought.add(Reply(content="It is."), {"messages": messages}).reasoning == (
+        'The user says: "Is it?" (message 3 of this conversation). The last tool result is "yes". '
+        'I can answer with "It is.".'
+    )
+    calls = [ToolCall("f", {"a": 1}), ToolCall("g", {})]
+    assert thought.add(Reply(tool_calls=calls), {"messages": messages, "reasoning_effort": "high"}).reasoning == (
+        'The user says: "Is it?". I will call f with {"a":1}, g with {}.'
+    )
 
 
 def test_the_effort_within_thinking_counts_first():
