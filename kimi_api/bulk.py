@@ -17,6 +17,7 @@ from typing import Protocol
 
 from kimi_api import errors, retry
 from kimi_api._many import Slots, aordered_map, ordered_map, progress
+from kimi_api._transport.deadline import within
 from kimi_api._transport.steps import Pause, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiError, KimiFileError, KimiInputError
@@ -172,13 +173,14 @@ class _Run:
 
     def extract(self, source: Source) -> FileResult:
         """One file, when there is room for it."""
-        with self.slots.of_threads:
+        with self.slots.of_threads, within(self.client.deadline()):
             return drive(self.client, self.one(source))
 
     async def aextract(self, source: Source) -> FileResult:
         """The asynchronous twin of `extract`."""
         async with self.slots.of_loop():
-            return await adrive(self.client, self.one(source))
+            with within(self.client.deadline()):
+                return await adrive(self.client, self.one(source))
 
     def one(self, source: Source) -> Steps[FileResult]:
         """One file; started again where that may help."""
@@ -364,7 +366,7 @@ def may_pass(error: KimiError) -> bool:
         return False
     if isinstance(error, KimiFileError):
         return is_gone(error)
-    if not isinstance(error, errors.KimiAPIError):
+    if not isinstance(error, errors.KimiAPIError) or isinstance(error, errors.KimiDeadlineError):
         return False
     # Uploads and texts cost nothing, so what may have been done already can be asked for again.
     return may_be_stored(error) or retry.is_retryable(error)

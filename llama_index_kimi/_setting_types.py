@@ -45,6 +45,7 @@ class ReaderSettings(TypedDict, total=False):
     base_url: str | None
     region: Region | None
     timeout: float | None
+    max_seconds: float | None
     max_answer_bytes: int | None
     parse_timeout: float
     max_retries: int

@@ -43,6 +43,7 @@ _CONNECTION = (
     "base_url",
     "region",
     "timeout",
+    "max_seconds",
     "max_answer_bytes",
     "max_retries",
     "default_headers",
@@ -94,6 +95,9 @@ class KimiFileReader(BasePydanticReader):
     )
     timeout: float | None = Field(default=None, description="Seconds without a byte; None: 10 to connect, 900 to read.")
     parse_timeout: float = Field(default=WAIT_SECONDS, gt=0, description="Seconds the platform may take for one file.")
+    max_seconds: float | None = Field(
+        default=None, gt=0, description="Seconds that one file may take as a whole, retries included. None: no limit."
+    )
     max_answer_bytes: int | None = Field(
         default=None, gt=0, description="Bytes that an answer's body, such as a file's text, may hold. None: 256 MB."
     )

@@ -11,16 +11,17 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kimi_api._many import STOPPED, Stopped
-from kimi_api._transport.deadline import clip
+from kimi_api._transport.deadline import CURRENT, Deadline, clip, within
 from kimi_api._transport.upload import Upload
 
 T = TypeVar("T")
 
 GRACE_SECONDS = 5.0
-"""How long a cancelled upload may take to be answered."""
+"""How long a cancelled upload may take to be answered, and a request that tidies up when time is over."""
 
 
 class Client(Protocol):
@@ -56,7 +57,10 @@ class Client(Protocol):
 
 
 class Send(NamedTuple):
-    """One request, as `KimiClient.request` takes it. Its result is an `Answer`."""
+    """One request, as `KimiClient.request` takes it. Its result is an `Answer`.
+
+    `in_grace`: it tidies up, and has a few seconds also where the time of the call (`max_seconds`) is over.
+    """
 
     method: str
     path: str
@@ -64,6 +68,7 @@ class Send(NamedTuple):
     upload: Upload | None = None
     text: bool = False
     max_retries: int | None = None
+    in_grace: bool = False
 
 
 class Pause(NamedTuple):
@@ -163,9 +168,17 @@ def _do(client: Client, step: Send | Pause | Call) -> object:
         return None
     if isinstance(step, Call):
         return step.blocking()
-    return client.request(
-        step.method, step.path, body=step.body, upload=step.upload, text=step.text, max_retries=step.max_retries
-    )
+    with _grace(step):
+        return client.request(
+            step.method, step.path, body=step.body, upload=step.upload, text=step.text, max_retries=step.max_retries
+        )
+
+
+def _grace(step: Send) -> AbstractContextManager[None]:
+    deadline = CURRENT.get() if step.in_grace else None
+    if deadline is None or deadline.seconds_left() >= GRACE_SECONDS:
+        return nullcontext()
+    return within(Deadline(GRACE_SECONDS))
 
 
 async def _ado(client: Client, step: Send | Pause | Call) -> object:
@@ -174,6 +187,7 @@ async def _ado(client: Client, step: Send | Pause | Call) -> object:
         return None
     if isinstance(step, Call):
         return await step.awaited()
-    return await client.arequest(
-        step.method, step.path, body=step.body, upload=step.upload, text=step.text, max_retries=step.max_retries
-    )
+    with _grace(step):
+        return await client.arequest(
+            step.method, step.path, body=step.body, upload=step.upload, text=step.text, max_retries=step.max_retries
+        )

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from kimi_api import errors
+from kimi_api._transport.deadline import within
 from kimi_api._transport.observer import observe
 from kimi_api._transport.steps import Steps, adrive, drive
 from kimi_api.client import KimiClient
@@ -66,7 +67,7 @@ def extract(
     """The text of a document, image or source file. Many files at a time: `kimi_api.bulk.extract_many`.
 
     Args:
-        client: how to reach the platform.
+        client: how to reach the platform. Its `max_seconds` is the limit for the file as a whole.
         source: a path, bytes, or an open binary file.
         name: the file name to send; needed for bytes.
         delete_after: remove the platform's copy afterwards, also after an error or Ctrl-C.
@@ -79,7 +80,8 @@ def extract(
         KimiFileError: the platform could not parse it, or not in time; or the account is full.
         KimiAPIError: the platform refused the request, or cannot be reached.
     """
-    return drive(client, extract_in_steps(client, open_source(source, name), delete_after, timeout, cache, ledger))
+    with within(client.deadline()):
+        return drive(client, extract_in_steps(client, open_source(source, name), delete_after, timeout, cache, ledger))
 
 
 async def aextract(
@@ -93,9 +95,10 @@ async def aextract(
     ledger: Ledger | None = None,
 ) -> ExtractedFile:
     """The asynchronous twin of `extract`."""
-    return await adrive(
-        client, extract_in_steps(client, open_source(source, name), delete_after, timeout, cache, ledger)
-    )
+    with within(client.deadline()):
+        return await adrive(
+            client, extract_in_steps(client, open_source(source, name), delete_after, timeout, cache, ledger)
+        )
 
 
 def extract_in_steps(

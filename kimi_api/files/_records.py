@@ -165,7 +165,7 @@ def delete_copy(file_id: str) -> Steps[bool]:
 
 def _delete_once(file_id: str) -> Steps[bool]:
     try:
-        yield Send("DELETE", f"/files/{file_id}")
+        yield Send("DELETE", f"/files/{file_id}", in_grace=True)
     except errors.KimiNotFoundError:
         _log.debug("the remote copy %s is gone already", file_id)
     except KimiError as error:

@@ -6,6 +6,7 @@ import re
 from typing import Literal
 
 from kimi_api import errors, retry
+from kimi_api._transport.deadline import within
 from kimi_api._transport.steps import Pause, Send, Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.errors import KimiFileError, KimiReplyError
@@ -38,7 +39,8 @@ def upload(
         KimiFileError: the account is full, and holds no left-over files of ours.
         KimiAPIError: the platform refused the request, or cannot be reached.
     """
-    return drive(client, upload_in_steps(open_source(source, name), purpose, Account.of(client, ledger)))
+    with within(client.deadline()):
+        return drive(client, upload_in_steps(open_source(source, name), purpose, Account.of(client, ledger)))
 
 
 async def aupload(
@@ -50,7 +52,8 @@ async def aupload(
     ledger: Ledger | None = None,
 ) -> FileObject:
     """The asynchronous twin of `upload`."""
-    return await adrive(client, upload_in_steps(open_source(source, name), purpose, Account.of(client, ledger)))
+    with within(client.deadline()):
+        return await adrive(client, upload_in_steps(open_source(source, name), purpose, Account.of(client, ledger)))
 
 
 def upload_in_steps(file: SourceFile, purpose: str, account: Account) -> Steps[FileObject]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kimi_api._media_rules import Kind, data_url
+from kimi_api._transport.deadline import within
 from kimi_api._transport.steps import Steps, adrive, drive
 from kimi_api.client import KimiClient
 from kimi_api.files._records import Account, FileObject
@@ -86,7 +87,8 @@ def upload_media(
         KimiFileError: the account is full.
         KimiAPIError: the platform refused the request, or cannot be reached.
     """
-    return drive(client, _upload_checked(client, source, kind, name, ledger))
+    with within(client.deadline()):
+        return drive(client, _upload_checked(client, source, kind, name, ledger))
 
 
 async def aupload_media(
@@ -98,7 +100,8 @@ async def aupload_media(
     ledger: Ledger | None = None,
 ) -> FileObject:
     """The asynchronous twin of `upload_media`."""
-    return await adrive(client, _upload_checked(client, source, kind, name, ledger))
+    with within(client.deadline()):
+        return await adrive(client, _upload_checked(client, source, kind, name, ledger))
 
 
 def _upload_checked(

@@ -7,17 +7,20 @@ import contextlib
 import pickle
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 from contract_kit import Adapter, Chat, Media, Way, user
+from contract_langchain import LangChainLoader
 from langchain_core.exceptions import ModelTimeoutError
 from raw_server import RawServer
 
-from kimi_api import AccountLimits, KimiClient, KimiInputError, KimiRateLimitError, KimiTimeoutError
+from kimi_api import AccountLimits, KimiClient, KimiInputError, KimiRateLimitError, KimiTimeoutError, files, media
 from kimi_api.errors import KimiDeadlineError
 from kimi_emulator import Emulator, Failure, Reply
+from langchain_kimi import KimiFileLoader
 
 Make = Callable[..., Chat]
 ALLOWED = 1.0
@@ -193,3 +196,41 @@ def test_uploads_within_a_call_count(raw: RawServer, adapter: Adapter, way: Way)
         error = chat.attempt([user("What is it?", image)]).error
     assert isinstance(error, KimiDeadlineError)
     assert raw.requests[0].startswith(b"POST /v1/files ")
+
+
+def test_a_file_is_one_call_and_leaves_nothing_on_the_platform(
+    kimi: Emulator, adapter: Adapter, way: Way, tmp_path: Path
+) -> None:
+    kimi.fail("files.pending")
+    path = tmp_path / "a.txt"
+    path.write_text(f"{adapter.name} {way}")
+    if adapter.name == "langchain":
+        client = KimiClient(**adapter.host, max_seconds=ALLOWED)
+        loader: Any = LangChainLoader(KimiFileLoader([path], client=client), [path], way)
+    else:
+        loader = adapter.loader([path], way, max_seconds=ALLOWED)
+    with in_time(), pytest.raises(KimiDeadlineError, match="max_seconds=1,"):
+        loader.load()
+    assert len([request for request in kimi.requests if request.method == "POST"]) == 1  # begun once
+    assert kimi.files == {}
+
+
+IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(64)
+UPLOADS: dict[str, Callable[[KimiClient], Any]] = {
+    "extract": lambda client: files.extract(client, b"text", name="a.txt"),
+    "aextract": lambda client: asyncio.run(files.aextract(client, b"text", name="a.txt")),
+    "upload": lambda client: files.upload(client, b"text", "file-extract", name="b.txt"),
+    "aupload": lambda client: asyncio.run(files.aupload(client, b"text", "file-extract", name="b.txt")),
+    "upload_media": lambda client: media.upload_media(client, IMAGE),
+    "aupload_media": lambda client: asyncio.run(media.aupload_media(client, IMAGE)),
+}
+
+
+@pytest.mark.parametrize("kind", UPLOADS)
+def test_an_upload_and_what_is_asked_about_it_are_one_call(raw: RawServer, kind: str) -> None:
+    raw.say(ENDLESS["a body"](raw))
+    client = KimiClient(base_url=raw.base_url, api_key="sk-test-1", max_seconds=ALLOWED)
+    began = time.monotonic()
+    with pytest.raises(KimiDeadlineError):
+        UPLOADS[kind](client)
+    assert time.monotonic() - began < 1.8 * ALLOWED  # not a second for each of its requests

@@ -55,6 +55,16 @@ def test_results_come_in_the_order_of_the_files(
     assert default_ledger().entries() == []
 
 
+def test_a_file_whose_time_is_over_is_not_begun_anew(ways: Ways, kimi: Emulator, tmp_path: Path) -> None:
+    client = KimiClient(base_url=kimi.base_url, api_key=kimi.api_key, max_seconds=0.5)
+    kimi.fail("files.pending")
+    late, *others = run(ways, client, notes(tmp_path, 3), at_once=1)
+    assert isinstance(late.error, errors.KimiDeadlineError)
+    assert all(result.ok for result in others)  # each has its own time
+    assert len(uploads(kimi)) == 3
+    assert kimi.files == {}
+
+
 def test_one_bad_file_does_not_lose_the_others(ways: Ways, kimi: Emulator, client: KimiClient, tmp_path: Path) -> None:
     good = notes(tmp_path, 2)
     (tmp_path / "empty.txt").touch()
