@@ -98,7 +98,7 @@ def extract_many(
         description: what the bar says.
 
     Raises:
-        KimiInputError: an argument that cannot be. A file that cannot be sent is a result with an error.
+        KimiInputError: an argument with an impossible value. A file that cannot be sent is a result with an error.
         KimiAPIError: what every further file would meet too: no key or a wrong one (401, 403), an empty account, no
             connection at all.
     """

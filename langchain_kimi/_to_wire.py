@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kimi_api.wire import WireMessage
 
 PROVIDER = "kimi"
-"""The word for us in `response_metadata["model_provider"]`."""
+"""Our value of `response_metadata["model_provider"]`."""
 
 KEPT = "kimi"
 """The key of `additional_kwargs` that holds what LangChain has no place for: {"tool_calls": {id: {"arguments": text,

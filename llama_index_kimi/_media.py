@@ -29,7 +29,7 @@ def media_part(block: ImageBlock | VideoBlock, role: str) -> ContentPart:
         role: whose message it is; what a tool gave never makes us read a path.
 
     Raises:
-        KimiInputError: a path from a tool, no bytes at all, or bytes whose format cannot be told.
+        KimiInputError: a path from a tool, no bytes at all, or bytes of an unknown format.
     """
     kind: Kind = "image" if isinstance(block, ImageBlock) else "video"
     if isinstance(block, ImageBlock):

@@ -87,7 +87,7 @@ class Document:
 
     Attributes:
         name: the file's name, "" if it has none.
-        mime: its type, "" if nothing tells it.
+        mime: its type, "" if it is unknown.
         data: the bytes, or base64 text.
         url: an address.
         path: a file of this machine, as the program itself named it.

@@ -14,7 +14,7 @@ def settings_schema(
     Such are functions, callbacks and HTTP clients, for which pydantic raises: "Cannot generate a JsonSchema for
     core_schema.CallableSchema". Raising `PydanticOmit` there is pydantic's own way to leave a field out.
     """
-    if len(args) < 3:  # the caller may bring a generator of his own, by place too
+    if len(args) < 3:  # the caller may pass another generator, by position too
         from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
         from pydantic_core import PydanticOmit
 

@@ -79,7 +79,7 @@ _SECRET = frozenset({"api_key", "default_headers", "http_client", "async_http_cl
 
 
 def wrong_setting(name: str, value: object, rule: str = "") -> KimiInputError:
-    """The error for a value that the setting `name` cannot have. Of what may be secret it shows the type alone."""
+    """The error for a value that the setting `name` cannot have. Of a possible secret it shows only the type."""
     own, remedy = RULES.get(name, ("", "look the setting up in the class's documentation"))
     value_text = f"a value of type {type(value).__name__}" if name in _SECRET else value
     return KimiInputError(name, value_text, own or rule, remedy)

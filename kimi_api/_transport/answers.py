@@ -49,7 +49,7 @@ def is_json(response: Response) -> bool:
 
 
 def not_a_stream(response: Response, context: RequestContext, types: ErrorTypes | None) -> KimiAPIError:
-    """What came in place of events: an error as plain JSON (then already read), or something else altogether."""
+    """What came in place of events: an error as plain JSON (then already read), or something else, such as a page."""
     from kimi_api._transport.errors.translate import from_body, is_error_body
 
     if is_json(response):

@@ -17,7 +17,7 @@ class Observer(Protocol):
     """What hears of calls. Its methods raise nothing."""
 
     def chat(self, client: object, request: object) -> AbstractContextManager[Callable[[Any], Any]]:
-        """Watch an answer that is waited for as a whole; what it gives takes the answer, and gives it back."""
+        """Watch an answer that does not stream; give a function to call with the answer, which returns it."""
         ...
 
     def stream(

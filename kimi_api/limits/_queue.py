@@ -12,15 +12,17 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
 from kimi_api import errors
 from kimi_api._many import STOPPED, Stopped
 from kimi_api._transport.deadline import CURRENT, clip
+from kimi_api._transport.steps import Call, Steps, adrive, drive
 from kimi_api.errors import KimiLimitError
 from kimi_api.limits._memory import MemoryStore
 from kimi_api.limits._model import (
@@ -46,18 +48,28 @@ LOOK_SECONDS = 1.0
 SLOW_SECONDS = 30.0
 """After which waiting for others' answers is worth a warning."""
 
+_NO_CLIENT: Any = None  # the steps of the queue send no request
+
 
 class _Waiter:
     """A place in the queue. `wake` may be called from any thread."""
 
     failure: KimiLimitError | None = None
-    """Why waiting has become pointless."""
+    """The error that ended the waiting."""
 
     def wake(self) -> None:
         raise NotImplementedError
 
+    def pause(self, seconds: float) -> None:
+        """Wait to be woken, at most so many seconds."""
+        raise NotImplementedError
+
+    async def apause(self, seconds: float) -> None:
+        """The asynchronous twin of `pause`."""
+        raise NotImplementedError
+
     def is_gone(self) -> bool:
-        """Whether nobody can be woken here any more."""
+        """Whether the waiting task is gone, so that it cannot be woken."""
         return False
 
 
@@ -67,6 +79,13 @@ class _Thread(_Waiter):
 
     def wake(self) -> None:
         self.event.set()
+
+    def pause(self, seconds: float) -> None:
+        stopped = STOPPED.get()
+        self.event.wait(seconds if stopped is None else min(seconds, LOOK_SECONDS))
+        self.event.clear()
+        if stopped is not None and stopped.is_set():
+            raise Stopped
 
 
 class _Task(_Waiter):
@@ -80,6 +99,13 @@ class _Task(_Waiter):
                 self._loop.call_soon_threadsafe(self.event.set)
             except RuntimeError as error:  # the loop was closed, and its task with it
                 logger.debug("a waiting task's event loop is closed: %s", error)
+
+    async def apause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self.event.wait(), seconds)
+        except TimeoutError:
+            return
+        self.event.clear()
 
     def is_gone(self) -> bool:
         return self._loop.is_closed()
@@ -201,27 +227,8 @@ def acquire(
         KimiLimitError: the day's tokens are used up; the store is out of reach.
     """
     request = _Request(limits, scope, body, spec)
-    waiter = _Thread()
-    stopped = STOPPED.get()
-    steps = request.steps(waiter)
-    result: Any = None
-    failure: BaseException | None = None
-    while True:
-        try:
-            pause = steps.send(result) if failure is None else steps.throw(failure)
-        except StopIteration:
-            return request.permit(in_loop=False)
-        result, failure = None, None
-        try:
-            if pause is None:
-                result = request.ask()
-                continue
-            waiter.event.wait(pause if stopped is None else min(pause, LOOK_SECONDS))
-            waiter.event.clear()
-            if stopped is not None and stopped.is_set():
-                raise Stopped
-        except BaseException as error:
-            failure = error
+    drive(_NO_CLIENT, request.steps(_Thread()))
+    return request.permit(in_loop=False)
 
 
 async def aacquire(
@@ -229,27 +236,8 @@ async def aacquire(
 ) -> Permit:
     """The asynchronous twin of `acquire`. Cancelled, it leaves the queue and counts nothing."""
     request = _Request(limits, scope, body, spec)
-    waiter = _Task()
-    steps = request.steps(waiter)
-    result: Any = None
-    failure: BaseException | None = None
-    while True:
-        try:
-            pause = steps.send(result) if failure is None else steps.throw(failure)
-        except StopIteration:
-            return request.permit(in_loop=True)
-        result, failure = None, None
-        try:
-            if pause is None:
-                result = await request.aask()
-                continue
-            try:
-                await asyncio.wait_for(waiter.event.wait(), pause)
-            except TimeoutError:
-                continue
-            waiter.event.clear()
-        except BaseException as error:
-            failure = error
+    await adrive(_NO_CLIENT, request.steps(_Task()))
+    return request.permit(in_loop=True)
 
 
 class _Request:
@@ -266,8 +254,8 @@ class _Request:
         self._ticket = secrets.token_hex(8)
         self._logged = False
 
-    def steps(self, waiter: _Waiter) -> Generator[float | None, Wait | None, None]:
-        """What to do next: None asks the store, a number is the most seconds to wait to be woken."""
+    def steps(self, waiter: _Waiter) -> Steps[None]:
+        """Join the queue, and ask the store whenever this request is the first."""
         pending = False
         began = time.monotonic()
         deadline = CURRENT.get()
@@ -282,11 +270,11 @@ class _Request:
                 if waiter.failure is not None:
                     raise copy(waiter.failure) from waiter.failure
                 if not self._queue.is_first(waiter):
-                    yield clip(LOOK_SECONDS)
+                    yield _pause(waiter, clip(LOOK_SECONDS))
                     continue
                 pending = True
                 try:
-                    wait = yield None
+                    wait: Wait | None = yield Call(self.ask, self.aask)
                 except KimiLimitError as error:
                     self._queue.fail_all(error)
                     raise
@@ -296,7 +284,7 @@ class _Request:
                 if wait.limit == "tpd":
                     raise day_used_up(self._limits, wait, self._tokens)
                 self._log_wait(wait, time.monotonic() - began)
-                yield max(clip(min(wait.seconds, self._store.poll_seconds, SLOW_SECONDS)), 0.001)
+                yield _pause(waiter, max(clip(min(wait.seconds, self._store.poll_seconds, SLOW_SECONDS)), 0.001))
         finally:
             if shared is not None:
                 shared.unsubscribe(self._account, self._ticket)
@@ -340,6 +328,10 @@ class _Request:
     def permit(self, *, in_loop: bool) -> Permit:
         in_thread = in_loop and bool(self._store.blocking)
         return Permit(self._queue, self._store, self._account, self._ticket, in_thread=in_thread)
+
+
+def _pause(waiter: _Waiter, seconds: float) -> Call:
+    return Call(partial(waiter.pause, seconds), partial(waiter.apause, seconds))
 
 
 _lock = threading.Lock()

@@ -98,7 +98,7 @@ class OtelObserver:
 
     @contextmanager
     def chat(self, client: KimiClient, request: ChatRequest) -> Iterator[Callable[[Reply], Reply]]:
-        """Watch an answer that is waited for as a whole; what it gives takes the answer."""
+        """Watch an answer that does not stream; give the function to call with the answer."""
         call = _Call(self, client, request, streamed=False)
         token = otel_context.attach(call.context)
         try:

@@ -31,7 +31,7 @@ def image_tokens(width: int, height: int, template: PromptTemplate) -> int:
 
 
 def image_size(url: str) -> tuple[int, int] | None:
-    """Width and height in pixels of a picture in a data URL; None if that cannot be told."""
+    """Width and height in pixels of a picture in a data URL; None if they are unknown."""
     head, comma, data = url.partition(";base64,")
     if not comma or not head.startswith("data:"):
         return None

@@ -1,4 +1,4 @@
-"""Chat: a request is examined, gets a reply and becomes an answer; the same for a request of its own and for a line."""
+"""Chat: a request is examined, gets a reply and becomes an answer; also for each line of a batch."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _SLICE = 128  # characters between two comparison points
 
 @dataclass(frozen=True)
 class Entry:
-    """One prompt, looked up: ``cached`` of its tokens are there. ``write`` makes it be there itself."""
+    """One prompt, looked up: ``cached`` of its tokens are there. ``write`` puts it into the cache."""
 
     cached: int
     points: tuple[bytes, ...]

@@ -17,7 +17,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WIDE = ["utf_16_le", "utf_16_be", "utf_32_le", "utf_32_be"]
-"""Without a mark. Bytes of zero, which line breaks and digits have there, tell them from all others."""
+"""Without a mark. They are recognised by zero bytes, which line breaks and digits contain there."""
 _OTHERS = [
     *("gb18030", "big5hkscs", "cp932", "euc_jp", "cp949"),
     *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r"),
