@@ -63,12 +63,32 @@ def partial_message(prefix: str, *, name: str | None = None, reasoning_content: 
     It must be the last message, and cannot stand beside `response_format={"type": "json_object"}`:
     https://platform.kimi.ai/docs/guide/use-partial-mode-feature-of-kimi-api
     """
+    check_prefix(prefix)
     message: AssistantMessage = {"role": "assistant", "content": prefix, "partial": True}
     if name is not None:
         message["name"] = name
     if reasoning_content is not None:
         message["reasoning_content"] = reasoning_content
     return message
+
+
+def check_messages(messages: object) -> None:
+    """Refuse what is no list of wire messages, by its first one: a list has hundreds, of one kind mostly.
+
+    Raises:
+        KimiInputError: a text, a dict, no list, or a list of something else.
+    """
+    if not isinstance(messages, Sequence) or (messages and not isinstance(messages[0], Mapping)):
+        wrong = messages if messages is None or isinstance(messages, str | Mapping | list) else type(messages).__name__
+        remedy = 'write e.g. [{"role": "user", "content": "Hello"}]'
+        raise KimiInputError("messages", wrong, "they are a list of dicts", remedy)
+
+
+def check_prefix(prefix: object) -> None:
+    """Refuse what is no beginning of an answer. Raises `KimiInputError`."""
+    if not isinstance(prefix, str):
+        remedy = 'pass the beginning of the answer, or "" with a name'
+        raise KimiInputError("prefix", prefix, "it is a text", remedy)
 
 
 def reasoning_fields(host_field: str, came_as: str | None) -> tuple[str, ...]:
@@ -90,6 +110,10 @@ def dynamic_tools_message(tools: Sequence[Tool | Mapping[str, Any]]) -> SystemMe
 
     https://platform.kimi.ai/docs/guide/use-dynamic-tool-loading
     """
+    if not isinstance(tools, Sequence) or not all(isinstance(tool, Mapping) for tool in tools):
+        rule = "it takes full definitions of tools, as dicts in a list"
+        remedy = "use the function of this name in langchain_kimi or llama_index_kimi for a framework's own tools"
+        raise KimiInputError("tools", f"a {type(tools).__name__}", rule, remedy)
     definitions: list[Any] = [{"type": "function", **tool} for tool in tools]
     return {"role": "system", "tools": definitions}
 

@@ -19,7 +19,7 @@ from kimi_api._settings.wrong import wrong_setting
 from kimi_api._warn import warn_once
 from kimi_api.catalog import Catalog, ModelSpec, closest_model, current_models, get_model_spec
 from kimi_api.errors import KimiInputError
-from kimi_api.messages import WireMessage, number_calls, partial_prefix, prepare_messages
+from kimi_api.messages import WireMessage, check_messages, number_calls, partial_prefix, prepare_messages
 from kimi_api.options import ChatOptions, EmptyAnswers, Wire, check_options, merge, thinking_object
 from kimi_api.tools import ToolChoice, WireTool, check_tools, resolve_tool_choice, tool_name
 
@@ -93,10 +93,7 @@ def build_request(
         KimiInputError: something that no model takes; says what, and what to do.
     """
     check_options(options)
-    if isinstance(messages, (str, Mapping)):
-        raise KimiInputError(
-            "messages", messages, "they are a list of dicts", 'write e.g. [{"role": "user", "content": "Hello"}]'
-        )
+    check_messages(messages)
     dialect = options.host_rules
     catalog = Catalog.of(options.catalog)
     spec = get_model_spec(

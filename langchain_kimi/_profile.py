@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.language_models import ModelProfile
@@ -70,7 +71,7 @@ def without_other_profile(arguments: dict[str, Any]) -> dict[str, Any]:
     for the old id is one of them. A profile that the user wrote is kept, whatever its name.
     """
     profile = arguments.get("profile")
-    name = profile.get("name") if profile else None
+    name = profile.get("name") if isinstance(profile, Mapping) else None  # pydantic refuses anything else
     if name is None or name == arguments.get("model"):
         return arguments
     rows = (arguments.get("catalog"), process_catalog(), MODELS)

@@ -86,6 +86,9 @@ class KimiBlobParser(FollowsSettings, BaseBlobParser):
 
     def lazy_parse(self, blob: Blob) -> Generator[Document, None, None]:
         """The document of `blob`; it is sent when the document is asked for."""
+        if not isinstance(blob, Blob):
+            what = f"a {type(blob).__name__}"
+            raise KimiInputError("blob", what, "it is one of LangChain's Blobs", "pass Blob.from_path('report.pdf')")
         name = _name(blob)
         data: files.FileSource
         if isinstance(blob.data, str):

@@ -15,12 +15,13 @@ from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import ConfigurableFieldSpec, Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.configurable import RunnableConfigurableFields
 from langchain_core.runnables.utils import AnyConfigurableField, get_unique_config_specs
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from kimi_api import KimiInputError
 from kimi_api._many import aordered_map, ordered_map
 from kimi_api._settings.names import elsewhere, needs_names, unknown_name
 from kimi_api._settings.schema import settings_schema
+from kimi_api._settings.wrong import from_validation
 from kimi_api._warn import forget_caller, remember_caller
 from langchain_kimi._call_arguments import add_counts
 from langchain_kimi._input_checks import InputChecks, check_inputs, check_texts
@@ -73,7 +74,10 @@ class KimiLLM(InputChecks, BaseLLM):
         elif arguments:
             name = next(iter(arguments))
             raise KimiInputError(name, arguments[name], "chat=... is given too", "pass it to that ChatKimi")
-        super().__init__(chat=chat, **own)  # type: ignore[call-arg] - a field of this class
+        try:
+            super().__init__(chat=chat, **own)  # type: ignore[call-arg] - a field of this class
+        except ValidationError as error:
+            raise from_validation(error) from None
 
     @model_validator(mode="after")
     def _set_kimi_version(self) -> Self:

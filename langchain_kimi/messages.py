@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, SystemMessage
 
+from kimi_api.messages import check_prefix
 from langchain_kimi._tools import tools_to_wire
 
 __all__ = ["dynamic_tools_message", "partial_message"]
@@ -25,6 +26,7 @@ def partial_message(prefix: str, *, name: str | None = None, reasoning_content: 
 
     https://platform.kimi.ai/docs/guide/use-partial-mode-feature-of-kimi-api
     """
+    check_prefix(prefix)
     extra: dict[str, Any] = {"partial": True}
     if reasoning_content is not None:
         extra["reasoning_content"] = reasoning_content

@@ -133,6 +133,13 @@ def check_template(template: object) -> None:
     )
 
 
+def check_stream(stream: object) -> None:
+    """Refuse the argument that makes OpenAI's own client stream. Raises `KimiInputError`."""
+    if stream:
+        remedy = "use stream_complete or stream_chat, or await astream_complete or astream_chat"
+        raise KimiInputError("stream", stream, "each method streams or does not", remedy)
+
+
 def check_response(response: object) -> None:
     """Refuse anything but an answer of a chat. Raises `KimiInputError`."""
     if not isinstance(response, ChatResponse):

@@ -40,7 +40,14 @@ from kimi_api.credentials import Region, resolve_base_url
 from kimi_api.messages import Repair
 from kimi_api.options import OPTION_NAMES, ChatOptions
 from llama_index_kimi._calling import ToolCalling
-from llama_index_kimi._input import check_messages, check_prompt, check_response, explain_messages, user_message
+from llama_index_kimi._input import (
+    check_messages,
+    check_prompt,
+    check_response,
+    check_stream,
+    explain_messages,
+    user_message,
+)
 from llama_index_kimi._structured import PARSED, StructuredPrediction
 from llama_index_kimi._to_wire import to_wire
 from llama_index_kimi._tokens import TokenCounting, tokenizer_setting
@@ -404,6 +411,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
         changes = dict(kwargs)
         parsed = bool(changes.pop(PARSED, False))
+        check_stream(changes.pop("stream", None))
         call = take_transport(changes)
         bringing = messages_with_tools(messages)
         names = loaded_names(bringing)

@@ -8,6 +8,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage, ContentBlock, MessageRole, TextBlock, ThinkingBlock
 from llama_index.core.tools.types import BaseTool
 
+from kimi_api.messages import check_prefix
 from llama_index_kimi._tool_calls import LOADED_NAMES, own_names, wire_tools
 
 __all__ = ["dynamic_tools_message", "partial_message"]
@@ -25,6 +26,7 @@ def partial_message(prefix: str, *, name: str | None = None, reasoning_content: 
 
     https://platform.kimi.ai/docs/guide/use-partial-mode-feature-of-kimi-api
     """
+    check_prefix(prefix)
     blocks: list[ContentBlock] = [] if reasoning_content is None else [ThinkingBlock(content=reasoning_content)]
     extra = {"partial": True} if name is None else {"partial": True, "name": name}
     return ChatMessage(role=MessageRole.ASSISTANT, blocks=[*blocks, TextBlock(text=prefix)], additional_kwargs=extra)

@@ -273,6 +273,9 @@ class KimiFileReader(BasePydanticReader):
 def _jobs(
     file: FileInput | Sequence[FileInput], extra_info: Mapping[str, Any] | None, fs: AbstractFileSystem | None
 ) -> list[_Job]:
+    if extra_info is not None and not isinstance(extra_info, Mapping):
+        remedy = 'pass e.g. {"topic": "opening hours"}'
+        raise KimiInputError("extra_info", extra_info, "it is a dict of metadata", remedy)
     info = dict(extra_info or {})
     if isinstance(file, (str, PurePath)):
         return [_job(path, info, fs) for path in files_of(file, fs=fs)]
@@ -291,6 +294,8 @@ def _job(source: FileInput, info: Mapping[str, Any], fs: AbstractFileSystem | No
         rule = "it is the path of a file, bytes, or an open file"
         raise KimiInputError("file", source, rule, "pass e.g. 'report.pdf', or a list of them")
     name = info.get("file_name")
+    if name is not None and not isinstance(name, str):
+        raise KimiInputError('extra_info["file_name"]', name, "it is a text", 'pass e.g. "report.pdf"')
     if not name and not getattr(source, "name", None):
         raise KimiInputError(
             'extra_info["file_name"]',

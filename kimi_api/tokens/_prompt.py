@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kimi_api.catalog import DEFAULT_MODEL, ModelSpec, PromptTemplate, prompt_template
+from kimi_api.messages import check_messages
 from kimi_api.tokens._count import Tokenizer, count_text
 from kimi_api.tokens._k3_template import count_k3_prompt
 from kimi_api.tokens._parts import Count, parts, search_tokens
@@ -51,7 +52,11 @@ def count_messages(
         overhead: False leaves out what every prompt has once: K3's effort, a default system message, and the opening
             of the answer.
         catalog: what the host of the model says of its models (`client.catalog`); None: only `kimi_api.MODELS` counts.
+
+    Raises:
+        KimiInputError: no list of wire messages.
     """
+    check_messages(messages)
     return count_prompt(
         prompt_template(model, catalog=catalog),
         messages,

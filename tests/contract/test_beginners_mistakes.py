@@ -22,6 +22,7 @@ from llama_index.core.llms import ChatMessage, ImageBlock
 from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
 
+import kimi_api.tokens
 import langchain_kimi
 import llama_index_kimi
 from kimi_api import AccountLimits, ChatOptions, KimiError, KimiWarning, build_request
@@ -210,6 +211,31 @@ REFUSED: list[tuple[str, str]] = [
         "KimiFileReader().load_data(['note.txt', 5])",
         r"file: got 5, but it is the path of a file, bytes, or an open file",
     ),
+    ("partial_message(None)", r"prefix: got None, but it is a text.*or \"\" with a name"),
+    ("llama_index_kimi.partial_message(5)", "prefix: got 5, but it is a text"),
+    ("kimi_api.messages.partial_message(None)", "prefix: got None, but it is a text"),
+    (
+        "kimi_api.messages.dynamic_tools_message([get_weather])",
+        "full definitions of tools.*langchain_kimi or llama_index_",
+    ),
+    ("kimi_api.messages.dynamic_tools_message(None)", "got 'a NoneType', but it takes full definitions of tools"),
+    ("kimi_api.tokens.count_messages(['Hi'])", r"they are a list of dicts.*\[\{\"role\": \"user\""),
+    ("kimi_api.tokens.count_messages(None)", "messages: got None, but they are a list of dicts"),
+    ("build_request(ChatOptions(), ['Hi'])", r"they are a list of dicts.*\[\{\"role\": \"user\""),
+    ("build_request(ChatOptions(), None)", "messages: got None, but they are a list of dicts"),
+    ("langchain_kimi.KimiLLM(chat='kimi-k3')", "chat: got 'kimi-k3', but"),
+    ("ChatKimi(profile='kimi-k3')", "profile: got 'kimi-k3', but"),
+    ("langchain_kimi.KimiBlobParser().parse('note.txt')", r"blob: got 'a str'.*pass Blob\.from_path\('report\.pdf'\)"),
+    ("KimiFileReader().load_data('note.txt', extra_info='notes')", "extra_info: got 'notes', but it is a dict"),
+    (
+        "KimiFileReader().load_data(b'Hi', extra_info={'file_name': 5})",
+        r"\['file_name'\]|file_name.*got 5, but it is a text",
+    ),
+    (
+        "Kimi().complete('Hi', stream=True)",
+        "stream: got True, but each method streams or does not.*use stream_complete",
+    ),
+    ("Kimi().chat_with_tools([], 'Hi', stream=True)", "stream: got True, but each method streams or does not"),
     ("ChatKimi().invoke([ChatMessage('Hi')])", r"got 'a ChatMessage', but a message is.*HumanMessage\(\"Hello\"\)"),
     ("ChatKimi().batch('Hi there')", "inputs: got 'Hi there', but it is a list of inputs.*or use invoke"),
     ("langchain_kimi.KimiLLM().batch('Hi there')", "inputs: got 'Hi there', but it is a list of inputs"),
@@ -423,6 +449,7 @@ NAMES: dict[str, Any] = {
     "circle": circle,
     "dead_client": dead_client,
     "build_request": build_request,
+    "kimi_api": kimi_api,
     "get_weather": get_weather,
     "image": image,
     "langchain_kimi": langchain_kimi,
