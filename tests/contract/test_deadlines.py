@@ -230,7 +230,6 @@ UPLOADS: dict[str, Callable[[KimiClient], Any]] = {
 def test_an_upload_and_what_is_asked_about_it_are_one_call(raw: RawServer, kind: str) -> None:
     raw.say(ENDLESS["a body"](raw))
     client = KimiClient(base_url=raw.base_url, api_key="sk-test-1", max_seconds=ALLOWED)
-    began = time.monotonic()
-    with pytest.raises(KimiDeadlineError):
+    with in_time(), pytest.raises(KimiDeadlineError):
         UPLOADS[kind](client)
-    assert time.monotonic() - began < 1.8 * ALLOWED  # not a second for each of its requests
+    assert len(raw.requests) == 1  # what else would be asked has no time of its own
