@@ -7,6 +7,7 @@ prompt's own form.
 import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from kimi_emulator.brain.conversation import Conversation, Task
@@ -17,6 +18,8 @@ from kimi_emulator.brain.skills.tools import Planner
 from kimi_emulator.content import text_of
 from kimi_emulator.script import Reply, ToolCall
 
+_NO_VALUE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
+
 
 def answer(task: Task) -> Reply | None:
     """The next call or the answer in the prompt's form, or None for any other prompt."""
@@ -25,7 +28,7 @@ def answer(task: Task) -> Reply | None:
         return None
     talk = Conversation(messages)
     calls = Planner(tools, talk, search=form == "final").calls() if tools else []
-    return Reply(content=_format_calls(form, calls) if calls else _ANSWERS[form].format(speech.say(talk)))
+    return Reply(content=_format_calls(form, calls) if calls else _ANSWERS.get(form, "{}").format(speech.say(talk)))
 
 
 def _format_calls(form: str, calls: Sequence[ToolCall]) -> str:
@@ -106,7 +109,6 @@ _TOOLS = {"action": _tools_described, "final": _tools_listed, "code": _functions
 _ANSWERS = {
     "action": "Thought: I can answer without using any more tools.\nAnswer: {}",
     "final": "I now know the final answer\nFinal Answer: {}",
-    "code": "{}",
 }
 
 
@@ -122,6 +124,8 @@ def _steps(form: str, begun: str, tools: Sequence[Mapping[str, Any]]) -> Iterato
         parts = step.groupdict()
         name, result = parts.get("name") or "code", parts["result"].strip()
         calls = [(name, parts["input"])]
+        with suppress(*_NO_VALUE):  # LlamaIndex shows the model's own JSON as Python: {'a': 3}
+            calls = [(name, json.dumps(ast.literal_eval(parts["input"]), ensure_ascii=False))]
         if form == "code":
             prints = pattern("protocols.print").findall(parts["input"])
             calls = [(name, _as_json(arguments)) for name, arguments in prints] or [(name, "{}")]
@@ -140,9 +144,7 @@ def _steps(form: str, begun: str, tools: Sequence[Mapping[str, Any]]) -> Iterato
 
 def _as_json(arguments: str) -> str:
     """Arguments of a call in Python, as JSON; "{}" where they are no plain values."""
-    try:
-        call = ast.parse(f"f({arguments})", mode="eval").body
-        keywords = call.keywords if isinstance(call, ast.Call) else []
+    with suppress(*_NO_VALUE):
+        keywords = getattr(ast.parse(f"f({arguments})", mode="eval").body, "keywords", ())
         return json.dumps({str(each.arg): ast.literal_eval(each.value) for each in keywords}, ensure_ascii=False)
-    except (SyntaxError, ValueError, TypeError):
-        return "{}"
+    return "{}"

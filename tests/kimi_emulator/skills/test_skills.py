@@ -561,6 +561,24 @@ def test_steps_in_words_are_made_one_by_one_and_anew_for_the_next_question(
         messages += [{"role": "assistant", "content": step}, {"role": "user", "content": reply}]
 
 
+def test_an_input_that_is_shown_as_python_is_that_of_the_call_that_was_made():
+    """LlamaIndex writes the steps of a ReActAgent back so. A call that was not known again was made without end."""
+    tool = json.dumps({"type": "object", "properties": {each: {"type": "integer"} for each in "ab"}})
+    explained = f"> Tool Name: multiply\nTool Description: Multiply two numbers\nTool Args: {tool}\n\n{REACT}"
+    messages = under(explained, "What is 3 * 12?")
+    assert text(messages).endswith('Action: multiply\nAction Input: {"a":3,"b":12}')
+    step = "Thought: I need a tool.\nAction: multiply\nAction Input: {'a': 3, 'b': 12}"
+    messages += [{"role": "assistant", "content": step}, {"role": "user", "content": "Observation: 36"}]
+    assert text(messages).endswith("Answer: The result is: 36")
+
+
+@pytest.mark.parametrize("value", ["[" * 9000, "{[]: 1}", "{1, 2}", "{'a': 1j}", "{'a': b}"], ids=lambda each: each[:9])
+def test_an_input_that_is_no_value_is_no_fault(value: str):
+    call = {"role": "assistant", "content": f"Thought: x\nAction: get_weather\nAction Input: {value}"}
+    result = {"role": "user", "content": "Observation: bad input"}
+    assert text([*under(REACT, "What is the weather in Oslo?"), call, result]).endswith("The result is: bad input")
+
+
 def test_an_input_that_is_no_json_is_no_fault():
     call = {"role": "assistant", "content": 'Thought: x\nAction: get_weather\nAction Input: {"city": Oslo'}
     result = {"role": "user", "content": "Observation: bad input"}
