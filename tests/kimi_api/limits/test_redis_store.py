@@ -451,9 +451,9 @@ def test_a_dead_server_is_logged_once_until_it_answers_again(
 
 
 def test_a_permit_that_could_not_be_given_back_is_free_once_the_server_answers_again(
-    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It would count for the rest of its lease: a minute."""
+    """It would count for the rest of its lease, a minute. The log has one line when the server is gone, and one later."""
     monkeypatch.setattr(redis_store, "_TIMEOUT_SECONDS", 0.3)
     store = RedisStore(own_redis.url)
     limits = AccountLimits(concurrency=1)
@@ -469,6 +469,10 @@ def test_a_permit_that_could_not_be_given_back_is_free_once_the_server_answers_a
     assert wait is not None
     assert wait.limit == "concurrency"
     assert store.take("a", "two", limits, 0) is None
+    gone, back = (record.getMessage() for record in caplog.records if record.levelname == "WARNING")
+    assert gone.endswith("(logged once until it answers again)")
+    assert f"127.0.0.1:{own_redis.port}" in back
+    assert back.endswith(", answers again")
 
 
 class DeadServer:
