@@ -453,7 +453,7 @@ def test_a_dead_server_is_logged_once_until_it_answers_again(
 def test_a_permit_that_could_not_be_given_back_is_free_once_the_server_answers_again(
     own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It would count for the rest of its lease, a minute. The log has one line when the server is gone, and one later."""
+    """It would count for the rest of its lease, a minute. The log says once each that the server left and is back."""
     monkeypatch.setattr(redis_store, "_TIMEOUT_SECONDS", 0.3)
     store = RedisStore(own_redis.url)
     limits = AccountLimits(concurrency=1)
