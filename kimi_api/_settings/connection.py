@@ -65,7 +65,7 @@ def take_transport(arguments: dict[str, Any]) -> CallOptions:
         Arguments for `KimiClient.stream` and the like.
 
     Raises:
-        KimiInputError: a setting that one call cannot change, such as the key. Its value is not value_text.
+        KimiInputError: a setting that one call cannot change, such as the key. Its value is not shown.
     """
     taken: CallOptions = {}
     for name in _OF_A_CALL:
@@ -174,9 +174,8 @@ def _check_headers(headers: object) -> Mapping[str, str]:
         raise KimiInputError("headers", headers, "they are a dict from names to values", "pass e.g. {'X-Trace': 'a1'}")
     for part in (*headers, *headers.values()):
         if not isinstance(part, str | bytes):
-            value_text = (
-                f"a value of type {type(part).__name__}"  # the HTTP library says no name, and it may be a secret
-            )
+            # The HTTP library's own error does not name the header. Its value is not shown: it may be a secret.
+            value_text = f"a value of type {type(part).__name__}"
             rule = "they are a dict from names to values, all of them text"
             raise KimiInputError("headers", value_text, rule, "pass e.g. {'X-Trace': 'a1'}")
     return headers
