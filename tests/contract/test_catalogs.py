@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from contract_kit import COPIES, Adapter, Chat, user
+from contract_kit import COPIES, Adapter, Chat
 from llama_index.core.llms import LLM
 
 from kimi_api import MODELS, AccountLimits, ChatOptions, KimiClient, KimiInputError, Price, build_request
@@ -238,7 +238,7 @@ def test_what_is_no_catalogue_is_refused_wherever_it_is_given(adapter: Adapter, 
         lambda: near.chat(adapter, catalog=wrong),
         assign,
         lambda: KimiClient(**near.settings, catalog=wrong),
-        lambda: build_request(ChatOptions(catalog=wrong), [user("hi")]),
+        lambda: build_request(ChatOptions(catalog=wrong), [{"role": "user", "content": "hi"}]),
         lambda: set_process_catalog(wrong),
         lambda: get_model_spec("kimi-k3", catalog=wrong),
     ):
