@@ -176,44 +176,42 @@ async def _astream_held(
 def _stream_continued(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> Generator[ReplyDelta, None, None]:
-    """The deltas of an answer that may take several streams."""
-    with PartialKeeper(builder.partial_reply):
-        continuation = Continuation(request, builder)
-        while True:
-            deltas = _stream(client, replace(continuation.request, auto_continue=0, resume_streams=0), builder, call)
-            try:
-                for delta in deltas:
-                    if (visible := continuation.filter(delta)) is not None:
-                        yield visible
-                if not continuation.continue_after_end():
-                    return
-            except KimiError as error:
-                seconds = continuation.continue_after_error(error)
-                if seconds is None:
-                    return
-                time.sleep(clip(seconds, deadline_in(call)))
-            finally:
-                deltas.close()
+    """The deltas of an answer that may take several streams. `_stream` keeps what came for its errors."""
+    continuation = Continuation(request, builder)
+    while True:
+        deltas = _stream(client, replace(continuation.request, auto_continue=0, resume_streams=0), builder, call)
+        try:
+            for delta in deltas:
+                if (visible := continuation.filter(delta)) is not None:
+                    yield visible
+            if not continuation.continue_after_end():
+                return
+        except KimiError as error:
+            seconds = continuation.continue_after_error(error)
+            if seconds is None:
+                return
+            time.sleep(clip(seconds, deadline_in(call)))
+        finally:
+            deltas.close()
 
 
 async def _astream_continued(
     client: KimiClient, request: ChatRequest, builder: ReplyBuilder, call: CallOptions
 ) -> AsyncGenerator[ReplyDelta, None]:
     """The asynchronous twin of `_stream_continued`."""
-    with PartialKeeper(builder.partial_reply):
-        continuation = Continuation(request, builder)
-        while True:
-            deltas = _astream(client, replace(continuation.request, auto_continue=0, resume_streams=0), builder, call)
-            try:
-                async for delta in Unregistered(deltas):
-                    if (visible := continuation.filter(delta)) is not None:
-                        yield visible
-                if not continuation.continue_after_end():
-                    return
-            except KimiError as error:
-                seconds = continuation.continue_after_error(error)
-                if seconds is None:
-                    return
-                await asyncio.sleep(clip(seconds, deadline_in(call)))
-            finally:
-                await deltas.aclose()
+    continuation = Continuation(request, builder)
+    while True:
+        deltas = _astream(client, replace(continuation.request, auto_continue=0, resume_streams=0), builder, call)
+        try:
+            async for delta in Unregistered(deltas):
+                if (visible := continuation.filter(delta)) is not None:
+                    yield visible
+            if not continuation.continue_after_end():
+                return
+        except KimiError as error:
+            seconds = continuation.continue_after_error(error)
+            if seconds is None:
+                return
+            await asyncio.sleep(clip(seconds, deadline_in(call)))
+        finally:
+            await deltas.aclose()
