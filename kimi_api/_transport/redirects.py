@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 
 from kimi_api._transport.bodies import ACCEPTED, MAX_ANSWER_BYTES, aread_body, read_body
 from kimi_api._transport.sdk.compat import transport
@@ -125,10 +125,17 @@ def is_same_origin(one: str, other: str) -> bool:
     return _origin(one) == _origin(other)
 
 
-def redact(address: str) -> str:
-    """An address without what may be secret in it: user, password, query (signed links), fragment."""
-    parts = urlsplit(address)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "..." if parts.query else "", ""))
+def redact(address: str, longest: int | None = None) -> str:
+    """An address without what may be secret in it: user, password, query (signed links), fragment.
+
+    Args:
+        address: it is not parsed, and may be one that cannot be.
+        longest: how many characters to show of what comes before the query.
+    """
+    bare, query, _ = address.partition("#")[0].partition("?")
+    scheme, mark, rest = bare.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"[:longest] + ("?..." if query else "")
 
 
 def explain(response: Response, base_url: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from urllib.parse import urljoin, urlsplit
 from kimi_api._transport.bodies import Exceeded, UnknownPacking, aiter_bytes, iter_bytes
 from kimi_api._transport.deadline import CURRENT, Deadline, ain_time
 from kimi_api._transport.observer import observe
+from kimi_api._transport.redirects import redact
 from kimi_api._transport.sdk.compat import transport
 from kimi_api._transport.steps import Call, Steps
 from kimi_api.errors import KimiInputError
@@ -335,8 +336,4 @@ def _unreachable(url: str, error: Exception) -> KimiInputError:
 
 
 def _redact(url: str) -> str:
-    """An address without what may be secret in it: credentials and the query, which often holds a signature."""
-    bare, query, _ = url.partition("#")[0].partition("?")  # not parsed: it may be none that can be
-    scheme, mark, rest = bare.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"[:200] + ("?..." if query else "")
+    return redact(url, longest=200)  # a path may be of any length
