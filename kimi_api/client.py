@@ -104,7 +104,7 @@ class KimiClient(Connection):
             KimiAPIError: the platform refused the request, or cannot be reached, also after the retries.
             KimiReplyTooLongError: the answer holds more than `max_answer_bytes`.
         """
-        from kimi_api.retry import retrying
+        from kimi_api.retry import run
 
         deadline = self.deadline(max_seconds)
         context = self._request_context(body, deadline, timeout)
@@ -112,7 +112,7 @@ class KimiClient(Connection):
 
         def open_at(body: Mapping[str, Any]) -> Stream[object]:
             return Redirects("POST").send(
-                path,
+                self.base_url + path,
                 lambda path: send_json(self._sdk(), "Stream", path, body, self._options(headers, timeout, deadline)),
             )
 
@@ -144,7 +144,7 @@ class KimiClient(Connection):
                 response = in_time(deadline, lambda: Redirects(method, timeout, context.max_bytes).send(path, exchange))
                 return read_answer(response, context, self._types(), text=text)
 
-        return retrying(self.count_retries(max_retries, deadline))(send)
+        return run(send, self.count_retries(max_retries, deadline))
 
     async def arequest(
         self,
@@ -162,7 +162,7 @@ class KimiClient(Connection):
         spec: ModelSpec | None = None,
     ) -> Answer:
         """The asynchronous twin of `request`."""
-        from kimi_api.retry import async_retrying
+        from kimi_api.retry import arun
 
         deadline = self.deadline(max_seconds)
         context = self._request_context(body, deadline, timeout)
@@ -170,7 +170,8 @@ class KimiClient(Connection):
 
         async def open_at(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncStream[object]:
             return await Redirects("POST").asend(
-                path, lambda path: send_json(sdk, "AsyncStream", path, body, self._options(headers, timeout, deadline))
+                self.base_url + path,
+                lambda path: send_json(sdk, "AsyncStream", path, body, self._options(headers, timeout, deadline)),
             )
 
         async def post(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> Answer:
@@ -204,7 +205,7 @@ class KimiClient(Connection):
                 )
                 return read_answer(response, context, self._types(), text=text)
 
-        return await async_retrying(self.count_retries(max_retries, deadline))(send)
+        return await arun(send, self.count_retries(max_retries, deadline))
 
     # -------------------------------------------------------------------------------- streams
 
@@ -233,7 +234,7 @@ class KimiClient(Connection):
             KimiReplyTooLongError: an event, or what comes without one, does not end within an eighth of
                 `max_answer_bytes`.
         """
-        from kimi_api.retry import retrying
+        from kimi_api.retry import run
 
         deadline = self.deadline(max_seconds)
         context = self._request_context(body, deadline, timeout)
@@ -243,7 +244,7 @@ class KimiClient(Connection):
 
         def open_at(body: Mapping[str, Any]) -> Stream[object]:
             return Redirects("POST").send(
-                path,
+                self.base_url + path,
                 lambda path: send_json(self._sdk(), "Stream", path, body, self._options(headers, timeout, deadline)),
             )
 
@@ -275,8 +276,8 @@ class KimiClient(Connection):
                 permits.append(permit.keep())
                 return started
 
-        opened, events, event = retrying(self.count_retries(max_retries, deadline))(
-            start if limits is None else start_with_permit
+        opened, events, event = run(
+            start if limits is None else start_with_permit, self.count_retries(max_retries, deadline)
         )
         try:
             if on_headers is not None:
@@ -304,7 +305,7 @@ class KimiClient(Connection):
         spec: ModelSpec | None = None,
     ) -> AsyncGenerator[Event, None]:
         """The asynchronous twin of `stream`."""
-        from kimi_api.retry import async_retrying
+        from kimi_api.retry import arun
 
         deadline = self.deadline(max_seconds)
         context = self._request_context(body, deadline, timeout)
@@ -315,7 +316,8 @@ class KimiClient(Connection):
 
         async def open_at(sdk: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncStream[object]:
             return await Redirects("POST").asend(
-                path, lambda path: send_json(sdk, "AsyncStream", path, body, self._options(headers, timeout, deadline))
+                self.base_url + path,
+                lambda path: send_json(sdk, "AsyncStream", path, body, self._options(headers, timeout, deadline)),
             )
 
         async def start() -> tuple[AsyncStream[object], AsyncGenerator[Event, None], Event]:
@@ -348,8 +350,8 @@ class KimiClient(Connection):
                 permits.append(permit.keep())
                 return opening
 
-        opened, events, event = await async_retrying(self.count_retries(max_retries, deadline))(
-            start if limits is None else start_with_permit
+        opened, events, event = await arun(
+            start if limits is None else start_with_permit, self.count_retries(max_retries, deadline)
         )
         try:
             if on_headers is not None:

@@ -49,7 +49,7 @@ FILLER = " "
 
 def tool_type(name: str) -> str:
     """The type of the tool `name` and of its calls: the platform's own tools begin with a dollar sign."""
-    return BUILTIN if name.startswith("$") else "function"
+    return BUILTIN if name[:1] == "$" else "function"
 
 
 def partial_message(prefix: str, *, name: str | None = None, reasoning_content: str | None = None) -> AssistantMessage:
@@ -198,22 +198,25 @@ def _prepare(
         if open_calls or role == "function":
             return None
         if role == "assistant":
-            if message.get("function_call") and not message.get("tool_calls"):
+            calls = message.get("tool_calls")
+            if not calls and message.get("function_call"):
                 return None
-            ready = _assistant(message, position, last, spec, thinking, repair, rules)
+            ready: WireMessage | None = message
+            has_words = content.__class__ is str and (content or calls)
+            if not has_words or not message.get("reasoning_content") or message.get("partial"):
+                ready = _assistant(message, position, last, spec, thinking, repair, rules)
             if ready is not None:
                 prepared.append(ready)
-                calls = ready.get("tool_calls")
                 if calls:
+                    echoes.clear()
                     try:
-                        open_calls = {call["id"]: call["function"]["name"] for call in calls}
-                        echoes = {
-                            call["id"]: call["function"]["arguments"]
-                            for call in calls
-                            if tool_type(open_calls[call["id"]]) == BUILTIN
-                        }
+                        for call in calls:
+                            function = call["function"]
+                            open_calls[call["id"]] = function["name"]
+                            if tool_type(function["name"]) == BUILTIN:
+                                echoes[call["id"]] = function["arguments"]
                     except (KeyError, TypeError, AttributeError):
-                        open_calls = {}
+                        open_calls.clear()
                     if len(open_calls) != len(calls) or not all(map(is_id, open_calls)):
                         if repair not in ("full", "cancel"):
                             check_calls(calls, position)

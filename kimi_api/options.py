@@ -131,6 +131,14 @@ class ChatOptions:
     catalog_model: str | None = None
     catalog: Mapping[str, ModelSpec] | None = None
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], *changes: Mapping[str, Any]) -> ChatOptions:
+        """`ChatOptions(**settings)` with each of `changes` in turn, as `with_changes` makes them, in one step."""
+        for these in changes:
+            if these:
+                settings = {**settings, **_known_changes(settings, these)}
+        return cls(**settings)
+
     def with_changes(self, changes: Mapping[str, Any]) -> ChatOptions:
         """A copy with `changes` over the present values: a call's arguments beat fields, `extra_body` dicts merge.
 
@@ -142,51 +150,70 @@ class ChatOptions:
         """
         if not changes:
             return self
-        known: dict[str, Any] = {}
-        extra: dict[str, Any] = {}
-        for name, value in spread(changes).items():
-            canonical = ALIASES.get(name, name)
-            if canonical == "extra_body":
-                if value and not isinstance(value, Mapping):
-                    raise wrong_setting(name, value)
-                extra = merge(extra, value or {})
-            elif canonical in OPTION_NAMES:
-                words = _WORDS.get(canonical)
-                if words and value not in words:
-                    raise KimiInputError(
-                        name, value, f"it is one of {', '.join(map(str, words))}", "use one of these words"
-                    )
-                known[canonical] = value
-            elif canonical in PASSED_ON:
-                if changes.get("dialect", self.dialect) == "platform":
-                    _foreign().note_ignored(name, value, changes.get("unsupported", self.unsupported))
-                extra = merge(extra, {canonical: value})
-            elif canonical == "reasoning":
-                known.update(_foreign().from_reasoning(value))
-            elif canonical in _foreign().FOREIGN:
-                _foreign().leave_out(name, value, changes.get("unsupported", self.unsupported))
-            else:
-                raise unknown_name(name, (*OPTION_NAMES, *ALIASES, *PASSED_ON))
-        if known.get("model", self.model) != self.model:
-            known.setdefault("catalog_model", None)
-        if extra:
-            known["extra_body"] = merge(self.extra_body, extra)
-        return replace(self, **known)
+        settings = {name: getattr(self, name) for name in ("model", "extra_body", "dialect", "unsupported")}
+        return replace(self, **_known_changes(settings, changes))
 
     updated: ClassVar[Callable[..., ChatOptions]] = former_name("updated", with_changes)
 
     @property
     def host_rules(self) -> Dialect:
         """The row of `DIALECTS` that `dialect` names."""
-        rules = DIALECTS.get(self.dialect)
-        if rules is None:
-            raise KimiInputError(
-                "dialect",
-                self.dialect,
-                f"it is one of {', '.join(DIALECTS)}",
-                "use 'platform' for Moonshot's own hosts",
-            )
-        return rules
+        return host_rules(self.dialect)
+
+
+def host_rules(dialect: str) -> Dialect:
+    """The row of `DIALECTS` of this name.
+
+    Raises:
+        KimiInputError: there is none.
+    """
+    rules = DIALECTS.get(dialect)
+    if rules is None:
+        raise KimiInputError(
+            "dialect", dialect, f"it is one of {', '.join(DIALECTS)}", "use 'platform' for Moonshot's own hosts"
+        )
+    return rules
+
+
+def _known_changes(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that `changes` change, by their own names; see `ChatOptions.with_changes`.
+
+    Args:
+        settings: options of a call; of them `model`, `extra_body`, `dialect` and `unsupported` are looked at.
+        changes: those of one call.
+    """
+    dialect, unsupported = settings.get("dialect", "platform"), settings.get("unsupported", "warn")
+    known: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, value in spread(changes).items():
+        canonical = ALIASES.get(name, name)
+        if canonical == "extra_body":
+            if value and not isinstance(value, Mapping):
+                raise wrong_setting(name, value)
+            extra = merge(extra, value or {})
+        elif canonical in OPTION_NAMES:
+            words = _WORDS.get(canonical)
+            if words and value not in words:
+                raise KimiInputError(
+                    name, value, f"it is one of {', '.join(map(str, words))}", "use one of these words"
+                )
+            known[canonical] = value
+        elif canonical in PASSED_ON:
+            if changes.get("dialect", dialect) == "platform":
+                _foreign().note_ignored(name, value, changes.get("unsupported", unsupported))
+            extra = merge(extra, {canonical: value})
+        elif canonical == "reasoning":
+            known.update(_foreign().from_reasoning(value))
+        elif canonical in _foreign().FOREIGN:
+            _foreign().leave_out(name, value, changes.get("unsupported", unsupported))
+        else:
+            raise unknown_name(name, (*OPTION_NAMES, *ALIASES, *PASSED_ON))
+    model = settings.get("model", DEFAULT_MODEL)
+    if known.get("model", model) != model:
+        known.setdefault("catalog_model", None)
+    if extra:
+        known["extra_body"] = merge(settings.get("extra_body") or {}, extra)
+    return known
 
 
 def _foreign() -> ModuleType:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kimi_api._transport import observer as _observer
 from kimi_api.errors._base import name_of
@@ -16,9 +16,11 @@ from kimi_api.errors._base import name_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tenacity import AsyncRetrying, RetryCallState, Retrying
+    from tenacity import RetryCallState
 
     from kimi_api._transport.deadline import Deadline
+
+T = TypeVar("T")
 
 __all__ = ["FIRST_WAIT", "LONGEST_RETRY_AFTER", "LONGEST_WAIT", "Retries", "is_retryable", "wait_seconds"]
 
@@ -80,21 +82,53 @@ class Retries:
         return not self.take()
 
 
-def retrying(retries: Retries, sleep: Callable[[float], None] | None = None) -> Retrying:
-    """The policy for blocking calls."""
+def run(work: Callable[[], T], retries: Retries) -> T:
+    """What `work` gives. After a failure that passes it is called again, as often as `retries` says.
+
+    Nearly all calls succeed at once, and do without tenacity then, whose state for each costs 25 us.
+
+    Raises:
+        Exception: its last failure.
+    """
+    failures: list[BaseException] = []
+    try:
+        return work()
+    except BaseException as error:
+        if not is_retryable(error):
+            raise
+        failures.append(error)
+
+    def attempt() -> T:
+        if failures:
+            raise failures.pop()
+        return work()
+
     from tenacity import Retrying
 
-    return Retrying(**_policy(retries, sleep))
+    return Retrying(**_policy(retries))(attempt)
 
 
-def async_retrying(retries: Retries, sleep: Callable[[float], Awaitable[None]] | None = None) -> AsyncRetrying:
-    """The policy for asynchronous calls."""
+async def arun(work: Callable[[], Awaitable[T]], retries: Retries) -> T:
+    """The asynchronous twin of `run`."""
+    failures: list[BaseException] = []
+    try:
+        return await work()
+    except BaseException as error:
+        if not is_retryable(error):
+            raise
+        failures.append(error)
+
+    async def attempt() -> T:
+        if failures:
+            raise failures.pop()
+        return await work()
+
     from tenacity import AsyncRetrying
 
-    return AsyncRetrying(**_policy(retries, sleep))
+    return await AsyncRetrying(**_policy(retries))(attempt)
 
 
-def _policy(retries: Retries, sleep: object) -> dict[str, Any]:
+def _policy(retries: Retries) -> dict[str, Any]:
     from tenacity import retry_if_exception
 
     return {
@@ -103,7 +137,6 @@ def _policy(retries: Retries, sleep: object) -> dict[str, Any]:
         "wait": _wait,
         "before_sleep": _note,
         "reraise": True,
-        **({"sleep": sleep} if sleep else {}),
     }
 
 

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from kimi_api._arguments.text import DEEPEST
 from kimi_api.catalog import ModelSpec
@@ -25,8 +25,8 @@ __all__ = ["ToolChoice", "WireTool", "check_tools", "resolve_tool_choice", "tool
 # "function name is invalid, must start with a letter and can contain letters, numbers, underscores, and dashes".
 # The documented pattern also allows a leading underscore, which the live text does not; 64 is the shortest documented
 # limit that still stands for other hosts.
-_MODULES = re.compile(r"\b[A-Za-z_][\w<>]*\.")  # in "typing.Optional[__main__.Joke]"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
+_MODULES = re.compile(r"\b[A-Za-z_][\w<>]*\.")  # in "typing.Optional[__main__.Joke]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,26 +127,28 @@ def check_tools(
     Raises:
         KimiInputError: names the tool and the rule it breaks.
     """
-    checked: list[WireTool] = []
+    checked: list[Any] = []
     seen = set() if seen is None else seen
     for position, tool in enumerate(tools):
-        function = tool.get("function")
-        name = function.get("name") if isinstance(function, Mapping) else None
-        place = f"{where}[{position}]"
-        if not isinstance(function, Mapping):
+        function: Any = tool.get("function")
+        if function.__class__ is not dict and not isinstance(function, Mapping):
             raise KimiInputError(
-                place,
+                f"{where}[{position}]",
                 dict(tool),
                 'a tool is {"type": "function", "function": {"name": ..., "parameters": {...}}}',
                 "wrap the definition in a function object with a type",
             )
+        name = function.get("name")
         if not isinstance(name, str) or not name:
             raise KimiInputError(
-                f"{place}.function.name", name, "every tool needs a name", "give the function or schema a name"
+                f"{where}[{position}].function.name",
+                name,
+                "every tool needs a name",
+                "give the function or schema a name",
             )
         if name in seen:
             raise KimiInputError(
-                f"{place}.function.name",
+                f"{where}[{position}].function.name",
                 name,
                 "each tool name may be used once in a request",
                 "rename or remove one of the two",
@@ -158,12 +160,12 @@ def check_tools(
             continue
         if not _NAME.match(name):
             raise KimiInputError(
-                f"{place}.function.name",
+                f"{where}[{position}].function.name",
                 name,
                 "a name starts with a letter and has up to 64 letters, digits, underscores and dashes",
                 "rename the tool",
             )
-        checked.append(cast("WireTool", {"type": "function", **tool}))
+        checked.append(tool if next(iter(tool)) == "type" else {"type": "function", **tool})
     return checked
 
 

@@ -55,7 +55,7 @@ def sort_arguments(stop: object, arguments: Mapping[str, Any]) -> Call:
 
 
 def _are_wire_tools(tools: object) -> bool:
-    return isinstance(tools, list | tuple) and all(isinstance(tool, Mapping) for tool in tools)
+    return isinstance(tools, list | tuple) and all(issubclass(kind, Mapping) for kind in set(map(type, tools)))
 
 
 def as_secret(key: str | SecretStr | Callable[[], str] | None) -> SecretStr | Callable[[], str] | None:

@@ -47,6 +47,7 @@ SPOILED = '[}"[}'
 as deep as its Python can; a bracket that is closed by the wrong one, within a string or not, is what it takes for no
 JSON at all, so the call stands in `invalid_tool_calls` as if it had not been streamed."""
 
+_NOTHING: Mapping[str, Any] = {}
 _MEDIA = frozenset({"image", "image_url", "video", "video_url", "audio", "input_audio", "file"})
 _ROLES = {"developer": "system", "human": "user", "ai": "assistant"}
 # A class that is looked up is known at once; `isinstance` asks core's metaclass for each that it is not.
@@ -76,36 +77,48 @@ def to_wire(
     """
     answered: set[str] | None = None
     wire: list[WireMessage] = []
+    has_parts = False
     message: Any
+    now: Any
     for message in messages:
         kind = _KINDS.get(message.__class__) or _kind_of(message)
         if kind is AIMessage:
             if message.invalid_tool_calls and answered is None:
                 answered = {other.tool_call_id for other in messages if isinstance(other, ToolMessage)}
-            wire.append(assistant_to_wire(message, answered=answered, reasoning_field=reasoning_field))
-        elif kind is HumanMessage:
-            wire.append(_add_name({"role": "user", "content": content_to_wire(message.content)}, message))
-        elif kind is ToolMessage:
-            # `artifact` is for the program alone, and the platform has no field for `status`.
-            call_id, content = message.tool_call_id, content_to_wire(message.content)
-            wire.append(_add_name({"role": "tool", "tool_call_id": call_id, "content": content}, message))
-        elif kind is FunctionMessage:
-            content = content_to_wire(message.content)
-            wire.append(_add_name({"role": "function", "content": content}, message))
-        elif kind is SystemMessage:
-            wire.extend(_system(message))
-        elif kind is ChatMessage:
-            role: str = _ROLES.get(message.role) or message.role
-            content = content_to_wire(message.content)
-            wire.append(_add_name({"role": role, "content": content}, message))
+            now = assistant_to_wire(message, answered=answered, reasoning_field=reasoning_field)
         else:
-            raise KimiInputError(
-                "messages",
-                f"a {type(message).__name__}",
-                "the platform knows system, user, assistant and tool messages",
-                "use ToolMessage for a tool's result, and remove markers such as RemoveMessage before the call",
-            )
-    return settle(wire, refuse)
+            content = message.content if kind is not None else ""
+            if content.__class__ is not str:
+                content = content_to_wire(content)
+            if kind is HumanMessage:
+                now = {"role": "user", "content": content}
+            elif kind is ToolMessage:
+                # `artifact` is for the program alone, and the platform has no field for `status`.
+                now = {"role": "tool", "tool_call_id": message.tool_call_id, "content": content}
+            elif kind is FunctionMessage:
+                now = {"role": "function", "content": content}
+            elif kind is SystemMessage:
+                now = {"role": "system", "content": content}
+                tools = message.additional_kwargs.get("tools")
+                if tools:  # such a message has no text, and `merge_message_runs` may have given it some
+                    wire.append({"role": "system", "tools": list(tools)})
+                    if not content:
+                        continue
+            elif kind is ChatMessage:
+                now = {"role": _ROLES.get(message.role) or message.role, "content": content}
+            else:
+                raise KimiInputError(
+                    "messages",
+                    f"a {type(message).__name__}",
+                    "the platform knows system, user, assistant and tool messages",
+                    "use ToolMessage for a tool's result, and remove markers such as RemoveMessage before the call",
+                )
+            if message.name:
+                now["name"] = message.name
+        if now["content"].__class__ is list:
+            has_parts = True
+        wire.append(now)
+    return settle(wire, refuse) if has_parts else wire
 
 
 def _kind_of(message: object) -> type[BaseMessage] | None:
@@ -123,19 +136,21 @@ def assistant_to_wire(
         answered: ids of invalid tool calls that are sent nevertheless; None sends them all.
         reasoning_field: as in `to_wire`. If the thinking came under another name, it goes back under that name.
     """
-    extra = message.additional_kwargs
-    extras = extra.get(KEPT) or {}
-    content = message.content
-    wire: Any = {"role": "assistant", "content": content if isinstance(content, str) else _assistant_text(content)}
+    extra, content = message.additional_kwargs, message.content
+    extras = extra.get(KEPT) or _NOTHING
+    is_text = content.__class__ is str
+    wire: Any = {"role": "assistant", "content": content if is_text else _assistant_text(content)}
     if message.name:
         wire["name"] = message.name
     reasoning = own_reasoning(message)
     if reasoning is not None:
         for name in reasoning_fields(reasoning_field, extras.get("reasoning_field")):
             wire[name] = reasoning
-    calls = _tool_calls(message, extras.get("tool_calls") or {}, answered)
-    if len(calls) > 1 and (order := extras.get("order")):
-        calls.sort(key=lambda call: order.index(call["id"]) if call["id"] in order else len(order))
+    calls: list[WireToolCall] = []
+    if message.tool_calls or message.invalid_tool_calls or not is_text:
+        calls = _tool_calls(message, extras.get("tool_calls") or _NOTHING, answered)
+        if len(calls) > 1 and (order := extras.get("order")):
+            calls.sort(key=lambda call: order.index(call["id"]) if call["id"] in order else len(order))
     if calls:
         wire["tool_calls"] = calls
     elif extra.get("function_call"):  # OpenAI's older API; `kimi_api.messages` makes a tool call of it
@@ -153,29 +168,31 @@ def own_reasoning(message: AIMessage) -> str | None:
     vendor's is not sent, nor what is signed or sealed.
     """
     metadata, content = message.response_metadata, message.content
-    by_name = False
     if metadata:
         provider = metadata.get("model_provider")
-        model = metadata.get("model_name") or metadata.get("model")
-        by_name = isinstance(model, str) and is_kimi(model)
-        if provider and provider != PROVIDER and not by_name:
+        if provider and provider != PROVIDER and not _names_kimi(metadata):
             return None
-    if not isinstance(content, str):
+    if content.__class__ is not str:
         blocks = [block for block in content if isinstance(block, dict) and block.get("type") == "reasoning"]
-        texts = [
-            block["reasoning"]
-            for block in blocks
-            if isinstance(block.get("reasoning"), str) and not _is_signed(block, any_extras=not by_name)
-        ]
-        if texts:
-            return "".join(texts)
         if blocks:
-            return None
+            by_name = _names_kimi(metadata)
+            texts = [
+                block["reasoning"]
+                for block in blocks
+                if isinstance(block.get("reasoning"), str) and not _is_signed(block, any_extras=not by_name)
+            ]
+            return "".join(texts) if texts else None
     for name in ("reasoning_content", "reasoning"):
         reasoning = message.additional_kwargs.get(name)
         if isinstance(reasoning, str):
             return reasoning
     return None
+
+
+def _names_kimi(metadata: Mapping[str, Any]) -> bool:
+    """Whether a turn's metadata names a model of Kimi's."""
+    model = metadata.get("model_name") or metadata.get("model")
+    return isinstance(model, str) and is_kimi(model)
 
 
 def _is_signed(block: Mapping[str, Any], *, any_extras: bool) -> bool:
@@ -220,19 +237,17 @@ def _tool_calls(
     message: AIMessage, extras: Mapping[str, Mapping[str, Any]], answered: set[str] | None
 ) -> list[WireToolCall]:
     calls: Sequence[Any] = message.tool_calls
-    if not calls and not message.invalid_tool_calls:
-        if isinstance(message.content, str) or _empty_means_none(message):
+    invalid: Sequence[Any] = message.invalid_tool_calls
+    if not calls and not invalid:
+        if _empty_means_none(message):
             return []
         calls = [b for b in message.content if isinstance(b, dict) and b.get("type") == "tool_call"]
-    wire = []
+    wire: list[WireToolCall] = []
     for call in calls:
-        known = extras.get(call.get("id") or "") or {}
-        wire.append(_wire_call(call, known, wire_text(call.get("args"), known.get("arguments"))))
-    for invalid in message.invalid_tool_calls:
-        if answered is None or invalid.get("id") in answered:
-            wire.append(
-                _wire_call(invalid, extras.get(invalid.get("id") or "") or {}, wire_text(own_text(invalid.get("args"))))
-            )
+        wire.append(_wire_call(call, extras, call.get("args"), True))
+    for call in invalid:
+        if answered is None or call.get("id") in answered:
+            wire.append(_wire_call(call, extras, own_text(call.get("args")), False))
     return wire
 
 
@@ -252,27 +267,15 @@ def _empty_means_none(message: AIMessage) -> bool:
     return provider == PROVIDER or (not provider and "tool_calls" in message.model_fields_set)
 
 
-def _wire_call(call: Mapping[str, Any], extras: Mapping[str, Any], arguments: str) -> WireToolCall:
-    name = call.get("name") or ""
-    kind: Any = extras.get("type") or tool_type(name)
-    return {
-        "id": call.get("id") or "",
-        "type": kind,
-        "function": {"name": name, "arguments": arguments},
-    }
-
-
-def _system(message: SystemMessage) -> list[WireMessage]:
-    """One message, or two: a message that brings tools has no text, and `merge_message_runs` may have given it some."""
-    content = content_to_wire(message.content)
-    tools = message.additional_kwargs.get("tools")
-    wire: list[WireMessage] = [{"role": "system", "tools": list(tools)}] if tools else []
-    if content or not tools:
-        wire.append(_add_name({"role": "system", "content": content}, message))
-    return wire
-
-
-def _add_name(wire: WireMessage, message: BaseMessage) -> WireMessage:
-    if message.name:
-        wire["name"] = message.name
-    return wire
+def _wire_call(
+    call: Mapping[str, Any],
+    extras: Mapping[str, Mapping[str, Any]],
+    arguments: Mapping[str, Any] | str | None,
+    kept: bool,
+) -> WireToolCall:
+    """One call; `kept`: whether the model's own text of its arguments counts, where there is one in `extras`."""
+    call_id, name = call.get("id") or "", call.get("name") or ""
+    known = (extras.get(call_id) if extras else None) or _NOTHING
+    kind: Any = known.get("type") or tool_type(name)
+    own = known.get("arguments") if kept else None
+    return {"id": call_id, "type": kind, "function": {"name": name, "arguments": wire_text(arguments, own)}}

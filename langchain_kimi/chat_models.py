@@ -430,7 +430,7 @@ class ChatKimi(ChatInputChecks, TokenCounting, StructuredOutput):
         call = sort_arguments(stop, arguments)
         own = {name: getattr(self, name) for name in _OPTION_FIELDS}
         own.update(document_cache=self.document_cache, catalog=self._own_catalog())
-        options = ChatOptions(**own).with_changes(call.options)
+        options = ChatOptions.of(own, call.options)
         host_rules = options.host_rules
         wire = to_wire(
             messages,

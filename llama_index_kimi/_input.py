@@ -81,7 +81,7 @@ def user_message(user_msg: str | ChatMessage) -> ChatMessage:
 
 
 def _are_messages(messages: object) -> bool:
-    return isinstance(messages, Sequence) and all(isinstance(message, ChatMessage) for message in messages)
+    return isinstance(messages, Sequence) and all(issubclass(kind, ChatMessage) for kind in set(map(type, messages)))
 
 
 def no_messages(messages: object, what: str = "messages") -> KimiInputError:

@@ -48,16 +48,18 @@ UNREADABLE_MARK = " (unreadable arguments)"
 NOT_KEPT = "The tool was run, but its result was not kept: the result of another tool was given as the answer."
 """What stands for the results that core drops beside a `return_direct` tool's."""
 
-_ROLES: Mapping[MessageRole, str] = {
-    MessageRole.SYSTEM: "system",
-    MessageRole.DEVELOPER: "system",  # the platform has no developer role
-    MessageRole.USER: "user",
-    MessageRole.ASSISTANT: "assistant",
-    MessageRole.CHATBOT: "assistant",
-    MessageRole.MODEL: "assistant",
-    MessageRole.TOOL: "tool",
-    MessageRole.FUNCTION: "tool",
+# By their words: a member of an enumeration computes its hash in Python at each look-up.
+_ROLES: Mapping[str, str] = {
+    MessageRole.SYSTEM.value: "system",
+    MessageRole.DEVELOPER.value: "system",  # the platform has no developer role
+    MessageRole.USER.value: "user",
+    MessageRole.ASSISTANT.value: "assistant",
+    MessageRole.CHATBOT.value: "assistant",
+    MessageRole.MODEL.value: "assistant",
+    MessageRole.TOOL.value: "tool",
+    MessageRole.FUNCTION.value: "tool",
 }
+_NOTHING: Mapping[str, Any] = {}
 # A class that is looked up is known at once; `isinstance` asks pydantic's metaclass for each that it is not.
 _KINDS: Mapping[type, type] = {kind: kind for kind in (TextBlock, ThinkingBlock, ToolCallBlock)}
 
@@ -86,29 +88,35 @@ def to_wire(
         KimiInputError: a block that no Kimi model takes; says what to do instead.
     """
     wire: list[WireMessage] = []
+    has_parts = False
     before: WireMessage = {}
     unanswered: dict[str, None] = {}  # ids of the last assistant turn's calls
     called: set[str] = set()  # ids of all turns' calls
-    now: WireMessage
+    now: Any
     for message in messages:
-        now = wire_message(message, reasoning_field)
-        role = now.get("role")
-        if role == "tool":
-            answered: Any = now.get("tool_call_id")
-            unanswered.pop(answered, None)
-            calls_nothing = not before.get("tool_calls") and not before.get("function_call")
-            if before.get("role") == "assistant" and calls_nothing and answered not in called:
-                now = {"role": "user", "content": now.get("content")}
-        elif role == "assistant":
+        role = _ROLES[message.role._value_]
+        if role == "assistant":
+            now = _assistant(message, reasoning_field)
             if message.additional_kwargs.get("tool_call_id"):
                 wire.extend({"role": "tool", "tool_call_id": left, "content": NOT_KEPT} for left in unanswered)
             unanswered = {}
-            if calls := now.get("tool_calls"):
-                unanswered = {call["id"]: None for call in calls if call["id"]}
-                called.update(unanswered)
+            for call in now.get("tool_calls", ()):
+                if call_id := call["id"]:
+                    unanswered[call_id] = None
+                    called.add(call_id)
+        else:
+            now = _other(message, role)
+            if role == "tool":
+                answered = now["tool_call_id"]
+                unanswered.pop(answered, None)
+                calls_nothing = not before.get("tool_calls") and not before.get("function_call")
+                if calls_nothing and before.get("role") == "assistant" and answered not in called:
+                    now = {"role": "user", "content": now["content"]}
+        if now.get("content").__class__ is list:
+            has_parts = True
         wire.append(now)
         before = now
-    return settle(wire, refuse)
+    return settle(wire, refuse) if has_parts else wire
 
 
 def wire_message(message: ChatMessage, reasoning_field: str = "reasoning_content") -> WireMessage:
@@ -118,24 +126,26 @@ def wire_message(message: ChatMessage, reasoning_field: str = "reasoning_content
     `partial`, and `reasoning_content` and `tool_calls` where no block carries them; for a system message `tools`
     (see `kimi_api.dynamic_tools_message`). A block that no Kimi model accepts becomes a placeholder.
     """
-    role = _ROLES[message.role]
+    role = _ROLES[message.role._value_]
+    return _assistant(message, reasoning_field) if role == "assistant" else _other(message, role)
+
+
+def _other(message: ChatMessage, role: str) -> WireMessage:
+    """A message of another role than the assistant's."""
     extra = message.additional_kwargs
-    if role == "assistant":
-        wire = _assistant(message, reasoning_field)
+    blocks: Any = message.blocks
+    if len(blocks) == 1 and blocks[0].__class__ is TextBlock:  # what most messages are
+        content = blocks[0].text
     else:
-        blocks: Any = message.blocks
-        if len(blocks) == 1 and blocks[0].__class__ is TextBlock:  # what most messages are
-            parts: list[ContentPart] = [{"type": "text", "text": blocks[0].text}]
-        else:
-            parts = list(_parts(blocks, role))
-        wire: Any = {"role": role, "content": _content(parts)}
-        if role == "tool":
-            wire["tool_call_id"] = extra.get("tool_call_id")
-        elif role == "system" and extra.get("tools"):
-            wire["tools"] = list(extra["tools"])
-            if not parts:
-                del wire["content"]
-    if extra.get("name"):
+        content = _content(list(_parts(blocks, role)))
+    wire: Any = {"role": role, "content": content}
+    if role == "tool":
+        wire["tool_call_id"] = extra.get("tool_call_id")
+    elif role == "system" and extra.get("tools"):
+        wire["tools"] = list(extra["tools"])
+        if not content:
+            del wire["content"]
+    if extra and extra.get("name"):
         wire["name"] = extra["name"]
     return wire
 
@@ -156,21 +166,22 @@ def _kind_of(block: object) -> type | None:
 
 
 def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
-    parts: list[ContentPart] = []
+    parts: list[str | ContentPart] = []
     thinking: str | None = None
     came_as: str | None = None
     calls: list[dict[str, Any]] = []
     extra = message.additional_kwargs
-    originals = (extra.get(KEPT) or {}).get("tool_calls") or {}
+    originals = (extra and (extra.get(KEPT) or _NOTHING).get("tool_calls")) or _NOTHING
     block: Any
     for block in message.blocks:
         kind = _KINDS.get(block.__class__) or _kind_of(block)
         if kind is TextBlock:
-            parts.append({"type": "text", "text": block.text})
+            parts.append(block.text)
         elif kind is ThinkingBlock:
-            if block.content is not None and not is_foreign(block):
-                thinking = (thinking or "") + block.content
-                came_as = block.additional_information.get(FIELD_KEY)
+            noted = block.additional_information
+            if block.content is not None and not (noted and is_foreign(block)):
+                thinking = block.content if thinking is None else thinking + block.content
+                came_as = noted.get(FIELD_KEY)
         elif kind is ToolCallBlock:
             calls.append(_wire_call(block.tool_call_id, block.tool_name, block.tool_kwargs, originals))
         else:
@@ -182,7 +193,7 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
                 break
     if not calls and extra.get("tool_calls"):
         calls = [_stored_call(call, originals) for call in extra["tool_calls"]]
-    wire: Any = {"role": "assistant", "content": _content(parts)}
+    wire: Any = {"role": "assistant", "content": _content(parts) if parts else ""}
     if thinking is not None:
         for name in reasoning_fields(reasoning_field, came_as):
             wire[name] = thinking
@@ -192,14 +203,16 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
         wire["function_call"] = extra["function_call"]
     if extra.get("partial"):
         wire["partial"] = True
+    if extra.get("name"):
+        wire["name"] = extra["name"]
     return wire
 
 
-def _parts(blocks: Sequence[Any], role: str) -> Iterator[ContentPart]:
-    """Content parts of `blocks`, those of nested blocks included."""
+def _parts(blocks: Sequence[Any], role: str) -> Iterator[str | ContentPart]:
+    """Content parts of `blocks`, those of nested blocks included; a text is a string."""
     for block in blocks:
         if isinstance(block, TextBlock):
-            yield {"type": "text", "text": block.text}
+            yield block.text
         elif isinstance(block, CachePoint):
             logger.debug("a CachePoint is left out: Kimi caches prefixes by itself (see prompt_cache_key, cache_ttl)")
         elif isinstance(block, ThinkingBlock):
@@ -235,21 +248,20 @@ def _media_part(block: object, role: str) -> ContentPart:
     )
 
 
-def _content(parts: list[ContentPart]) -> str | list[ContentPart]:
+def _content(parts: Sequence[str | ContentPart]) -> str | list[ContentPart]:
     """Text alone as a string, several texts joined as `ChatMessage.content` joins them; otherwise the parts."""
-    if not parts:
-        return ""
-    if len(parts) == 1 and parts[0]["type"] == "text":
-        return parts[0]["text"]
-    if all(part["type"] == "text" for part in parts):
-        return "\n".join(part["text"] for part in parts)
-    return [part for part in parts if part["type"] != "text" or part["text"]]
+    if len(parts) == 1 and isinstance(parts[0], str):
+        return parts[0]
+    texts = [part for part in parts if isinstance(part, str)]
+    if len(texts) == len(parts):
+        return "\n".join(texts)
+    return [{"type": "text", "text": part} if isinstance(part, str) else part for part in parts if part]
 
 
 def _wire_call(
     call_id: str | None, name: str, arguments: Mapping[str, Any] | str, originals: Mapping[Any, Any]
 ) -> dict[str, Any]:
-    known = originals.get(call_id)
+    known = originals.get(call_id) if originals else None
     return {
         "id": call_id or "",  # `kimi_api.messages` makes one
         "type": tool_type(name),

@@ -94,6 +94,8 @@ def _name(tool: object) -> object:
 
 
 def _as_wire(tool: object) -> WireTool:
+    if tool.__class__ is dict:  # as most are when they come here a second time
+        return tool  # type: ignore[return-value]
     if isinstance(tool, BaseTool):
         return _wire_tool(tool)
     if isinstance(tool, str):

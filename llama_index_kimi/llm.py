@@ -38,7 +38,7 @@ from kimi_api._warn import warn_once
 from kimi_api.catalog import CATALOG_PRICES, DEFAULT_MODEL, Catalog, ModelSpec, get_model_spec, shown_prices
 from kimi_api.credentials import Region, resolve_base_url
 from kimi_api.messages import Repair
-from kimi_api.options import OPTION_NAMES, ChatOptions
+from kimi_api.options import OPTION_NAMES, ChatOptions, host_rules
 from llama_index_kimi._calling import ToolCalling
 from llama_index_kimi._input import (
     check_messages,
@@ -293,7 +293,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         )
 
     def _spec(self) -> ModelSpec:
-        ours = ChatOptions(dialect=self.dialect).host_rules.platform_rules
+        ours = host_rules(self.dialect).platform_rules
         return get_model_spec(self.model, platform=ours, catalog_model=self.catalog_model, catalog=self._own_catalog())
 
     def to_payload(self) -> dict[str, Any]:
@@ -434,10 +434,9 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
     def _options(self, changes: Mapping[str, Any]) -> ChatOptions:
         own = {name: getattr(self, name) for name in _OPTION_FIELDS}
-        options = ChatOptions(**{**own, "catalog": self._own_catalog()})
-        if self.additional_kwargs:
-            options = options.with_changes({"additional_kwargs": self.additional_kwargs})
-        return options.with_changes(changes)
+        own["catalog"] = self._own_catalog()
+        more = {"additional_kwargs": self.additional_kwargs} if self.additional_kwargs else {}
+        return ChatOptions.of(own, more, changes)
 
     # ------------------------------------------------------------------------------------ tools
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from kimi_api._json import decode_json
 
 if TYPE_CHECKING:
     from kimi_api._transport.context import RequestContext
@@ -68,7 +69,7 @@ _NO_JSON: Any = object()
 def _decode(content: bytes) -> object:
     """Decoded JSON, or `_NO_JSON`. Not the decoder's error: it holds the whole text, and would be the cause of ours."""
     try:
-        return json.loads(content)
+        return decode_json(content)
     except (ValueError, RecursionError):
         return _NO_JSON
 

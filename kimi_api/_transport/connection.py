@@ -269,12 +269,15 @@ class Connection:
         """The SDK's options for one request: headers with the key, and times."""
         from openai import Omit, Timeout
 
+        from kimi_api._transport.sdk.compat import omitted_per_request
+
         seconds = self.timeout if timeout is None else check_timeout(timeout)
         if deadline is not None:
             seconds = max(min(READ_TIMEOUT if seconds is None else seconds, deadline.seconds_left()), 0.001)
         connect = CONNECT_TIMEOUT if seconds is None else min(CONNECT_TIMEOUT, seconds)
         key = key_for(self._api_key, self.base_url)
         sent = {
+            **omitted_per_request(),
             **self.default_headers,
             **(without_authorization(headers) if headers else {}),
             "Authorization": Omit() if key is None else Bearer(f"Bearer {key}"),

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
 
+from kimi_api._json import decode_json
 from kimi_api._transport.bodies import (
     EVENT_SHARE,
     LONGEST_SILENCE,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n" + _BOM
 _DONE = "[DONE]"
-_decode = json.JSONDecoder().decode
 _LARGE = 256 * 1024
 _LIMIT_AFTER_DONE = 64 * 1024
 _SECONDS_AFTER_DONE = 5.0
@@ -91,7 +91,7 @@ def parse_event(name: str, text: str, response: Response, context: RequestContex
     """The event in a `data` field. Raises as `read_events` does."""
     event: Any
     try:
-        event = _decode(text)
+        event = decode_json(text)
     except json.JSONDecodeError:
         if name != "error":
             raise
@@ -208,7 +208,7 @@ class Splitter:
             if event is None:
                 return []
             if event[0] != "error":
-                _decode(event[1])
+                decode_json(event[1])
         except (ValueError, RecursionError):
             return []
         return [event]

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, overload
+
+from kimi_api._json import encode_json
+from kimi_api._transport.sdk.compat import body_argument
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -44,7 +48,7 @@ def send_json(
         body: the JSON body.
         options: `Connection.options`.
     """
-    return sdk.post(path, body=body, options=options, **_as_stream(stream_cls))
+    return sdk.post(path, options=options, **body_argument(encode_json(body)), **_as_stream(stream_cls))
 
 
 @overload
@@ -113,6 +117,7 @@ def open_files(upload: Upload | None) -> Iterator[list[FilePart] | None]:
         yield [("file", (upload.name, opened, upload.mime))]
 
 
+@cache
 def _as_stream(stream_cls: str) -> dict[str, Any]:
     """What makes the SDK give an open stream of plain objects. `stream_cls`: its class, "Stream" or "AsyncStream"."""
     import openai

@@ -64,12 +64,21 @@ class _LoopClients:
                 await client.close()
 
 
-def build(cls: type[_SDK], base_url: str, http_client: object = None) -> _SDK:
-    """An SDK client for `base_url` that takes nothing from `OPENAI_*` variables and never retries by itself."""
+def build(cls: type[_SDK], base_url: str, http_client: object = None, *, bare: bool = False) -> _SDK:
+    """An SDK client for `base_url` that takes nothing from `OPENAI_*` variables and never retries by itself.
+
+    Args:
+        cls: the SDK's class.
+        base_url: the address that it asks.
+        http_client: what it sends by.
+        bare: see `guard`.
+    """
     warn_of_stranger()
     headers = {**isolating_headers(), "User-Agent": USER_AGENT, "Accept-Encoding": ACCEPTED}
     headers.update({name: USER_AGENT for name in headers if name.lower() == "user-agent"})
-    own: dict[str, Any] = {} if http_client is None else {"http_client": guard(http_client)}
+    if bare:
+        headers["Connection"] = "keep-alive"  # as the library's own clients say, whose headers are not merged then
+    own: dict[str, Any] = {} if http_client is None else {"http_client": guard(http_client, bare=bare)}
     return cls(api_key=_NO_KEY, base_url=base_url, max_retries=0, default_headers=headers, **own)
 
 
@@ -106,7 +115,7 @@ def sync_client(base_url: str) -> OpenAI:
             client = _sync.get(base_url)
             if client is None:
                 http = _http_client(openai.DefaultHttpxClient, base_url)
-                client = _sync[base_url] = build(openai.OpenAI, base_url, http)
+                client = _sync[base_url] = build(openai.OpenAI, base_url, http, bare=True)
     return client
 
 
@@ -126,7 +135,7 @@ async def async_client(base_url: str) -> AsyncOpenAI:
         import openai
 
         http = _http_client(openai.DefaultAsyncHttpxClient, base_url)
-        client = loop_clients.clients[base_url] = build(openai.AsyncOpenAI, base_url, http)
+        client = loop_clients.clients[base_url] = build(openai.AsyncOpenAI, base_url, http, bare=True)
     return client
 
 
