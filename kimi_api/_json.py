@@ -1,8 +1,8 @@
 """JSON that is sent and received: bodies of requests, events of streams. Pure, and on the way of every call and chunk.
 
 `orjson` writes a history of 200 messages with 20 tools in 20 us, where `json` takes 285, and reads an event in 0.6 in
-place of 1.9. It writes the same bytes. What it refuses or cannot tell (keys that are numbers, NaN) is `json`'s, whose
-errors are known. Without it (other Pythons than CPython) all is.
+place of 1.9. It writes the same bytes, small fractions apart (0.00001 for 1e-05). What it refuses or cannot tell (keys
+that are numbers, NaN) is `json`'s, whose errors are known. Without it (other Pythons than CPython) all is.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, cast
 
+from kimi_api._json import plain_form
 from kimi_api.errors import KimiInputError
 
 _DEEPEST = 200
@@ -62,10 +63,7 @@ def _look_at(value: object, path: str, above: dict[int, str], *, every: bool) ->
             return None
         return KimiInputError(path, value, "JSON has no form for it", "pass a finite number, or None")
     if not isinstance(value, dict | list | tuple):
-        if not every:
-            return None
-        what = f"the class {value.__name__}" if isinstance(value, type) else f"a value of type {_name(value)}"
-        return KimiInputError(path, what, "JSON has no form for it", _remedy(value))
+        return _look_at_object(value, path, above) if every else None
     if id(value) in above:
         what = f"the {_name(value)} at {above[id(value)] or 'the top'}"
         return KimiInputError(path, what, "JSON has no form for a value that contains itself", "leave it out")
@@ -76,6 +74,16 @@ def _look_at(value: object, path: str, above: dict[int, str], *, every: bool) ->
         return _look_into(value, path, above, every=every)
     finally:
         del above[id(value)]
+
+
+def _look_at_object(value: object, path: str, above: dict[int, str]) -> KimiInputError | None:
+    """The error for something that is no JSON value by itself; None where its plain form is one."""
+    try:
+        form = plain_form(value)
+    except (TypeError, ValueError, RecursionError):  # it has none; pydantic's "Unable to serialize unknown type"
+        what = f"the class {value.__name__}" if isinstance(value, type) else f"a value of type {_name(value)}"
+        return KimiInputError(path, what, "JSON has no form for it", _remedy(value))
+    return _look_at(form, path, above, every=True)
 
 
 def _look_into(value: object, path: str, above: dict[int, str], *, every: bool) -> KimiInputError | None:
@@ -133,7 +141,6 @@ def _remedy(value: object) -> str:
         ("isoformat", "value.isoformat()"),
         ("tolist", "value.tolist()"),  # numpy's arrays and scalars
         ("__dataclass_fields__", "dataclasses.asdict(value)"),
-        ("_value_", "value.value"),  # an Enum's member
         ("keys", "dict(value)"),
     ):
         if hasattr(value, method):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kimi_api._content.documents import IN_A_BATCH, READ_YOURSELF
+from kimi_api._json import encode_json
 from kimi_api.catalog import MODELS, ModelSpec, get_model_spec
 from kimi_api.catalog._host import Catalog, plain_id
 from kimi_api.chat._settle import accept
@@ -117,7 +118,7 @@ def to_line(custom_id: str, body: Mapping[str, Any]) -> bytes:
     """
     entry = {"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": body}
     try:
-        return json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        return encode_json(entry) + b"\n"
     except (TypeError, ValueError, RecursionError):
         from kimi_api._content.unsendable import unsendable
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import enum
 import json
 import sys
 from typing import Any
@@ -437,3 +438,24 @@ def test_arguments_that_were_changed_in_place_go_out_changed() -> None:
     assert wire_text(arguments, '{"a":1}') == '{"a": 1.0}'
     arguments["a"] = True
     assert wire_text(arguments, '{"a":1}') == '{"a": true}'
+
+
+@given(
+    st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text())
+    | st.dictionaries(st.text() | st.integers(), st.lists(st.text()) | st.dictionaries(st.text(), st.integers()))
+)
+def test_arguments_are_written_as_json_writes_them(arguments: dict[Any, Any]) -> None:
+    assert encode(arguments) == json.dumps(arguments, ensure_ascii=False, default=str)
+
+
+class Answer(enum.StrEnum):
+    YES = "yes"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{Answer.YES: 1}, {"a": Answer.YES}, {"a": enum.IntEnum("Level", "LOW").LOW}, {True: 1, None: 2}, {"a": object}],
+    ids=str,
+)
+def test_odd_arguments_are_written_as_json_writes_them(arguments: dict[Any, Any]) -> None:
+    assert encode(arguments) == json.dumps(arguments, ensure_ascii=False, default=str)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pytest
@@ -127,3 +128,33 @@ def test_thinking_is_off_in_each_form_of_the_wish(wish: Any, off: bool) -> None:
 )
 def test_the_budget_of_a_body_stands_under_either_name(body: dict[str, Any], budget: int | None) -> None:
     assert budget_of(body) == budget
+
+
+# ------------------------------------------------------------------------------------------------ options in one step
+
+CHANGES: list[dict[str, Any]] = [
+    {},
+    {"max_tokens": 5, "temperature": 0.5},
+    {"model": "kimi-k2.6"},
+    {"max_completion_tokens": 7, "extra_body": {"a": {"y": 2}}},
+    {"additional_kwargs": {"top_p": 0.5, "metadata": {"k": "v"}}},
+    {"seed": 3, "unsupported": "send"},
+    {"dialect": "vllm", "logprobs": True},
+    {"stop": ["x"], "tools": [{"type": "function", "function": {"name": "a"}}]},
+]
+
+
+@pytest.mark.parametrize("first", CHANGES, ids=lambda changes: ",".join(changes) or "nothing")
+@pytest.mark.parametrize("second", CHANGES, ids=lambda changes: ",".join(changes) or "nothing")
+def test_options_made_in_one_step_are_those_made_in_several(first: dict[str, Any], second: dict[str, Any]) -> None:
+    settings = {"model": "kimi-k3", "catalog_model": "kimi-k3", "extra_body": {"a": {"x": 1}}, "n": 1}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        one_by_one = ChatOptions(**settings).with_changes(first).with_changes(second)
+        assert ChatOptions.of(settings, first, second) == one_by_one
+    assert settings["extra_body"] == {"a": {"x": 1}}
+
+
+def test_an_unknown_name_is_refused_in_one_step_too() -> None:
+    with pytest.raises(KimiInputError, match="temperature"):
+        ChatOptions.of({"model": "kimi-k3"}, {"temprature": 1})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
+import sys
 import time
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -347,3 +350,75 @@ def test_separators_comments_and_split_characters_change_nothing(
         builder = ReplyBuilder()
         ways.collect(chat.stream, chat.astream, raw_client, REQUEST, builder)
         assert chat.settle(builder, REQUEST).content == TEXT, name
+
+
+# ---------------------------------------------------------------------------------------------------- the loop itself
+
+
+def run(ways: Ways, outcomes: list[Any], retries: retry.Retries) -> tuple[Any, int]:
+    """What `retry.run` makes of work with these outcomes, and how often it was done."""
+    calls: list[int] = []
+
+    def work() -> Any:
+        calls.append(1)
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    async def awork() -> Any:
+        return work()
+
+    if ways.name == "sync":
+        return retry.run(work, retries), len(calls)
+    return asyncio.run(retry.arun(awork, retries)), len(calls)
+
+
+def passing(text: str = "busy") -> errors.KimiError:
+    error = errors.KimiReplyError(text)
+    error.retryable = True
+    return error
+
+
+def test_work_that_succeeds_needs_no_retry_library(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tenacity", None)
+    assert run(ways, ["done"], retry.Retries(2)) == ("done", 1)
+
+
+@pytest.mark.parametrize("failures", [1, 2, 5])
+def test_each_failure_uses_up_one_retry(ways: Ways, waits: list[float], failures: int) -> None:
+    retries = retry.Retries(5)
+    assert run(ways, [*(passing() for _ in range(failures)), "done"], retries) == ("done", failures + 1)
+    assert (retries.used, retries.left) == (failures, 5 - failures)
+    assert len(waits) == failures
+
+
+def test_the_last_failure_is_the_one_that_is_raised(ways: Ways, waits: list[float]) -> None:
+    with pytest.raises(errors.KimiReplyError, match="third") as caught:
+        run(ways, [passing("first"), passing("second"), passing("third")], retry.Retries(2))
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("failure", [ValueError("bad"), KeyboardInterrupt(), errors.KimiReplyError("final")])
+def test_a_failure_that_does_not_pass_is_raised_at_once(ways: Ways, waits: list[float], failure: BaseException) -> None:
+    with pytest.raises(type(failure)) as caught:
+        run(ways, [failure, "never"], retry.Retries(2))
+    assert caught.value is failure
+    assert waits == []
+
+
+def test_the_first_failure_is_not_kept_alive_after_a_success(waits: list[float]) -> None:
+    error = passing()
+    watcher = weakref.ref(error)
+    outcomes: list[Any] = [error, "done"]
+    del error
+
+    def work() -> Any:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    assert retry.run(work, retry.Retries(1)) == "done"
+    gc.collect()
+    assert watcher() is None

@@ -7,7 +7,6 @@ import dataclasses
 import datetime
 import decimal
 import enum
-import json
 import threading
 import types
 import uuid
@@ -20,13 +19,14 @@ from pydantic import BaseModel
 
 from kimi_api import KimiClient, KimiInputError
 from kimi_api._content.unsendable import endless, unsendable
+from kimi_api._json import encode_json
 from kimi_emulator import Emulator
 
 Ways = Any  # the fixture `ways` of conftest.py
 
 
 class Note(BaseModel):
-    text: str = ""
+    text: object = ""
 
 
 @dataclasses.dataclass
@@ -36,6 +36,14 @@ class Point:
 
 class Colour(enum.Enum):
     RED = 1
+    SEVERAL = {1, 2}  # noqa: RUF012 - a value without a form
+
+
+class Moment:
+    """What other libraries' dates look like."""
+
+    def isoformat(self) -> str:
+        return "2026-11-28"
 
 
 class Scalar:
@@ -49,7 +57,7 @@ def refuse(body: dict[str, Any]) -> KimiInputError:
     error = unsendable(body)
     assert error is not None
     with pytest.raises((TypeError, ValueError, RecursionError)):
-        json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+        encode_json(body)
     return error
 
 
@@ -60,14 +68,12 @@ def refuse(body: dict[str, Any]) -> KimiInputError:
         ({1, 2}, "a value of type set", "pass a list"),
         (frozenset(), "a value of type frozenset", "pass a list"),
         (b"bytes", "a value of type bytes", "value.decode()"),
-        (datetime.datetime(2026, 11, 28), "a value of type datetime", "value.isoformat()"),
-        (datetime.date(2026, 11, 28), "a value of type date", "value.isoformat()"),
         (decimal.Decimal("0.1"), "a value of type Decimal", "float(value)"),
-        (uuid.UUID(int=1), "a value of type UUID", "pass text"),
         (Path("a"), "Path", "pass text"),
-        (Colour.RED, "a value of type Colour", "value.value"),
-        (Note(), "a value of type Note", "value.model_dump(mode='json')"),
         (Note, "the class Note", "pass text, a number"),
+        (Note(text=object()), "a value of type Note", "value.model_dump(mode='json')"),
+        (Colour.SEVERAL, "a value of type set", "pass a list"),
+        (Moment(), "a value of type Moment", "value.isoformat()"),
         (Point(), "a value of type Point", "dataclasses.asdict(value)"),
         (Scalar(), "a value of type Scalar", "value.tolist()"),
         (types.MappingProxyType({}), "a value of type mappingproxy", "dict(value)"),
@@ -84,6 +90,17 @@ def test_each_kind_of_value_has_a_remedy(value: object, what: str, remedy: str) 
     assert error.what == "x.y[1]"
     assert what in str(error)
     assert remedy in error.remedy
+
+
+@pytest.mark.parametrize(
+    "value",
+    [datetime.datetime(2026, 11, 28), datetime.date(2026, 11, 28), uuid.UUID(int=1), Colour.RED, Note(text="a")],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_value_with_one_plain_form_is_no_mistake(value: object) -> None:
+    body = {"model": "kimi-k3", "x": {"y": [0, value]}}
+    assert unsendable(body) is None
+    assert encode_json(body)
 
 
 def test_a_coroutine_is_to_be_awaited() -> None:
