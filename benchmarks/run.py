@@ -1,6 +1,6 @@
 """CPU of a streamed chunk, of a call, of construction and of import, beside the openai SDK in the same run.
 
-Ratios are to the SDK's typed `chat.completions.create` on the same bytes; CPU time is this process's own, medians over
+Ratios are to the SDK's typed `chat.completions.create` on the same bytes; CPU time is this process's own, the least of
 `--repeat` runs. Goals are those of the project's design; a figure over its goal is marked, and nothing fails: machines
 differ, and the ratio of one run is what can be compared.
 """
@@ -26,7 +26,7 @@ KEY = "sk-test-benchmark"
 
 
 def cpu(work: Callable[[], Any], repeat: int) -> float:
-    """Median CPU seconds of `work`, after one run to warm up.
+    """The least CPU seconds of several runs of `work`, after one to warm up: load only ever adds.
 
     What the process holds by then (both frameworks and the SDK) is frozen out of the garbage collector, for all that is
     measured alike: each full collection would otherwise charge some of it to whoever allocates.
@@ -39,7 +39,7 @@ def cpu(work: Callable[[], Any], repeat: int) -> float:
         before = time.process_time()
         work()
         times.append(time.process_time() - before)
-    return statistics.median(times)
+    return min(times)
 
 
 def drain(items: Any) -> None:
@@ -143,7 +143,7 @@ def streams(url: str, repeat: int, chunks: int) -> None:
 
 
 def per_call(work: Callable[[], Any], repeat: int, times: int = 10) -> float:
-    """Median CPU seconds of one `work` that is too short to be timed alone."""
+    """CPU seconds of one `work` that is too short to be timed alone."""
     return cpu(lambda: [work() for _ in range(times)], repeat) / times
 
 
@@ -153,19 +153,13 @@ def calls(url: str, repeat: int) -> None:
     from langchain_core.messages import convert_to_messages
     from llama_index.core.tools import FunctionTool
 
-    from benchmarks.peers.models import PEERS  # which are made of parts of this module
     from langchain_kimi import ChatKimi
     from llama_index_kimi import Kimi
 
     messages, tools = history(200), wire_tools(20)
 
-    def show(framework: str, ours: str, took: float) -> None:
-        """A call of ours, beside the SDK and beside what nobody can save: its `post` under the framework's class."""
-        peer = PEERS[f"{framework} over post"]()
-        floor = per_call(peer.call(peer.open(url), messages, tools), repeat)
-        row(f"200 messages + 20 tools: {framework} over `post`", floor * 1e3, "ms", floor / base, "-", True)
+    def show(ours: str, took: float) -> None:
         row(f"200 messages + 20 tools: {ours}", took * 1e3, "ms", took / base, "<= 0.067x", took / base <= 0.067)
-        print(f"{'':<58} {took / floor:10.2f} times the floor       goal <= 1.3")
 
     sdk = openai.OpenAI(base_url=url, api_key=KEY)
     base = per_call(lambda: sdk.chat.completions.create(model="kimi-k3", messages=messages, tools=tools), repeat)  # type: ignore[arg-type]
@@ -178,7 +172,7 @@ def calls(url: str, repeat: int) -> None:
     bound = ChatKimi(base_url=url, api_key=KEY).bind_tools(tools)
     turns = convert_to_messages(messages)
     took = per_call(lambda: bound.invoke(turns), repeat)
-    show("LangChain", "ChatKimi.invoke", took)
+    show("ChatKimi.invoke", took)
 
     def look(a: str, b: str = "", c: str = "", d: str = "") -> str:
         """Do something useful."""
@@ -188,7 +182,7 @@ def calls(url: str, repeat: int) -> None:
     llm = Kimi(base_url=url, api_key=KEY)
     past = [block_message(message) for message in messages]
     took = per_call(lambda: llm.chat_with_tools(functions, chat_history=past), repeat)
-    show("LlamaIndex", "Kimi.chat_with_tools", took)
+    show("Kimi.chat_with_tools", took)
 
 
 def whole_answers(url: str, repeat: int, chunks: int) -> None:
@@ -253,6 +247,13 @@ def construction(url: str) -> None:
         row(f"construction: {cls.__name__}", took * 1e3, "ms", None, "<= 0.1 ms", took <= 1e-4)
 
 
+def floors(url: str, repeat: int) -> None:
+    """Chunks and calls beside what nobody can save; see `benchmarks.floors`."""
+    from benchmarks.floors import measure  # which is made of parts of this module
+
+    print("\nbeside their floors, in turn:", *measure(url, 3 * repeat), "", sep="\n")
+
+
 def imports(repeat: int) -> None:
     """What our packages add to their frameworks' own cores, compiled, in fresh processes."""
     pairs = (
@@ -286,13 +287,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     import openai
 
-    print(f"openai {openai.__version__}, Python {sys.version.split()[0]}, medians of {options.repeat} runs, CPU time")
+    print(f"openai {openai.__version__}, Python {sys.version.split()[0]}, least of {options.repeat} runs, CPU time")
     with running() as url:
         streams(url, options.repeat, options.chunks)
         calls(url, options.repeat)
         whole_answers(url, options.repeat, options.chunks)
         agent(url, options.repeat)
         construction(url)
+        floors(url, options.repeat)
     imports(options.repeat)
 
 

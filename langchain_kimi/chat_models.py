@@ -24,6 +24,7 @@ from kimi_api._settings.constructor import constructor_settings
 from kimi_api._settings.names import needs_names
 from kimi_api._settings.schema import settings_schema
 from kimi_api._settings.wrong import from_validation
+from kimi_api._signature import keep_signature
 from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import CATALOG_PRICES, DEFAULT_MODEL, Catalog, shown_prices
 from kimi_api.credentials import KEY_VARIABLES, Region, resolve_base_url
@@ -454,6 +455,7 @@ class ChatKimi(ChatInputChecks, TokenCounting, StructuredOutput):
         request, call = self._request(messages, stop, arguments, stream=stream)
         return Exchange(self.client, request, call)
 
+    @keep_signature
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -464,6 +466,7 @@ class ChatKimi(ChatInputChecks, TokenCounting, StructuredOutput):
         with CORE_ERRORS:
             return self._exchange(messages, stop, kwargs).result()
 
+    @keep_signature
     async def _agenerate(
         self,
         messages: list[BaseMessage],

@@ -11,6 +11,7 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.prompts import BasePromptTemplate
 from pydantic import ValidationError
 
+from kimi_api._signature import keep_signature
 from kimi_api.errors import KimiInputError
 
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
@@ -34,7 +35,7 @@ def explain_messages(method: MethodT) -> MethodT:
             except ValidationError as error:
                 raise _explain(error, messages) from None
 
-        return aask  # type: ignore[return-value] - of the same form
+        return keep_signature(aask)  # type: ignore[return-value] - of the same form
 
     @functools.wraps(method)
     def ask(self: object, messages: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - core's own forms
@@ -44,7 +45,7 @@ def explain_messages(method: MethodT) -> MethodT:
         except ValidationError as error:
             raise _explain(error, messages) from None
 
-    return ask  # type: ignore[return-value] - of the same form
+    return keep_signature(ask)  # type: ignore[return-value] - of the same form
 
 
 def _explain(error: ValidationError, messages: object) -> Exception:

@@ -34,6 +34,7 @@ from kimi_api._settings.connection import as_limits, plain_limits, take_transpor
 from kimi_api._settings.constructor import constructor_settings
 from kimi_api._settings.schema import settings_schema
 from kimi_api._settings.wrong import from_validation, wrong_setting
+from kimi_api._signature import keep_signature
 from kimi_api._warn import warn_once
 from kimi_api.catalog import CATALOG_PRICES, DEFAULT_MODEL, Catalog, ModelSpec, get_model_spec, shown_prices
 from kimi_api.credentials import Region, resolve_base_url
@@ -440,6 +441,7 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
 
     # ------------------------------------------------------------------------------------ tools
 
+    @keep_signature
     def _prepare_chat_with_tools(
         self,
         tools: Sequence[BaseTool | dict[str, Any]],

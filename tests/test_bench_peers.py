@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import floors
 from benchmarks.peers import report
 from benchmarks.peers.measure import QUICK, measure_cases
 from benchmarks.peers.models import PEERS
@@ -29,11 +32,13 @@ def test_the_table_has_the_floor_and_how_many_times_it_each_figure_is() -> None:
     assert "| 200 messages, ms | 1.50 | **3.00** (2.0) | - |" in page
 
 
-def test_calls_of_ours_are_set_beside_the_floor_of_whoever_sends_through_the_sdk() -> None:
-    page = report.page({**RESULTS, "LangChain over post": {"figures": {"200 messages, ms": 2.0}, **SAID, **MACHINE}})
-    assert "| | ChatKimi / LangChain over post |\n|---|---|\n" in page
-    assert "| 200 messages | 1.50 |" in page
-    assert "over post |" not in report.page(RESULTS)
+def test_ours_stand_beside_their_floors_with_goals(tmp_path: Path) -> None:
+    row = {"case": "text chunk", "ours": "ChatKimi", "floor": "LangChain's floor", "took": 18.0, "least": 15.0}
+    path = tmp_path / "floors.json"
+    path.write_text(json.dumps({"measured": "today", "rows": [{**row, "goal": 1.15}, {**row, "goal": None}]}))
+    assert "| text chunk, ChatKimi | 18.0 | 1.20 | LangChain's floor | 1.15 |" in report.beside_floors(path)
+    assert "| text chunk, ChatKimi | 18.0 | 1.20 | LangChain's floor |  |" in report.beside_floors(path)
+    assert report.beside_floors(tmp_path / "none.json") == ""
 
 
 def test_what_a_peer_could_not_do_is_said_in_its_words() -> None:
@@ -80,3 +85,12 @@ def test_every_case_of_ours_and_of_the_floors_is_measured(peer: str, url: str) -
     assert [name for name, figure in figures.items() if not isinstance(figure, float)] == []
     has_agent = "agent" not in PEERS[peer]().lacks
     assert len(figures) == 11 + has_agent
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_each_case_is_measured_beside_its_floor(url: str) -> None:
+    rows = floors.measure(url, 1)
+    assert len(rows) == 2 * len(floors.CASES)
+    assert all(row.took > 0 and row.least > 0 for row in rows)
+    assert {row.goal for row in rows if row.case == "200 messages + 20 tools"} == {1.3}

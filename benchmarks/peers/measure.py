@@ -1,6 +1,7 @@
 """One peer's figures as JSON, in a process of its own: `python -m benchmarks.peers.measure "ChatKimi" URL`.
 
-CPU time of this process, medians; the server has its own. Only the delay of the first token is real time.
+CPU time of this process, the least of several runs; the server has its own. Only the delay of the first token is real
+time.
 """
 
 from __future__ import annotations

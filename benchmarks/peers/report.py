@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -26,8 +27,7 @@ GROUPS: dict[str, tuple[str, Sequence[str]]] = {
 """The floor of each group, and who stands on it."""
 
 OURS = frozenset({"ChatKimi", "Kimi"})
-OVER_POST = {"ChatKimi": "LangChain over post", "Kimi": "LlamaIndex over post"}
-"""The SDK's `post` under the framework's class: ours send through the SDK, so this is what they cannot save."""
+FLOORS = Path(__file__).parents[1] / "floors.json"
 
 CASES = (
     "text chunk, us",
@@ -79,12 +79,17 @@ times the floor it is.
 </picture>
 """
 
+FLOORS_TEXT = """\
+The tables above compare processes that ran minutes apart. Here one process measures a floor and ours in turn, and
+the least of all rounds counts for both.
+"""
+
 NOTES = """
 ## How to read it
 
 * *A floor of a framework* is httpx, not the SDK that ours and most peers send through, for its errors and settings.
-  "Over post" is that floor with the SDK's `post` of plain dicts in the place of httpx: an adapter on the SDK cannot
-  come below it. `make bench` has it beside ours, too.
+  "Over post" is that floor with the SDK's `post` of plain dicts in the place of httpx. Ours send through it too, but
+  write JSON by `orjson`.
 * *No figure*: MoonshotChat of langchain-community binds no tools, and its `stream` is one plain request whose answer
   comes as one chunk.
 * *Chunk*: a stream of 2,000 events in one burst, half thinking and half text, four characters each; or one tool call
@@ -148,7 +153,7 @@ def page(results: Results) -> str:
     parts = [TEXT]
     for name, (floor, peers) in GROUPS.items():
         parts.append(f"\n## {name}\n\n{table(results, floor, peers)}\n")
-    parts.append(over_post(results))
+    parts.append(beside_floors())
     parts.append(NOTES)
     if failed := failures(results):
         parts.append("What did not work:\n\n" + "\n".join(failed) + "\n\n")
@@ -161,22 +166,19 @@ def page(results: Results) -> str:
     return "".join(parts)
 
 
-def over_post(results: Results) -> str:
-    """How many times the floor of whoever sends through the SDK ours take, in the calls that are waited for."""
-    pairs = [(ours, floor) for ours, floor in OVER_POST.items() if ours in results and floor in results]
-    if not pairs:
+def beside_floors(path: Path = FLOORS) -> str:
+    """Ours beside their floors, as `benchmarks.floors` has measured them; "" where it has not."""
+    if not path.exists():
         return ""
-    lines = ["| | " + " | ".join(f"{ours} / {floor}" for ours, floor in pairs) + " |", "|---" * (len(pairs) + 1) + "|"]
-    for case in CASES:
-        if not case.endswith(("messages, ms", "tools, ms")):
-            continue
-        ratios = []
-        for ours, floor in pairs:
-            taken, ground = (results[peer]["figures"].get(case) for peer in (ours, floor))
-            known = isinstance(taken, (int, float)) and isinstance(ground, (int, float)) and ground > 0
-            ratios.append(f"{taken / ground:.2f}" if known else "-")
-        lines.append(f"| {case.removesuffix(', ms')} | " + " | ".join(ratios) + " |")
-    return "\n## A call, beside the SDK's own `post`\n\n" + "\n".join(lines) + "\n"
+    kept = json.loads(path.read_text("utf-8"))
+    lines = ["| | ours, µs | times its floor | floor | goal |", "|---|---|---|---|---|"]
+    for row in kept["rows"]:
+        goal = "" if row["goal"] is None else f"{row['goal']:g}"
+        ratio = row["took"] / row["least"]
+        lines.append(
+            f"| {row['case']}, {row['ours']} | {number(row['took'])} | {ratio:.2f} | {row['floor']} | {goal} |"
+        )
+    return f"\n## Ours beside their floors, in turn\n\n{FLOORS_TEXT}\n" + "\n".join(lines) + f"\n\n{kept['measured']}\n"
 
 
 def plot(results: Results, look: str) -> str:
