@@ -49,7 +49,7 @@ FILLER = " "
 
 def tool_type(name: str) -> str:
     """The type of the tool `name` and of its calls: the platform's own tools begin with a dollar sign."""
-    return BUILTIN if name[:1] == "$" else "function"
+    return BUILTIN if name.startswith("$") else "function"
 
 
 def partial_message(prefix: str, *, name: str | None = None, reasoning_content: str | None = None) -> AssistantMessage:

@@ -88,7 +88,7 @@ def to_wire(
             now = assistant_to_wire(message, answered=answered, reasoning_field=reasoning_field)
         else:
             content = message.content if kind is not None else ""
-            if content.__class__ is not str:
+            if not isinstance(content, str):
                 content = content_to_wire(content)
             if kind is HumanMessage:
                 now = {"role": "user", "content": content}
@@ -138,7 +138,7 @@ def assistant_to_wire(
     """
     extra, content = message.additional_kwargs, message.content
     extras = extra.get(KEPT) or _NOTHING
-    is_text = content.__class__ is str
+    is_text = isinstance(content, str)
     wire: Any = {"role": "assistant", "content": content if is_text else _assistant_text(content)}
     if message.name:
         wire["name"] = message.name
@@ -172,7 +172,7 @@ def own_reasoning(message: AIMessage) -> str | None:
         provider = metadata.get("model_provider")
         if provider and provider != PROVIDER and not _names_kimi(metadata):
             return None
-    if content.__class__ is not str:
+    if not isinstance(content, str):
         blocks = [block for block in content if isinstance(block, dict) and block.get("type") == "reasoning"]
         if blocks:
             by_name = _names_kimi(metadata)

@@ -48,16 +48,15 @@ UNREADABLE_MARK = " (unreadable arguments)"
 NOT_KEPT = "The tool was run, but its result was not kept: the result of another tool was given as the answer."
 """What stands for the results that core drops beside a `return_direct` tool's."""
 
-# By their words: a member of an enumeration computes its hash in Python at each look-up.
-_ROLES: Mapping[str, str] = {
-    MessageRole.SYSTEM.value: "system",
-    MessageRole.DEVELOPER.value: "system",  # the platform has no developer role
-    MessageRole.USER.value: "user",
-    MessageRole.ASSISTANT.value: "assistant",
-    MessageRole.CHATBOT.value: "assistant",
-    MessageRole.MODEL.value: "assistant",
-    MessageRole.TOOL.value: "tool",
-    MessageRole.FUNCTION.value: "tool",
+_ROLES: Mapping[MessageRole, str] = {
+    MessageRole.SYSTEM: "system",
+    MessageRole.DEVELOPER: "system",  # the platform has no developer role
+    MessageRole.USER: "user",
+    MessageRole.ASSISTANT: "assistant",
+    MessageRole.CHATBOT: "assistant",
+    MessageRole.MODEL: "assistant",
+    MessageRole.TOOL: "tool",
+    MessageRole.FUNCTION: "tool",
 }
 _NOTHING: Mapping[str, Any] = {}
 # A class that is looked up is known at once; `isinstance` asks pydantic's metaclass for each that it is not.
@@ -94,7 +93,7 @@ def to_wire(
     called: set[str] = set()  # ids of all turns' calls
     now: Any
     for message in messages:
-        role = _ROLES[message.role._value_]
+        role = _ROLES[message.role]
         if role == "assistant":
             now = _assistant(message, reasoning_field)
             if message.additional_kwargs.get("tool_call_id"):
@@ -126,7 +125,7 @@ def wire_message(message: ChatMessage, reasoning_field: str = "reasoning_content
     `partial`, and `reasoning_content` and `tool_calls` where no block carries them; for a system message `tools`
     (see `kimi_api.dynamic_tools_message`). A block that no Kimi model accepts becomes a placeholder.
     """
-    role = _ROLES[message.role._value_]
+    role = _ROLES[message.role]
     return _assistant(message, reasoning_field) if role == "assistant" else _other(message, role)
 
 

@@ -56,7 +56,10 @@ def assistant(*blocks: Any, **extra: Any) -> ChatMessage:
     ],
 )
 def test_every_role_has_a_place_on_the_wire(role: MessageRole, wire: str) -> None:
-    assert wire_message(ChatMessage(role=role, content="x"))["role"] == wire
+    message = ChatMessage(role=role, content="x")
+    assert wire_message(message)["role"] == wire
+    message.role = role.value  # type: ignore[assignment] - pydantic checks no assignment
+    assert to_wire([message])[0]["role"] == wire
 
 
 def test_plain_text_is_a_string_and_several_texts_are_joined_as_core_joins_them() -> None:
