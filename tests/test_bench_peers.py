@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import floors
 from benchmarks.peers import report
+from benchmarks.peers.__main__ import lower
 from benchmarks.peers.measure import QUICK, measure_cases
 from benchmarks.peers.models import PEERS
 from benchmarks.server import running
@@ -61,6 +62,15 @@ def test_plots_are_well_formed_and_have_a_bar_for_each_figure() -> None:
         assert len(picture.findall(f"{space}path")) == 2
         lengths = [float(bar.get("width", "0")) for bar in bars]
         assert lengths[1] == pytest.approx(lengths[0] * 5, rel=0.01)
+
+
+def test_of_two_passes_the_lower_figures_are_kept() -> None:
+    first = {"figures": {"a": 1.0, "b": 3.0, "c": 1.0, "d": "failed"}, **SAID}
+    second = {"figures": {"a": 2.0, "b": 2.0, "c": "failed", "d": 5.0, "e": 6.0}, **SAID, "load": 1.5}
+    merged = lower(first, second)
+    assert merged["figures"] == {"a": 1.0, "b": 2.0, "c": 1.0, "d": 5.0, "e": 6.0}
+    assert (merged["repeat"], merged["load"]) == (10, 1.5)
+    assert lower({**first, "versions": {"openai": "2.0.0"}}, second) == second
 
 
 @pytest.fixture(scope="module")

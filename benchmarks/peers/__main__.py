@@ -3,7 +3,7 @@
 Each peer is measured in a process of its own, in an environment that may have it: some need openai 2, and none is
 needed for anything else here. The environments are made under `.bench/` and kept. All ask one server, which answers
 from memory in a process of its own. What comes out is kept in `benchmarks/peers/results.json`, and shown in
-`docs/speed.md` and its two plots; `--report` only draws those again.
+`docs/speed.md` and its two plots; `--report` only draws those again, and `--again` is a further pass.
 """
 
 from __future__ import annotations
@@ -86,11 +86,24 @@ def machine() -> dict[str, str]:
     }
 
 
+def lower(kept: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Of two passes over the same versions the lower figures: a shared machine is slow for minutes at a time."""
+    if kept["versions"] != new["versions"]:
+        return new
+    known = {name: figure for name, figure in kept["figures"].items() if not isinstance(figure, str)}
+    figures = {
+        name: min(figure, known.get(name, figure)) if not isinstance(figure, str) else known.get(name, figure)
+        for name, figure in new["figures"].items()
+    }
+    return {**new, "figures": figures, "repeat": kept["repeat"] + new["repeat"], "load": max(kept["load"], new["load"])}
+
+
 def main() -> int:
     """Measure, keep the figures, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", action="append", choices=PEERS, help="only this one; the others keep their figures")
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--again", action="store_true", help="a further pass: of each figure the lower one is kept")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see whether all works; nothing is kept")
     parser.add_argument("--report", action="store_true", help="write the page from the figures that are kept")
     options = parser.parse_args()
@@ -102,6 +115,8 @@ def main() -> int:
                 result = measure(peer, url, options.repeat, options.quick)
                 result |= {"load": round(load, 1), "date": time.strftime("%Y-%m-%d", time.gmtime()), **machine()}
                 result["repeat"] = options.repeat
+                if options.again and peer in results["peers"]:
+                    result = lower(results["peers"][peer], result)
                 print(f"{peer}: {time.monotonic() - began:.0f} s, load average {load:.1f}", flush=True)
                 for name, figure in result["figures"].items():
                     print(f"    {name:<34} {figure if isinstance(figure, str) else f'{figure:10.2f}'}", flush=True)

@@ -106,8 +106,9 @@ NOTES = """
   quarter less here, and pays where idle connections are asked for again: with a handshake each.
 * *An open stream*: what memory grows by when 200 are open, divided by 200.
 * *Import*: in a fresh process, everything that it brings included.
-* Figures differ from run to run by a few per cent on a quiet machine, and by far more on a busy one (the load average
-  is named below): compare within a table, not between days.
+* Each figure is the least of several runs. A machine that is shared is slow for minutes at a time, by a half and more:
+  floors and ours were measured twice, minutes apart, and the lower figure stays. Where tenths matter, see the table in
+  turn.
 
 """
 
