@@ -51,7 +51,7 @@ class Row:
 Work = Callable[[], Any]
 
 
-def streamed(kind: str) -> Callable[[str, str], tuple[Work, int]]:
+def prepare_stream(kind: str) -> Callable[[str, str], tuple[Work, int]]:
     def prepare(name: str, url: str) -> tuple[Work, int]:
         peer = PEERS[name]()
         model = peer.open(f"{url}/{kind}-{CHUNKS}")
@@ -60,7 +60,7 @@ def streamed(kind: str) -> Callable[[str, str], tuple[Work, int]]:
     return prepare
 
 
-def called(messages: int, tools: int) -> Callable[[str, str], tuple[Work, int]]:
+def prepare_call(messages: int, tools: int) -> Callable[[str, str], tuple[Work, int]]:
     def prepare(name: str, url: str) -> tuple[Work, int]:
         peer = PEERS[name]()
         call = peer.call(peer.open(url), history(messages)[-messages:], wire_tools(tools))
@@ -70,12 +70,12 @@ def called(messages: int, tools: int) -> Callable[[str, str], tuple[Work, int]]:
 
 
 CASES: Sequence[tuple[str, Callable[[str, str], tuple[Work, int]], str, float | None, float | None]] = (
-    ("text chunk", streamed("text"), "'s floor", 1.15, 1.25),
-    ("tool chunk", streamed("tool"), "'s floor", None, None),
-    ("1 message", called(1, 0), " over post", None, None),
-    ("200 messages", called(200, 0), " over post", None, None),
-    ("20 tools", called(1, 20), " over post", None, None),
-    ("200 messages + 20 tools", called(200, 20), " over post", 1.3, 1.3),
+    ("text chunk", prepare_stream("text"), "'s floor", 1.15, 1.25),
+    ("tool chunk", prepare_stream("tool"), "'s floor", None, None),
+    ("1 message", prepare_call(1, 0), " over post", None, None),
+    ("200 messages", prepare_call(200, 0), " over post", None, None),
+    ("20 tools", prepare_call(1, 20), " over post", None, None),
+    ("200 messages + 20 tools", prepare_call(200, 20), " over post", 1.3, 1.3),
 )
 """Each case, how to prepare it, which floor it has, and the design's goals for LangChain and LlamaIndex."""
 
@@ -120,12 +120,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.write:
         import openai
 
-        kept = {
+        record = {
             "measured": f"{time.strftime('%Y-%m-%d', time.gmtime())}, python -m benchmarks.floors --write, least of "
             f"{options.rounds} rounds, openai {openai.__version__}, Python {sys.version.split()[0]}",
             "rows": [asdict(row) for row in rows],
         }
-        RESULTS.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+        RESULTS.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -271,11 +271,11 @@ def _wire_call(
     call: Mapping[str, Any],
     extras: Mapping[str, Mapping[str, Any]],
     arguments: Mapping[str, Any] | str | None,
-    kept: bool,
+    use_own: bool,
 ) -> WireToolCall:
-    """One call; `kept`: whether the model's own text of its arguments counts, where there is one in `extras`."""
+    """One call; `use_own`: whether the model's own text of its arguments counts, where there is one in `extras`."""
     call_id, name = call.get("id") or "", call.get("name") or ""
     known = (extras.get(call_id) if extras else None) or _NOTHING
     kind: Any = known.get("type") or tool_type(name)
-    own = known.get("arguments") if kept else None
+    own = known.get("arguments") if use_own else None
     return {"id": call_id, "type": kind, "function": {"name": name, "arguments": wire_text(arguments, own)}}

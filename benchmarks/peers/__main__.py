@@ -86,16 +86,21 @@ def machine() -> dict[str, str]:
     }
 
 
-def lower(kept: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+def lower(before: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """Of two passes over the same versions the lower figures: a shared machine is slow for minutes at a time."""
-    if kept["versions"] != new["versions"]:
+    if before["versions"] != new["versions"]:
         return new
-    known = {name: figure for name, figure in kept["figures"].items() if not isinstance(figure, str)}
+    known = {name: figure for name, figure in before["figures"].items() if not isinstance(figure, str)}
     figures = {
         name: min(figure, known.get(name, figure)) if not isinstance(figure, str) else known.get(name, figure)
         for name, figure in new["figures"].items()
     }
-    return {**new, "figures": figures, "repeat": kept["repeat"] + new["repeat"], "load": max(kept["load"], new["load"])}
+    return {
+        **new,
+        "figures": figures,
+        "repeat": before["repeat"] + new["repeat"],
+        "load": max(before["load"], new["load"]),
+    }
 
 
 def main() -> int:

@@ -171,15 +171,17 @@ def beside_floors(path: Path = FLOORS) -> str:
     """Ours beside their floors, as `benchmarks.floors` has measured them; "" where it has not."""
     if not path.exists():
         return ""
-    kept = json.loads(path.read_text("utf-8"))
+    record = json.loads(path.read_text("utf-8"))
     lines = ["| | ours, µs | times its floor | floor | goal |", "|---|---|---|---|---|"]
-    for row in kept["rows"]:
+    for row in record["rows"]:
         goal = "" if row["goal"] is None else f"{row['goal']:g}"
         ratio = row["took"] / row["least"]
         lines.append(
             f"| {row['case']}, {row['ours']} | {number(row['took'])} | {ratio:.2f} | {row['floor']} | {goal} |"
         )
-    return f"\n## Ours beside their floors, in turn\n\n{FLOORS_TEXT}\n" + "\n".join(lines) + f"\n\n{kept['measured']}\n"
+    return (
+        f"\n## Ours beside their floors, in turn\n\n{FLOORS_TEXT}\n" + "\n".join(lines) + f"\n\n{record['measured']}\n"
+    )
 
 
 def plot(results: Results, look: str) -> str:

@@ -94,8 +94,8 @@ def test_addresses_are_remembered_up_to_a_bound(http: Any) -> None:
 
 def test_what_a_users_own_client_adds_is_sent(kimi: Emulator) -> None:
     with transport().Client(headers={"X-Gateway": "g1"}) as client:
-        kept = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, http_client=client)
-        kept.request("POST", "/chat/completions", body=BODY)
+        ours = KimiClient(api_key=kimi.api_key, base_url=kimi.base_url, http_client=client)
+        ours.request("POST", "/chat/completions", body=BODY)
     assert kimi.requests[-1].headers["x-gateway"] == "g1"
 
 
