@@ -20,7 +20,7 @@ from functools import partial
 from operator import methodcaller
 from typing import Any
 
-from benchmarks.server import running
+from benchmarks.server import running, text_stream
 
 KEY = "sk-test-benchmark"
 
@@ -247,6 +247,50 @@ def construction(url: str) -> None:
         row(f"construction: {cls.__name__}", took * 1e3, "ms", None, "<= 0.1 ms", took <= 1e-4)
 
 
+def pieces(repeat: int) -> None:
+    """Parts of a call that are done here in another way than the libraries do them, beside those."""
+    import json
+
+    from tenacity import Retrying
+
+    from kimi_api import retry
+    from kimi_api._json import decode_json, encode_json
+    from kimi_api._transport.bodies import guard
+    from kimi_api._transport.sdk.compat import transport
+
+    body = {"model": "kimi-k3", "messages": history(200), "tools": wire_tools(20)}
+    event = text_stream(1).split(b"\n\n")[1].removeprefix(b"data: ").decode()
+    http = transport().Client()
+    request = {
+        "method": "POST",
+        "url": "http://127.0.0.1:1/v1/chat/completions",
+        "headers": [(f"X-Name-{n}", "value") for n in range(7)],
+        "content": b"{}",
+        "timeout": transport().Timeout(30),
+    }
+    for what, theirs, ours in (
+        (
+            "write a body of 200 messages + 20 tools",
+            lambda: json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(),
+            lambda: encode_json(body),
+        ),
+        ("read an event", lambda: json.loads(event), lambda: decode_json(event)),
+        (
+            "make a request object",
+            partial(http.build_request, **request),
+            partial(guard(http, bare=True).build_request, **request),  # type: ignore[attr-defined]
+        ),
+        (
+            "retries of a call that needs none",
+            lambda: Retrying(**retry._policy(retry.Retries(2)))(str),
+            lambda: retry.run(str, retry.Retries(2)),
+        ),
+    ):
+        for whose, work in (("the library's", theirs), ("ours", ours)):
+            row(f"{what}: {whose}", per_call(work, repeat, 200) * 1e6, "us", None, "-", True)
+    http.close()
+
+
 def floors(url: str, repeat: int) -> None:
     """Chunks and calls beside what nobody can save; see `benchmarks.floors`."""
     from benchmarks.floors import measure  # which is made of parts of this module
@@ -294,6 +338,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         whole_answers(url, options.repeat, options.chunks)
         agent(url, options.repeat)
         construction(url)
+        pieces(options.repeat)
         floors(url, options.repeat)
     imports(options.repeat)
 

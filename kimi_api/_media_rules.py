@@ -124,7 +124,7 @@ def part_types(messages: Sequence[Mapping[str, Any]]) -> set[Any]:
     types: set[Any] = set()
     for message in messages:
         content = message.get("content")
-        if content.__class__ is not str and isinstance(content, list):
+        if isinstance(content, list):
             types.update([part.get("type") for part in content])
     return types
 

@@ -85,7 +85,7 @@ class Retries:
 def run(work: Callable[[], T], retries: Retries) -> T:
     """What `work` gives. After a failure that passes it is called again, as often as `retries` says.
 
-    Nearly all calls succeed at once, and do without tenacity then, whose state for each costs 25 us.
+    Nearly all calls succeed at once, and do without tenacity then, whose state for each costs 13 us (`make bench`).
 
     Raises:
         Exception: its last failure.

@@ -275,7 +275,7 @@ def _wire_call(
 ) -> WireToolCall:
     """One call; `use_own`: whether the model's own text of its arguments counts, where there is one in `extras`."""
     call_id, name = call.get("id") or "", call.get("name") or ""
-    known = (extras.get(call_id) if extras else None) or _NOTHING
+    known = extras.get(call_id) or _NOTHING
     kind: Any = known.get("type") or tool_type(name)
     own = known.get("arguments") if use_own else None
     return {"id": call_id, "type": kind, "function": {"name": name, "arguments": wire_text(arguments, own)}}

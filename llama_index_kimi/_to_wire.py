@@ -144,7 +144,7 @@ def _other(message: ChatMessage, role: str) -> WireMessage:
         wire["tools"] = list(extra["tools"])
         if not content:
             del wire["content"]
-    if extra and extra.get("name"):
+    if extra.get("name"):
         wire["name"] = extra["name"]
     return wire
 
@@ -170,7 +170,7 @@ def _assistant(message: ChatMessage, reasoning_field: str) -> WireMessage:
     came_as: str | None = None
     calls: list[dict[str, Any]] = []
     extra = message.additional_kwargs
-    originals = (extra and (extra.get(KEPT) or _NOTHING).get("tool_calls")) or _NOTHING
+    originals = (extra.get(KEPT) or _NOTHING).get("tool_calls") or _NOTHING
     block: Any
     for block in message.blocks:
         kind = _KINDS.get(block.__class__) or _kind_of(block)
@@ -260,7 +260,7 @@ def _content(parts: Sequence[str | ContentPart]) -> str | list[ContentPart]:
 def _wire_call(
     call_id: str | None, name: str, arguments: Mapping[str, Any] | str, originals: Mapping[Any, Any]
 ) -> dict[str, Any]:
-    known = originals.get(call_id) if originals else None
+    known = originals.get(call_id)
     return {
         "id": call_id or "",  # `kimi_api.messages` makes one
         "type": tool_type(name),

@@ -58,7 +58,7 @@ def response_class() -> type[Any]:
 
 @cache
 def _takes_content() -> bool:
-    """Whether the SDK's `post` has `content` for bytes; before 2.9 they are passed as `body`, which later warns."""
+    """Whether the SDK's `post` has `content` for bytes. openai 2.0 takes them as `body`, of which later ones warn."""
     import inspect
 
     import openai
@@ -112,7 +112,6 @@ def isolating_headers() -> dict[str, Any]:
     """Default headers for the SDK client that keep everything meant for OpenAI at home.
 
     Also what the SDK tells its vendor of this machine (`X-Stainless-OS` and eight more), which no other host asks for.
-    Each header costs 3 us of a call on its way through the layers of the HTTP library.
     """
     from openai import Omit
 
