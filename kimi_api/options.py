@@ -212,7 +212,7 @@ def _known_changes(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> d
     if known.get("model", model) != model:
         known.setdefault("catalog_model", None)
     if extra:
-        known["extra_body"] = merge(settings.get("extra_body") or {}, extra)
+        known["extra_body"] = merge(settings.get("extra_body", {}), extra)
     return known
 
 

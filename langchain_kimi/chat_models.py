@@ -29,7 +29,7 @@ from kimi_api._transport.unregistered import Unregistered
 from kimi_api.catalog import CATALOG_PRICES, DEFAULT_MODEL, Catalog, shown_prices
 from kimi_api.credentials import KEY_VARIABLES, Region, resolve_base_url
 from kimi_api.messages import Repair
-from kimi_api.options import DIALECTS, EmptyAnswers, Thinking, Unsupported, Wire
+from kimi_api.options import DIALECTS, EmptyAnswers, Thinking, Unsupported, Wire, host_rules
 from langchain_kimi import _blocks  # noqa: F401 - registers the translator of content blocks
 from langchain_kimi._call_arguments import add_counts, as_secret, sort_arguments
 from langchain_kimi._input_checks import ChatInputChecks
@@ -297,7 +297,7 @@ class ChatKimi(ChatInputChecks, TokenCounting, StructuredOutput):
             raise from_validation(error) from None
         if self.catalog_model is not None:
             get_model_spec(self.model, catalog_model=self.catalog_model, catalog=self.catalog)
-        _ = self.client, ChatOptions(self.model, dialect=self.dialect).host_rules
+        _ = self.client, host_rules(self.dialect)
 
     @model_validator(mode="after")
     def _set_kimi_version(self) -> Self:
@@ -432,10 +432,9 @@ class ChatKimi(ChatInputChecks, TokenCounting, StructuredOutput):
         own = {name: getattr(self, name) for name in _OPTION_FIELDS}
         own.update(document_cache=self.document_cache, catalog=self._own_catalog())
         options = ChatOptions.of(own, call.options)
-        host_rules = options.host_rules
         wire = to_wire(
             messages,
-            reasoning_field=host_rules.reasoning_field,
+            reasoning_field=options.host_rules.reasoning_field,
             refuse=refusal_of(options.unsupported),
         )
         request = build_request(options, wire, stream=stream)

@@ -425,10 +425,9 @@ class Kimi(TokenCounting, StructuredPrediction, ToolCalling):
         if isinstance(changes.get("tool_choice"), str):
             changes["tool_choice"] = wire_name(changes["tool_choice"])
         options = self._options(changes)
-        host_rules = options.host_rules
         wire = to_wire(
             messages,
-            reasoning_field=host_rules.reasoning_field,
+            reasoning_field=options.host_rules.reasoning_field,
             refuse=refusal_of(options.unsupported),
         )
         return replace(build_request(options, wire, stream=stream), parsed=parsed, tool_names=names), call
